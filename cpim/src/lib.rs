@@ -1,0 +1,1 @@
+//! CPIM and IMDN documents.

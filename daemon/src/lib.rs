@@ -1,0 +1,1 @@
+//! What every Restante process does alike.

@@ -1,0 +1,1 @@
+//! MSRP frames, sessions and SDP without I/O.

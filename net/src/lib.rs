@@ -1,0 +1,1 @@
+//! Sockets, TLS, name resolution and timers that drive sip and msrp.

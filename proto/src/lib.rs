@@ -1,0 +1,1 @@
+//! gRPC contract of Restante and its generated code.

@@ -1,0 +1,1 @@
+//! Storage service: gRPC over a store, delivery scheduler, sweeper.

@@ -1,0 +1,1 @@
+//! Lossless SIP codec and protocol machines without I/O.

@@ -1,0 +1,1 @@
+//! Mailboxes of deferred messages: the store trait and its engines.

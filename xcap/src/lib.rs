@@ -1,0 +1,1 @@
+//! XCAP selectors and documents.
