@@ -1,0 +1,30 @@
+//! The words of the store: mailboxes, messages, claims, registrations. Plain values, no behaviour
+//! that needs a disk or a clock.
+
+mod claim;
+mod content;
+mod deposit;
+mod message;
+mod order;
+mod query;
+mod registration;
+mod time;
+mod timeline;
+
+pub use claim::{
+    ClaimGrant, ClaimRequest, ClaimToken, Generation, ReleaseOutcome, Released, Settled,
+    Settlement, TakeLimit, Taken,
+};
+pub use content::{Part, PartKind};
+pub use deposit::{Deposit, DepositOutcome, DuplicateKey, Receipt, Refusal};
+pub use message::{
+    Address, Class, Envelope, Headers, MailboxId, MessageId, MessageNumber, Priority, Sequence,
+    State, StoredMessage,
+};
+pub use order::{Order, Verb};
+pub use query::{ListPage, ListQuery, MailboxSummary, MessageCount, PageToken};
+pub use registration::{
+    Binding, BindingChange, Flow, Registered, Registration, RegistrationKind, RegistrationRefusal,
+};
+pub use time::{Clock, SystemClock, UnixMillis};
+pub use timeline::{Event, EventKind};

@@ -1,0 +1,102 @@
+//! Putting a message into the store.
+
+use std::time::{Duration, Instant};
+
+use super::{Address, Class, Headers, MessageId, Part, Priority, UnixMillis};
+use crate::Synced;
+
+/// What makes a deposit the same as an earlier one (requirements §3.3), besides its mailbox, its
+/// sender and a keyed hash of its body, which the store adds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DuplicateKey {
+    /// SIP method.
+    pub method: String,
+    /// Tag of `From`.
+    pub from_tag: String,
+    /// `Call-ID`.
+    pub call_id: String,
+    /// Number of `CSeq`.
+    pub cseq: u32,
+}
+
+/// A message that an edge has received completely and wants to be responsible for no longer.
+#[derive(Clone, Debug)]
+pub struct Deposit {
+    /// The served user; an address or alias.
+    pub served_user: Address,
+    /// The asserted identity of the sender.
+    pub sender: Option<Address>,
+    /// Its class.
+    pub class: Class,
+    /// Its priority.
+    pub priority: Priority,
+    /// See [`super::Envelope::is_text`].
+    pub is_text: bool,
+    /// Header values.
+    pub headers: Headers,
+    /// What makes a retry of this deposit recognisable.
+    pub duplicate_key: DuplicateKey,
+    /// Octets, as received. At least one part.
+    pub parts: Vec<Part>,
+    /// See [`super::Envelope::body_octets`].
+    pub body_octets: u64,
+    /// See [`super::Envelope::body_offset`].
+    pub body_offset: u64,
+    /// The lifetime the sender asked for; the store caps it (requirements §3.2).
+    pub expires_at: Option<UnixMillis>,
+    /// See [`super::Envelope::received_from`].
+    pub received_from: String,
+    /// The edge has answered 503 by then: a deposit that is not in a group yet is refused
+    /// ([`Refusal::TooLate`], PFM-05).
+    pub deadline: Instant,
+}
+
+/// What the sender's edge may promise after a deposit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The Message-ID.
+    pub id: MessageId,
+    /// The moment of acceptance.
+    pub received_at: UnixMillis,
+}
+
+/// How the store answered a deposit. It decides in the order duplicate, unknown user, barred,
+/// mailbox full, disk (PFM-13).
+#[derive(Clone, Debug)]
+pub enum DepositOutcome {
+    /// A new message, on disk.
+    Stored(Synced<Receipt>),
+    /// The message is already there, on disk; this is its first receipt.
+    Duplicate(Synced<Receipt>),
+    /// Nothing was stored and no Message-ID was spent.
+    Refused(Refusal),
+}
+
+/// Why a deposit was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such account (PFM-09; only with `provisioning = listed`).
+    #[error("unknown served user")]
+    UnknownUser,
+    /// The served user takes no messages of this kind (PFM-08).
+    #[error("barred by the served user")]
+    Barred,
+    /// The mailbox is full (requirements §3.6).
+    #[error("mailbox full")]
+    MailboxFull {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The sender has too much stored and undelivered (requirements §3.6).
+    #[error("sender limit")]
+    SenderLimit {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The disk is above its high-water mark (requirements §3.6).
+    #[error("disk above its high-water mark")]
+    DiskFull,
+    /// The deadline passed before the deposit entered a group (PFM-05).
+    #[error("the deadline had passed")]
+    TooLate,
+}

@@ -1,0 +1,71 @@
+//! What can be asked about stored messages.
+
+use super::{Address, Class, MailboxId, Sequence, State, StoredMessage, UnixMillis};
+
+/// Which messages to list. Empty filters match all. Order: of the mailbox if one is named, else of
+/// the Message-ID.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Only this served user's messages; an address or alias.
+    pub served_user: Option<Address>,
+    /// Only from this sender.
+    pub sender: Option<Address>,
+    /// Only in these states; empty means all.
+    pub states: Vec<State>,
+    /// Only of this class.
+    pub class: Option<Class>,
+    /// Only accepted at or after this instant.
+    pub received_from: Option<UnixMillis>,
+    /// Only accepted before this instant.
+    pub received_until: Option<UnixMillis>,
+    /// Hits wanted, 1 to 1,000.
+    pub page_size: usize,
+    /// Where the last page ended.
+    pub page_token: Option<PageToken>,
+}
+
+/// Where a page ended: the last key looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageToken(pub u64);
+
+/// One page. At most 50,000 messages are looked at for it, so it may be short of hits and still
+/// have a successor.
+#[derive(Clone, Debug, Default)]
+pub struct ListPage {
+    /// The hits.
+    pub messages: Vec<StoredMessage>,
+    /// Present if there is more to look at.
+    pub next: Option<PageToken>,
+}
+
+/// New and old messages of one kind (RFC 3842 §5.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageCount {
+    /// Stored, claimed or held.
+    pub new: u64,
+    /// Delivered and retained.
+    pub old: u64,
+    /// Urgent ones among `new`.
+    pub new_urgent: u64,
+    /// Urgent ones among `old`.
+    pub old_urgent: u64,
+}
+
+/// The exact counters of a mailbox (MWI-09).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MailboxSummary {
+    /// The mailbox.
+    pub mailbox: MailboxId,
+    /// `Text-Message`.
+    pub text: MessageCount,
+    /// `Multimedia-Message`.
+    pub multimedia: MessageCount,
+    /// Undelivered notifications: never counted as waiting (PFM-10).
+    pub imdn: u64,
+    /// Octets of content of undelivered messages.
+    pub octets: u64,
+    /// Grows with every change.
+    pub version: u64,
+    /// The last sequence given out.
+    pub last_sequence: Sequence,
+}

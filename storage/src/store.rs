@@ -1,0 +1,232 @@
+//! The contract of a message store. Every engine passes the same battery of tests.
+//!
+//! The unit of everything is the mailbox: each operation but the look-up by Message-ID, the
+//! operators' listing and the scans by due time names exactly one. No operation assumes that it is
+//! the only writer of the engine.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::model::{
+    Address, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome, Event, ListPage,
+    ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind, Registered, Registration,
+    RegistrationRefusal, ReleaseOutcome, Released, Sequence, Settled, Settlement, StoredMessage,
+    TakeLimit, Taken, UnixMillis,
+};
+
+/// Proof that what it holds was on disk before it existed (P1): made by the engines of this crate
+/// after the sync returned, by nobody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Synced<T>(T);
+
+impl<T> Synced<T> {
+    /// To be called after the sync returned, never before.
+    pub(crate) fn after_sync(value: T) -> Self {
+        Self(value)
+    }
+
+    /// Gives up the proof.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Synced<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Why the store could not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A sync failed: nothing is accepted or delivered until the store is opened again (P2).
+    #[error("the store is latched after a failed sync: {cause}; restart it once the disk is sound")]
+    Latched {
+        /// What the disk said.
+        cause: String,
+    },
+    /// The queue to the committer is full (P9); try again.
+    #[error("the store is overloaded")]
+    Overloaded,
+    /// The store is closing.
+    #[error("the store is closing")]
+    Closed,
+    /// No message with that id, or its content is gone.
+    #[error("no such message")]
+    NotFound,
+    /// The message is in a state that does not allow this; the text says which.
+    #[error("not possible: {reason}")]
+    Precondition {
+        /// For people.
+        reason: String,
+    },
+    /// The disk failed while reading.
+    #[error("reading failed: {cause}")]
+    Read {
+        /// What the engine said.
+        cause: String,
+    },
+    /// Bytes on disk that this version cannot have written.
+    #[error("corrupt {what}")]
+    Corrupt {
+        /// Which kind of record.
+        what: &'static str,
+    },
+}
+
+/// A message store. See the module for the rules and `battery` for what every engine must do.
+pub trait Store: Send + Sync + 'static {
+    /// Stores a message, or finds that it is already there. Decides in the order of PFM-13.
+    fn deposit(
+        &self,
+        deposit: Deposit,
+    ) -> impl Future<Output = Result<DepositOutcome, StoreError>> + Send;
+
+    /// One message, without content.
+    fn message(
+        &self,
+        number: MessageNumber,
+    ) -> impl Future<Output = Result<StoredMessage, StoreError>> + Send;
+
+    /// The timeline of one message, oldest first.
+    fn timeline(
+        &self,
+        number: MessageNumber,
+    ) -> impl Future<Output = Result<Vec<Event>, StoreError>> + Send;
+
+    /// Octets `offset..offset + length` of a part, less at its end, empty past it.
+    fn read_part(
+        &self,
+        number: MessageNumber,
+        part: PartKind,
+        offset: u64,
+        length: usize,
+    ) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
+
+    /// One page of messages.
+    fn list(&self, query: ListQuery) -> impl Future<Output = Result<ListPage, StoreError>> + Send;
+
+    /// The mailbox of an address or alias, if it has one.
+    fn mailbox(
+        &self,
+        address: Address,
+    ) -> impl Future<Output = Result<Option<MailboxId>, StoreError>> + Send;
+
+    /// The address a mailbox was made for.
+    fn account(
+        &self,
+        mailbox: MailboxId,
+    ) -> impl Future<Output = Result<Address, StoreError>> + Send;
+
+    /// The counters of a mailbox.
+    fn summary(
+        &self,
+        mailbox: MailboxId,
+    ) -> impl Future<Output = Result<MailboxSummary, StoreError>> + Send;
+
+    /// Applies a REGISTER, all or nothing, and returns once it is synced (REG-03).
+    fn register(
+        &self,
+        registration: Registration,
+    ) -> impl Future<Output = Result<Result<Synced<Registered>, RegistrationRefusal>, StoreError>> + Send;
+
+    /// Live bindings of the account of a mailbox.
+    fn registration(
+        &self,
+        mailbox: MailboxId,
+    ) -> impl Future<Output = Result<Registered, StoreError>> + Send;
+
+    /// Mailboxes after `after` with something to deliver and a live binding, at most `limit`: what
+    /// a scheduler plans after a restart (DLV-17).
+    fn reachable_with_waiting(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<MailboxId>, StoreError>> + Send;
+
+    /// Claims a mailbox for delivery.
+    fn claim(
+        &self,
+        request: ClaimRequest,
+    ) -> impl Future<Output = Result<ClaimGrant, StoreError>> + Send;
+
+    /// Extends a claim. False if a newer one has superseded it.
+    fn renew(
+        &self,
+        claim: ClaimToken,
+        lease: Duration,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The next deliverable messages after `after`, in order, expired ones left out
+    /// (requirements §3.2). Empty also if the claim is superseded.
+    fn take(
+        &self,
+        claim: ClaimToken,
+        after: Sequence,
+        limit: TakeLimit,
+    ) -> impl Future<Output = Result<Vec<Taken>, StoreError>> + Send;
+
+    /// Settles one taken message, and returns once that is synced.
+    fn acknowledge(
+        &self,
+        claim: ClaimToken,
+        number: MessageNumber,
+        settlement: Settlement,
+    ) -> impl Future<Output = Result<Synced<Settled>, StoreError>> + Send;
+
+    /// Gives a mailbox back, unless something deliverable is newer than `last_seen` (DLV-18). An
+    /// outcome with a reason (the delivery failed) releases in any case.
+    fn release(
+        &self,
+        claim: ClaimToken,
+        last_seen: Sequence,
+        outcome: ReleaseOutcome,
+    ) -> impl Future<Output = Result<Released, StoreError>> + Send;
+
+    /// Carries out an operator's order on one message and returns once that is synced.
+    /// [`StoreError::Precondition`] if its state does not allow it.
+    fn carry_out(
+        &self,
+        number: MessageNumber,
+        order: Order,
+    ) -> impl Future<Output = Result<Synced<StoredMessage>, StoreError>> + Send;
+
+    /// Ends the messages whose lifetime is over by `now`, and removes the contents and timelines
+    /// whose retention is over, at most `limit` in all. Returns how many there were and whether
+    /// more are due (requirements §3.2).
+    fn sweep(
+        &self,
+        now: UnixMillis,
+        limit: usize,
+    ) -> impl Future<Output = Result<Swept, StoreError>> + Send;
+
+    /// The secret of this store: proves branches (DLV-16) and keys hashes. The same on every edge.
+    fn secret(&self) -> [u8; 32];
+
+    /// The hostname in the Message-IDs (STO-08).
+    fn hostname(&self) -> &str;
+
+    /// Why the store accepts nothing right now, if so; for readiness.
+    fn unready(&self) -> Option<String>;
+
+    /// Finishes what is queued, syncs and closes. Later calls answer [`StoreError::Closed`].
+    fn close(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// What one sweep did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Messages that expired undelivered.
+    pub expired: Vec<MessageNumber>,
+    /// Messages whose content was removed.
+    pub contents_removed: usize,
+    /// Whether the limit was met and more is due now.
+    pub more: bool,
+}
