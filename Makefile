@@ -1,0 +1,33 @@
+# Entry points for people. Everything else is cargo.
+#
+#   make run          try Restante on this machine; DEMO=once shows the story and ends
+#   make test         the whole test suite, as CI runs it
+#   make bench        the benchmarks of docs/benchmarks.md (B1 needs Debian's kamailio and postgresql)
+#   make image        container image from source (needs a registry for the base images)
+#   make runtime      container image from binaries built here (needs no registry)
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# release | dev: what `run` and `runtime` build.
+PROFILE ?= release
+
+.PHONY: help run test bench image runtime
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+run:
+	@PROFILE=$(PROFILE) DEMO=$(DEMO) scripts/run
+
+test:
+	@scripts/test
+
+bench:
+	@scripts/bench
+
+image:
+	docker build --target image -t restante:$$(scripts/version) .
+
+runtime:
+	@PROFILE=$(PROFILE) scripts/runtime-image
