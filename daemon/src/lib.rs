@@ -1,7 +1,15 @@
 //! What every Restante process does alike: configuration, logging, metrics, readiness, signals,
 //! drain and exit codes.
 //!
-//! It is not a framework: a process calls these parts in its own order, and none of them knows a
-//! mailbox, a SIP message or a gRPC service. It imports no other crate of the workspace.
+//! A process goes through them in this order: [`config::Document`] → [`log::init`] →
+//! [`metrics::Metrics::install`] → bind ([`listen`]) → [`admin::Admin::spawn`] →
+//! [`shutdown::on_signals`] → serve in [`drain::Tasks`] → [`drain::Tasks::drain`] →
+//! [`exit::report`].
+//!
+//! It is not a framework: nothing here calls the process back, and none of it knows a mailbox, a
+//! SIP message or a gRPC service. It imports no other crate of the workspace.
 
+pub mod build_info;
 pub mod config;
+pub mod exit;
+pub mod listen;
