@@ -13,3 +13,5 @@ pub mod build_info;
 pub mod config;
 pub mod exit;
 pub mod listen;
+pub mod log;
+pub mod redact;
