@@ -9,9 +9,12 @@
 //! It is not a framework: nothing here calls the process back, and none of it knows a mailbox, a
 //! SIP message or a gRPC service. It imports no other crate of the workspace.
 
+pub mod admin;
 pub mod build_info;
 pub mod config;
 pub mod exit;
 pub mod listen;
 pub mod log;
+pub mod metrics;
+pub mod readiness;
 pub mod redact;
