@@ -12,9 +12,11 @@
 pub mod admin;
 pub mod build_info;
 pub mod config;
+pub mod drain;
 pub mod exit;
 pub mod listen;
 pub mod log;
 pub mod metrics;
 pub mod readiness;
 pub mod redact;
+pub mod shutdown;
