@@ -1,0 +1,4 @@
+//! Tests of the machines alone and of two layers that talk to each other.
+
+mod machine;
+mod table;
