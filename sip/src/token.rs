@@ -1,0 +1,30 @@
+//! Random identifiers for what we originate. The caller gives the generator; outside tests it must be a
+//! cryptographically secure one, since a guessed branch or tag lets a stranger answer in a peer's name.
+
+use rand::{Rng, distr::Alphanumeric};
+
+/// Start of every branch that identifies its transaction globally (RFC 3261 §8.1.1.7).
+pub const MAGIC_COOKIE: &str = "z9hG4bK";
+
+/// `length` characters of `[0-9A-Za-z]`, uniformly drawn: 5.95 bits of entropy each.
+pub fn random_base62(rng: &mut impl Rng, length: usize) -> String {
+    rng.sample_iter(Alphanumeric)
+        .take(length)
+        .map(char::from)
+        .collect()
+}
+
+/// A branch with the magic cookie and 131 random bits (RFC 3261 §8.1.1.7).
+pub fn branch(rng: &mut impl Rng) -> String {
+    format!("{MAGIC_COOKIE}{}", random_base62(rng, 22))
+}
+
+/// A From or To tag; RFC 3261 §19.3 asks for at least 32 random bits, this has 95.
+pub fn tag(rng: &mut impl Rng) -> String {
+    random_base62(rng, 16)
+}
+
+/// A Call-ID of 131 random bits `@` the host that made it (RFC 3261 §8.1.1.4).
+pub fn call_id(rng: &mut impl Rng, host: &str) -> String {
+    format!("{}@{host}", random_base62(rng, 22))
+}
