@@ -10,5 +10,6 @@ mod citations;
 mod dependencies;
 mod links;
 mod places;
+mod promises;
 mod sources;
 mod tree;
