@@ -13,7 +13,13 @@
 //! It is not: a network service (that is `service`), a SIP parser (addresses and header values
 //! are opaque text here), a scheduler (nothing is delivered from here).
 
+pub mod config;
+pub mod memory;
 pub mod model;
+mod rule;
 pub mod store;
+mod timekeeper;
 
+pub use config::StoreConfig;
+pub use memory::MemoryStore;
 pub use store::{Store, StoreError, Swept, Synced};

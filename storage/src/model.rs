@@ -1,6 +1,7 @@
 //! The words of the store: mailboxes, messages, claims, registrations. Plain values, no behaviour
 //! that needs a disk or a clock.
 
+mod account;
 mod claim;
 mod content;
 mod deposit;
@@ -11,6 +12,7 @@ mod registration;
 mod time;
 mod timeline;
 
+pub use account::{Account, Barring};
 pub use claim::{
     ClaimGrant, ClaimRequest, ClaimToken, Generation, ReleaseOutcome, Released, Settled,
     Settlement, TakeLimit, Taken,
@@ -26,5 +28,5 @@ pub use query::{ListPage, ListQuery, MailboxSummary, MessageCount, PageToken};
 pub use registration::{
     Binding, BindingChange, Flow, Registered, Registration, RegistrationKind, RegistrationRefusal,
 };
-pub use time::{Clock, SystemClock, UnixMillis};
+pub use time::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use timeline::{Event, EventKind};

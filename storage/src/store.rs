@@ -11,10 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::model::{
-    Address, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome, Event, ListPage,
-    ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind, Registered, Registration,
-    RegistrationRefusal, ReleaseOutcome, Released, Sequence, Settled, Settlement, StoredMessage,
-    TakeLimit, Taken, UnixMillis,
+    Account, Address, Barring, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome,
+    Event, ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind,
+    Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence, Settled,
+    Settlement, StoredMessage, TakeLimit, Taken, UnixMillis,
 };
 
 /// Proof that what it holds was on disk before it existed (P1): made by the engines of this crate
@@ -67,6 +67,12 @@ pub enum StoreError {
         /// For people.
         reason: String,
     },
+    /// No account with that address.
+    #[error("no such account")]
+    UnknownAccount,
+    /// The address belongs to an account already.
+    #[error("the address belongs to another account")]
+    AddressTaken,
     /// The disk failed while reading.
     #[error("reading failed: {cause}")]
     Read {
@@ -124,6 +130,49 @@ pub trait Store: Send + Sync + 'static {
         &self,
         mailbox: MailboxId,
     ) -> impl Future<Output = Result<Address, StoreError>> + Send;
+
+    /// Makes an account (`provisioning = listed`, PFM-09). [`StoreError::AddressTaken`] if the
+    /// address belongs to another account; an account that mail or a registration has made
+    /// becomes a provisioned one.
+    fn create_account(
+        &self,
+        address: Address,
+    ) -> impl Future<Output = Result<Synced<MailboxId>, StoreError>> + Send;
+
+    /// Forgets an account with its aliases and bindings. [`StoreError::Precondition`] while it has
+    /// undelivered messages: mail is never lost by accident (P2).
+    fn delete_account(
+        &self,
+        address: Address,
+    ) -> impl Future<Output = Result<Synced<()>, StoreError>> + Send;
+
+    /// Accounts after `after`, in the order of their mailboxes, at most `limit`.
+    fn list_accounts(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Account>, StoreError>> + Send;
+
+    /// Adds an address to an account. [`StoreError::AddressTaken`] if it belongs to another one
+    /// (REG-04); a mailbox that only mail has made becomes a member of this account (STO-12).
+    fn add_alias(
+        &self,
+        address: Address,
+        alias: Address,
+    ) -> impl Future<Output = Result<Synced<()>, StoreError>> + Send;
+
+    /// Takes an alias away from its account; mail already stored stays where it is.
+    fn remove_alias(
+        &self,
+        alias: Address,
+    ) -> impl Future<Output = Result<Synced<()>, StoreError>> + Send;
+
+    /// Says which messages the served user does not take (PFM-08); the next deposit sees it.
+    fn set_barring(
+        &self,
+        address: Address,
+        barring: Barring,
+    ) -> impl Future<Output = Result<Synced<()>, StoreError>> + Send;
 
     /// The counters of a mailbox.
     fn summary(

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{MailboxId, MessageNumber, Part, StoredMessage};
 
-/// Counts the claims of a mailbox. Grows by one with each claim and each redelivery.
+/// Counts the claims of a mailbox. Grows by one with each claim; a redelivered message belongs to
+/// the claims after the redelivery only (requirements §3.13).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u64);
 
@@ -90,7 +91,9 @@ pub enum Settled {
     Settled,
     /// A newer claim has superseded this one: nothing changed.
     Superseded,
-    /// The message was settled before, by this claim or an operator: nothing changed.
+    /// The message was settled before: nothing changed. One that an operator or the end of its
+    /// lifetime settled while this claim had it taken is not answered so: there the outcome of
+    /// the delivery wins (requirements §3.13).
     AlreadySettled,
     /// There is no such message in that mailbox.
     Unknown(MessageNumber),

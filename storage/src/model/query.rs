@@ -24,6 +24,23 @@ pub struct ListQuery {
     pub page_token: Option<PageToken>,
 }
 
+impl ListQuery {
+    /// Whether a message passes all filters but the one by served user.
+    pub(crate) fn matches(&self, message: &StoredMessage) -> bool {
+        let envelope = &message.envelope;
+        let is_from = |sender: &Address| envelope.sender.as_ref() == Some(sender);
+        self.sender.as_ref().is_none_or(is_from)
+            && (self.states.is_empty() || self.states.contains(&message.state))
+            && self.class.is_none_or(|class| class == envelope.class)
+            && self
+                .received_from
+                .is_none_or(|from| envelope.received_at >= from)
+            && self
+                .received_until
+                .is_none_or(|until| envelope.received_at < until)
+    }
+}
+
 /// Where a page ended: the last key looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageToken(pub u64);

@@ -100,6 +100,18 @@ pub struct Registered {
     pub refused_aliases: Vec<Address>,
 }
 
+impl Registered {
+    /// The answer about an address without an account.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            mailbox: None,
+            bindings: Vec::new(),
+            has_waiting: false,
+            refused_aliases: Vec::new(),
+        }
+    }
+}
+
 /// Why a registration was refused; nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistrationRefusal {

@@ -1,0 +1,133 @@
+//! What a store must be told: where it lives, what it is called, and its limits.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Who has an account (PFM-09).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Provisioning {
+    /// Every address: the core has already admitted the user.
+    #[default]
+    Open,
+    /// Only addresses that an operator has made an account or an alias.
+    Listed,
+}
+
+/// How long what is kept (requirements §3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Lifetime of a message whose sender asked for none.
+    pub default: Duration,
+    /// Longest lifetime of an undelivered message.
+    pub max: Duration,
+    /// How long the content of a delivered message stays; zero removes it at once.
+    pub delivered: Duration,
+    /// How long the timeline of a settled message stays.
+    pub timeline: Duration,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            default: 7 * DAY,
+            max: 30 * DAY,
+            delivered: DAY,
+            timeline: 7 * DAY,
+        }
+    }
+}
+
+/// How much one mailbox holds undelivered (requirements §3.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Messages, notifications not counted.
+    pub messages: u64,
+    /// Octets of content, all classes.
+    pub octets: u64,
+    /// Messages of class `imdn`.
+    pub imdn: u64,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self {
+            messages: 1_000,
+            octets: 50 << 20,
+            imdn: 200,
+        }
+    }
+}
+
+/// Requests that may wait for the committer, by lane; more are answered
+/// [`crate::StoreError::Overloaded`] (P9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// Deposits and acknowledgements.
+    pub deposits: usize,
+    /// Claims, registrations, orders.
+    pub requests: usize,
+    /// Sweeps.
+    pub bulk: usize,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self {
+            deposits: 8_192,
+            requests: 4_096,
+            bulk: 256,
+        }
+    }
+}
+
+/// Everything a store must be told.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// Folder of the store; made if it does not exist. The memory store ignores it.
+    pub data_dir: PathBuf,
+    /// Name in the Message-IDs (STO-08). A change makes the Message-ID counter jump.
+    pub hostname: String,
+    /// Who has an account.
+    pub provisioning: Provisioning,
+    /// How long what is kept.
+    pub retention: Retention,
+    /// How long a retry is recognised, from acceptance (requirements §3.3).
+    pub dedupe_window: Duration,
+    /// How much one mailbox holds.
+    pub quota: Quota,
+    /// When a sender may try again whose message met a full mailbox (requirements §3.6).
+    pub full_retry_after: Duration,
+    /// Free octets of the disk below which deposits are refused (requirements §3.6).
+    pub disk_reserve_octets: u64,
+    /// Refusals on distinct registrations after which a message is a dead letter
+    /// (`push.max_refusals`, requirements §3.5).
+    pub max_refusals: u32,
+    /// Bounds of the queues.
+    pub queues: QueueLimits,
+    /// Memory for cached blocks, in octets.
+    pub cache_octets: usize,
+    /// Open although the log was cut in its middle, giving up what came after the cut; the
+    /// Message-ID counter jumps (STO-08).
+    pub accept_truncated_wal: bool,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("data"),
+            hostname: "localhost".to_owned(),
+            provisioning: Provisioning::default(),
+            retention: Retention::default(),
+            dedupe_window: DAY,
+            quota: Quota::default(),
+            full_retry_after: Duration::from_secs(3_600),
+            disk_reserve_octets: 256 << 20,
+            max_refusals: 3,
+            queues: QueueLimits::default(),
+            cache_octets: 128 << 20,
+            accept_truncated_wal: false,
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The in-memory model of a store: plain collections behind one lock, everything computed anew
+//! when asked. It is what the contract means, and the oracle of the engines' tests. Nothing of it
+//! outlives the process.
+//!
+//! Its sync is simulated: [`MemoryStore::hold_syncs`] and [`MemoryStore::fail_syncs`] let tests
+//! see what their code does while, or after, a disk does not keep its promise.
+
+mod accounts;
+mod claims;
+mod deposits;
+mod messages;
+mod model;
+mod sweep;
+mod sync_gate;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use self::model::Model;
+use self::sync_gate::SyncGate;
+use crate::config::StoreConfig;
+use crate::model::{
+    Account, Address, Barring, ClaimGrant, ClaimRequest, ClaimToken, Clock, Deposit,
+    DepositOutcome, Event, ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order,
+    PartKind, Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence,
+    Settled, Settlement, StoredMessage, TakeLimit, Taken, UnixMillis,
+};
+use crate::store::{Store, StoreError, Swept, Synced};
+use crate::timekeeper::{Timekeeper, Times};
+
+/// The in-memory store.
+pub struct MemoryStore {
+    model: Mutex<Model>,
+    times: Timekeeper,
+    gate: SyncGate,
+    hostname: String,
+    secret: [u8; 32],
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(config: StoreConfig, clock: impl Clock) -> Self {
+        let times = Timekeeper::new(Arc::new(clock), UnixMillis::default());
+        let secret = rand::random();
+        Self {
+            hostname: config.hostname.clone(),
+            model: Mutex::new(Model::new(config, secret, times.read().wall)),
+            times,
+            gate: SyncGate::new(),
+            secret,
+        }
+    }
+
+    /// From now on no sync returns, so that nothing is answered that promises one.
+    pub fn hold_syncs(&self) {
+        self.gate.hold();
+    }
+
+    /// Held syncs return, and later ones.
+    pub fn release_syncs(&self) {
+        self.gate.release();
+    }
+
+    /// The next sync fails, and so do those that are held: the store is latched (P2).
+    pub fn fail_syncs(&self) {
+        self.gate.fail();
+    }
+
+    /// What a restart of the process forgets: which messages are taken.
+    #[cfg(test)]
+    pub(crate) fn restart(&self) {
+        self.lock().forget_taken();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Model> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Model, Times) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let model = self.lock();
+        model.check_open()?;
+        read(&model, self.times.read())
+    }
+
+    /// Changes the model, then waits for the simulated sync.
+    async fn write<T>(
+        &self,
+        change: impl FnOnce(&mut Model, Times) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let answer = {
+            let mut model = self.lock();
+            model.check_writable()?;
+            change(&mut model, self.times.read())?
+        };
+        match self.gate.pass().await {
+            Ok(()) => Ok(answer),
+            Err(cause) => Err(self.lock().latch(cause)),
+        }
+    }
+}
+
+impl Store for MemoryStore {
+    async fn deposit(&self, deposit: Deposit) -> Result<DepositOutcome, StoreError> {
+        let decided = self
+            .write(|model, times| Ok(model.deposit(deposit, times)))
+            .await?;
+        Ok(decided.into_outcome())
+    }
+
+    async fn message(&self, number: MessageNumber) -> Result<StoredMessage, StoreError> {
+        self.read(|model, times| model.message(number, times))
+    }
+
+    async fn timeline(&self, number: MessageNumber) -> Result<Vec<Event>, StoreError> {
+        self.read(|model, _| model.timeline(number))
+    }
+
+    async fn read_part(
+        &self,
+        number: MessageNumber,
+        part: PartKind,
+        offset: u64,
+        length: usize,
+    ) -> Result<Bytes, StoreError> {
+        self.read(|model, _| model.read_part(number, part, offset, length))
+    }
+
+    async fn list(&self, query: ListQuery) -> Result<ListPage, StoreError> {
+        self.read(|model, times| Ok(model.list(&query, times)))
+    }
+
+    async fn mailbox(&self, address: Address) -> Result<Option<MailboxId>, StoreError> {
+        self.read(|model, _| Ok(model.mailbox(&address)))
+    }
+
+    async fn account(&self, mailbox: MailboxId) -> Result<Address, StoreError> {
+        self.read(|model, _| model.account_address(mailbox))
+    }
+
+    async fn create_account(&self, address: Address) -> Result<Synced<MailboxId>, StoreError> {
+        self.write(|model, _| model.create_account(address))
+            .await
+            .map(Synced::after_sync)
+    }
+
+    async fn delete_account(&self, address: Address) -> Result<Synced<()>, StoreError> {
+        self.write(|model, _| model.delete_account(&address))
+            .await
+            .map(Synced::after_sync)
+    }
+
+    async fn list_accounts(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> Result<Vec<Account>, StoreError> {
+        self.read(|model, _| Ok(model.list_accounts(after, limit)))
+    }
+
+    async fn add_alias(&self, address: Address, alias: Address) -> Result<Synced<()>, StoreError> {
+        self.write(|model, _| model.add_alias(&address, &alias))
+            .await
+            .map(Synced::after_sync)
+    }
+
+    async fn remove_alias(&self, alias: Address) -> Result<Synced<()>, StoreError> {
+        self.write(|model, _| model.remove_alias(&alias))
+            .await
+            .map(Synced::after_sync)
+    }
+
+    async fn set_barring(
+        &self,
+        address: Address,
+        barring: Barring,
+    ) -> Result<Synced<()>, StoreError> {
+        self.write(|model, _| model.set_barring(&address, barring))
+            .await
+            .map(Synced::after_sync)
+    }
+
+    async fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {
+        self.read(|model, _| model.summary(mailbox))
+    }
+
+    async fn register(
+        &self,
+        registration: Registration,
+    ) -> Result<Result<Synced<Registered>, RegistrationRefusal>, StoreError> {
+        let answer = self
+            .write(|model, times| Ok(model.register(&registration, times)))
+            .await?;
+        Ok(answer.map(Synced::after_sync))
+    }
+
+    async fn registration(&self, mailbox: MailboxId) -> Result<Registered, StoreError> {
+        self.read(|model, times| model.registration(mailbox, times))
+    }
+
+    async fn reachable_with_waiting(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> Result<Vec<MailboxId>, StoreError> {
+        self.read(|model, times| Ok(model.reachable_with_waiting(after, limit, times)))
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<ClaimGrant, StoreError> {
+        self.write(|model, times| model.claim(&request, times))
+            .await
+    }
+
+    async fn renew(&self, claim: ClaimToken, lease: Duration) -> Result<bool, StoreError> {
+        self.write(|model, times| Ok(model.renew(claim, lease, times)))
+            .await
+    }
+
+    async fn take(
+        &self,
+        claim: ClaimToken,
+        after: Sequence,
+        limit: TakeLimit,
+    ) -> Result<Vec<Taken>, StoreError> {
+        let mut model = self.lock();
+        model.check_writable()?;
+        Ok(model.take(claim, after, limit, self.times.read()))
+    }
+
+    async fn acknowledge(
+        &self,
+        claim: ClaimToken,
+        number: MessageNumber,
+        settlement: Settlement,
+    ) -> Result<Synced<Settled>, StoreError> {
+        self.write(|model, times| Ok(model.acknowledge(claim, number, settlement, times)))
+            .await
+            .map(Synced::after_sync)
+    }
+
+    async fn release(
+        &self,
+        claim: ClaimToken,
+        last_seen: Sequence,
+        outcome: ReleaseOutcome,
+    ) -> Result<Released, StoreError> {
+        self.write(|model, times| Ok(model.release(claim, last_seen, outcome, times)))
+            .await
+    }
+
+    async fn carry_out(
+        &self,
+        number: MessageNumber,
+        order: Order,
+    ) -> Result<Synced<StoredMessage>, StoreError> {
+        self.write(|model, times| model.carry_out(number, order, times))
+            .await
+            .map(Synced::after_sync)
+    }
+
+    async fn sweep(&self, now: UnixMillis, limit: usize) -> Result<Swept, StoreError> {
+        self.write(|model, times| Ok(model.sweep(now, limit, times)))
+            .await
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        self.secret
+    }
+
+    fn hostname(&self) -> &str {
+        &self.hostname
+    }
+
+    fn unready(&self) -> Option<String> {
+        self.lock().check_writable().err().map(|e| e.to_string())
+    }
+
+    async fn close(&self) {
+        self.lock().close();
+    }
+}

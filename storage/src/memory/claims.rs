@@ -1,0 +1,245 @@
+//! Claims of the model (requirements §3.13).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::model::{ClaimRecord, MessageRecord, Model, settle};
+use crate::model::{
+    ClaimGrant, ClaimRequest, ClaimToken, EventKind, Generation, MailboxId, MessageNumber,
+    ReleaseOutcome, Released, Sequence, Settled, Settlement, State, TakeLimit, Taken, UnixMillis,
+};
+use crate::store::StoreError;
+use crate::timekeeper::Times;
+
+impl Model {
+    /// The account that a mailbox belongs to: itself, or the one it is a member of.
+    pub(super) fn owner(&self, mailbox: MailboxId) -> MailboxId {
+        let account = self.accounts.get(&mailbox);
+        account.and_then(|a| a.member_of).unwrap_or(mailbox)
+    }
+
+    pub(super) fn claim(
+        &mut self,
+        request: &ClaimRequest,
+        times: Times,
+    ) -> Result<ClaimGrant, StoreError> {
+        let Some(account) = self.accounts.get(&request.mailbox) else {
+            return Err(StoreError::NotFound);
+        };
+        let earlier = account.claim.as_ref().filter(|claim| !claim.released);
+        if earlier.is_some_and(|claim| claim.lease_until > times.steady) {
+            return Ok(ClaimGrant::Busy);
+        }
+        let has_lapsed = earlier.is_some();
+        if !self.has_deliverable(request.mailbox) {
+            return Ok(ClaimGrant::Empty);
+        }
+        if has_lapsed {
+            self.record_failed_attempt(request.mailbox, "the lease ran out", times.wall);
+        }
+        let account = self.account_mut(request.mailbox);
+        account.generation.0 += 1;
+        account.claim = Some(ClaimRecord {
+            edge: request.edge.clone(),
+            claimed_at: times.wall,
+            lease_until: times.steady.after(request.lease),
+            released: false,
+            taken: BTreeSet::new(),
+        });
+        Ok(ClaimGrant::Granted(ClaimToken {
+            mailbox: request.mailbox,
+            generation: account.generation,
+        }))
+    }
+
+    /// The claim that the token names, unless a newer one has superseded it.
+    fn current(&mut self, token: ClaimToken) -> Option<&mut ClaimRecord> {
+        let account = self.accounts.get_mut(&token.mailbox)?;
+        let is_current = account.generation == token.generation;
+        account.claim.as_mut().filter(|_| is_current)
+    }
+
+    pub(super) fn renew(&mut self, token: ClaimToken, lease: Duration, times: Times) -> bool {
+        match self.current(token) {
+            Some(claim) if !claim.released => {
+                claim.lease_until = times.steady.after(lease);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn deliverable_after(
+        &self,
+        token: ClaimToken,
+        after: Sequence,
+        now: UnixMillis,
+    ) -> impl Iterator<Item = (MessageNumber, &MessageRecord)> {
+        self.messages_of(token.mailbox)
+            .filter(move |(_, message)| {
+                message.state == State::Stored
+                    && message.envelope.sequence > after
+                    && message.envelope.expires_at > now
+                    && message.earliest_generation <= token.generation
+            })
+            .map(|(number, message)| (*number, message))
+    }
+
+    pub(super) fn take(
+        &mut self,
+        token: ClaimToken,
+        after: Sequence,
+        limit: TakeLimit,
+        times: Times,
+    ) -> Vec<Taken> {
+        if self.current(token).is_none_or(|claim| claim.released) {
+            return Vec::new();
+        }
+        let mut numbers = Vec::new();
+        let mut octets = 0;
+        for (number, message) in self.deliverable_after(token, after, times.wall) {
+            let is_full = numbers.len() >= limit.messages
+                || message.octets > limit.octets.saturating_sub(octets);
+            if is_full && !numbers.is_empty() {
+                break;
+            }
+            octets = octets.saturating_add(message.octets);
+            numbers.push(number);
+        }
+        if let Some(claim) = self.current(token) {
+            claim.taken.extend(&numbers);
+        }
+        numbers
+            .into_iter()
+            .filter_map(|number| self.taken(number, times))
+            .collect()
+    }
+
+    fn taken(&self, number: MessageNumber, times: Times) -> Option<Taken> {
+        let mut message = self.message(number, times).ok()?;
+        message.state = State::Claimed;
+        let parts = self.messages.get(&number)?.parts.clone()?;
+        Some(Taken { message, parts })
+    }
+
+    pub(super) fn acknowledge(
+        &mut self,
+        token: ClaimToken,
+        number: MessageNumber,
+        settlement: Settlement,
+        times: Times,
+    ) -> Settled {
+        let mailboxes = self.mailboxes_of(token.mailbox);
+        let message = self.messages.get(&number);
+        let Some(message) = message.filter(|m| mailboxes.contains(&m.envelope.mailbox)) else {
+            return Settled::Unknown(number);
+        };
+        let waits = message.waits();
+        let is_early = message.earliest_generation > token.generation;
+        let Some(claim) = self.current(token) else {
+            return Settled::Superseded;
+        };
+        if is_early {
+            return Settled::Superseded;
+        }
+        let was_taken = claim.taken.remove(&number);
+        let is_final = !matches!(settlement, Settlement::Failed { .. });
+        if !waits && !(was_taken && is_final) {
+            return Settled::AlreadySettled;
+        }
+        self.settle_attempt(token, number, settlement, times.wall);
+        Settled::Settled
+    }
+
+    fn settle_attempt(
+        &mut self,
+        token: ClaimToken,
+        number: MessageNumber,
+        settlement: Settlement,
+        now: UnixMillis,
+    ) {
+        let account = self.account_mut(token.mailbox);
+        let registrations = account.registrations;
+        let claim = account.claim.as_ref();
+        let (edge, claimed_at) =
+            claim.map_or((String::new(), now), |c| (c.edge.clone(), c.claimed_at));
+        let generation = Some(token.generation);
+        self.change(number, |message, config| {
+            message.attempts += 1;
+            let taken_at = claimed_at.max(message.envelope.received_at);
+            message.record(taken_at, EventKind::Claimed, generation, &edge, "");
+            let (kind, detail) = match settlement {
+                Settlement::Delivered { by } => {
+                    settle(message, config, State::Delivered, now, "");
+                    (EventKind::Delivered, by)
+                }
+                Settlement::Refused { reason } => {
+                    settle(message, config, State::Refused, now, &reason);
+                    (EventKind::Refused, reason)
+                }
+                Settlement::Failed { reason, refusal } => {
+                    message.reason.clone_from(&reason);
+                    if refusal && message.refused_on != Some(registrations) {
+                        message.refused_on = Some(registrations);
+                        message.refusals += 1;
+                    }
+                    if refusal && message.refusals >= config.max_refusals {
+                        settle(message, config, State::Refused, now, &reason);
+                        (EventKind::Refused, reason)
+                    } else {
+                        (EventKind::AttemptFailed, reason)
+                    }
+                }
+            };
+            message.record(now, kind, generation, &edge, &detail);
+        });
+    }
+
+    pub(super) fn release(
+        &mut self,
+        token: ClaimToken,
+        last_seen: Sequence,
+        outcome: ReleaseOutcome,
+        times: Times,
+    ) -> Released {
+        if self.current(token).is_none_or(|claim| claim.released) {
+            return Released::Superseded;
+        }
+        let has_failed = !outcome.reason.is_empty();
+        let mut newer = self.deliverable_after(token, last_seen, times.wall);
+        if !has_failed && newer.next().is_some() {
+            return Released::LookAgain;
+        }
+        drop(newer);
+        if has_failed {
+            self.record_failed_attempt(token.mailbox, &outcome.reason, times.wall);
+        }
+        if let Some(claim) = self.current(token) {
+            claim.released = true;
+            claim.taken.clear();
+        }
+        Released::Released
+    }
+
+    /// Notes on each message that waits that a delivery as a whole has failed.
+    fn record_failed_attempt(&mut self, mailbox: MailboxId, reason: &str, now: UnixMillis) {
+        let account = self.account_mut(mailbox);
+        let generation: Generation = account.generation;
+        let edge = account.claim.as_ref().map(|claim| claim.edge.clone());
+        let edge = edge.unwrap_or_default();
+        let mailboxes = self.mailboxes_of(mailbox);
+        for message in self.messages.values_mut() {
+            let is_left =
+                mailboxes.contains(&message.envelope.mailbox) && message.state == State::Stored;
+            if is_left {
+                message.record(
+                    now,
+                    EventKind::AttemptFailed,
+                    Some(generation),
+                    &edge,
+                    reason,
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Deposits of the model.
+
+use super::model::{FirstCopy, MessageRecord, Model};
+use crate::config::Provisioning;
+use crate::model::{
+    Deposit, DepositOutcome, Envelope, EventKind, Generation, MailboxId, MessageId, MessageNumber,
+    Receipt, Refusal, Sequence, State,
+};
+use crate::rule::deposit::{Ask, Decision, Facts, Usage, decide, is_too_late};
+use crate::rule::duplicate::{Fingerprint, fingerprint};
+use crate::rule::retention;
+use crate::store::Synced;
+use crate::timekeeper::Times;
+
+/// Free octets of the simulated disk: only a reserve of `u64::MAX` finds it full.
+const FREE_OCTETS: u64 = u64::MAX - 1;
+
+/// What was decided, before the sync.
+pub(super) enum Decided {
+    Stored(Receipt),
+    Duplicate(Receipt),
+    Refused(Refusal),
+}
+
+impl Decided {
+    /// To be called after the sync.
+    pub(super) fn into_outcome(self) -> DepositOutcome {
+        match self {
+            Self::Stored(receipt) => DepositOutcome::Stored(Synced::after_sync(receipt)),
+            Self::Duplicate(receipt) => DepositOutcome::Duplicate(Synced::after_sync(receipt)),
+            Self::Refused(refusal) => DepositOutcome::Refused(refusal),
+        }
+    }
+}
+
+impl Model {
+    pub(super) fn deposit(&mut self, deposit: Deposit, times: Times) -> Decided {
+        if is_too_late(deposit.deadline, times.instant) {
+            return Decided::Refused(Refusal::TooLate);
+        }
+        let fingerprint = fingerprint(&self.secret, &deposit);
+        let octets = deposit.parts.iter().map(|p| p.octets.len() as u64).sum();
+        let ask = Ask {
+            class: deposit.class,
+            octets,
+        };
+        let facts = self.facts(&deposit, &fingerprint, times);
+        let retry_after = self.config.full_retry_after;
+        match decide(facts, ask, &self.config.quota, retry_after) {
+            Decision::Refuse(refusal) => Decided::Refused(refusal),
+            Decision::Duplicate(receipt) => {
+                self.absorb(&receipt, times);
+                Decided::Duplicate(receipt)
+            }
+            Decision::Store => Decided::Stored(self.store(deposit, fingerprint, octets, times)),
+        }
+    }
+
+    fn facts(&self, deposit: &Deposit, fingerprint: &Fingerprint, times: Times) -> Facts<Receipt> {
+        let mailbox = self.mailbox(&deposit.served_user);
+        let counted = mailbox.map(|mailbox| self.counted(mailbox));
+        let account = mailbox.and_then(|mailbox| self.accounts.get(&mailbox));
+        Facts {
+            duplicate: mailbox.and_then(|m| self.first_copy(m, fingerprint, times)),
+            account_known: mailbox.is_some() || self.config.provisioning == Provisioning::Open,
+            barring: account.map(|account| account.barring).unwrap_or_default(),
+            usage: counted.map_or_else(Usage::default, |counted| Usage {
+                messages: counted.text.new + counted.multimedia.new,
+                imdn: counted.imdn,
+                octets: counted.octets,
+            }),
+            disk_full: FREE_OCTETS < self.config.disk_reserve_octets,
+        }
+    }
+
+    fn first_copy(
+        &self,
+        mailbox: MailboxId,
+        fingerprint: &Fingerprint,
+        times: Times,
+    ) -> Option<Receipt> {
+        self.mailboxes_of(mailbox)
+            .into_iter()
+            .filter_map(|mailbox| self.duplicates.get(&(mailbox, *fingerprint)))
+            .find(|first| first.until > times.wall)
+            .map(|first| first.receipt.clone())
+    }
+
+    fn absorb(&mut self, receipt: &Receipt, times: Times) {
+        if let Some(message) = self.messages.get_mut(&receipt.id.number) {
+            message.record(times.wall, EventKind::DuplicateAbsorbed, None, "", "");
+        }
+    }
+
+    fn store(
+        &mut self,
+        deposit: Deposit,
+        fingerprint: Fingerprint,
+        octets: u64,
+        times: Times,
+    ) -> Receipt {
+        let mailbox = self.mailbox_or_new(&deposit.served_user);
+        let number = MessageNumber(self.next_number);
+        self.next_number += 1;
+        let message = self.record_of(deposit, (mailbox, number), octets, times);
+        let receipt = Receipt {
+            id: message.envelope.id.clone(),
+            received_at: times.wall,
+        };
+        self.messages.insert(number, message);
+        let account = self.account_mut(mailbox);
+        account.version += 1;
+        account.last_sequence = Sequence(number.0);
+        let first = FirstCopy {
+            receipt: receipt.clone(),
+            until: times.wall.after(self.config.dedupe_window),
+        };
+        self.duplicates.insert((mailbox, fingerprint), first);
+        receipt
+    }
+
+    fn record_of(
+        &self,
+        deposit: Deposit,
+        (mailbox, number): (MailboxId, MessageNumber),
+        octets: u64,
+        times: Times,
+    ) -> MessageRecord {
+        let retention = &self.config.retention;
+        let expires_at = retention::expires_at(deposit.expires_at, times.wall, retention);
+        let mut message = MessageRecord {
+            envelope: Envelope {
+                id: MessageId {
+                    number,
+                    hostname: self.config.hostname.clone(),
+                },
+                mailbox,
+                sequence: Sequence(number.0),
+                served_user: deposit.served_user,
+                sender: deposit.sender,
+                class: deposit.class,
+                priority: deposit.priority,
+                is_text: deposit.is_text,
+                headers: deposit.headers,
+                body_octets: deposit.body_octets,
+                body_offset: deposit.body_offset,
+                received_at: times.wall,
+                expires_at,
+                received_from: deposit.received_from,
+            },
+            state: State::Stored,
+            parts: Some(deposit.parts),
+            octets,
+            attempts: 0,
+            redeliveries: 0,
+            refusals: 0,
+            refused_on: None,
+            settled_at: None,
+            reason: String::new(),
+            earliest_generation: Generation::default(),
+            due_at: expires_at,
+            events: Vec::new(),
+        };
+        let from = message.envelope.received_from.clone();
+        message.record(times.wall, EventKind::Deposited, None, "", &from);
+        message
+    }
+}

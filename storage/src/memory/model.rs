@@ -1,0 +1,279 @@
+//! The state of the model, and what all its parts use.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::config::StoreConfig;
+use crate::model::{
+    Address, Barring, Binding, Class, Envelope, Event, EventKind, Generation, MailboxId,
+    MailboxSummary, MessageCount, MessageNumber, Part, Priority, Receipt, Sequence, State,
+    UnixMillis,
+};
+use crate::rule::duplicate::Fingerprint;
+use crate::rule::retention;
+use crate::store::StoreError;
+
+/// Everything a store knows.
+pub(super) struct Model {
+    pub(super) config: StoreConfig,
+    pub(super) secret: [u8; 32],
+    pub(super) accounts: BTreeMap<MailboxId, AccountRecord>,
+    /// Addresses and aliases.
+    pub(super) addresses: HashMap<Address, MailboxId>,
+    pub(super) messages: BTreeMap<MessageNumber, MessageRecord>,
+    pub(super) duplicates: HashMap<(MailboxId, Fingerprint), FirstCopy>,
+    pub(super) next_number: u64,
+    pub(super) next_mailbox: u64,
+    latched: Option<String>,
+    closed: bool,
+}
+
+/// The receipt of an accepted message, as long as retries of it are recognised.
+pub(super) struct FirstCopy {
+    pub(super) receipt: Receipt,
+    pub(super) until: UnixMillis,
+}
+
+#[derive(Default)]
+pub(super) struct AccountRecord {
+    pub(super) address: Option<Address>,
+    pub(super) aliases: Vec<Address>,
+    pub(super) provisioned: bool,
+    pub(super) deleted: bool,
+    pub(super) barring: Barring,
+    /// Mailboxes that belong to this account (STO-12).
+    pub(super) members: Vec<MailboxId>,
+    pub(super) member_of: Option<MailboxId>,
+    pub(super) bindings: Vec<Binding>,
+    /// REGISTERs that bound something; zero for an account nobody has registered.
+    pub(super) registrations: u64,
+    pub(super) generation: Generation,
+    pub(super) claim: Option<ClaimRecord>,
+    pub(super) version: u64,
+    pub(super) last_sequence: Sequence,
+}
+
+pub(super) struct ClaimRecord {
+    pub(super) edge: String,
+    pub(super) claimed_at: UnixMillis,
+    /// On the steady clock.
+    pub(super) lease_until: UnixMillis,
+    pub(super) released: bool,
+    pub(super) taken: BTreeSet<MessageNumber>,
+}
+
+pub(super) struct MessageRecord {
+    pub(super) envelope: Envelope,
+    /// Never `Claimed`.
+    pub(super) state: State,
+    /// `None` once removed.
+    pub(super) parts: Option<Vec<Part>>,
+    pub(super) octets: u64,
+    pub(super) attempts: u32,
+    pub(super) redeliveries: u32,
+    pub(super) refusals: u32,
+    /// `registrations` of the account at the last refusal.
+    pub(super) refused_on: Option<u64>,
+    pub(super) settled_at: Option<UnixMillis>,
+    pub(super) reason: String,
+    /// Claims before this one have nothing to say about the message any more.
+    pub(super) earliest_generation: Generation,
+    /// When the sweep looks at it next.
+    pub(super) due_at: UnixMillis,
+    pub(super) events: Vec<Event>,
+}
+
+impl MessageRecord {
+    pub(super) fn waits(&self) -> bool {
+        !self.state.is_settled()
+    }
+
+    pub(super) fn record(
+        &mut self,
+        at: UnixMillis,
+        kind: EventKind,
+        generation: Option<Generation>,
+        actor: &str,
+        detail: &str,
+    ) {
+        self.events.push(Event {
+            at,
+            kind,
+            generation,
+            actor: actor.to_owned(),
+            detail: detail.to_owned(),
+        });
+    }
+}
+
+impl Model {
+    pub(super) fn new(config: StoreConfig, secret: [u8; 32], now: UnixMillis) -> Self {
+        Self {
+            config,
+            secret,
+            accounts: BTreeMap::new(),
+            addresses: HashMap::new(),
+            messages: BTreeMap::new(),
+            duplicates: HashMap::new(),
+            next_number: now.0.saturating_mul(1_000),
+            next_mailbox: 1,
+            latched: None,
+            closed: false,
+        }
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), StoreError> {
+        if self.closed {
+            return Err(StoreError::Closed);
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_writable(&self) -> Result<(), StoreError> {
+        self.check_open()?;
+        match &self.latched {
+            Some(cause) => Err(StoreError::Latched {
+                cause: cause.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn latch(&mut self, cause: String) -> StoreError {
+        self.latched = Some(cause.clone());
+        StoreError::Latched { cause }
+    }
+
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    #[cfg(test)]
+    pub(super) fn forget_taken(&mut self) {
+        for account in self.accounts.values_mut() {
+            if let Some(claim) = &mut account.claim {
+                claim.taken.clear();
+            }
+        }
+    }
+
+    /// A mailbox and its members.
+    pub(super) fn mailboxes_of(&self, mailbox: MailboxId) -> Vec<MailboxId> {
+        let members = self.accounts.get(&mailbox).map(|account| &account.members);
+        let members = members.into_iter().flatten().copied();
+        std::iter::once(mailbox).chain(members).collect()
+    }
+
+    /// The messages of a mailbox and its members, in order.
+    pub(super) fn messages_of(
+        &self,
+        mailbox: MailboxId,
+    ) -> impl Iterator<Item = (&MessageNumber, &MessageRecord)> {
+        let mailboxes = self.mailboxes_of(mailbox);
+        self.messages
+            .iter()
+            .filter(move |(_, message)| mailboxes.contains(&message.envelope.mailbox))
+    }
+
+    pub(super) fn has_deliverable(&self, mailbox: MailboxId) -> bool {
+        self.messages_of(mailbox)
+            .any(|(_, message)| message.state == State::Stored)
+    }
+
+    pub(super) fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {
+        if !self.accounts.contains_key(&mailbox) {
+            return Err(StoreError::NotFound);
+        }
+        let mut summary = self.counted(mailbox);
+        for member in self.mailboxes_of(mailbox) {
+            let account = &self.accounts[&member];
+            summary.version += account.version;
+            summary.last_sequence = summary.last_sequence.max(account.last_sequence);
+        }
+        Ok(summary)
+    }
+
+    /// Counts afresh (MWI-09).
+    pub(super) fn counted(&self, mailbox: MailboxId) -> MailboxSummary {
+        let mut summary = MailboxSummary {
+            mailbox,
+            text: MessageCount::default(),
+            multimedia: MessageCount::default(),
+            imdn: 0,
+            octets: 0,
+            version: 0,
+            last_sequence: Sequence::default(),
+        };
+        for (_, message) in self.messages_of(mailbox) {
+            count(&mut summary, message);
+        }
+        summary
+    }
+
+    /// Changes one message, and the version of its mailbox if that changed a counter.
+    pub(super) fn change(
+        &mut self,
+        number: MessageNumber,
+        change: impl FnOnce(&mut MessageRecord, &StoreConfig),
+    ) {
+        let Some(mailbox) = self.messages.get(&number).map(|m| m.envelope.mailbox) else {
+            return;
+        };
+        let before = self.counted(mailbox);
+        if let Some(message) = self.messages.get_mut(&number) {
+            change(message, &self.config);
+        }
+        if self.counted(mailbox) != before {
+            self.account_mut(mailbox).version += 1;
+        }
+    }
+
+    pub(super) fn account_mut(&mut self, mailbox: MailboxId) -> &mut AccountRecord {
+        self.accounts.entry(mailbox).or_default()
+    }
+}
+
+/// Ends a message: requirements §3.2.
+pub(super) fn settle(
+    message: &mut MessageRecord,
+    config: &StoreConfig,
+    state: State,
+    at: UnixMillis,
+    reason: &str,
+) {
+    let until = retention::content_until(state, at, message.envelope.expires_at, &config.retention);
+    message.state = state;
+    message.settled_at = Some(at);
+    message.reason = reason.to_owned();
+    if until.is_none() || message.parts.is_none() {
+        message.parts = None;
+        message.due_at = retention::timeline_until(at, &config.retention);
+    } else {
+        message.due_at = until.unwrap_or(at);
+    }
+}
+
+fn count(summary: &mut MailboxSummary, message: &MessageRecord) {
+    let envelope = &message.envelope;
+    if message.waits() {
+        summary.octets += message.octets;
+    }
+    if envelope.class == Class::Imdn {
+        summary.imdn += u64::from(message.waits());
+        return;
+    }
+    let kind = match envelope.is_text {
+        true => &mut summary.text,
+        false => &mut summary.multimedia,
+    };
+    let urgent = u64::from(matches!(
+        envelope.priority,
+        Priority::Urgent | Priority::Emergency
+    ));
+    if message.waits() {
+        kind.new += 1;
+        kind.new_urgent += urgent;
+    } else if message.state == State::Delivered && message.parts.is_some() {
+        kind.old += 1;
+        kind.old_urgent += urgent;
+    }
+}

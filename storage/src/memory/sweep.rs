@@ -1,0 +1,58 @@
+//! The end of lifetimes and retentions in the model (requirements §3.2).
+
+use super::model::{MessageRecord, Model, settle};
+use crate::config::StoreConfig;
+use crate::model::{EventKind, MessageNumber, State, UnixMillis};
+use crate::rule::retention;
+use crate::store::Swept;
+use crate::timekeeper::Times;
+
+impl Model {
+    pub(super) fn sweep(&mut self, now: UnixMillis, limit: usize, times: Times) -> Swept {
+        let now = now.min(times.wall);
+        self.duplicates.retain(|_, first| first.until > now);
+        let due = self.messages.iter().filter(|(_, m)| m.due_at <= now);
+        let mut due: Vec<_> = due.map(|(number, m)| (m.due_at, *number)).collect();
+        due.sort_unstable();
+        let mut swept = Swept {
+            more: due.len() > limit,
+            ..Swept::default()
+        };
+        for (_, number) in due.into_iter().take(limit) {
+            self.sweep_one(number, times, &mut swept);
+        }
+        swept
+    }
+
+    fn sweep_one(&mut self, number: MessageNumber, times: Times, swept: &mut Swept) {
+        let Some(message) = self.messages.get(&number) else {
+            return;
+        };
+        if message.waits() {
+            swept.expired.push(number);
+            self.change(number, |message, config| {
+                settle(message, config, State::Expired, times.wall, "");
+                message.record(times.wall, EventKind::Expired, None, "", "");
+            });
+        } else if message.parts.is_some() {
+            swept.contents_removed += 1;
+            self.change(number, |message, config| {
+                message.parts = None;
+                message.due_at = timeline_due(message, config, times);
+                message.record(times.wall, EventKind::ContentRemoved, None, "", "");
+            });
+        } else {
+            self.messages.remove(&number);
+        }
+    }
+}
+
+/// When the rest of a settled message without content goes.
+pub(super) fn timeline_due(
+    message: &MessageRecord,
+    config: &StoreConfig,
+    times: Times,
+) -> UnixMillis {
+    let settled_at = message.settled_at.unwrap_or(times.wall);
+    retention::timeline_until(settled_at, &config.retention).max(times.wall)
+}

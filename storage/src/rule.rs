@@ -1,0 +1,7 @@
+//! Rules that every engine obeys, as pure functions: what they need is passed in, time too.
+
+pub(crate) mod deposit;
+pub(crate) mod duplicate;
+pub(crate) mod order;
+pub(crate) mod registration;
+pub(crate) mod retention;

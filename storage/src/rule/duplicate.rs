@@ -1,0 +1,65 @@
+//! What makes two deposits the same message (requirements §3.3).
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::model::{Deposit, Part, PartKind};
+
+type HmacSha256 = Hmac<Sha256>;
+
+/// A keyed hash over everything but the mailbox: sender, method, From-tag, Call-ID, CSeq and body.
+/// Keyed with the secret of the store, because a plain hash of a short body could be guessed after
+/// the body was erased.
+pub(crate) type Fingerprint = [u8; 24];
+
+/// The fingerprint of a deposit. Costs time in proportion to its body.
+pub(crate) fn fingerprint(secret: &[u8; 32], deposit: &Deposit) -> Fingerprint {
+    let key = &deposit.duplicate_key;
+    let mut mac = keyed(secret, b"duplicate");
+    let sender = deposit.sender.as_ref().map_or("", |sender| sender.as_str());
+    for field in [sender, &key.method, &key.from_tag, &key.call_id] {
+        mac.update(&octets_of(field.len()));
+        mac.update(field.as_bytes());
+    }
+    mac.update(&key.cseq.to_be_bytes());
+    mac.update(body(deposit));
+    truncated(mac)
+}
+
+/// A keyed hash that stands for an address in keys, which no encryption covers (P10).
+pub(crate) fn address_key(secret: &[u8; 32], address: &str) -> [u8; 16] {
+    let mut mac = keyed(secret, b"address");
+    mac.update(address.as_bytes());
+    truncated(mac)
+}
+
+fn keyed(secret: &[u8; 32], purpose: &[u8]) -> HmacSha256 {
+    let mut mac = HmacSha256::new_from_slice(secret).expect("HMAC takes keys of any length");
+    mac.update(purpose);
+    mac.update(&[0]);
+    mac
+}
+
+fn octets_of(length: usize) -> [u8; 8] {
+    (length as u64).to_be_bytes()
+}
+
+fn truncated<const N: usize>(mac: HmacSha256) -> [u8; N] {
+    let digest = mac.finalize().into_bytes();
+    let mut short = [0; N];
+    short.copy_from_slice(&digest[..N]);
+    short
+}
+
+/// The body: of the MESSAGE request, or of the canonical SEND.
+fn body(deposit: &Deposit) -> &[u8] {
+    let of_kind = |kind| deposit.parts.iter().find(|part: &&Part| part.kind == kind);
+    if let Some(send) = of_kind(PartKind::SendBody) {
+        return &send.octets;
+    }
+    let Some(message) = of_kind(PartKind::Message) else {
+        return &[];
+    };
+    let start = usize::try_from(deposit.body_offset).unwrap_or(usize::MAX);
+    message.octets.get(start..).unwrap_or_default()
+}
