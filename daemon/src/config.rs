@@ -10,7 +10,8 @@
 //!   in capitals, `-` becomes `_`, lists are separated by commas.
 //! * Durations and sizes carry a unit: `"500ms"`, `"7d"`, `"64KiB"`. `"off"` is the absent value of an
 //!   optional key.
-//! * Two libraries may declare the same section with different keys.
+//! * Two libraries may declare the same section with different keys; one that both declare must be
+//!   alike ([`conflicts`]).
 //!
 //! ```
 //! # use restante_daemon as daemon;
@@ -61,6 +62,6 @@ pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use node::Node;
 pub use quantity::Octets;
-pub use render::render_default;
+pub use render::{conflicts, render_default};
 pub use section::{KeyDoc, Reader, Section, SectionDoc, default_value};
 pub use value::{Rejection, TextValue, Value};

@@ -46,10 +46,10 @@ struct Signals {
 impl Signals {
     fn listen() -> io::Result<(Runtime, Self)> {
         let runtime = Builder::new_current_thread().enable_io().build()?;
-        let _guard = runtime.enter();
+        let inside = runtime.enter();
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
-        drop(_guard);
+        drop(inside);
         Ok((
             runtime,
             Self {

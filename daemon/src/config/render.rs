@@ -1,6 +1,6 @@
 //! The commented default file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::section::{KeyDoc, SectionDoc};
@@ -26,6 +26,26 @@ pub fn render_default(sections: &[&SectionDoc]) -> String {
         }
     }
     out
+}
+
+/// Keys that several sections of one name declare with another default or type, as `section.key`.
+/// There should be none: one line of the file would mean two things. For a test of whoever brings
+/// the sections together.
+pub fn conflicts(sections: &[&SectionDoc]) -> BTreeSet<String> {
+    let mut seen = BTreeMap::new();
+    let mut conflicts = BTreeSet::new();
+    for section in sections {
+        for key in section.keys {
+            let meaning = (key.default, (key.expected)());
+            let first = seen
+                .entry((section.name, key.name))
+                .or_insert_with(|| meaning.clone());
+            if *first != meaning {
+                conflicts.insert(format!("{}.{}", section.name, key.name));
+            }
+        }
+    }
+    conflicts
 }
 
 fn render_section(out: &mut String, name: &str, sections: &[&SectionDoc]) {

@@ -1,6 +1,6 @@
 //! The default file and the defaults are one thing.
 
-use super::super::{Section, SectionDoc, render_default};
+use super::super::{Section, SectionDoc, conflicts, render_default};
 use super::{Backoff, Common, Edge, Push, document, lines};
 
 const ALL: [&SectionDoc; 4] = [&Push::DOC, &Edge::DOC, &Common::DOC, &Backoff::DOC];
@@ -87,4 +87,25 @@ fn a_preset_yields_to_the_file() {
         assert_eq!(document.read::<Push>().sessions, expected);
         assert_eq!(lines(document), [""; 0]);
     }
+}
+
+crate::section! {
+    /// A third view of the section, at odds with the others.
+    pub(super) struct Odd in "push" {
+        /// Another default.
+        delay: std::time::Duration = "2s",
+        /// Another type.
+        sessions: u32 = 256,
+        /// The same.
+        max_refusals: u8 = 3,
+    }
+}
+
+#[test]
+fn keys_declared_twice_must_be_alike() {
+    assert!(conflicts(&ALL).is_empty());
+    let found: Vec<_> = conflicts(&[&Push::DOC, &Backoff::DOC, &Odd::DOC])
+        .into_iter()
+        .collect();
+    assert_eq!(found, ["push.delay", "push.sessions"]);
 }
