@@ -46,7 +46,7 @@ pub struct Decoder {
 #[derive(Debug)]
 enum State {
     Head(HeadScan),
-    Body(BodyScan),
+    Body(Box<BodyScan>),
     /// The head ended with an end-line.
     NoBody(Continuation),
     Broken,
@@ -156,7 +156,7 @@ impl Decoder {
             }
             Kind::Request(method) => {
                 self.state = match end {
-                    HeadEnd::EmptyLine => State::Body(BodyScan::new(&transaction_id)),
+                    HeadEnd::EmptyLine => State::Body(Box::new(BodyScan::new(&transaction_id))),
                     HeadEnd::EndLine(flag) => State::NoBody(flag),
                 };
                 let head = parse::request_head(transaction_id, method, header_lines(raw))?;

@@ -63,7 +63,7 @@ impl InboxRules {
 #[derive(Debug)]
 pub enum InboxEvent {
     /// Send this now.
-    Reply(Response),
+    Reply(Box<Response>),
     /// A message has begun. Octets and one of `Complete` and `Abandoned` follow.
     Started {
         /// Names the message in the events that follow.
@@ -89,7 +89,7 @@ pub enum InboxEvent {
         /// Its length.
         total: u64,
         /// The answer its sender waits for.
-        answer: FinalAnswer,
+        answer: Box<FinalAnswer>,
     },
     /// The message will not be completed; its octets are to be forgotten.
     Abandoned {
@@ -315,7 +315,7 @@ impl Inbox {
             Ok(Progress::Complete { total }) => {
                 self.open.retain(|held| held.message_id != message_id);
                 self.remember(message_id.clone(), Remembered::Complete);
-                let answer = FinalAnswer::new(head, total);
+                let answer = Box::new(FinalAnswer::new(head, total));
                 self.events.push_back(InboxEvent::Complete {
                     message_id,
                     total,
@@ -356,7 +356,7 @@ impl Inbox {
     fn reply(&mut self, head: &RequestHead, code: u16) {
         if head.wanted_responses().wants(code) {
             self.events
-                .push_back(InboxEvent::Reply(Response::to(head, code)));
+                .push_back(InboxEvent::Reply(Box::new(Response::to(head, code))));
         }
     }
 

@@ -1,1 +1,3 @@
 //! Sockets, TLS, name resolution and timers that drive sip and msrp.
+
+pub mod msrp;

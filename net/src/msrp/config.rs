@@ -1,0 +1,111 @@
+//! How an endpoint and its sessions behave.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ::msrp::InboxRules;
+use ipnet::IpNet;
+
+/// Settings of an [`MsrpEndpoint`](super::MsrpEndpoint).
+#[derive(Debug, Clone)]
+pub struct MsrpConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Host of our paths; none takes the address that was bound.
+    pub advertised_host: Option<String>,
+    /// Networks we connect to although MSR-04 forbids it: for laptops and tests.
+    pub allow_networks: Vec<IpNet>,
+    /// Networks we never connect to, beyond those that MSR-04 names.
+    pub deny_networks: Vec<IpNet>,
+    /// From the start of a connection attempt to its end (3.1: 10 s).
+    pub connect_timeout: Duration,
+    /// Connection attempts for one signalling peer in any second (MSR-04: 20).
+    pub connects_per_second: usize,
+    /// Wrong To-Paths from one address in any minute before its connection is closed (MSR-02: 20).
+    pub wrong_paths_per_minute: usize,
+    /// How long a connection may be without a session.
+    pub unbound_timeout: Duration,
+    /// How long a request waits for its session's peer path: a peer may connect before its SIP answer is here.
+    pub path_wait: Duration,
+    /// How long a write may make no progress before the connection is closed.
+    pub write_stall: Duration,
+    /// Connections accepted at the same time; more are closed at once.
+    pub max_connections: usize,
+    /// Compare only the session-id of a From-Path, for peers behind a gateway that rewrites paths.
+    pub sessmatch: bool,
+}
+
+impl MsrpConfig {
+    /// The values of the requirements on this address.
+    pub fn new(address: SocketAddr) -> MsrpConfig {
+        MsrpConfig {
+            address,
+            advertised_host: None,
+            allow_networks: Vec::new(),
+            deny_networks: Vec::new(),
+            connect_timeout: Duration::from_secs(10),
+            connects_per_second: 20,
+            wrong_paths_per_minute: 20,
+            unbound_timeout: Duration::from_secs(30),
+            path_wait: Duration::from_secs(10),
+            write_stall: Duration::from_secs(30),
+            max_connections: 16_384,
+            sessmatch: false,
+        }
+    }
+}
+
+/// Why an endpoint could not be bound.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The address cannot be listened on.
+    #[error("cannot listen for MSRP on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// `advertised_host` is no host of an MSRP URI.
+    #[error("{0:?} cannot stand in an MSRP path")]
+    AdvertisedHost(String),
+}
+
+/// What one session takes and how it sends.
+#[derive(Debug, Clone)]
+pub struct SessionRules {
+    /// What is received.
+    pub inbox: InboxRules,
+    /// Longest chunk sent.
+    pub chunk_octets: u64,
+    /// Messages sent and not settled (PSH-09: 4).
+    pub message_window: usize,
+}
+
+impl SessionRules {
+    /// Sends, and refuses content (a push session).
+    pub fn send_only() -> SessionRules {
+        SessionRules {
+            inbox: InboxRules::send_only(),
+            ..SessionRules::receive_up_to(0)
+        }
+    }
+
+    /// Sends, and receives messages of any type up to this size.
+    pub fn receive_up_to(max_octets: u64) -> SessionRules {
+        SessionRules {
+            inbox: InboxRules::up_to(max_octets),
+            chunk_octets: 256 * 1024,
+            message_window: 4,
+        }
+    }
+}
+
+impl Default for SessionRules {
+    /// Receives messages up to 1 MiB.
+    fn default() -> SessionRules {
+        SessionRules::receive_up_to(1024 * 1024)
+    }
+}

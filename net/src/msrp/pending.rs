@@ -1,0 +1,161 @@
+//! A session between its path and its connection.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::msrp::{MessageId, MsrpUri, OutboundMessage, Path};
+use bytes::Bytes;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use super::config::SessionRules;
+use super::connection::Connection;
+use super::endpoint::{Shared, prepared};
+use super::registry::Registration;
+use super::session::{MsrpSession, SendFailure, SessionParts};
+
+/// Frames and pieces that wait for a session; a piece is at most one read.
+const INPUT_QUEUE: usize = 8;
+
+/// Why a session was not set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The time given is over.
+    #[error("no connection in time")]
+    Timeout,
+    /// The endpoint is closing.
+    #[error("the endpoint is closing")]
+    Closing,
+    /// The peer's path names a transport or scheme that is not spoken here.
+    #[error("the transport of the peer's path is not supported")]
+    Transport,
+    /// The peer's path names an address that we never connect to (MSR-04).
+    #[error("the address of the peer's path is forbidden")]
+    Forbidden,
+    /// Too many connections are being opened (MSR-04).
+    #[error("too many connections are being opened")]
+    TooMany,
+    /// The host of the peer's path cannot be resolved or connected to.
+    #[error("cannot connect to the peer")]
+    Connect(#[source] io::Error),
+    /// The peer did not take the request that binds the connection.
+    #[error("the peer did not bind the connection")]
+    Binding(#[source] SendFailure),
+}
+
+/// A session that has a path of its own but no connection. Dropping it makes the path unknown.
+#[derive(Debug)]
+pub struct PendingSession {
+    shared: Arc<Shared>,
+    registration: Registration,
+    rules: SessionRules,
+}
+
+impl PendingSession {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        registration: Registration,
+        rules: SessionRules,
+    ) -> PendingSession {
+        PendingSession {
+            shared,
+            registration,
+            rules,
+        }
+    }
+
+    /// Our path, for `a=path`.
+    pub fn local_path(&self) -> &Path {
+        self.registration.local_path()
+    }
+
+    /// Sets what the session takes and how it sends.
+    pub fn with_rules(mut self, rules: SessionRules) -> PendingSession {
+        self.rules = rules;
+        self
+    }
+
+    /// We are passive: waits for the peer's first request, which binds its connection (MSR-02).
+    pub async fn accept(self, peer_path: Path, wait: Duration) -> Result<MsrpSession, OpenError> {
+        let (input, events) = mpsc::channel(INPUT_QUEUE);
+        let binding = self.registration.expect(peer_path.clone(), input);
+        match timeout(wait, binding).await {
+            Ok(Ok(connection)) => Ok(self.start(connection, peer_path, events, false)),
+            Ok(Err(_)) => Err(OpenError::Closing),
+            Err(_) => Err(OpenError::Timeout),
+        }
+    }
+
+    /// We are active: connects to the first URI of the peer's path under MSR-04 and binds the connection with an
+    /// empty SEND. `signalling_peer` names whoever made us connect; its attempts are counted together.
+    pub async fn connect(
+        self,
+        peer_path: Path,
+        signalling_peer: &str,
+        wait: Duration,
+    ) -> Result<MsrpSession, OpenError> {
+        let deadline = Instant::now() + wait;
+        self.registration.refuse_binding();
+        let connecting = self.open_connection(peer_path.first(), signalling_peer);
+        let connection = timeout_at(deadline, connecting)
+            .await
+            .map_err(|_| OpenError::Timeout)??;
+        let (input, events) = mpsc::channel(INPUT_QUEUE);
+        self.registration
+            .bind_own(&connection, peer_path.clone(), input);
+        let session = self.start(connection, peer_path, events, true);
+        let binding = OutboundMessage::binding(MessageId::generate(&mut rand::rng()));
+        let bound = async { session.send(binding, Bytes::new()).await.await };
+        match timeout_at(deadline, bound).await {
+            Ok(Ok(_)) => Ok(session),
+            Ok(Err(failure)) => Err(OpenError::Binding(failure)),
+            Err(_) => Err(OpenError::Timeout),
+        }
+    }
+
+    fn start(
+        self,
+        connection: Arc<Connection>,
+        peer_path: Path,
+        events: mpsc::Receiver<::msrp::Event>,
+        active: bool,
+    ) -> MsrpSession {
+        let tasks = self.shared.tasks.clone();
+        let parts = SessionParts {
+            connection,
+            registration: self.registration,
+            rules: self.rules,
+            peer_path,
+            events,
+            active,
+        };
+        MsrpSession::start(parts, &tasks)
+    }
+
+    async fn open_connection(
+        &self,
+        peer: &MsrpUri,
+        signalling_peer: &str,
+    ) -> Result<Arc<Connection>, OpenError> {
+        if peer.is_secure() || !peer.transport().eq_ignore_ascii_case("tcp") {
+            return Err(OpenError::Transport);
+        }
+        let shared = &self.shared;
+        let place = (peer.host(), peer.effective_port());
+        // Resolved once: the address that was judged is the one connected (MSR-04).
+        let mut addresses = lookup_host(place).await.map_err(OpenError::Connect)?;
+        let permitted = addresses.find(|address| shared.guard.permits(*address));
+        let address = permitted.ok_or(OpenError::Forbidden)?;
+        let due = shared.pacer.reserve(signalling_peer, Instant::now());
+        sleep_until(due.ok_or(OpenError::TooMany)?).await;
+        let connecting = timeout(shared.config.connect_timeout, TcpStream::connect(address));
+        let stream = connecting.await.map_err(|_| OpenError::Timeout)?;
+        let stream = prepared(stream.map_err(OpenError::Connect)?);
+        let (connection, reading) = shared.start_connection(stream, address.ip());
+        shared.tasks.spawn(reading);
+        Ok(connection)
+    }
+}

@@ -1,0 +1,124 @@
+//! Reads a connection and leads every frame to its session.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::msrp::{DecodeError, Decoder, Event, Method, RequestHead, Response};
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::connection::{Connection, Input, Lost};
+use super::pace::WrongPaths;
+use super::registry::{Misdirected, Registry, RouteRules, SessionInput};
+
+/// Room made in the receive buffer before a read.
+const READ_OCTETS: usize = 16 * 1024;
+
+/// The receiving side of one connection.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) connection: Arc<Connection>,
+    pub(super) remote: IpAddr,
+    pub(super) registry: Arc<Registry>,
+    pub(super) wrong_paths: Arc<WrongPaths>,
+    pub(super) rules: RouteRules,
+    pub(super) unbound_timeout: Duration,
+    /// The session of the request that is coming in.
+    pub(super) target: Option<SessionInput>,
+}
+
+impl Reader {
+    /// Reads until the connection ends, then closes it for everybody.
+    pub(super) async fn run(mut self, mut input: Input) {
+        let connection = Arc::clone(&self.connection);
+        tokio::select! {
+            biased;
+            () = connection.closed() => {}
+            _ = self.read(&mut input) => {}
+        }
+        connection.close();
+    }
+
+    async fn read(&mut self, input: &mut Input) -> Result<(), Lost> {
+        let mut decoder = Decoder::new();
+        let mut unbound_until = Instant::now() + self.unbound_timeout;
+        loop {
+            decoder.buffer_mut().reserve(READ_OCTETS);
+            let read = input.read_buf(decoder.buffer_mut());
+            match timeout_at(unbound_until, read).await {
+                Ok(Ok(0) | Err(_)) => return Err(Lost),
+                Ok(Ok(_)) => self.take_events(&mut decoder).await?,
+                Err(_) if self.connection.has_sessions() => {}
+                Err(_) => return Err(Lost),
+            }
+            // Octets alone keep no connection: without a session its time runs on.
+            if self.connection.has_sessions() {
+                unbound_until = Instant::now() + self.unbound_timeout;
+            }
+        }
+    }
+
+    async fn take_events(&mut self, decoder: &mut Decoder) -> Result<(), Lost> {
+        loop {
+            match decoder.next_event() {
+                Ok(Some(event)) => self.take(event).await?,
+                Ok(None) => return Ok(()),
+                Err(error) => return self.give_up(error).await,
+            }
+        }
+    }
+
+    async fn take(&mut self, event: Event) -> Result<(), Lost> {
+        match &event {
+            Event::Response(response) => {
+                let session = self.registry.route_response(&self.connection, response);
+                return forward(session.as_ref(), event).await;
+            }
+            Event::RequestHead { head, .. } => self.target = self.session_of(head).await?,
+            Event::Body(_) | Event::RequestEnd(_) => {}
+        }
+        forward(self.target.as_ref(), event).await
+    }
+
+    /// The session that a request belongs to; none if it was refused.
+    async fn session_of(&self, head: &RequestHead) -> Result<Option<SessionInput>, Lost> {
+        let routed = self
+            .registry
+            .route_request(&self.connection, head, self.rules)
+            .await;
+        let misdirected = match routed {
+            Ok(session) => return Ok(Some(session)),
+            Err(misdirected) => misdirected,
+        };
+        let code = misdirected.code();
+        if head.method != Method::Report && head.wanted_responses().wants(code) {
+            self.connection
+                .write_frame(&Response::to(head, code).print())
+                .await?;
+        }
+        let guessed = misdirected == Misdirected::NoSuchPath;
+        if guessed && self.wrong_paths.count(self.remote, Instant::now()) {
+            tracing::debug!("too many wrong To-Paths: closing the connection");
+            return Err(Lost);
+        }
+        Ok(None)
+    }
+
+    /// ERR-31: 400, then close.
+    async fn give_up(&self, error: DecodeError) -> Result<(), Lost> {
+        tracing::debug!(reason = %error.malformed, "unintelligible MSRP: closing the connection");
+        if let Some(answer) = error.answer {
+            self.connection.write_frame(&answer.print()).await?;
+        }
+        Err(Lost)
+    }
+}
+
+/// Waits until the session takes the event; a session that has ended takes none.
+async fn forward(session: Option<&SessionInput>, event: Event) -> Result<(), Lost> {
+    if let Some(session) = session {
+        let _ = session.send(event).await;
+    }
+    Ok(())
+}
