@@ -1,0 +1,151 @@
+//! What can be typed: the global options and the commands.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::command::list::ListArgs;
+use crate::command::order::OrderArgs;
+use crate::command::push::PushArgs;
+use crate::command::show::ShowArgs;
+use crate::command::summary::SummaryArgs;
+use crate::exit::EXIT_CODES;
+use crate::moment::parse_timeout;
+use crate::server::Server;
+
+const EXAMPLES: &str = "\
+Examples:
+  restantectl status                                   is the service well?
+  restantectl list --to bob@example.org                what waits for Bob, what became of the rest?
+  restantectl show 17@store.example --timeline         why was this one not delivered?
+  restantectl push bob@example.org                     deliver to Bob now
+  restantectl list --state refused -o jsonl | restantectl redeliver - --dry-run
+
+An ID or ADDRESS of `-` stands for those on standard input, one per line; lines of `list -o jsonl`
+are understood too. Fields of -o json and jsonl are described in restantectl/JSON.md; they only grow.
+
+";
+
+/// See and steer what Restante keeps for its users.
+#[derive(Debug, Parser)]
+#[command(name = "restantectl", version, max_term_width = 100)]
+#[command(after_help = format!("{EXAMPLES}{EXIT_CODES}"))]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command has.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// Operators' listener of the storage service: http://HOST:PORT or unix:/PATH
+    #[arg(long, global = true, value_name = "URL", env = "RESTANTE_SERVER")]
+    #[arg(default_value = "http://127.0.0.1:7401")]
+    pub(crate) server: Server,
+    /// How to write what was found
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    pub(crate) output: Format,
+    /// How long to wait for each answer of the server
+    #[arg(long, global = true, value_name = "SPAN", default_value = "10s", value_parser = parse_timeout)]
+    pub(crate) timeout: Duration,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people; control characters and bidirectional overrides are escaped
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON record per line
+    Jsonl,
+    /// The octets of one message and nothing else; only with `show ID --body` or `--part`
+    Raw,
+}
+
+/// The commands, those that only read first.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    #[command(visible_alias = "mailq")]
+    List(ListArgs),
+    Show(ShowArgs),
+    Summary(SummaryArgs),
+    /// Show whether the service is ready, its edges and its pushes
+    ///
+    /// Exits with 1 if the service answers but is not ready.
+    #[command(after_help = "\
+Examples:
+  restantectl status
+  restantectl status -o json | jq .edges
+  restantectl --server unix:/run/restante/operators.sock status")]
+    Status,
+    Push(PushArgs),
+    /// Make settled messages deliverable again, with the same Message-ID
+    ///
+    /// Works on delivered, refused, expired, recalled and deleted messages while their content is
+    /// retained. If the user is registered, the service plans a push.
+    #[command(after_help = "\
+Examples:
+  restantectl redeliver 17@store.example --reason 'client lost it, ticket 4711'
+  restantectl list --to bob@example.org --state refused -o jsonl | restantectl redeliver - --yes")]
+    Redeliver(OrderArgs),
+    /// Keep stored messages back until `unhold`
+    ///
+    /// Held messages are not offered to their user; they still count and still expire.
+    #[command(after_help = "\
+Examples:
+  restantectl hold 17@store.example --reason 'legal check'
+  restantectl list --from spam@example.net --state stored -o jsonl | restantectl hold - --yes")]
+    Hold(OrderArgs),
+    /// Offer held messages again
+    #[command(after_help = "\
+Examples:
+  restantectl unhold 17@store.example
+  restantectl list --state held -o jsonl | restantectl unhold - --yes")]
+    Unhold(OrderArgs),
+    /// End undelivered messages now, as if their lifetime were over
+    #[command(after_help = "\
+Examples:
+  restantectl expire 17@store.example --reason 'obsolete'
+  restantectl list --state stored --until 30d -o jsonl | restantectl expire - --dry-run")]
+    Expire(OrderArgs),
+    /// Delete undelivered messages, or the retained content of settled ones
+    #[command(after_help = "\
+Examples:
+  restantectl delete 17@store.example --reason 'asked for by its sender'
+  restantectl list --from spam@example.net --limit all -o jsonl | restantectl delete - --dry-run")]
+    Delete(OrderArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definition_of_the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_by_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().expect("a help text").to_string();
+            assert!(
+                help.contains(&format!("restantectl {}", command.get_name())),
+                "{help}"
+            );
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Calls of the operators' services, each with its deadline and its failure in words.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use proto::v1::mailbox_service_client::MailboxServiceClient;
+use proto::v1::operator_service_client::OperatorServiceClient;
+use proto::v1::{
+    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, ListMessagesReply,
+    ListMessagesRequest, Mailbox, Message, MessageOrder, PushMailboxReply, PushMailboxRequest,
+    ReadContentReply, ReadContentRequest, Status,
+};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Response, Streaming};
+use tonic_types::StatusExt;
+
+use crate::exit::Failure;
+use crate::moment;
+use crate::output::text::escape;
+use crate::server::Server;
+use crate::target::{Address, MessageId};
+
+/// A page of 1,000 messages with all their headers stays below this many octets.
+const REPLY_OCTETS_MAX: usize = 64 * 1024 * 1024;
+
+/// The changes an operator can order for one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Deliver a settled message again.
+    Redeliver,
+    /// Keep it back.
+    Hold,
+    /// Offer it again.
+    Unhold,
+    /// End it as if its lifetime were over.
+    Expire,
+    /// End it, or remove its content.
+    Delete,
+}
+
+/// One connection to the operators' listener.
+pub(crate) struct Client {
+    server: Server,
+    deadline: Duration,
+    mailboxes: MailboxServiceClient<Channel>,
+    operators: OperatorServiceClient<Channel>,
+}
+
+impl Client {
+    /// Connects; `deadline` bounds this and each later answer.
+    pub(crate) async fn connect(server: Server, deadline: Duration) -> Result<Self, Failure> {
+        let channel = channel(&server, deadline)
+            .await
+            .map_err(|reason| Failure::Unreachable {
+                server: server.clone(),
+                reason,
+            })?;
+        let mailboxes = MailboxServiceClient::new(channel.clone());
+        Ok(Self {
+            mailboxes: mailboxes.max_decoding_message_size(REPLY_OCTETS_MAX),
+            operators: OperatorServiceClient::new(channel),
+            server,
+            deadline,
+        })
+    }
+
+    /// One page of messages.
+    pub(crate) async fn list(
+        &mut self,
+        query: ListMessagesRequest,
+    ) -> Result<ListMessagesReply, Failure> {
+        let request = self.request(query);
+        let answer = self.mailboxes.list_messages(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// One message with its timeline.
+    pub(crate) async fn message(&mut self, id: &MessageId) -> Result<GetMessageReply, Failure> {
+        let request = self.request(GetMessageRequest {
+            message_id: id.to_string(),
+        });
+        let answer = self.mailboxes.get_message(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// The octets of one part, in pieces.
+    pub(crate) async fn content(&mut self, range: ReadContentRequest) -> Result<Content, Failure> {
+        // No deadline for the whole: a large message may take long, but each piece must come.
+        let answer = self.mailboxes.read_content(Request::new(range));
+        let pieces = finish(&self.server, self.deadline, answer).await?;
+        Ok(Content {
+            server: self.server.clone(),
+            deadline: self.deadline,
+            pieces,
+        })
+    }
+
+    /// Counters and bindings of a served user.
+    pub(crate) async fn mailbox(&mut self, user: &Address) -> Result<Mailbox, Failure> {
+        let request = self.request(GetMailboxRequest {
+            served_user: user.to_string(),
+        });
+        let answer = self.mailboxes.get_mailbox(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Delivers what waits for a served user.
+    pub(crate) async fn push(
+        &mut self,
+        user: &Address,
+        force: bool,
+    ) -> Result<PushMailboxReply, Failure> {
+        let request = self.request(PushMailboxRequest {
+            served_user: user.to_string(),
+            force,
+        });
+        let answer = self.operators.push_mailbox(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Changes one message and returns it as it is then.
+    pub(crate) async fn order(
+        &mut self,
+        order: Order,
+        id: &MessageId,
+        reason: &str,
+    ) -> Result<Message, Failure> {
+        let message = MessageOrder {
+            message_id: id.to_string(),
+            reason: reason.to_owned(),
+        };
+        let request = self.request(message);
+        let operators = &mut self.operators;
+        let answer = async {
+            match order {
+                Order::Redeliver => operators.redeliver_message(request).await,
+                Order::Hold => operators.hold_message(request).await,
+                Order::Unhold => operators.unhold_message(request).await,
+                Order::Expire => operators.expire_message(request).await,
+                Order::Delete => operators.delete_message(request).await,
+            }
+        };
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// The service at a glance.
+    pub(crate) async fn status(&mut self) -> Result<Status, Failure> {
+        let request = self.request(GetStatusRequest {});
+        let answer = self.operators.get_status(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// The failure of an answer that the contract does not allow.
+    pub(crate) fn defect(&self, text: impl Into<String>) -> Failure {
+        Failure::Defect {
+            server: self.server.clone(),
+            text: text.into(),
+        }
+    }
+
+    /// A request that tells the server when nobody waits for the answer any more.
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.deadline);
+        request
+    }
+}
+
+/// The content of a message on its way here.
+pub(crate) struct Content {
+    server: Server,
+    deadline: Duration,
+    pieces: Streaming<ReadContentReply>,
+}
+
+impl Content {
+    /// The next octets, or nothing at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        let piece = within(&self.server, self.deadline, self.pieces.message()).await?;
+        Ok(piece.map(|piece| piece.octets))
+    }
+}
+
+async fn channel(server: &Server, deadline: Duration) -> Result<Channel, String> {
+    let endpoint = server.endpoint().map_err(|error| innermost(&error))?;
+    match tokio::time::timeout(deadline, endpoint.connect()).await {
+        Ok(connected) => connected.map_err(|error| innermost(&error)),
+        Err(_) => Err(format!("no connection within {}", moment::span(deadline))),
+    }
+}
+
+async fn finish<T>(
+    server: &Server,
+    deadline: Duration,
+    answer: impl Future<Output = Result<Response<T>, tonic::Status>>,
+) -> Result<T, Failure> {
+    Ok(within(server, deadline, answer).await?.into_inner())
+}
+
+async fn within<T>(
+    server: &Server,
+    deadline: Duration,
+    answer: impl Future<Output = Result<T, tonic::Status>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(deadline, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(status)) => Err(failure(server, deadline, &status)),
+        Err(_) => Err(Failure::NoAnswer {
+            server: server.clone(),
+            waited: deadline,
+        }),
+    }
+}
+
+/// What a gRPC status means to an operator. The texts are the server's and may quote senders.
+fn failure(server: &Server, waited: Duration, status: &tonic::Status) -> Failure {
+    let server = server.clone();
+    let text = sentence(status);
+    match status.code() {
+        Code::NotFound => Failure::Item {
+            code: "not_found",
+            text,
+        },
+        Code::FailedPrecondition => Failure::Item {
+            code: "failed_precondition",
+            text,
+        },
+        Code::AlreadyExists => Failure::Item {
+            code: "already_exists",
+            text,
+        },
+        Code::Aborted => Failure::Item {
+            code: "aborted",
+            text,
+        },
+        Code::ResourceExhausted => Failure::Item {
+            code: "resource_exhausted",
+            text,
+        },
+        Code::InvalidArgument | Code::OutOfRange => Failure::Rejected { server, text },
+        Code::PermissionDenied | Code::Unauthenticated => Failure::Denied { server, text },
+        Code::DeadlineExceeded | Code::Cancelled => Failure::NoAnswer { server, waited },
+        Code::Unavailable => Failure::Unavailable { server, text },
+        Code::Unimplemented => Failure::Defect {
+            server,
+            text: format!("it does not know this command ({text})"),
+        },
+        Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => {
+            Failure::Defect { server, text }
+        }
+    }
+}
+
+fn sentence(status: &tonic::Status) -> String {
+    let text = match status.message() {
+        "" => status.code().description().to_owned(),
+        message => escape(message).into_owned(),
+    };
+    match status
+        .get_details_retry_info()
+        .and_then(|retry| retry.retry_delay)
+    {
+        Some(delay) => format!("{text} (try again in {})", moment::span(delay)),
+        None => text,
+    }
+}
+
+/// The cause at the bottom, such as `Connection refused`; the layers above only repeat it.
+fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    escape(&cause.to_string()).into_owned()
+}

@@ -1,0 +1,306 @@
+//! `list`: stored messages, page after page.
+
+use std::str::FromStr;
+
+use chrono::Utc;
+use clap::{Args, ValueEnum};
+use prost_types::Timestamp;
+use proto::v1::{ListMessagesRequest, Message, MessageClass, MessageState};
+use serde::Serialize;
+use thiserror::Error;
+
+use super::Session;
+use crate::args::Format;
+use crate::client::Client;
+use crate::exit::{Failure, complain};
+use crate::moment::{age, parse_argument};
+use crate::output::record::{ListedMessage, state_name};
+use crate::output::table::{Column, Grid};
+use crate::output::text::escape;
+use crate::output::{Items, Output};
+use crate::target::Address;
+
+/// Messages asked for at a time: the first are shown soon, and a reply stays small.
+const PAGE: u32 = 200;
+
+const COLUMNS: [Column; 7] = [
+    Column::whole("MESSAGE-ID"),
+    Column::whole("STATE"),
+    Column::number("AGE"),
+    Column::number("TRIES"),
+    Column::number("OCTETS"),
+    Column::cuttable("TO"),
+    Column::cuttable("FROM"),
+];
+
+/// List stored messages
+///
+/// All filters must match. With --to the order is that of the mailbox, which is the order of
+/// delivery; else that of the Message-IDs. Messages are shown as they arrive. If more match than
+/// --limit, standard error says how to go on.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  restantectl list                                          the first 100 messages
+  restantectl list --to bob@example.org --state stored      what waits for Bob
+  restantectl list --from +4930123456 --since 2h            lately from this number
+  restantectl list --state refused,expired --until 7d       settled badly, received over a week ago
+  restantectl list --limit all -o jsonl | jq 'select(.attempts > 3)'
+  restantectl list --to bob@example.org -o jsonl | restantectl hold - --dry-run")]
+pub(crate) struct ListArgs {
+    /// Only messages for this served user, by address or alias
+    #[arg(long, value_name = "ADDRESS")]
+    to: Option<Address>,
+    /// Only messages from this sender
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<Address>,
+    /// Only messages in these states, comma separated or repeated
+    #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',')]
+    state: Vec<State>,
+    /// Only messages of this class
+    #[arg(long, value_name = "CLASS", value_enum)]
+    class: Option<Class>,
+    /// Only messages received at or after TIME: 2026-08-23T14:30:00Z, 2026-08-23, or 2h (ago)
+    #[arg(long, value_name = "TIME", value_parser = parse_argument)]
+    since: Option<Timestamp>,
+    /// Only messages received before TIME
+    #[arg(long, value_name = "TIME", value_parser = parse_argument)]
+    until: Option<Timestamp>,
+    /// Show at most this many messages, or `all`
+    #[arg(long, value_name = "COUNT", default_value = "100")]
+    limit: Limit,
+    /// Go on where an earlier list with the same filters ended
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        default_value = "",
+        hide_default_value = true
+    )]
+    page_token: String,
+}
+
+/// States of a message, as one types them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum State {
+    /// Waits for delivery
+    Stored,
+    /// Being delivered
+    Claimed,
+    /// Kept back by an operator
+    Held,
+    /// Acknowledged by the client
+    Delivered,
+    /// Its lifetime ended before delivery
+    Expired,
+    /// Refused for good
+    Refused,
+    /// Taken back by its sender
+    Recalled,
+    /// Removed by an operator or the served user
+    Deleted,
+}
+
+impl From<State> for MessageState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Stored => Self::Stored,
+            State::Claimed => Self::Claimed,
+            State::Held => Self::Held,
+            State::Delivered => Self::Delivered,
+            State::Expired => Self::Expired,
+            State::Refused => Self::Refused,
+            State::Recalled => Self::Recalled,
+            State::Deleted => Self::Deleted,
+        }
+    }
+}
+
+/// Classes of messages, as one types them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Class {
+    /// A MESSAGE request
+    Pager,
+    /// Received over MSRP
+    Large,
+    /// A disposition notification
+    Imdn,
+}
+
+impl From<Class> for MessageClass {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Pager => Self::Pager,
+            Class::Large => Self::Large,
+            Class::Imdn => Self::Imdn,
+        }
+    }
+}
+
+/// How many messages to show.
+#[derive(Clone, Copy, Debug)]
+struct Limit(Option<u64>);
+
+/// Why a text is no [`Limit`].
+#[derive(Clone, Copy, Debug, Error)]
+#[error("write a whole number from 1, or `all`")]
+struct InvalidLimit;
+
+impl FromStr for Limit {
+    type Err = InvalidLimit;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLimit> {
+        match text {
+            "all" => Ok(Self(None)),
+            text => {
+                let count = text
+                    .parse()
+                    .ok()
+                    .filter(|count| *count > 0)
+                    .ok_or(InvalidLimit)?;
+                Ok(Self(Some(count)))
+            }
+        }
+    }
+}
+
+impl Limit {
+    /// How many to ask for after `shown`; zero at the end.
+    fn next_page(self, shown: usize) -> u32 {
+        let shown = u64::try_from(shown).unwrap_or(u64::MAX);
+        let left = self.0.map_or(u64::MAX, |limit| limit.saturating_sub(shown));
+        u32::try_from(left).map_or(PAGE, |left| left.min(PAGE))
+    }
+}
+
+/// The end of the JSON document.
+#[derive(Debug, Serialize)]
+struct ListEnd {
+    next_page_token: Option<String>,
+}
+
+pub(crate) async fn run(args: ListArgs, session: &mut Session) -> Result<(), Failure> {
+    let mut client = session.connect().await?;
+    let limit = args.limit;
+    let mut listing = Listing::begin(args, &mut session.output)?;
+    let ended = listing.follow(limit, &mut client).await;
+    listing.finish(ended)
+}
+
+/// A list on its way through the pages.
+struct Listing<'a> {
+    query: ListMessagesRequest,
+    items: Items<'a>,
+    grid: Grid,
+    is_json: bool,
+}
+
+impl<'a> Listing<'a> {
+    fn begin(args: ListArgs, output: &'a mut Output) -> Result<Self, Failure> {
+        let is_json = output.format() == Format::Json;
+        Ok(Self {
+            query: query(args),
+            items: Items::begin(output, "messages")?,
+            grid: Grid::new(&COLUMNS),
+            is_json,
+        })
+    }
+
+    /// Shows page after page. Afterwards the token of `query` is where the list can go on.
+    async fn follow(&mut self, limit: Limit, client: &mut Client) -> Result<(), Failure> {
+        loop {
+            self.query.page_size = limit.next_page(self.items.count());
+            let reply = client.list(self.query.clone()).await?;
+            self.show(reply.messages)?;
+            if !reply.next_page_token.is_empty() && reply.next_page_token == self.query.page_token {
+                return Err(client.defect("a page that leads to itself"));
+            }
+            self.query.page_token = reply.next_page_token;
+            let is_limit_reached = limit.next_page(self.items.count()) == 0;
+            if self.query.page_token.is_empty() || is_limit_reached {
+                return Ok(());
+            }
+        }
+    }
+
+    fn show(&mut self, messages: Vec<Message>) -> Result<(), Failure> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let now = Utc::now();
+        let rows: Vec<_> = messages.iter().map(|message| row(message, now)).collect();
+        let records: Vec<_> = messages.into_iter().map(ListedMessage::from).collect();
+        let grid = &mut self.grid;
+        self.items.write_all(&records, |_| grid.page(&rows))
+    }
+
+    /// Closes the document and tells where to go on, also after a failure.
+    fn finish(self, ended: Result<(), Failure>) -> Result<(), Failure> {
+        let token = Some(self.query.page_token).filter(|token| !token.is_empty());
+        let hint = token.clone().filter(|_| !self.is_json);
+        let closed = self.items.finish(&ListEnd {
+            next_page_token: token,
+        });
+        ended.and(closed)?;
+        if let Some(token) = hint {
+            let token = escape(&token);
+            complain(&format_args!(
+                "there may be more: go on with --page-token {token}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn query(args: ListArgs) -> ListMessagesRequest {
+    let class = args
+        .class
+        .map_or(MessageClass::Unspecified, MessageClass::from);
+    let states = args
+        .state
+        .into_iter()
+        .map(|state| MessageState::from(state).into());
+    ListMessagesRequest {
+        served_user: args.to.map(|to| to.to_string()).unwrap_or_default(),
+        sender: args.from.map(|from| from.to_string()).unwrap_or_default(),
+        states: states.collect(),
+        class: class.into(),
+        received_from: args.since,
+        received_until: args.until,
+        page_size: PAGE,
+        page_token: args.page_token,
+    }
+}
+
+fn row(message: &Message, now: chrono::DateTime<Utc>) -> Vec<String> {
+    vec![
+        message.message_id.clone(),
+        state_name(message.state),
+        age(message.received_at, now),
+        message.attempts.to_string(),
+        message.body_octets.to_string(),
+        message.served_user.clone(),
+        message.sender.clone(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_end_exactly_at_the_limit() {
+        let limit: Limit = "450".parse().unwrap();
+        assert_eq!(
+            [0, 200, 400, 450].map(|shown| limit.next_page(shown)),
+            [200, 200, 50, 0]
+        );
+        assert_eq!("all".parse::<Limit>().unwrap().next_page(usize::MAX), PAGE);
+    }
+
+    #[test]
+    fn no_limit_is_said_with_a_word() {
+        for text in ["0", "-1", "", "ALLE", "1.5"] {
+            assert!(text.parse::<Limit>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The commands: one file each; those that change one message by one verb share [`order`].
+
+pub(crate) mod list;
+pub(crate) mod order;
+pub(crate) mod push;
+pub(crate) mod show;
+mod status;
+pub(crate) mod summary;
+
+use std::fmt::Display;
+
+use crate::args::{Cli, Command, Format, Globals};
+use crate::client::{Client, Order};
+use crate::exit::{Failure, complain};
+use crate::output::Output;
+
+/// Does what was typed.
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let mut session = Session {
+        output: Output::new(cli.globals.output),
+        globals: cli.globals,
+    };
+    let is_show = matches!(cli.command, Command::Show(_));
+    if session.globals.output == Format::Raw && !is_show {
+        return Err(Failure::RawNeedsOneContent);
+    }
+    match cli.command {
+        Command::List(args) => list::run(args, &mut session).await,
+        Command::Show(args) => show::run(&args, &mut session).await,
+        Command::Summary(args) => summary::run(&args, &mut session).await,
+        Command::Status => status::run(&mut session).await,
+        Command::Push(args) => push::run(&args, &mut session).await,
+        Command::Redeliver(args) => order::run(Order::Redeliver, &args, &mut session).await,
+        Command::Hold(args) => order::run(Order::Hold, &args, &mut session).await,
+        Command::Unhold(args) => order::run(Order::Unhold, &args, &mut session).await,
+        Command::Expire(args) => order::run(Order::Expire, &args, &mut session).await,
+        Command::Delete(args) => order::run(Order::Delete, &args, &mut session).await,
+    }
+}
+
+/// What every command works with.
+pub(crate) struct Session {
+    globals: Globals,
+    output: Output,
+}
+
+impl Session {
+    /// Connects to the server; what was typed should be checked before.
+    async fn connect(&self) -> Result<Client, Failure> {
+        Client::connect(self.globals.server.clone(), self.globals.timeout).await
+    }
+}
+
+/// Counts what failed among the items of one command and reports each failure as it happens.
+#[derive(Debug, Default)]
+struct Tally {
+    failed: usize,
+}
+
+impl Tally {
+    /// Reports that `what` failed.
+    fn fail(&mut self, what: &dyn Display, why: &dyn Display) {
+        self.failed += 1;
+        complain(&format_args!("{what}: {why}"));
+    }
+
+    /// The end of the command, after `total` items.
+    fn result(&self, total: usize) -> Result<(), Failure> {
+        match self.failed {
+            0 => Ok(()),
+            failed => Err(Failure::SomeFailed { failed, total }),
+        }
+    }
+}
+
+/// Marks a failure that ended a series, so that people know how far it went.
+fn stopped(done: usize, total: usize, source: Failure) -> Failure {
+    match total {
+        0 | 1 => source,
+        _ => Failure::Stopped {
+            done,
+            total,
+            source: Box::new(source),
+        },
+    }
+}

@@ -1,0 +1,229 @@
+//! `redeliver`, `hold`, `unhold`, `expire`, `delete`: one order for each of some messages.
+
+use clap::Args;
+use proto::v1::{Message, MessageState};
+use serde::Serialize;
+
+use super::{Session, Tally, stopped};
+use crate::client::{Client, Order};
+use crate::exit::{Failure, complain};
+use crate::output::Items;
+use crate::output::record::{ChangeRecord, ErrorRecord, ListedMessage, Outcome};
+use crate::output::text::escape;
+use crate::target::{Given, MessageId, all};
+
+/// What the five commands have in common.
+#[derive(Args, Debug)]
+pub(crate) struct OrderArgs {
+    /// Message-IDs, bare or with `sip:`; `-` reads them from standard input
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<Given<MessageId>>,
+    /// Why; kept in the timeline of each message
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    reason: String,
+    /// Show what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Change more than one message
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Order {
+    /// The command, which is also its name in records.
+    fn command(self) -> &'static str {
+        match self {
+            Self::Redeliver => "redeliver",
+            Self::Hold => "hold",
+            Self::Unhold => "unhold",
+            Self::Expire => "expire",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// What the message is afterwards.
+    fn result(self) -> &'static str {
+        match self {
+            Self::Redeliver => "deliverable again",
+            Self::Hold => "held",
+            Self::Unhold => "offered again",
+            Self::Expire => "expired",
+            Self::Delete => "deleted",
+        }
+    }
+
+    /// Why the service would refuse this order for a message, as far as its contract says (STO-11).
+    fn refusal(self, message: &Message) -> Option<&'static str> {
+        use MessageState::{Claimed, Held, Stored};
+        let is_undelivered = matches!(message.state(), Stored | Claimed | Held);
+        match self {
+            Self::Redeliver if is_undelivered => Some("it has not been settled yet"),
+            Self::Redeliver if !message.content_retained => Some("its content is gone"),
+            Self::Hold if message.state() == Held => Some("it is held already"),
+            Self::Unhold if message.state() != Held => Some("it is not held"),
+            Self::Hold | Self::Expire if !is_undelivered => Some("it has been settled"),
+            Self::Delete if !is_undelivered && !message.content_retained => {
+                Some("it has been settled and its content is gone")
+            }
+            _ => None,
+        }
+    }
+}
+
+pub(crate) async fn run(
+    order: Order,
+    args: &OrderArgs,
+    session: &mut Session,
+) -> Result<(), Failure> {
+    let ids = all(&args.ids)?;
+    if ids.len() > 1 && !args.yes && !args.dry_run {
+        return Err(Failure::Unconfirmed {
+            verb: order.command(),
+            count: ids.len(),
+        });
+    }
+    let mut client = session.connect().await?;
+    let mut series = Series {
+        order,
+        args,
+        tally: Tally::default(),
+        client: &mut client,
+    };
+    let mut items = Items::begin(&mut session.output, "results")?;
+    let ended = series.each(&ids, &mut items).await;
+    let failed = series.tally.result(ids.len());
+    let closed = items.finish(&Series::end(args));
+    ended.and(closed).and(failed)
+}
+
+/// The end of the JSON document.
+#[derive(Debug, Serialize)]
+struct OrderEnd {
+    dry_run: bool,
+}
+
+/// The same order for one message after another.
+struct Series<'a> {
+    order: Order,
+    args: &'a OrderArgs,
+    tally: Tally,
+    client: &'a mut Client,
+}
+
+impl Series<'_> {
+    fn end(args: &OrderArgs) -> OrderEnd {
+        OrderEnd {
+            dry_run: args.dry_run,
+        }
+    }
+
+    async fn each(&mut self, ids: &[MessageId], items: &mut Items<'_>) -> Result<(), Failure> {
+        for (done, id) in ids.iter().enumerate() {
+            let record = self
+                .one(id)
+                .await
+                .map_err(|source| stopped(done, ids.len(), source))?;
+            if let Some(error) = &record.error {
+                self.tally.fail(
+                    id,
+                    &format_args!("cannot {}: {}", record.command, error.text),
+                );
+            }
+            let order = self.order;
+            let written = items.write(&record, |record| text(order, record));
+            written.map_err(|source| stopped(done + 1, ids.len(), source))?;
+        }
+        Ok(())
+    }
+
+    /// What came of one message; fails only if the others have no chance either.
+    async fn one(&mut self, id: &MessageId) -> Result<ChangeRecord, Failure> {
+        let answer = match self.args.dry_run {
+            true => self.foresee(id).await,
+            false => self.carry_out(id).await,
+        };
+        match answer {
+            Ok(record) => Ok(record),
+            Err(failure) if failure.is_of_one_item() => Ok(self.failed(id, &failure)),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn carry_out(&mut self, id: &MessageId) -> Result<ChangeRecord, Failure> {
+        let changed = self.client.order(self.order, id, &self.args.reason).await;
+        if let Err(Failure::NoAnswer { .. }) = &changed {
+            complain(&format_args!(
+                "{id}: whether this {} was carried out is not known: see `restantectl show {id} \
+                 --timeline`",
+                self.order.command()
+            ));
+        }
+        Ok(self.record(id, Outcome::Done, Some(changed?), None))
+    }
+
+    async fn foresee(&mut self, id: &MessageId) -> Result<ChangeRecord, Failure> {
+        let message = self.client.message(id).await?.message;
+        let message = message.ok_or_else(|| self.client.defect("a reply without a message"))?;
+        Ok(match self.order.refusal(&message) {
+            None => self.record(id, Outcome::WouldDo, Some(message), None),
+            Some(why) => {
+                let error = ErrorRecord::precondition(why);
+                self.record(id, Outcome::WouldFail, Some(message), Some(error))
+            }
+        })
+    }
+
+    fn failed(&self, id: &MessageId, failure: &Failure) -> ChangeRecord {
+        let outcome = if self.args.dry_run {
+            Outcome::WouldFail
+        } else {
+            Outcome::Failed
+        };
+        self.record(id, outcome, None, Some(failure.into()))
+    }
+
+    fn record(
+        &self,
+        id: &MessageId,
+        outcome: Outcome,
+        message: Option<Message>,
+        error: Option<ErrorRecord>,
+    ) -> ChangeRecord {
+        ChangeRecord {
+            message_id: id.to_string(),
+            command: self.order.command(),
+            outcome,
+            message: message.map(ListedMessage::from),
+            error,
+        }
+    }
+}
+
+/// One line for people; what failed has its line on standard error.
+fn text(order: Order, record: &ChangeRecord) -> String {
+    let id = &record.message_id;
+    let Some(message) = &record.message else {
+        return String::new();
+    };
+    let to = escape(&message.served_user);
+    let from = message
+        .sender
+        .as_deref()
+        .map_or("nobody known".into(), escape);
+    match record.outcome {
+        Outcome::Done => format!("{id}: {}, to {to}, from {from}\n", order.result()),
+        Outcome::WouldDo => {
+            let command = order.command();
+            format!(
+                "{id}: would {command}, now {}, to {to}, from {from}\n",
+                message.state
+            )
+        }
+        Outcome::Failed | Outcome::WouldFail => String::new(),
+    }
+}

@@ -1,0 +1,165 @@
+//! What can go wrong, as sentences, and the exit code of each.
+
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::server::Server;
+
+/// Exit codes, those of `sysexits.h` where it has one. [`EXIT_CODES`] tells people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Everything that was asked for happened.
+    Done = 0,
+    /// Some of it did not; each failure has its line on standard error.
+    SomeFailed = 1,
+    /// The command line is wrong.
+    Usage = 64,
+    /// Input or an argument that the server could not take.
+    BadData = 65,
+    /// The server cannot be reached, or does not answer.
+    Unavailable = 69,
+    /// A defect, here or in the server.
+    Internal = 70,
+    /// Standard input or output failed.
+    InputOutput = 74,
+    /// The server refuses this operator.
+    Denied = 77,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// The table of exit codes that `--help` prints.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+   0  done
+   1  some items failed (each is reported on standard error), or the service is not ready
+  64  the command line is wrong
+  65  bad data: an unreadable line on standard input, or a value the server does not take
+  69  the server cannot be reached or does not answer
+  70  a defect in restantectl or in the server
+  74  standard input or output failed
+  77  the server does not permit this";
+
+/// Why a command ended early or incomplete. Texts from the server are escaped before they get here.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub(crate) enum Failure {
+    /// A change of several messages without `--yes`.
+    #[error(
+        "{verb} would change {count} messages and nothing was changed: say --yes to do it, or \
+         --dry-run to see what would happen"
+    )]
+    Unconfirmed { verb: &'static str, count: usize },
+    /// `-o raw` without the octets of exactly one message.
+    #[error(
+        "-o raw writes the octets of one message and nothing else: use it as `show ID --body -o \
+         raw` or `show ID --part PART -o raw`, with one ID, without --headers and --timeline"
+    )]
+    RawNeedsOneContent,
+    /// A line of standard input is not what the command works on.
+    #[error("standard input, line {line}: {problem}; nothing was done")]
+    BadLine { line: usize, problem: String },
+    /// More lines than are kept in memory at once.
+    #[error("standard input has more than {limit} lines: split it; nothing was done")]
+    TooManyLines { limit: usize },
+    /// Standard input broke.
+    #[error("standard input cannot be read: {0}")]
+    Input(#[source] io::Error),
+    /// Standard output broke, or its reader left.
+    #[error("standard output cannot be written: {0}")]
+    Output(#[source] io::Error),
+    /// The runtime could not start.
+    #[error("cannot start: {0}")]
+    Runtime(#[source] io::Error),
+    /// No connection.
+    #[error(
+        "cannot reach the server at {server}: {reason}; is the storage service running, and is \
+         this its operators' listener? Name another with --server or RESTANTE_SERVER"
+    )]
+    Unreachable { server: Server, reason: String },
+    /// A connection, but no answer in time.
+    #[error(
+        "no answer from {server} within {}: try again, with a longer --timeout if it is busy",
+        crate::moment::span(*.waited)
+    )]
+    NoAnswer { server: Server, waited: Duration },
+    /// The server says that it cannot serve now.
+    #[error("{server} is not available now: {text}")]
+    Unavailable { server: Server, text: String },
+    /// The server refuses this operator.
+    #[error("{server} does not permit this: {text}; ask for the role, or use another --server")]
+    Denied { server: Server, text: String },
+    /// The server cannot take a value.
+    #[error("{server} does not take this: {text}")]
+    Rejected { server: Server, text: String },
+    /// One item cannot be done; others may.
+    #[error("{text}")]
+    Item { code: &'static str, text: String },
+    /// An answer that cannot be right.
+    #[error("{server} gave an answer that cannot be right: {text}")]
+    Defect { server: Server, text: String },
+    /// A series of changes broke off.
+    #[error("stopped: {done} of {total} handled before this: {source}")]
+    Stopped {
+        done: usize,
+        total: usize,
+        source: Box<Failure>,
+    },
+    /// Items failed, each reported already.
+    #[error("{failed} of {total} failed")]
+    SomeFailed { failed: usize, total: usize },
+    /// The service told why on standard output.
+    #[error("the service is not ready")]
+    NotReady,
+}
+
+impl Failure {
+    /// The exit code of this failure.
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::Unconfirmed { .. } | Self::RawNeedsOneContent => Code::Usage,
+            Self::BadLine { .. } | Self::TooManyLines { .. } | Self::Rejected { .. } => {
+                Code::BadData
+            }
+            Self::Output(_) if self.is_reader_gone() => Code::Done,
+            Self::Input(_) | Self::Output(_) => Code::InputOutput,
+            Self::Runtime(_) | Self::Defect { .. } => Code::Internal,
+            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Unavailable { .. } => {
+                Code::Unavailable
+            }
+            Self::Denied { .. } => Code::Denied,
+            Self::Item { .. } | Self::SomeFailed { .. } | Self::NotReady => Code::SomeFailed,
+            Self::Stopped { source, .. } if source.is_reader_gone() => Code::InputOutput,
+            Self::Stopped { source, .. } => source.code(),
+        }
+    }
+
+    /// Whether the next item may still succeed after this.
+    pub(crate) fn is_of_one_item(&self) -> bool {
+        matches!(self, Self::Item { .. } | Self::Rejected { .. })
+    }
+
+    /// Writes the sentence to standard error, unless the reader of a listing has just seen enough.
+    pub(crate) fn say(&self) {
+        if !self.is_reader_gone() {
+            complain(self);
+        }
+    }
+
+    fn is_reader_gone(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// One line on standard error, marked as ours. Never panics if standard error is gone.
+pub(crate) fn complain(what: &dyn std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(io::stderr(), "restantectl: {what}");
+}

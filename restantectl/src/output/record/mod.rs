@@ -1,0 +1,28 @@
+//! The records of `-o json` and `-o jsonl`. Their field names are a promise to scripts: they only
+//! grow. `JSON.md` beside the sources describes each field.
+
+mod changed;
+mod mailbox;
+mod message;
+mod status;
+
+pub(crate) use changed::{ChangeRecord, ErrorRecord, Outcome, PushRecord};
+pub(crate) use mailbox::{BindingRecord, CountRecord, MailboxRecord};
+pub(crate) use message::{
+    ContentRecord, EventRecord, ListedMessage, ShownMessage, class_name, state_name,
+};
+pub(crate) use status::{EdgeRecord, StatusRecord};
+
+/// A word of the contract without its prefix, in lower case; a number this build does not know is
+/// shown as such, because a newer server may have more words.
+fn word<E: TryFrom<i32>>(number: i32, name: fn(&E) -> &'static str, prefix: &str) -> String {
+    match E::try_from(number) {
+        Ok(known) => name(&known).trim_start_matches(prefix).to_ascii_lowercase(),
+        Err(_) => format!("unknown_{number}"),
+    }
+}
+
+/// Absent rather than empty.
+fn non_empty(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
