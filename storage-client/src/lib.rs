@@ -1,1 +1,37 @@
-//! Typed gRPC client of the edges.
+//! Typed client of the storage service, for the edges.
+//!
+//! * [`StorageClient::deposit`] and [`StorageClient::acknowledge`] share one long-lived stream:
+//!   entries are batched as they accumulate, survive a broken connection and leave every queue
+//!   when their time is over (PFM-05).
+//! * [`StorageClient::attach`] yields push jobs and keeps their claims alive, or says that they are
+//!   lost (requirements §3.13).
+//! * [`Deposited`] is the proof that a message is on disk (P1): nothing but the decoder of the
+//!   storage service's reply makes one.
+//!
+//! It is not: a cache, a place that keeps messages (an edge holds nothing that matters), a client
+//! for operators.
+//!
+//! Limits: [`ClientConfig::window`] unanswered entries, each at most [`MAX_ENTRY_OCTETS`].
+
+pub mod delivery;
+pub mod deposit;
+pub mod message;
+pub mod registration;
+
+mod attach;
+mod backoff;
+mod channel;
+mod client;
+mod config;
+mod convert;
+mod deposited;
+mod error;
+mod exchange;
+
+pub use attach::{PushJob, PushJobs};
+pub use client::{StorageClient, StoreIdentity};
+pub use config::ClientConfig;
+pub use deposit::{Deposit, DepositAnswer, Refusal, RefusalReason};
+pub use deposited::Deposited;
+pub use error::{RegisterError, Unavailable};
+pub use exchange::MAX_ENTRY_OCTETS;

@@ -1,0 +1,71 @@
+//! Push jobs: mailboxes that this edge shall deliver, with their claims kept alive.
+
+mod driver;
+mod leases;
+
+use proto::v1::delivery_service_client::DeliveryServiceClient;
+use tokio::sync::mpsc;
+use tonic::transport::Channel;
+
+use crate::ClientConfig;
+use crate::delivery::Claim;
+use crate::registration::Binding;
+
+use leases::Lease;
+
+/// Jobs that may wait for [`PushJobs::next`].
+const MAX_JOBS: u32 = 4096;
+
+/// The jobs of one attached edge. Dropping it means draining: no more jobs are taken, those under
+/// way keep their claims until they are dropped too.
+#[derive(Debug)]
+pub struct PushJobs {
+    jobs: mpsc::Receiver<PushJob>,
+}
+
+impl PushJobs {
+    pub(crate) fn start(
+        client: DeliveryServiceClient<Channel>,
+        config: &ClientConfig,
+        capacity: u32,
+    ) -> Self {
+        let capacity = capacity.clamp(1, MAX_JOBS);
+        let room = usize::try_from(capacity).expect("at most MAX_JOBS");
+        let (sender, jobs) = mpsc::channel(room);
+        tokio::spawn(driver::Driver::new(client, config.clone(), capacity, sender).run());
+        Self { jobs }
+    }
+
+    /// The next job. Attaches again by itself after a broken connection, so it never ends.
+    pub async fn next(&mut self) -> Option<PushJob> {
+        self.jobs.recv().await
+    }
+}
+
+/// Deliver this mailbox. Keep it until the claim is released: dropping it ends the renewal.
+#[derive(Debug)]
+pub struct PushJob {
+    /// For takes, settlements and the release.
+    pub claim: Claim,
+    /// The served user's public user identity (DLV-07).
+    pub served_user: String,
+    /// Live bindings (DLM-01).
+    pub bindings: Vec<Binding>,
+    /// Counts attempts under this registration (requirements §2.4.3).
+    pub attempt: u64,
+    lease: Lease,
+}
+
+impl PushJob {
+    /// Waits until the claim is superseded or could not be renewed by two thirds of its lease: end
+    /// the push after the message in flight (requirements §3.13).
+    pub async fn lost(&self) {
+        self.lease.lost().await;
+    }
+
+    /// Whether [`PushJob::lost`] would return at once.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lease.is_lost()
+    }
+}

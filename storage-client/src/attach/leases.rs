@@ -1,0 +1,163 @@
+//! The claims this edge holds, and until when it may trust each (requirements §3.13).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::delivery::Claim;
+
+/// Until when a claim may be trusted; `None` once it is superseded.
+type Trust = Option<Instant>;
+
+/// All held claims of one attachment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leases {
+    held: Arc<Mutex<HashMap<Claim, watch::Sender<Trust>>>>,
+    dropped: Arc<Notify>,
+}
+
+impl Leases {
+    /// Starts to hold a claim that was alive at `now`.
+    pub(super) fn hold(&self, claim: Claim, now: Instant, lease: Duration) -> Lease {
+        let trust = watch::Sender::new(Some(fence(now, lease)));
+        let receiver = trust.subscribe();
+        self.lock().insert(claim, trust);
+        Lease {
+            claim,
+            trust: receiver,
+            leases: self.clone(),
+        }
+    }
+
+    pub(super) fn claims(&self) -> Vec<Claim> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// Waits until no claim is held.
+    pub(super) async fn released(&self) {
+        loop {
+            let dropped = self.dropped.notified();
+            if self.lock().is_empty() {
+                return;
+            }
+            dropped.await;
+        }
+    }
+
+    /// The storage service has renewed `asked`, as it was asked at `asked_at`, but for `lost`.
+    pub(super) fn renewed(
+        &self,
+        asked: &[Claim],
+        lost: &[Claim],
+        asked_at: Instant,
+        lease: Duration,
+    ) {
+        let held = self.lock();
+        for claim in asked {
+            if let Some(trust) = held.get(claim) {
+                let alive = !lost.contains(claim);
+                trust.send_replace(alive.then(|| fence(asked_at, lease)));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Claim, watch::Sender<Trust>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Two thirds of the lease after it was known to be alive.
+fn fence(alive_at: Instant, lease: Duration) -> Instant {
+    alive_at + lease * 2 / 3
+}
+
+/// One held claim; renewed until it is dropped.
+#[derive(Debug)]
+pub(super) struct Lease {
+    claim: Claim,
+    trust: watch::Receiver<Trust>,
+    leases: Leases,
+}
+
+impl Lease {
+    pub(super) async fn lost(&self) {
+        let mut trust = self.trust.clone();
+        loop {
+            let Some(until) = *trust.borrow_and_update() else {
+                return;
+            };
+            tokio::select! {
+                () = sleep_until(until) => return,
+                // The sender lives as long as this lease.
+                _ = trust.changed() => {}
+            }
+        }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.trust
+            .borrow()
+            .is_none_or(|until| until <= Instant::now())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.leases.lock().remove(&self.claim);
+        self.leases.dropped.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(60);
+    const CLAIM: Claim = Claim {
+        mailbox: 1,
+        generation: 1,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_is_lost_after_two_thirds_of_its_lease_without_renewal() {
+        let start = Instant::now();
+        let lease = Leases::default().hold(CLAIM, start, LEASE);
+        assert!(!lease.is_lost());
+        lease.lost().await;
+        assert_eq!(start.elapsed(), Duration::from_secs(40));
+        assert!(lease.is_lost());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_counts_from_when_it_was_asked_for() {
+        let start = Instant::now();
+        let leases = Leases::default();
+        let lease = leases.hold(CLAIM, start, LEASE);
+        leases.renewed(&[CLAIM], &[], start + Duration::from_secs(15), LEASE);
+        lease.lost().await;
+        assert_eq!(start.elapsed(), Duration::from_secs(55));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_superseded_claim_is_lost_at_once() {
+        let start = Instant::now();
+        let leases = Leases::default();
+        let lease = leases.hold(CLAIM, start, LEASE);
+        leases.renewed(&[CLAIM], &[CLAIM], start, LEASE);
+        lease.lost().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_job_is_no_longer_renewed() {
+        let leases = Leases::default();
+        let lease = leases.hold(CLAIM, Instant::now(), LEASE);
+        assert_eq!(leases.claims(), vec![CLAIM]);
+        drop(lease);
+        assert!(leases.claims().is_empty());
+        leases.released().await;
+    }
+}

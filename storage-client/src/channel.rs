@@ -1,0 +1,27 @@
+//! The HTTP/2 connection to the storage service.
+
+use tonic::transport::{Channel, Endpoint};
+
+use crate::ClientConfig;
+
+/// Enough for a window of pager messages in flight.
+const STREAM_WINDOW_OCTETS: u32 = 4 << 20;
+const CONNECTION_WINDOW_OCTETS: u32 = 8 << 20;
+
+/// A channel that connects when it is used and again after it broke. An address that is no URL
+/// yields a channel that never connects; the configuration is expected to have been checked.
+pub(crate) fn open(config: &ClientConfig) -> Channel {
+    let endpoint = Endpoint::from_shared(config.address.clone()).unwrap_or_else(|error| {
+        tracing::error!(address = %config.address, %error, "storage address is no URL");
+        Endpoint::from_static("http://invalid.invalid")
+    });
+    endpoint
+        .connect_timeout(config.connect_timeout)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(config.keep_alive)
+        .keep_alive_timeout(config.connect_timeout)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW_OCTETS)
+        .initial_connection_window_size(CONNECTION_WINDOW_OCTETS)
+        .connect_lazy()
+}

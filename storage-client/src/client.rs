@@ -1,0 +1,225 @@
+//! The handle that an edge holds.
+
+use std::time::Duration;
+
+use proto::v1;
+use proto::v1::delivery_service_client::DeliveryServiceClient;
+use proto::v1::exchange_entry::Request as Entry;
+use proto::v1::registration_service_client::RegistrationServiceClient;
+use tokio::sync::watch;
+use tonic::Request;
+use tonic::transport::Channel;
+
+use crate::delivery::{
+    AcknowledgeResult, Claim, DeliveryOutcome, ReleaseResult, Settlement, TakeLimits, TakenMessage,
+};
+use crate::exchange::Exchange;
+use crate::registration::{Registered, Registration};
+use crate::{ClientConfig, Deposit, DepositAnswer, PushJobs, RegisterError, Unavailable};
+use crate::{channel, convert};
+
+/// A batch of taken messages: the largest message (10 MiB) with its head, and more.
+const MAX_TAKE_OCTETS: usize = 32 << 20;
+
+/// What an edge must know about the store it works for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreIdentity {
+    /// The hostname in Message-IDs.
+    pub hostname: String,
+    /// Proves branches (DLV-16). Never leaves the edge.
+    pub secret: bytes::Bytes,
+}
+
+impl std::fmt::Debug for StoreIdentity {
+    /// The secret stays secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreIdentity")
+            .field("hostname", &self.hostname)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the exchange driver tells whether it has a stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Contact {
+    connected: watch::Sender<bool>,
+    store: watch::Sender<Option<StoreIdentity>>,
+}
+
+impl Contact {
+    fn new() -> Self {
+        Self {
+            connected: watch::Sender::new(false),
+            store: watch::Sender::new(None),
+        }
+    }
+
+    pub(crate) fn made(&self, store: Option<v1::StoreIdentity>) {
+        if let Some(store) = store {
+            self.store.send_replace(Some(StoreIdentity {
+                hostname: store.hostname,
+                secret: store.secret,
+            }));
+        }
+        self.connected.send_replace(true);
+    }
+
+    pub(crate) fn lost(&self) {
+        self.connected.send_replace(false);
+    }
+}
+
+/// A connection to one storage service. Cheap to clone; ends with its last clone.
+#[derive(Clone, Debug)]
+pub struct StorageClient {
+    config: ClientConfig,
+    channel: Channel,
+    exchange: Exchange,
+    contact: Contact,
+}
+
+impl StorageClient {
+    /// Starts to connect in the background, and again whenever the connection breaks. Must be called
+    /// within a tokio runtime.
+    #[must_use]
+    pub fn connect(config: ClientConfig) -> Self {
+        let contact = Contact::new();
+        // Deposits have a connection of their own: bulky takes never stand in their way.
+        let exchange = Exchange::start(channel::open(&config), config.clone(), contact.clone());
+        Self {
+            channel: channel::open(&config),
+            config,
+            exchange,
+            contact,
+        }
+    }
+
+    /// Whether the deposit stream is open, for readiness.
+    #[must_use]
+    pub fn connected(&self) -> watch::Receiver<bool> {
+        self.contact.connected.subscribe()
+    }
+
+    /// What is known about the store; `None` until the first contact.
+    #[must_use]
+    pub fn store(&self) -> Option<StoreIdentity> {
+        self.contact.store.borrow().clone()
+    }
+
+    /// [`StorageClient::store`] as something to wait for.
+    #[must_use]
+    pub fn watch_store(&self) -> watch::Receiver<Option<StoreIdentity>> {
+        self.contact.store.subscribe()
+    }
+
+    /// Makes a message durable within [`ClientConfig::deposit_deadline`].
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it is not stored, and will not be later but for the documented window
+    /// (PFM-05, `restante_late_commits_total`).
+    pub async fn deposit(&self, deposit: Deposit) -> Result<DepositAnswer, Unavailable> {
+        let entry = Entry::Deposit(convert::deposit(deposit));
+        let patience = self.config.deposit_deadline;
+        self.exchange
+            .call(entry, patience)
+            .await
+            .and_then(convert::answer)
+    }
+
+    /// Settles one taken message; survives reconnects within
+    /// [`ClientConfig::acknowledge_deadline`].
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it may be settled or not; if not, the message is delivered again.
+    pub async fn acknowledge(
+        &self,
+        claim: Claim,
+        message_id: impl Into<String>,
+        settlement: Settlement,
+    ) -> Result<AcknowledgeResult, Unavailable> {
+        let entry = convert::acknowledge(claim, message_id.into(), settlement);
+        let patience = self.config.acknowledge_deadline;
+        self.exchange
+            .call(Entry::Acknowledge(entry), patience)
+            .await
+            .and_then(convert::acknowledge_result)
+    }
+
+    /// Commits a REGISTER, all or nothing.
+    ///
+    /// # Errors
+    /// [`RegisterError`] says which status the client gets.
+    pub async fn register(&self, registration: Registration) -> Result<Registered, RegisterError> {
+        let request = self.request(convert::registration(registration));
+        RegistrationServiceClient::new(self.channel.clone())
+            .register(request)
+            .await
+            .map(|reply| convert::registered(reply.into_inner()))
+            .map_err(|status| RegisterError::from_status(&status))
+    }
+
+    /// Offers to deliver up to `capacity` mailboxes at a time.
+    #[must_use]
+    pub fn attach(&self, capacity: u32) -> PushJobs {
+        PushJobs::start(self.delivery(), &self.config, capacity)
+    }
+
+    /// The next deliverable messages after the place `after_sequence` of a claimed mailbox, in order;
+    /// none if there is nothing or the claim is superseded.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: nothing changed.
+    pub async fn take(
+        &self,
+        claim: Claim,
+        after_sequence: u64,
+        limits: TakeLimits,
+    ) -> Result<Vec<TakenMessage>, Unavailable> {
+        let request = self.request(v1::TakeMessagesRequest {
+            claim: Some(convert::claim_request(claim)),
+            after_sequence,
+            max_messages: limits.messages,
+            max_octets: limits.octets,
+        });
+        let reply = self.delivery().take_messages(request).await;
+        reply
+            .map(|reply| convert::taken(reply.into_inner().messages))
+            .map_err(|status| Unavailable::from_status(&status))
+    }
+
+    /// Ends a delivery that has looked at the mailbox up to `last_sequence`.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: the claim may have ended or not; without renewal it lapses.
+    pub async fn release(
+        &self,
+        claim: Claim,
+        last_sequence: u64,
+        outcome: DeliveryOutcome,
+    ) -> Result<ReleaseResult, Unavailable> {
+        let request = self.request(v1::ReleaseRequest {
+            claim: Some(convert::claim_request(claim)),
+            last_sequence,
+            outcome: Some(convert::outcome(outcome)),
+        });
+        let reply = self.delivery().release(request).await;
+        reply
+            .map_err(|status| Unavailable::from_status(&status))
+            .and_then(|reply| convert::release_result(reply.get_ref()))
+    }
+
+    fn delivery(&self) -> DeliveryServiceClient<Channel> {
+        DeliveryServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_TAKE_OCTETS)
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        with_deadline(message, self.config.request_deadline)
+    }
+}
+
+/// A request that is given up after `patience`.
+pub(crate) fn with_deadline<T>(message: T, patience: Duration) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(patience);
+    request
+}

@@ -1,0 +1,59 @@
+//! What an edge says about itself and its patience.
+
+use std::time::Duration;
+
+/// Where the storage service is and how long to wait for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientConfig {
+    /// Base URL of the data listener, such as `http://127.0.0.1:7400`.
+    pub address: String,
+    /// Name of this edge: unique among the edges of the store, the same after a restart.
+    pub edge: String,
+    /// Time in which a deposit is answered, or else is not stored (PFM-05).
+    pub deposit_deadline: Duration,
+    /// Time in which an acknowledgement is answered; it outlives several reconnects.
+    pub acknowledge_deadline: Duration,
+    /// Time in which other calls are answered.
+    pub request_deadline: Duration,
+    /// Unanswered entries at a time; the storage service may allow fewer.
+    pub window: usize,
+    /// Time in which a connection must be made, and an answer to a keep-alive come.
+    pub connect_timeout: Duration,
+    /// Interval of HTTP/2 keep-alives.
+    pub keep_alive: Duration,
+    /// First pause before a new connection; doubles with each failure.
+    pub reconnect_min: Duration,
+    /// Longest pause before a new connection.
+    pub reconnect_max: Duration,
+    /// Interval at which claims are renewed (requirements §3.13).
+    pub renew_every: Duration,
+}
+
+impl ClientConfig {
+    /// The defaults for an edge of this name.
+    pub fn new(address: impl Into<String>, edge: impl Into<String>) -> Self {
+        Self {
+            address: address.into(),
+            edge: edge.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            address: "http://127.0.0.1:7400".to_owned(),
+            edge: "edge".to_owned(),
+            deposit_deadline: Duration::from_secs(3),
+            acknowledge_deadline: Duration::from_secs(30),
+            request_deadline: Duration::from_secs(3),
+            window: 4096,
+            connect_timeout: Duration::from_secs(1),
+            keep_alive: Duration::from_secs(1),
+            reconnect_min: Duration::from_millis(50),
+            reconnect_max: Duration::from_secs(1),
+            renew_every: Duration::from_secs(15),
+        }
+    }
+}

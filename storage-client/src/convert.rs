@@ -1,0 +1,43 @@
+//! The contract's messages and our own types: the only place that knows both.
+
+mod delivery;
+mod deposit;
+mod message;
+mod registration;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub(crate) use delivery::{
+    acknowledge, acknowledge_result, claim, claim_request, outcome, release_result, taken,
+};
+pub(crate) use deposit::{answer, deposit};
+pub(crate) use registration::{bindings, registered, registration};
+
+/// A timestamp of the contract.
+pub(crate) fn timestamp(time: SystemTime) -> prost_types::Timestamp {
+    time.into()
+}
+
+/// An instant after 1970; `None` for anything else.
+pub(crate) fn time(timestamp: prost_types::Timestamp) -> Option<SystemTime> {
+    let time = SystemTime::try_from(timestamp).ok()?;
+    (time >= UNIX_EPOCH).then_some(time)
+}
+
+/// A duration of the contract; saturates.
+pub(crate) fn proto_duration(duration: Duration) -> prost_types::Duration {
+    prost_types::Duration::try_from(duration).unwrap_or(prost_types::Duration {
+        seconds: i64::MAX,
+        nanos: 0,
+    })
+}
+
+/// A duration that is not negative.
+pub(crate) fn duration(duration: prost_types::Duration) -> Option<Duration> {
+    Duration::try_from(duration).ok()
+}
+
+/// An optional text: the contract writes nothing as an empty string.
+fn optional(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,81 @@
+//! Handing a completely received message to the store.
+
+use std::time::{Duration, SystemTime};
+
+use crate::Deposited;
+use crate::message::{Class, Headers, Part, Priority};
+
+/// What makes a retry recognisable (requirements §3.3), besides served user, sender and body.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DuplicateKey {
+    /// SIP method.
+    pub method: String,
+    /// Tag of `From`.
+    pub from_tag: String,
+    /// `Call-ID`.
+    pub call_id: String,
+    /// Number of `CSeq`.
+    pub cseq: u32,
+}
+
+/// A message for which the edge wants to be responsible no longer.
+#[derive(Clone, Debug)]
+pub struct Deposit {
+    /// Canonical address of the served user, or an alias.
+    pub served_user: String,
+    /// The asserted identity of the sender; `None` if none was required.
+    pub sender: Option<String>,
+    /// Its class.
+    pub class: Class,
+    /// Its parsed priority.
+    pub priority: Priority,
+    /// Counts as `Text-Message` in the summary (MWI-09).
+    pub is_text: bool,
+    /// Header values.
+    pub headers: Headers,
+    /// What makes a retry recognisable.
+    pub duplicate_key: DuplicateKey,
+    /// Octets as received, at least one part.
+    pub parts: Vec<Part>,
+    /// Octets of the body.
+    pub body_octets: u64,
+    /// Where the body begins within the MESSAGE part; zero for large messages.
+    pub body_offset: u64,
+    /// The lifetime the sender asked for; capped by the store (requirements §3.2).
+    pub expires_at: Option<SystemTime>,
+    /// Transport and address of the peer that handed it over.
+    pub received_from: String,
+}
+
+/// How the store decided (PFM-13).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DepositAnswer {
+    /// The message is on disk.
+    Deposited(Deposited),
+    /// Nothing was stored and no Message-ID was spent.
+    Refused(Refusal),
+}
+
+/// Why a deposit was refused, and when to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: RefusalReason,
+    /// Absent if trying again is of no use.
+    pub retry_after: Option<Duration>,
+}
+
+/// Why a deposit was refused. The numbers are the statuses that the sender gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalReason {
+    /// 404: no such account (PFM-09).
+    UnknownUser,
+    /// 480: the served user takes no messages of this kind (PFM-08).
+    Barred,
+    /// 480 with Retry-After (requirements §3.6).
+    MailboxFull,
+    /// 480 with Retry-After (requirements §3.6).
+    SenderLimit,
+    /// 503 with Retry-After (requirements §3.6).
+    DiskFull,
+}

@@ -1,0 +1,100 @@
+//! Why the storage service did not answer.
+
+use std::time::Duration;
+
+/// What a sender is told to wait when the storage service said nothing else.
+pub(crate) const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The storage service cannot be reached, is too slow or takes nothing now. For a deposit: it is
+/// not stored and will not be stored later (PFM-05).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("storage is unavailable: {reason}")]
+pub struct Unavailable {
+    /// For the log.
+    pub reason: String,
+    /// When to try again; goes into Retry-After.
+    pub retry_after: Duration,
+}
+
+impl Unavailable {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            retry_after: DEFAULT_RETRY_AFTER,
+        }
+    }
+
+    /// From the failure of a call; a deadline of ours comes back as `Cancelled` or
+    /// `DeadlineExceeded`, so the code decides nothing here.
+    pub(crate) fn from_status(status: &tonic::Status) -> Self {
+        let retry_after = tonic_types::StatusExt::get_details_retry_info(status)
+            .and_then(|info| info.retry_delay)
+            .unwrap_or(DEFAULT_RETRY_AFTER);
+        Self {
+            reason: format!("{:?}: {}", status.code(), status.message()),
+            retry_after,
+        }
+    }
+}
+
+/// Why a registration was not committed; nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// Same Call-ID, CSeq not greater (RFC 3261 §10.3): 500.
+    #[error("older than a binding it would change")]
+    OutOfOrder,
+    /// More than ten bindings (REG-03): 403.
+    #[error("too many bindings")]
+    TooManyBindings,
+    /// No such account: 404.
+    #[error("unknown user")]
+    UnknownUser,
+    /// The storage service did not answer; it may have committed the registration.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl RegisterError {
+    /// By code, and by the reason in `ErrorInfo` where the code is not enough.
+    pub(crate) fn from_status(status: &tonic::Status) -> Self {
+        let info = tonic_types::StatusExt::get_details_error_info(status);
+        let reason = info.as_ref().map_or("", |info| info.reason.as_str());
+        match (status.code(), reason) {
+            (tonic::Code::NotFound, _) => Self::UnknownUser,
+            (tonic::Code::FailedPrecondition, "OUT_OF_ORDER") => Self::OutOfOrder,
+            (tonic::Code::FailedPrecondition, "TOO_MANY_BINDINGS") => Self::TooManyBindings,
+            _ => Self::Unavailable(Unavailable::from_status(status)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Status};
+    use tonic_types::{ErrorDetails, StatusExt};
+
+    use super::*;
+
+    #[test]
+    fn retry_info_of_the_service_is_honoured() {
+        let wait = Duration::from_secs(17);
+        let details = ErrorDetails::with_retry_info(Some(wait));
+        let status = Status::with_error_details(Code::Unavailable, "draining", details);
+        assert_eq!(Unavailable::from_status(&status).retry_after, wait);
+    }
+
+    #[test]
+    fn refused_registrations_are_told_apart_by_their_reason() {
+        let refused = |reason: &str| {
+            let details = ErrorDetails::with_error_info(reason, "restante", []);
+            Status::with_error_details(Code::FailedPrecondition, "no", details)
+        };
+        let out_of_order = RegisterError::from_status(&refused("OUT_OF_ORDER"));
+        assert_eq!(out_of_order, RegisterError::OutOfOrder);
+        let too_many = RegisterError::from_status(&refused("TOO_MANY_BINDINGS"));
+        assert_eq!(too_many, RegisterError::TooManyBindings);
+        let other = RegisterError::from_status(&refused("SOMETHING_NEW"));
+        assert!(matches!(other, RegisterError::Unavailable(_)));
+    }
+}
