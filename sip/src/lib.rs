@@ -35,6 +35,7 @@ mod params;
 mod status;
 mod text;
 pub mod token;
+pub mod transaction;
 mod transport;
 pub mod uri;
 

@@ -138,3 +138,86 @@ fn parse_part(part: &Bytes) -> Result<Part, MultipartError> {
         body: part.slice(body_start..),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TYPE: &str = "multipart/mixed;boundary=\"b 1\"";
+
+    fn bodies(text: &str) -> Result<Vec<Bytes>, MultipartError> {
+        let body = Bytes::from(text.replace('\n', "\r\n"));
+        Ok(parse(TYPE, &body)?
+            .into_iter()
+            .map(|part| part.body)
+            .collect())
+    }
+
+    #[test]
+    fn preamble_padding_and_epilogue_are_no_parts() {
+        let text = "preamble\n--b 1 \t\n\none\n--b 1\nContent-Type: text/plain\n\n\ntwo\n\n--b 1--  \nepilogue";
+        assert_eq!(bodies(text), Ok(vec!["one".into(), "\r\ntwo\r\n".into()]));
+    }
+
+    #[test]
+    fn a_longer_boundary_within_a_part_ends_nothing() {
+        assert_eq!(
+            bodies("--b 1\n\n--b 12\nx --b 1\n--b 1--"),
+            Ok(vec!["--b 12\r\nx --b 1".into()])
+        );
+    }
+
+    #[test]
+    fn undelimited_bodies_are_refused() {
+        for text in [
+            "",
+            "text",
+            "--b 1\n\nunclosed",
+            "--b 1\n\nunclosed\n--b 1\n",
+        ] {
+            assert_eq!(bodies(text), Err(MultipartError::Delimiter), "{text}");
+        }
+        assert_eq!(
+            bodies("--b 1\nno header\n--b 1--"),
+            Err(MultipartError::PartHeader)
+        );
+        let many = "--b 1\n\nx\n".repeat(65) + "--b 1--";
+        assert_eq!(bodies(&many), Err(MultipartError::TooManyParts));
+    }
+
+    #[test]
+    fn a_type_without_boundary_is_refused() {
+        for content_type in [
+            "text/plain;boundary=b",
+            "multipart/mixed",
+            "multipart/mixed;boundary=\"\"",
+        ] {
+            assert!(matches!(
+                parse(content_type, &Bytes::new()),
+                Err(MultipartError::ContentType)
+            ));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parts_come_out_as_they_went_in(parts in prop::collection::vec("[ -~\r\n]{0,40}", 1..5)) {
+            let mut body = Vec::new();
+            for part in &parts {
+                body.extend_from_slice(format!("--b 1\r\nX: y\r\n\r\n{part}\r\n").as_bytes());
+            }
+            body.extend_from_slice(b"--b 1--\r\n");
+            let read = parse(TYPE, &body.into()).expect("well-formed");
+            let read: Vec<_> = read.iter().map(|part| &part.body[..]).collect();
+            prop_assert_eq!(read, parts.iter().map(String::as_bytes).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn any_octets_are_taken_apart_or_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(TYPE, &body.clone().into());
+            let _ = parse_embedded(&body.into());
+        }
+    }
+}

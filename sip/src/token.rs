@@ -28,3 +28,25 @@ pub fn tag(rng: &mut impl Rng) -> String {
 pub fn call_id(rng: &mut impl Rng, host: &str) -> String {
     format!("{}@{host}", random_base62(rng, 22))
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    #[test]
+    fn identifiers_have_their_form_and_do_not_repeat() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let branch = branch(&mut rng);
+        assert!(branch.starts_with(MAGIC_COOKIE) && branch.len() == 29);
+        let call_id = call_id(&mut rng, "edge.example.org");
+        assert!(call_id.ends_with("@edge.example.org"));
+        assert_ne!(tag(&mut rng), tag(&mut rng));
+        assert!(
+            random_base62(&mut rng, 200)
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric())
+        );
+    }
+}
