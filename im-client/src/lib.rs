@@ -1,1 +1,29 @@
-//! Reference IM client.
+//! The reference IM client: originating and terminating procedures of OMA SIMPLE IM, as a library.
+//!
+//! It does what a client in the field would: sends pager messages through its proxy, registers with the IM
+//! feature tag, accepts push sessions and acknowledges each message over MSRP. The command line
+//! `im-client` is a thin cover; [`load`] is a load generator for benchmarks.
+//!
+//! It is not a user interface and keeps no history: what arrives is handed to the caller.
+
+pub mod account;
+pub mod client;
+pub mod error;
+pub mod load;
+pub mod pager;
+pub mod push;
+pub mod registration;
+
+pub use account::Account;
+pub use client::Client;
+pub use error::ClientError;
+pub use push::PushedMessage;
+
+/// The feature tag of OMA SIMPLE IM (COM-01).
+pub const IM_FEATURE_TAG: &str = "+g.oma.sip-im";
+
+/// `User-Agent` and `Server` of this client: release token and version (COM-02).
+pub const RELEASE: &str = concat!("IM-client/OMA1.0 Restante/", env!("CARGO_PKG_VERSION"));
+
+/// `Allow` of this client (COM-03).
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS";
