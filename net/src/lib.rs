@@ -1,3 +1,7 @@
 //! Sockets, TLS, name resolution and timers that drive sip and msrp.
 
 pub mod msrp;
+mod resolve;
+pub mod sip;
+
+pub use resolve::ResolveError;

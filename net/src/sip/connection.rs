@@ -1,0 +1,231 @@
+//! One stream connection: a task that reads and a task that writes.
+//!
+//! Generic over the two halves, so that TLS is a matter of who sets the stream up.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use sip::{StreamDecoder, StreamItem, Transport};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::core::Core;
+use super::error::NotSent;
+use super::flow::Flow;
+use super::receive;
+
+/// Octets read at once.
+const READ_OCTETS: usize = 16 * 1024;
+
+/// Messages that may wait to be written; their octets have a limit of their own.
+const WRITE_QUEUE: usize = 4096;
+
+/// Messages written with one system call.
+const WRITE_BATCH: usize = 64;
+
+/// An established connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    transport: Transport,
+    local: SocketAddr,
+    remote: SocketAddr,
+    queue: mpsc::Sender<Bytes>,
+    queued_octets: AtomicUsize,
+    max_queued_octets: usize,
+    closed: CancellationToken,
+}
+
+/// Both ends of a connection about to be served.
+pub(crate) struct Ends {
+    pub(crate) transport: Transport,
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    /// The place of an accepted connection among those allowed.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Connection {
+    /// Starts the tasks of a connection.
+    pub(crate) fn serve<R, W>(core: &Arc<Core>, ends: Ends, reader: R, writer: W) -> Arc<Self>
+    where
+        R: AsyncRead + Unpin + Send + 'static,
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        let (queue, queued) = mpsc::channel(WRITE_QUEUE);
+        let connection = Arc::new(Self {
+            transport: ends.transport,
+            local: ends.local,
+            remote: ends.remote,
+            queue,
+            queued_octets: AtomicUsize::new(0),
+            max_queued_octets: core.config.write_queue_octets,
+            closed: core.shutdown.child_token(),
+        });
+        core.tasks.spawn(write_all(
+            Arc::clone(&connection),
+            queued,
+            writer,
+            core.config.write_timeout,
+        ));
+        core.tasks.spawn(read_all(
+            Arc::clone(core),
+            Arc::clone(&connection),
+            reader,
+            ends.permit,
+        ));
+        connection
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(crate) fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.closed.is_cancelled()
+    }
+
+    /// Queues bytes to be written.
+    pub(crate) fn send(&self, bytes: Bytes) -> Result<(), NotSent> {
+        if !self.is_open() {
+            return Err(NotSent::Closed);
+        }
+        let octets = bytes.len();
+        let queued = self.queued_octets.fetch_add(octets, Ordering::Relaxed);
+        // One message always fits, however large.
+        let result = if queued > 0 && queued + octets > self.max_queued_octets {
+            Err(NotSent::Full)
+        } else {
+            self.queue.try_send(bytes).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => NotSent::Full,
+                mpsc::error::TrySendError::Closed(_) => NotSent::Closed,
+            })
+        };
+        if result.is_err() {
+            self.queued_octets.fetch_sub(octets, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+/// Reads until the peer, an error, a time limit or the endpoint ends it.
+async fn read_all<R: AsyncRead + Unpin>(
+    core: Arc<Core>,
+    connection: Arc<Connection>,
+    mut reader: R,
+    _permit: Option<OwnedSemaphorePermit>,
+) {
+    let flow = Flow::stream(Arc::clone(&connection));
+    let mut decoder = StreamDecoder::new(core.config.limits);
+    let mut buffer = BytesMut::with_capacity(READ_OCTETS);
+    let mut begun = None;
+    loop {
+        let wait = patience(&core, begun);
+        let read = connection
+            .closed
+            .run_until_cancelled(timeout(wait, reader.read_buf(&mut buffer)));
+        let Some(Ok(Ok(1..))) = read.await else { break };
+        decoder.push(&buffer);
+        buffer.clear();
+        match drain(&core, &flow, &mut decoder) {
+            Drained::Broken => break,
+            Drained::Nothing => {
+                begun = begun.or_else(|| decoder.is_mid_message().then(Instant::now));
+            }
+            Drained::Something => begun = decoder.is_mid_message().then(Instant::now),
+        }
+    }
+    connection.closed.cancel();
+}
+
+/// How long to wait for more: an unfinished message has less time than silence between messages (CT-ROB-03).
+fn patience(core: &Core, begun: Option<Instant>) -> Duration {
+    match begun {
+        Some(begun) => core.config.message_timeout.saturating_sub(begun.elapsed()),
+        None => core.config.idle_timeout,
+    }
+}
+
+enum Drained {
+    Nothing,
+    Something,
+    /// The framing is lost.
+    Broken,
+}
+
+/// Takes every complete item out of the decoder.
+fn drain(core: &Arc<Core>, flow: &Flow, decoder: &mut StreamDecoder) -> Drained {
+    let mut drained = Drained::Nothing;
+    loop {
+        match decoder.next() {
+            Ok(Some(StreamItem::Message(message))) => receive::message(core, message, flow),
+            Ok(Some(StreamItem::Malformed(error))) => receive::malformed(core, &error, flow),
+            Ok(Some(StreamItem::KeepAlive)) => receive::keep_alive(flow),
+            Ok(None) => return drained,
+            Err(error) => {
+                receive::malformed(core, error.error(), flow);
+                return Drained::Broken;
+            }
+        }
+        drained = Drained::Something;
+    }
+}
+
+/// Writes what is queued; after the end of the connection also what was queued before it, as far as the peer takes it.
+async fn write_all<W: AsyncWrite + Unpin>(
+    connection: Arc<Connection>,
+    mut queued: mpsc::Receiver<Bytes>,
+    mut writer: W,
+    patience: Duration,
+) {
+    let mut batch = Vec::with_capacity(WRITE_BATCH);
+    loop {
+        let received = queued.recv_many(&mut batch, WRITE_BATCH);
+        if connection
+            .closed
+            .run_until_cancelled(received)
+            .await
+            .is_none()
+        {
+            queued.close();
+            if queued.recv_many(&mut batch, WRITE_QUEUE).await == 0 {
+                break;
+            }
+        }
+        let octets = joined(&mut batch);
+        let written = timeout(patience, writer.write_all(&octets)).await;
+        connection
+            .queued_octets
+            .fetch_sub(octets.len(), Ordering::Relaxed);
+        if !matches!(written, Ok(Ok(()))) {
+            break;
+        }
+    }
+    connection.closed.cancel();
+    // The peer may have closed first: nothing is lost then.
+    let _ = timeout(patience, writer.shutdown()).await;
+}
+
+/// The messages of a batch in a row.
+fn joined(batch: &mut Vec<Bytes>) -> Bytes {
+    if batch.len() <= 1 {
+        return batch.pop().unwrap_or_default();
+    }
+    let mut octets = BytesMut::with_capacity(batch.iter().map(Bytes::len).sum());
+    for message in batch.drain(..) {
+        octets.extend_from_slice(&message);
+    }
+    octets.freeze()
+}

@@ -1,0 +1,219 @@
+//! The endpoint: everything a transaction user does with the network.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use sip::{Host, HostPort, Name, Request, Transport, Via};
+use tokio::sync::mpsc;
+use tokio_util::sync::DropGuard;
+
+use super::arrival::Incoming;
+use super::client_transaction::ClientTransaction;
+use super::config::{SipConfig, SipListener};
+use super::core::{Core, Sockets};
+use super::error::{BindError, SendError};
+use super::flow::{Flow, Listener, Peer};
+use super::inbox::inbox;
+use super::target::Target;
+use super::{tcp, udp};
+
+/// A bound SIP endpoint. Clones share it; when the last one is dropped it closes.
+#[derive(Clone, Debug)]
+pub struct SipEndpoint {
+    core: Arc<Core>,
+    _guard: Arc<DropGuard>,
+}
+
+impl SipEndpoint {
+    /// Binds every listener and starts to serve them. Runs within a tokio runtime with time and I/O.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`] names the listener that cannot be bound; nothing is served then.
+    pub async fn bind(config: SipConfig) -> Result<(Self, Incoming), BindError> {
+        let mut sockets = bind_all(&config)?;
+        for channel in &sockets.udp {
+            let (transport, address) = (Transport::Udp, channel.local());
+            channel.ready().await.map_err(|source| BindError::Listen {
+                transport,
+                address,
+                source,
+            })?;
+        }
+        let (sender, receiver) = mpsc::channel(config.incoming_queue.max(1));
+        let core = Core::new(config, &mut sockets, sender);
+        core.serve(sockets.tcp);
+        let incoming = Incoming::new(receiver, core.shutdown.clone());
+        let guard = Arc::new(core.shutdown.clone().drop_guard());
+        Ok((
+            Self {
+                core,
+                _guard: guard,
+            },
+            incoming,
+        ))
+    }
+
+    /// Sends a request, which carries no Via of ours yet, and waits for the connection it needs, not for an answer.
+    /// `branch` goes into the Via as it is and must be unique (RFC 3261 §8.1.1.7).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if nothing was sent.
+    pub async fn request(
+        &self,
+        request: Request,
+        target: &Target,
+        branch: String,
+    ) -> Result<ClientTransaction, SendError> {
+        let (request, flow) = self.route(request, target, &branch).await?;
+        let (sender, inbox) = inbox();
+        let listener = Listener::Client(Arc::new(sender));
+        let peer = Peer {
+            flow: flow.clone(),
+            destination: flow.remote(),
+            listener,
+        };
+        let method = request.method().clone();
+        let shard = self
+            .core
+            .shard(&request.headers().call_id().unwrap_or_default());
+        let reliable = flow.transport().is_reliable();
+        let started = self.core.step(shard, |layer| {
+            layer.start_request(Instant::now(), request, peer, reliable)
+        });
+        let id = started.map_err(|_| SendError::Overloaded)?;
+        Ok(ClientTransaction {
+            core: Arc::clone(&self.core),
+            shard,
+            id,
+            inbox,
+            flow,
+            method,
+            ended: false,
+        })
+    }
+
+    /// Sends the ACK of a 2xx, which has no transaction (RFC 3261 §13.2.2.4); to be repeated for each copy of the 2xx.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if nothing was sent.
+    pub async fn send_ack(
+        &self,
+        request: Request,
+        target: &Target,
+        branch: String,
+    ) -> Result<(), SendError> {
+        let (request, flow) = self.route(request, target, &branch).await?;
+        flow.send(request.as_bytes(), flow.remote())
+            .map_err(|_| SendError::FlowGone)
+    }
+
+    /// The addresses bound, in the order of the configuration.
+    #[must_use]
+    pub fn local_addresses(&self) -> Vec<(Transport, SocketAddr)> {
+        self.core
+            .listening
+            .iter()
+            .map(|(transport, _, address)| (*transport, *address))
+            .collect()
+    }
+
+    /// Host and port of our Vias over that transport, for a Contact too.
+    #[must_use]
+    pub fn sent_by(&self, transport: Transport) -> String {
+        self.via_sent_by(transport).to_string()
+    }
+
+    /// Stops to listen, writes out what is queued and waits for all tasks. Open transactions end without news.
+    pub async fn close(&self) {
+        self.core.shutdown.cancel();
+        self.core.tasks.close();
+        self.core.tasks.wait().await;
+    }
+
+    /// Finds the way of a request and puts our Via on it.
+    async fn route(
+        &self,
+        request: Request,
+        target: &Target,
+        branch: &str,
+    ) -> Result<(Request, Flow), SendError> {
+        let opening = target.open(&self.core, request.as_bytes().len());
+        let opened = self.core.shutdown.run_until_cancelled(opening).await;
+        let flow = opened.ok_or(SendError::Closed)??;
+        let via = Via::new(flow.transport(), self.via_sent_by(flow.transport()), branch);
+        Ok((request.edit().prepend(Name::Via, via).build(), flow))
+    }
+
+    /// The port of the listener of that transport; of any other one if there is none, where at least the host is right.
+    fn via_sent_by(&self, transport: Transport) -> HostPort {
+        let listening = &self.core.listening;
+        let own = listening
+            .iter()
+            .find(|(listener, ..)| *listener == transport);
+        let any = own
+            .or(listening.first())
+            .map(|(_, sent_by, _)| sent_by.clone());
+        any.unwrap_or(HostPort {
+            host: Host::V4(std::net::Ipv4Addr::LOCALHOST),
+            port: None,
+        })
+    }
+}
+
+fn bind_all(config: &SipConfig) -> Result<Sockets, BindError> {
+    let host = advertised(&config.advertised_host)?;
+    let mut sockets = Sockets {
+        udp: Vec::new(),
+        tcp: Vec::new(),
+        listening: Vec::new(),
+    };
+    for listener in &config.listeners {
+        let bound = bind_listener(config, *listener, &mut sockets)?;
+        let sent_by = HostPort {
+            host: host.clone(),
+            port: Some(bound.port()),
+        };
+        sockets.listening.push((listener.transport, sent_by, bound));
+    }
+    Ok(sockets)
+}
+
+/// An IPv6 address may be written with or without brackets.
+fn advertised(host: &str) -> Result<Host, BindError> {
+    let literal = host.parse::<IpAddr>().map(Host::from);
+    literal
+        .or_else(|_| host.parse())
+        .map_err(|_| BindError::AdvertisedHost)
+}
+
+fn bind_listener(
+    config: &SipConfig,
+    listener: SipListener,
+    sockets: &mut Sockets,
+) -> Result<SocketAddr, BindError> {
+    let SipListener { transport, address } = listener;
+    let failed = |source| BindError::Listen {
+        transport,
+        address,
+        source,
+    };
+    match transport {
+        Transport::Udp => {
+            let channels = udp::bind(address, config.udp_sockets.max(1), config).map_err(failed)?;
+            let bound = channels.first().map_or(address, |channel| channel.local());
+            sockets.udp.extend(channels);
+            Ok(bound)
+        }
+        Transport::Tcp => {
+            let socket = tcp::listen(address).map_err(failed)?;
+            let bound = socket.local_addr().map_err(failed)?;
+            sockets.tcp.push(socket);
+            Ok(bound)
+        }
+        Transport::Tls => Err(BindError::Unsupported(transport)),
+    }
+}

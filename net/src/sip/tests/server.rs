@@ -1,0 +1,214 @@
+//! Requests that arrive by UDP.
+
+use super::*;
+
+#[tokio::test]
+async fn request_is_answered_to_the_port_it_came_from() {
+    let (endpoint, mut incoming) = endpoint(T1).await;
+    let peer = UdpPeer::of(&endpoint).await;
+    // The sent-by is wrong, as behind an address translator: rport brings the response back.
+    peer.send(request(
+        "OPTIONS",
+        "SIP/2.0/UDP 10.1.2.3:5099;rport",
+        "z9hG4bK1",
+    ))
+    .await;
+    let transaction = next_request(&mut incoming).await;
+    assert_eq!(transaction.source().transport, Transport::Udp);
+    assert_eq!(transaction.source().remote, peer.address());
+    transaction.respond(reply(&transaction, StatusCode::OK));
+    let response = peer.response().await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let via = response.headers().top_via().unwrap().unwrap();
+    assert_eq!(via.rport(), Some(peer.address().port()));
+    assert_eq!(via.params.value("received"), Some("127.0.0.1"));
+}
+
+#[tokio::test]
+async fn retransmission_gets_the_same_response_and_is_seen_once() {
+    let (endpoint, mut incoming) = endpoint(T1).await;
+    let peer = UdpPeer::of(&endpoint).await;
+    let message = request("MESSAGE", &peer.via(), "z9hG4bK2");
+    peer.send(&message).await;
+    let transaction = next_request(&mut incoming).await;
+    transaction.respond(reply(&transaction, StatusCode::ACCEPTED));
+    let first = peer.response().await;
+    peer.send(&message).await;
+    let second = peer.response().await;
+    assert_eq!(first.as_bytes(), second.as_bytes());
+    // A request sent later is the next arrival: the retransmission was none.
+    peer.send(request("OPTIONS", &peer.via(), "z9hG4bK3")).await;
+    assert_eq!(
+        next_request(&mut incoming)
+            .await
+            .request()
+            .method()
+            .as_str(),
+        "OPTIONS"
+    );
+}
+
+#[tokio::test]
+async fn merged_request_is_marked() {
+    let (endpoint, mut incoming) = endpoint(T1).await;
+    let peer = UdpPeer::of(&endpoint).await;
+    let first = request("MESSAGE", &peer.via(), "z9hG4bK4");
+    peer.send(&first).await;
+    let original = next_request(&mut incoming).await;
+    peer.send(first.replace("branch=z9hG4bK4", "branch=z9hG4bK4-other-path"))
+        .await;
+    let copy = next_request(&mut incoming).await;
+    assert!(!original.merged());
+    assert!(copy.merged());
+}
+
+#[tokio::test]
+async fn garbage_with_a_via_is_answered_400() {
+    let (endpoint, _incoming) = endpoint(T1).await;
+    let peer = UdpPeer::of(&endpoint).await;
+    let no_call_id = request("MESSAGE", &peer.via(), "z9hG4bK5").replace("Call-ID", "Call-IDs");
+    peer.send(no_call_id).await;
+    assert_eq!(peer.response().await.status(), StatusCode::BAD_REQUEST);
+    let bad_line =
+        request("MESSAGE", &peer.via(), "z9hG4bK6").replace("Max-Forwards: 70", "what is this");
+    peer.send(bad_line).await;
+    assert_eq!(peer.response().await.status(), StatusCode::BAD_REQUEST);
+    let version =
+        request("MESSAGE", &peer.via(), "z9hG4bK7").replace("SIP/2.0\r\nVia", "SIP/3.0\r\nVia");
+    peer.send(version).await;
+    assert_eq!(
+        peer.response().await.status(),
+        StatusCode::VERSION_NOT_SUPPORTED
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_is_dropped_without_harm() {
+    let (endpoint, mut incoming) = endpoint(T1).await;
+    let peer = UdpPeer::of(&endpoint).await;
+    for garbage in [
+        "",
+        "\r\n\r\n",
+        "\0\0",
+        "hello",
+        "SIP/2.0 200 OK\r\n\r\n",
+        "MESSAGE sip:b SIP/2.0\r\n\r\n",
+    ] {
+        peer.send(garbage).await;
+    }
+    peer.send([0xff; 2000]).await;
+    peer.send(request("ACK", &peer.via(), "z9hG4bK8").replace("CSeq: 1 ACK", "CSeq: 1 BYE"))
+        .await;
+    peer.send(request("OPTIONS", &peer.via(), "z9hG4bK9")).await;
+    let transaction = next_request(&mut incoming).await;
+    transaction.respond(reply(&transaction, StatusCode::OK));
+    assert_eq!(peer.response().await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn full_queue_is_answered_503_with_retry_after() {
+    let config = SipConfig {
+        incoming_queue: 1,
+        ..config(T1)
+    };
+    let (endpoint, mut incoming) = SipEndpoint::bind(config).await.unwrap();
+    let peer = UdpPeer::of(&endpoint).await;
+    peer.send(request("MESSAGE", &peer.via(), "z9hG4bKa")).await;
+    peer.send(request("MESSAGE", &peer.via(), "z9hG4bKb")).await;
+    let refused = peer.response().await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers().retry_after().unwrap(), Some(5));
+    let served = next_request(&mut incoming).await;
+    assert_ne!(
+        served.request().headers().call_id(),
+        refused.headers().call_id()
+    );
+}
+
+#[tokio::test]
+async fn dropped_request_is_answered_500() {
+    let (endpoint, mut incoming) = endpoint(T1).await;
+    let peer = UdpPeer::of(&endpoint).await;
+    peer.send(request("MESSAGE", &peer.via(), "z9hG4bKc")).await;
+    drop(next_request(&mut incoming).await);
+    assert_eq!(
+        peer.response().await.status(),
+        StatusCode::SERVER_INTERNAL_ERROR
+    );
+}
+
+#[tokio::test]
+async fn cancel_is_answered_and_reaches_the_invite() {
+    let (endpoint, mut incoming) = endpoint(T1).await;
+    let peer = UdpPeer::of(&endpoint).await;
+    peer.send(request("INVITE", &peer.via(), "z9hG4bKd")).await;
+    let invite = next_request(&mut incoming).await;
+    peer.send(request("CANCEL", &peer.via(), "z9hG4bKd")).await;
+    soon(invite.cancelled()).await;
+    invite.respond(reply(&invite, StatusCode::REQUEST_TERMINATED));
+    let answers = [peer.response().await, peer.response().await];
+    let statuses = answers.map(|answer| {
+        (
+            answer.headers().cseq().unwrap().unwrap().to_string(),
+            answer.status(),
+        )
+    });
+    assert_eq!(statuses[0], ("1 CANCEL".to_owned(), StatusCode::OK));
+    assert_eq!(
+        statuses[1],
+        ("1 INVITE".to_owned(), StatusCode::REQUEST_TERMINATED)
+    );
+}
+
+#[tokio::test]
+async fn cancel_without_invite_is_answered_481() {
+    let (endpoint, _incoming) = endpoint(T1).await;
+    let peer = UdpPeer::of(&endpoint).await;
+    peer.send(request("CANCEL", &peer.via(), "z9hG4bKe")).await;
+    assert_eq!(
+        peer.response().await.status(),
+        StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST
+    );
+}
+
+#[tokio::test]
+async fn silent_invite_gets_a_100_and_its_2xx_again_until_the_ack() {
+    let (endpoint, mut incoming) = endpoint(Duration::from_millis(50)).await;
+    let peer = UdpPeer::of(&endpoint).await;
+    let invite = request("INVITE", &peer.via(), "z9hG4bKf");
+    peer.send(&invite).await;
+    let transaction = next_request(&mut incoming).await;
+    assert_eq!(peer.response().await.status(), StatusCode::TRYING);
+    transaction.respond(reply(&transaction, StatusCode::OK));
+    let first = peer.response().await;
+    let second = peer.response().await;
+    assert_eq!(first.as_bytes(), second.as_bytes());
+    let ack = request("ACK", &peer.via(), "z9hG4bKf-ack")
+        .replace("call-z9hG4bKf-ack", "call-z9hG4bKf")
+        .replace(
+            "To: <sip:bob@example.org>",
+            "To: <sip:bob@example.org>;tag=b1",
+        );
+    peer.send(ack).await;
+    assert!(matches!(
+        soon(incoming.next()).await,
+        Some(Arrival::Ack { .. })
+    ));
+}
+
+#[tokio::test]
+async fn unacknowledged_2xx_is_reported() {
+    let (endpoint, mut incoming) = endpoint(Duration::from_millis(5)).await;
+    let peer = UdpPeer::of(&endpoint).await;
+    peer.send(request("INVITE", &peer.via(), "z9hG4bKg")).await;
+    let transaction = next_request(&mut incoming).await;
+    transaction.respond(reply(&transaction, StatusCode::OK));
+    soon(transaction.unacknowledged()).await;
+}
+
+#[tokio::test]
+async fn closed_endpoint_ends_the_arrivals() {
+    let (endpoint, mut incoming) = endpoint(T1).await;
+    soon(endpoint.close()).await;
+    assert!(soon(incoming.next()).await.is_none());
+}
