@@ -26,12 +26,15 @@
 //! # Ok::<(), sip::ParseError>(())
 //! ```
 
+pub mod dialog;
 pub mod header;
 mod limits;
 pub mod message;
 mod method;
 pub mod multipart;
 mod params;
+#[cfg(feature = "rsip")]
+pub mod rsip_conversion;
 mod status;
 mod text;
 pub mod token;
