@@ -62,7 +62,11 @@ impl<'a> Items<'a> {
     pub(crate) fn finish<R: Serialize>(self, rest: &R) -> Result<(), Failure> {
         if self.output.format() == Format::Json {
             let rest = json::line(rest)?;
-            let fields = rest.trim().trim_start_matches('{').trim_end_matches('}');
+            let inner = rest
+                .trim_end()
+                .strip_prefix('{')
+                .and_then(|rest| rest.strip_suffix('}'));
+            let fields = inner.unwrap_or_default();
             let comma = if fields.is_empty() { "" } else { "," };
             self.output
                 .octets(format!("\n]{comma}{fields}}}\n").as_bytes())?;

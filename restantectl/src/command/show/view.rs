@@ -8,7 +8,7 @@ const TIMELINE: [Column; 5] = [
     Column::whole("AT"),
     Column::whole("EVENT"),
     Column::number("GENERATION"),
-    Column::whole("ACTOR"),
+    Column::cuttable("ACTOR"),
     Column::cuttable("DETAIL"),
 ];
 

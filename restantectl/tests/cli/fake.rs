@@ -1,0 +1,313 @@
+//! The operators' services with the memory of a test: it answers from [`State`] and notes what it
+//! was asked.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use futures_util::stream::{self, BoxStream, StreamExt};
+use proto::v1::mailbox_service_server::{MailboxService, MailboxServiceServer};
+use proto::v1::operator_service_server::{OperatorService, OperatorServiceServer};
+use proto::v1::{
+    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, ListMessagesReply,
+    ListMessagesRequest, Mailbox, Message, MessageOrder, MessageState, PartKind, PushMailboxReply,
+    PushMailboxRequest, ReadContentReply, ReadContentRequest,
+};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime::Runtime;
+use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tonic::transport::Server;
+use tonic::{Request, Response, Status};
+
+/// What the fake knows, and what it was asked.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) messages: Vec<GetMessageReply>,
+    pub(crate) parts: HashMap<(String, i32), Vec<u8>>,
+    pub(crate) mailboxes: HashMap<String, Mailbox>,
+    pub(crate) pushes: HashMap<String, PushMailboxReply>,
+    pub(crate) status: proto::v1::Status,
+    /// Hits of a page at most, however many are asked for.
+    pub(crate) page_cap: Option<usize>,
+    /// Answers by what is asked: the name of a call, a Message-ID, an address or a page token.
+    pub(crate) refusals: HashMap<String, Status>,
+    /// Calls that are never answered.
+    pub(crate) silent: bool,
+    pub(crate) lists: Vec<ListMessagesRequest>,
+    pub(crate) reads: Vec<ReadContentRequest>,
+    pub(crate) pushed: Vec<PushMailboxRequest>,
+    pub(crate) orders: Vec<(&'static str, MessageOrder)>,
+}
+
+/// A running fake; it ends when it is dropped.
+pub(crate) struct Fake {
+    pub(crate) url: String,
+    service: Service,
+    _runtime: Runtime,
+}
+
+#[derive(Clone, Default)]
+struct Service(Arc<Mutex<State>>);
+
+impl Fake {
+    /// A fake on a free port of the loopback interface.
+    pub(crate) fn start(state: State) -> Self {
+        let runtime = runtime();
+        let service = Service(Arc::new(Mutex::new(state)));
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address: SocketAddr = listener.local_addr().unwrap();
+        runtime.spawn(
+            service
+                .router()
+                .serve_with_incoming(TcpListenerStream::new(listener)),
+        );
+        Self {
+            url: format!("http://{address}"),
+            service,
+            _runtime: runtime,
+        }
+    }
+
+    /// A fake on a Unix socket.
+    pub(crate) fn start_unix(path: &Path, state: State) -> Self {
+        let runtime = runtime();
+        let service = Service(Arc::new(Mutex::new(state)));
+        let listener = runtime.block_on(async { UnixListener::bind(path).unwrap() });
+        runtime.spawn(
+            service
+                .router()
+                .serve_with_incoming(UnixListenerStream::new(listener)),
+        );
+        Self {
+            url: format!("unix:{}", path.display()),
+            service,
+            _runtime: runtime,
+        }
+    }
+
+    /// What it knows and was asked.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.service.state()
+    }
+}
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
+impl Service {
+    fn router(&self) -> tonic::transport::server::Router {
+        Server::builder()
+            .add_service(MailboxServiceServer::new(self.clone()))
+            .add_service(OperatorServiceServer::new(self.clone()))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// Answers with a refusal if one is planned for any of `keys`, never if the fake is silent.
+    async fn admit(&self, keys: &[&str]) -> Result<(), Status> {
+        let is_silent = self.state().silent;
+        if is_silent {
+            std::future::pending::<()>().await;
+        }
+        let state = self.state();
+        keys.iter()
+            .find_map(|key| state.refusals.get(*key))
+            .cloned()
+            .map_or(Ok(()), Err)
+    }
+
+    fn find(&self, id: &str) -> Result<GetMessageReply, Status> {
+        let state = self.state();
+        let found = state.messages.iter().find(|reply| reply_id(reply) == id);
+        found
+            .cloned()
+            .ok_or_else(|| Status::not_found("no such message"))
+    }
+
+    async fn change(
+        &self,
+        order: &'static str,
+        request: Request<MessageOrder>,
+        to: MessageState,
+    ) -> Result<Response<Message>, Status> {
+        let request = request.into_inner();
+        self.admit(&[order, &request.message_id]).await?;
+        let mut message = self.find(&request.message_id)?.message.unwrap();
+        message.set_state(to);
+        self.state().orders.push((order, request));
+        Ok(Response::new(message))
+    }
+}
+
+fn reply_id(reply: &GetMessageReply) -> &str {
+    reply
+        .message
+        .as_ref()
+        .map_or("", |message| &message.message_id)
+}
+
+#[tonic::async_trait]
+impl MailboxService for Service {
+    type ReadContentStream = BoxStream<'static, Result<ReadContentReply, Status>>;
+
+    async fn list_messages(
+        &self,
+        request: Request<ListMessagesRequest>,
+    ) -> Result<Response<ListMessagesReply>, Status> {
+        let request = request.into_inner();
+        self.state().lists.push(request.clone());
+        self.admit(&["list", &request.page_token]).await?;
+        let state = self.state();
+        let from: usize = request.page_token.parse().unwrap_or(0);
+        let size = usize::try_from(request.page_size).unwrap();
+        let page = state
+            .messages
+            .iter()
+            .skip(from)
+            .take(state.page_cap.unwrap_or(size).min(size));
+        let messages: Vec<_> = page.filter_map(|reply| reply.message.clone()).collect();
+        let next = from + messages.len();
+        let is_end = next >= state.messages.len();
+        let next_page_token = if is_end {
+            String::new()
+        } else {
+            next.to_string()
+        };
+        Ok(Response::new(ListMessagesReply {
+            messages,
+            next_page_token,
+        }))
+    }
+
+    async fn get_message(
+        &self,
+        request: Request<GetMessageRequest>,
+    ) -> Result<Response<GetMessageReply>, Status> {
+        let id = request.into_inner().message_id;
+        self.admit(&["get", &id]).await?;
+        self.find(&id).map(Response::new)
+    }
+
+    async fn read_content(
+        &self,
+        request: Request<ReadContentRequest>,
+    ) -> Result<Response<Self::ReadContentStream>, Status> {
+        let request = request.into_inner();
+        self.state().reads.push(request.clone());
+        self.admit(&["read"]).await?;
+        let octets = self
+            .state()
+            .parts
+            .get(&(request.message_id, request.part))
+            .cloned();
+        let octets = octets.ok_or_else(|| Status::not_found("its content is gone"))?;
+        let begin = usize::try_from(request.offset).unwrap();
+        let length = usize::try_from(request.length).unwrap();
+        let end = if length == 0 {
+            octets.len()
+        } else {
+            begin + length
+        };
+        // Pieces of three octets cut characters and line ends apart.
+        let pieces: Vec<_> = octets[begin..end].chunks(3).map(piece).collect();
+        Ok(Response::new(stream::iter(pieces).boxed()))
+    }
+
+    async fn get_mailbox(
+        &self,
+        request: Request<GetMailboxRequest>,
+    ) -> Result<Response<Mailbox>, Status> {
+        let user = request.into_inner().served_user;
+        self.admit(&["mailbox", &user]).await?;
+        let mailbox = self.state().mailboxes.get(&user).cloned();
+        mailbox
+            .map(Response::new)
+            .ok_or_else(|| Status::not_found("no mailbox"))
+    }
+}
+
+fn piece(octets: &[u8]) -> Result<ReadContentReply, Status> {
+    Ok(ReadContentReply {
+        octets: octets.to_vec().into(),
+    })
+}
+
+#[tonic::async_trait]
+impl OperatorService for Service {
+    async fn push_mailbox(
+        &self,
+        request: Request<PushMailboxRequest>,
+    ) -> Result<Response<PushMailboxReply>, Status> {
+        let request = request.into_inner();
+        self.admit(&["push", &request.served_user]).await?;
+        self.state().pushed.push(request.clone());
+        let reply = self.state().pushes.get(&request.served_user).copied();
+        reply
+            .map(Response::new)
+            .ok_or_else(|| Status::not_found("no mailbox"))
+    }
+
+    async fn redeliver_message(
+        &self,
+        request: Request<MessageOrder>,
+    ) -> Result<Response<Message>, Status> {
+        self.change("redeliver", request, MessageState::Stored)
+            .await
+    }
+
+    async fn hold_message(
+        &self,
+        request: Request<MessageOrder>,
+    ) -> Result<Response<Message>, Status> {
+        self.change("hold", request, MessageState::Held).await
+    }
+
+    async fn unhold_message(
+        &self,
+        request: Request<MessageOrder>,
+    ) -> Result<Response<Message>, Status> {
+        self.change("unhold", request, MessageState::Stored).await
+    }
+
+    async fn expire_message(
+        &self,
+        request: Request<MessageOrder>,
+    ) -> Result<Response<Message>, Status> {
+        self.change("expire", request, MessageState::Expired).await
+    }
+
+    async fn delete_message(
+        &self,
+        request: Request<MessageOrder>,
+    ) -> Result<Response<Message>, Status> {
+        self.change("delete", request, MessageState::Deleted).await
+    }
+
+    async fn get_status(
+        &self,
+        _request: Request<GetStatusRequest>,
+    ) -> Result<Response<proto::v1::Status>, Status> {
+        self.admit(&["status"]).await?;
+        Ok(Response::new(self.state().status.clone()))
+    }
+}
+
+impl State {
+    /// Keeps `octets` as a part of a message.
+    pub(crate) fn part(mut self, id: &str, kind: PartKind, octets: &[u8]) -> Self {
+        self.parts
+            .insert((id.to_owned(), kind.into()), octets.to_vec());
+        self
+    }
+
+    /// Refuses what concerns `key`.
+    pub(crate) fn refuse(mut self, key: &str, status: Status) -> Self {
+        self.refusals.insert(key.to_owned(), status);
+        self
+    }
+}

@@ -1,0 +1,19 @@
+//! The real binary against a fake of the operators' services: what it asks, what it writes, how it
+//! ends.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test relies on and lacks fails the test"
+)]
+
+mod fake;
+mod golden;
+mod list;
+mod order;
+mod push;
+mod run;
+mod sample;
+mod server;
+mod show;
+mod status;
+mod summary;
