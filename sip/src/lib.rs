@@ -27,6 +27,7 @@
 //! ```
 
 pub mod dialog;
+pub mod digest;
 pub mod header;
 mod limits;
 pub mod message;
@@ -35,6 +36,7 @@ pub mod multipart;
 mod params;
 #[cfg(feature = "rsip")]
 pub mod rsip_conversion;
+pub mod session_timer;
 mod status;
 mod text;
 pub mod token;

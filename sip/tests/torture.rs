@@ -198,7 +198,7 @@ fn a_stream_stays_framed_behind_every_valid_message() {
         ] {
             match decoder.next() {
                 Ok(Some(StreamItem::Message(read))) => {
-                    assert_eq!(read.as_bytes(), expected, "{name}")
+                    assert_eq!(read.as_bytes(), expected, "{name}");
                 }
                 other => panic!("{name}: {other:?}"),
             }
