@@ -1,0 +1,101 @@
+//! What a CPIM message says about disposition notifications (RFC 5438 §6).
+
+use crate::Message;
+
+/// The namespace of the IMDN headers (RFC 5438 §6).
+pub const NAMESPACE: &str = "urn:ietf:params:imdn";
+/// The type of a notification document (RFC 5438 §7.2).
+pub const DOCUMENT_TYPE: &str = "message/imdn+xml";
+
+/// A notification that a sender can ask for (RFC 5438 §6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Disposition {
+    /// Tell me when it was delivered.
+    PositiveDelivery,
+    /// Tell me when it could not be delivered.
+    NegativeDelivery,
+    /// Tell me what happens on the way.
+    Processing,
+    /// Tell me when it was displayed.
+    Display,
+}
+
+/// `imdn.Message-ID`: the sender's own name for the message, kept as he wrote it (RFC 5438 §6.3).
+#[must_use]
+pub fn message_id(message: &Message) -> Option<&str> {
+    message
+        .namespaced(NAMESPACE, "Message-ID")
+        .filter(|id| !id.is_empty())
+}
+
+/// The notifications asked for; unknown ones are left out. A notification asks for none (IMD-03).
+#[must_use]
+pub fn requested(message: &Message) -> Vec<Disposition> {
+    if is_notification(message) {
+        return Vec::new();
+    }
+    let value = message
+        .namespaced(NAMESPACE, "Disposition-Notification")
+        .unwrap_or_default();
+    value
+        .split(',')
+        .filter_map(|token| disposition(token.trim()))
+        .collect()
+}
+
+/// Whether the message is itself a notification (PFM-10).
+#[must_use]
+pub fn is_notification(message: &Message) -> bool {
+    message.content_type() == DOCUMENT_TYPE
+}
+
+fn disposition(token: &str) -> Option<Disposition> {
+    let named = [
+        ("positive-delivery", Disposition::PositiveDelivery),
+        ("negative-delivery", Disposition::NegativeDelivery),
+        ("processing", Disposition::Processing),
+        ("display", Disposition::Display),
+    ];
+    // A value may carry parameters, such as a display mode (RFC 5438 §6.2).
+    let name = token.split(';').next().unwrap_or_default().trim();
+    named
+        .into_iter()
+        .find_map(|(known, disposition)| (known == name).then_some(disposition))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn message(headers: &str, content_type: &str) -> Message {
+        let text = format!(
+            "NS: imdn <urn:ietf:params:imdn>\r\n{headers}\r\n\r\nContent-Type: {content_type}\r\n\r\n"
+        );
+        Message::parse(&Bytes::from(text)).expect("CPIM")
+    }
+
+    #[test]
+    fn imd_01_what_the_sender_asks_for_is_read() {
+        let asked = message(
+            "imdn.Message-ID: Xk39\r\nimdn.Disposition-Notification: positive-delivery, processing;x=y, other",
+            "text/plain",
+        );
+        assert_eq!(message_id(&asked), Some("Xk39"));
+        assert_eq!(
+            requested(&asked),
+            [Disposition::PositiveDelivery, Disposition::Processing]
+        );
+    }
+
+    #[test]
+    fn imd_03_a_notification_asks_for_none() {
+        let notification = message(
+            "imdn.Disposition-Notification: processing",
+            "Message/IMDN+xml",
+        );
+        assert!(is_notification(&notification));
+        assert_eq!(requested(&notification), []);
+    }
+}

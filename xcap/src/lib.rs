@@ -1,1 +1,0 @@
-//! XCAP selectors and documents.
