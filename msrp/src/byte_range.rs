@@ -7,7 +7,8 @@ use crate::error::ByteRangeError;
 
 /// `start-end/total`, counted in octets from 1; `None` is the `*` of the wire.
 ///
-/// A number beyond `u64` reads as `u64::MAX`: well-formed, and beyond any limit that is checked later (MSR-05).
+/// A number beyond `u64` reads as `u64::MAX`: well-formed, and beyond any limit that is checked
+/// later (MSR-05).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteRange {
     /// First octet of this chunk, at least 1.

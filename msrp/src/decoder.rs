@@ -1,7 +1,7 @@
 //! Frames out of a byte stream, with constant memory.
 //!
-//! A head is held until it is complete (at most [`HEAD_LIMIT_OCTETS`]); a body is passed on in pieces as it
-//! arrives, except for the few octets that may be the beginning of the end-line.
+//! A head is held until it is complete (at most [`HEAD_LIMIT_OCTETS`]); a body is passed on in
+//! pieces as it arrives, except for the few octets that may be the beginning of the end-line.
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memmem::Finder;
@@ -35,8 +35,8 @@ pub enum Event {
 
 /// Cuts a byte stream into [`Event`]s.
 ///
-/// Feed it by [`push`](Decoder::push), then call [`next_event`](Decoder::next_event) until it has no more.
-/// After an error it stays broken: framing is lost, the connection is to be closed.
+/// Feed it by [`push`](Decoder::push), then call [`next_event`](Decoder::next_event) until it has
+/// no more. After an error it stays broken: framing is lost, the connection is to be closed.
 #[derive(Debug, Default)]
 pub struct Decoder {
     buffer: BytesMut,
@@ -196,8 +196,8 @@ impl Decoder {
 }
 
 impl HeadScan {
-    /// Looks at the lines that have become complete. On success `line_start` is where the headers end, and the
-    /// number returned where the rest of the stream begins.
+    /// Looks at the lines that have become complete. On success `line_start` is where the headers
+    /// end, and the number returned where the rest of the stream begins.
     fn find_end(&mut self, buffer: &[u8]) -> Result<Option<(HeadEnd, usize)>, Malformed> {
         loop {
             let rest = buffer.get(self.line_start..).unwrap_or_default();
@@ -305,8 +305,8 @@ fn ends_at(bytes: &[u8], needle: &[u8]) -> Ends {
     }
 }
 
-/// Octets at the end that may be the beginning of `needle`. Its CR is its first octet and stands nowhere else
-/// in it, so only the last CR of the buffer can begin it.
+/// Octets at the end that may be the beginning of `needle`. Its CR is its first octet and stands
+/// nowhere else in it, so only the last CR of the buffer can begin it.
 fn held_back(buffer: &[u8], needle: &[u8]) -> usize {
     match memchr::memrchr(b'\r', buffer) {
         Some(at) if needle.starts_with(buffer.get(at..).unwrap_or_default()) => buffer.len() - at,

@@ -1,8 +1,8 @@
 //! The body of a push: a deferred message in `multipart/mixed` (requirements 2.4.3).
 //!
-//! Part 1 is `message/sipfrag` with the header lines that the service states, part 2 the message itself. Only the
-//! frame around part 2 is made here; its octets pass through untouched and may come from anywhere, and the total
-//! length is known before the first of them is read.
+//! Part 1 is `message/sipfrag` with the header lines that the service states, part 2 the message
+//! itself. Only the frame around part 2 is made here; its octets pass through untouched and may
+//! come from anywhere, and the total length is known before the first of them is read.
 
 use std::fmt;
 
@@ -15,7 +15,8 @@ use crate::id::base62;
 /// Type of part 1.
 pub const SIPFRAG: &str = "message/sipfrag;version=2.0";
 
-/// Bodies up to this size are searched for the boundary; beyond it, its randomness is the guarantee (2.4.3).
+/// Bodies up to this size are searched for the boundary; beyond it, its randomness is the guarantee
+/// (2.4.3).
 pub const BOUNDARY_CHECK_OCTETS: u64 = 256 * 1024;
 
 /// 18 base62 characters are 107 bits (2.13).
@@ -45,7 +46,8 @@ impl Boundary {
         }
     }
 
-    /// A boundary fixed elsewhere (CFP-18); none if it has characters outside base62 or is longer than 70.
+    /// A boundary fixed elsewhere (CFP-18); none if it has characters outside base62 or is longer
+    /// than 70.
     pub fn fixed(text: &str) -> Option<Boundary> {
         let fits = (1..=70).contains(&text.len());
         let base62 = text.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -71,8 +73,8 @@ pub struct Encapsulation {
 impl Encapsulation {
     /// Frames a message of `message_type` and `message_octets` behind the header lines of part 1.
     ///
-    /// `stated` is the content of part 1: header lines, each ended by CRLF. `message_type` is `message/sip`,
-    /// `message/sipfrag` or `message/msrp`.
+    /// `stated` is the content of part 1: header lines, each ended by CRLF. `message_type` is
+    /// `message/sip`, `message/sipfrag` or `message/msrp`.
     pub fn new(
         boundary: &Boundary,
         stated: &str,
@@ -91,7 +93,8 @@ impl Encapsulation {
         }
     }
 
-    /// Frames a message that is in memory, with a boundary checked against it if it is small enough.
+    /// Frames a message that is in memory, with a boundary checked against it if it is small
+    /// enough.
     pub fn of_message(
         rng: &mut impl CryptoRng,
         stated: &str,

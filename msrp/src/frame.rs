@@ -217,7 +217,8 @@ impl RequestHead {
         self.success_report.unwrap_or(false)
     }
 
-    /// The value of the first header of this name that has no field of its own; case does not count.
+    /// The value of the first header of this name that has no field of its own; case does not
+    /// count.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self
             .headers

@@ -1,8 +1,9 @@
 //! The receiving half of a session: decoder events in, answers and positioned octets out.
 //!
-//! Chunks of a message may come in any order, overlap and interleave with those of others. Octets are passed on
-//! where they belong as they arrive; nothing is gathered here. The response to the SEND that completes a message
-//! is not sent but handed out as a [`FinalAnswer`], so that it can wait until the message is safe.
+//! Chunks of a message may come in any order, overlap and interleave with those of others. Octets
+//! are passed on where they belong as they arrive; nothing is gathered here. The response to the
+//! SEND that completes a message is not sent but handed out as a [`FinalAnswer`], so that it can
+//! wait until the message is safe.
 
 mod answer;
 mod collect;
@@ -166,11 +167,11 @@ impl Inbox {
         }
     }
 
-    /// Takes what the decoder found in a request of this session. Responses belong to the sending half and are
-    /// ignored here.
+    /// Takes what the decoder found in a request of this session. Responses belong to the sending
+    /// half and are ignored here.
     pub fn handle(&mut self, event: Event) {
         match event {
-            Event::RequestHead { head, raw } => self.handle_head(head, raw),
+            Event::RequestHead { head, raw } => self.handle_head(head, &raw),
             Event::Body(octets) => self.handle_octets(octets),
             Event::RequestEnd(flag) => self.handle_end(flag),
             Event::Response(_) => {}
@@ -182,7 +183,7 @@ impl Inbox {
         self.events.pop_front()
     }
 
-    fn handle_head(&mut self, head: Box<RequestHead>, raw: Bytes) {
+    fn handle_head(&mut self, head: Box<RequestHead>, raw: &[u8]) {
         let target = match (&head.method, head.message_id.clone()) {
             (Method::Report, _) => {
                 self.events.push_back(InboxEvent::Report(head.clone()));
@@ -201,7 +202,7 @@ impl Inbox {
     fn begin(
         &mut self,
         head: &RequestHead,
-        raw_head: Bytes,
+        raw_head: &[u8],
         message_id: MessageId,
     ) -> Result<Target, u16> {
         match self.remembered(&message_id) {
@@ -220,11 +221,12 @@ impl Inbox {
                 message_id: message_id.clone(),
                 reassembly,
             });
-            let started = head.clone().into();
-            let message_id = message_id.clone();
+            // A copy: as received, the head would hold on to the whole receive buffer.
+            let raw_head = Bytes::copy_from_slice(raw_head);
+            let (message_id, head) = (message_id.clone(), Box::new(head.clone()));
             self.events.push_back(InboxEvent::Started {
                 message_id,
-                head: started,
+                head,
                 raw_head,
             });
         }

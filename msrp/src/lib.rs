@@ -1,14 +1,16 @@
 //! MSRP frames, sessions and SDP without I/O.
 //!
-//! The crate turns bytes into frames and back ([`Decoder`], [`RequestHead`], [`Response`]), runs the sending
-//! half of a session ([`Outbox`]) and its receiving half ([`Inbox`]), reads and writes the media description
-//! that sets a session up ([`sdp`]) and wraps deferred messages for a push ([`encapsulate`]).
+//! The crate turns bytes into frames and back ([`Decoder`], [`RequestHead`], [`Response`]), runs
+//! the sending half of a session ([`Outbox`]) and its receiving half ([`Inbox`]), reads and writes
+//! the media description that sets a session up ([`sdp`]) and wraps deferred messages for a push
+//! ([`encapsulate`]).
 //!
-//! It is not a network client: it opens no socket, reads no clock and makes no random number. Time comes in
-//! as an argument, randomness as a generator, bytes by `handle_*` and leave by `poll*`.
+//! It is not a network client: it opens no socket, reads no clock and makes no random number. Time
+//! comes in as an argument, randomness as a generator, bytes by `handle_*` and leave by `poll*`.
 //!
-//! Limits: a frame's head is at most [`HEAD_LIMIT_OCTETS`]; bodies pass through in pieces and are never
-//! gathered unless a [`Collector`] is asked to; a reassembly keeps at most [`MAX_GAPS`] gaps (MSR-05).
+//! Limits: a frame's head is at most [`HEAD_LIMIT_OCTETS`]; bodies pass through in pieces and are
+//! never gathered unless a [`Collector`] is asked to; a reassembly keeps at most [`MAX_GAPS`] gaps
+//! (MSR-05).
 
 mod byte_range;
 mod decoder;

@@ -11,7 +11,8 @@ use crate::id::TransactionId;
 pub(crate) const END_LINE_HYPHENS: &str = "-------";
 
 impl RequestHead {
-    /// Appends start line and headers, `Content-Type` last; with one, also the empty line before the body.
+    /// Appends start line and headers, `Content-Type` last; with one, also the empty line before
+    /// the body.
     pub fn print(&self, out: &mut BytesMut) {
         line(
             out,

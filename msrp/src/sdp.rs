@@ -1,4 +1,5 @@
-//! The media description of an MSRP session: reading, offering, answering, judging (RFC 4975 §8, RFC 6135).
+//! The media description of an MSRP session: reading, offering, answering, judging (RFC 4975 §8,
+//! RFC 6135).
 //!
 //! It does not decide whether a session is wanted: limits, types and trust are the caller's.
 

@@ -12,8 +12,8 @@ const DEFAULT_PORT: u16 = 2855;
 
 /// One hop of a path: `msrp://host:port/session-id;tcp`.
 ///
-/// Prints as it was read. Equality is that of RFC 4975 §6.1: user and parameters do not count, a URI with a
-/// port never equals one without.
+/// Prints as it was read. Equality is that of RFC 4975 §6.1: user and parameters do not count, a
+/// URI with a port never equals one without.
 #[derive(Debug, Clone)]
 pub struct MsrpUri {
     secure: bool,

@@ -1,12 +1,13 @@
 //! MSRP over TCP: one listener, sessions bound to connections by their paths.
 //!
-//! [`MsrpEndpoint::open`] makes a [`PendingSession`] whose path goes into an offer or answer; when the peer's path
-//! is known, [`PendingSession::accept`] waits for the peer's connection and [`PendingSession::connect`] opens one.
-//! Either gives an [`MsrpSession`] that sends messages and hands over received ones.
+//! [`MsrpEndpoint::open`] makes a [`PendingSession`] whose path goes into an offer or answer; when
+//! the peer's path is known, [`PendingSession::accept`] waits for the peer's connection and
+//! [`PendingSession::connect`] opens one. Either gives an [`MsrpSession`] that sends messages and
+//! hands over received ones.
 //!
-//! A connection belongs to no session by itself: each request on it is led to the session that its To-Path names,
-//! if its From-Path is the one negotiated (MSR-02). Every queue is bounded; a session that is not served slows its
-//! connection down, it does not grow.
+//! A connection belongs to no session by itself: each request on it is led to the session that its
+//! To-Path names, if its From-Path is the one negotiated (MSR-02). Every queue is bounded; a
+//! session that is not served slows its connection down, it does not grow.
 //!
 //! It does not speak SIP or SDP, keeps nothing after a session, and retries nothing.
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 
-/// Touching runs are joined when there are more than this; a [`Reassembly`](super::Reassembly) leaves about half
-/// as many that do not touch.
+/// Touching runs are joined when there are more than this; a [`Reassembly`](super::Reassembly)
+/// leaves about half as many that do not touch.
 const MAX_RUNS: usize = 2 * super::MAX_GAPS;
 
-/// The octets of one message, in any order. Memory follows the octets that came, not their positions.
+/// The octets of one message, in any order. Memory follows the octets that came, not their
+/// positions.
 #[derive(Debug, Default)]
 pub struct Collector {
     /// Runs by offset, disjoint.
@@ -16,8 +17,8 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Puts octets where they belong, over those that came before them (DEF-12). The caller has checked the
-    /// position against its limit.
+    /// Puts octets where they belong, over those that came before them (DEF-12). The caller has
+    /// checked the position against its limit.
     pub fn put(&mut self, offset: u64, octets: &[u8]) {
         let (mut offset, mut octets) = (offset, octets);
         while !octets.is_empty() {

@@ -49,8 +49,8 @@ pub enum Progress {
 
 /// Positions of one message. Holds no octet and allocates nothing from announced numbers (MSR-05).
 ///
-/// Per chunk: [`begin_chunk`](Reassembly::begin_chunk), any number of [`place`](Reassembly::place), then
-/// [`end_chunk`](Reassembly::end_chunk). After a refusal the message is over.
+/// Per chunk: [`begin_chunk`](Reassembly::begin_chunk), any number of [`place`](Reassembly::place),
+/// then [`end_chunk`](Reassembly::end_chunk). After a refusal the message is over.
 #[derive(Debug)]
 pub struct Reassembly {
     max_octets: u64,

@@ -34,8 +34,8 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// Begins a chunk of at most `length` octets with a transaction id that does not occur in what is known of
-    /// its data.
+    /// Begins a chunk of at most `length` octets with a transaction id that does not occur in what
+    /// is known of its data.
     pub(super) fn begin(
         message: &mut Sending,
         length: u64,
@@ -86,7 +86,8 @@ impl Chunk {
         self.write(message, octets)
     }
 
-    /// The flag to end with. A message that is complete is complete even if its chunk was interrupted.
+    /// The flag to end with. A message that is complete is complete even if its chunk was
+    /// interrupted.
     pub(super) fn flag(&self, end: ChunkEnd, message: Option<&Sending>) -> Continuation {
         match (end, message) {
             (ChunkEnd::GivenUp, _) | (_, None) => Continuation::Aborted,
@@ -106,7 +107,8 @@ impl Chunk {
         piece
     }
 
-    /// How many octets of `next` can follow the tail before the end-line's last octet would be written.
+    /// How many octets of `next` can follow the tail before the end-line's last octet would be
+    /// written.
     fn octets_before_end_line(&self, next: &[u8]) -> usize {
         let overlap = self.end_line.len() - 1;
         let mut seam = self.tail.clone();

@@ -78,8 +78,8 @@ impl Sending {
         self.message.content_type.is_some()
     }
 
-    /// How many octets to ask for before a chunk of `length` can go on: all of an exact one, since its end-line
-    /// must be checked against them first; at least one of an interruptible one.
+    /// How many octets to ask for before a chunk of `length` can go on: all of an exact one, since
+    /// its end-line must be checked against them first; at least one of an interruptible one.
     pub(super) fn missing_for(
         &self,
         length: u64,

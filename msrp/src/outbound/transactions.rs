@@ -8,8 +8,8 @@ use crate::status;
 use super::OutboundId;
 use super::message::Sending;
 
-/// Chunks without a claim to an answer (`Failure-Report: partial` or `no`) that are remembered, so that a failure
-/// is still understood while the message goes on.
+/// Chunks without a claim to an answer (`Failure-Report: partial` or `no`) that are remembered, so
+/// that a failure is still understood while the message goes on.
 const SILENT_LIMIT: usize = 16;
 
 #[derive(Debug)]
@@ -68,8 +68,8 @@ impl Transactions {
         }
     }
 
-    /// Closes the transaction and says whose it was. A 200 to a chunk whose end-line is not written yet
-    /// acknowledges nothing and is ignored: the chunk then times out.
+    /// Closes the transaction and says whose it was. A 200 to a chunk whose end-line is not written
+    /// yet acknowledges nothing and is ignored: the chunk then times out.
     pub(super) fn answered(&mut self, id: &TransactionId, code: u16) -> Option<OutboundId> {
         let at = self.0.iter().position(|held| held.id == *id)?;
         let early = self.0.get(at)?.phase == Phase::Writing;

@@ -149,7 +149,8 @@ pub struct MsrpMedia {
 }
 
 impl MsrpMedia {
-    /// A media line for this path, taking every type, in both directions; port, protocol and scheme agree.
+    /// A media line for this path, taking every type, in both directions; port, protocol and scheme
+    /// agree.
     pub fn new(path: Path) -> MsrpMedia {
         let uri = path.first();
         let protocol = if uri.is_secure() {

@@ -34,8 +34,9 @@ pub struct Agreement {
 
 /// Judges the answer to our offer.
 ///
-/// An answer without `a=setup` comes from a peer that knows RFC 4975 only: then the offerer connects. An answer
-/// `sendrecv` to a `sendonly` offer is taken as `recvonly`; it cannot mean anything else (RFC 3264 §6.1).
+/// An answer without `a=setup` comes from a peer that knows RFC 4975 only: then the offerer
+/// connects. An answer `sendrecv` to a `sendonly` offer is taken as `recvonly`; it cannot mean
+/// anything else (RFC 3264 §6.1).
 pub fn agree(offer: &MsrpMedia, answer: &MsrpMedia) -> Result<Agreement, AnswerRefused> {
     if answer.port == 0 {
         return Err(AnswerRefused::Rejected);
@@ -61,8 +62,8 @@ pub fn agree(offer: &MsrpMedia, answer: &MsrpMedia) -> Result<Agreement, AnswerR
     })
 }
 
-/// Our media line in answer to an offer: mirrored direction, and `a=setup` if the offer has one (RFC 6135 §4.2).
-/// Types, sizes and file attributes are the caller's.
+/// Our media line in answer to an offer: mirrored direction, and `a=setup` if the offer has one
+/// (RFC 6135 §4.2). Types, sizes and file attributes are the caller's.
 pub fn answer_media(offer: &MsrpMedia, local_path: Path) -> (MsrpMedia, Agreement) {
     let role = match offer.setup {
         Some(Setup::Passive) => Role::Active,

@@ -33,7 +33,8 @@ impl SessionDescription {
         Ok(SessionDescription { session })
     }
 
-    /// The MSRP media lines with their places among all media lines; those that are malformed say why.
+    /// The MSRP media lines with their places among all media lines; those that are malformed say
+    /// why.
     pub fn msrp_media(&self) -> impl Iterator<Item = (usize, Result<MsrpMedia, SdpError>)> {
         self.session
             .medias
@@ -54,8 +55,8 @@ impl SessionDescription {
         print(origin, vec![media.to_sdp()])
     }
 
-    /// Prints the answer to this offer: exactly its media lines, all rejected but the one at `place`
-    /// (RFC 3264 §6).
+    /// Prints the answer to this offer: exactly its media lines, all rejected but the one at
+    /// `place` (RFC 3264 §6).
     pub fn print_answer(&self, origin: &Origin, place: usize, media: &MsrpMedia) -> String {
         let lines = self.session.medias.iter().enumerate();
         let answered = lines.map(|(at, offered)| {

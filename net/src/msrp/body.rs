@@ -11,7 +11,8 @@ pub type BodyRead<'a> = Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send + 
 
 /// The octets of one message, read once from beginning to end.
 pub trait BodySource: Send + 'static {
-    /// The next octets, at most so many. None before the announced length are a failure of the message.
+    /// The next octets, at most so many. None before the announced length are a failure of the
+    /// message.
     fn read(&mut self, max_octets: usize) -> BodyRead<'_>;
 }
 

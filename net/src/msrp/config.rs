@@ -26,7 +26,8 @@ pub struct MsrpConfig {
     pub wrong_paths_per_minute: usize,
     /// How long a connection may be without a session.
     pub unbound_timeout: Duration,
-    /// How long a request waits for its session's peer path: a peer may connect before its SIP answer is here.
+    /// How long a request waits for its session's peer path: a peer may connect before its SIP
+    /// answer is here.
     pub path_wait: Duration,
     /// How long a write may make no progress before the connection is closed.
     pub write_stall: Duration,

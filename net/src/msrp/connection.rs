@@ -111,8 +111,8 @@ impl Connection {
     }
 }
 
-/// The exclusive right to write. Given up inside a frame it closes the connection, since nobody else could
-/// write after half a frame.
+/// The exclusive right to write. Given up inside a frame it closes the connection, since nobody
+/// else could write after half a frame.
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
     connection: &'a Connection,

@@ -85,7 +85,8 @@ impl Outgoing {
         }
     }
 
-    /// Sends until the session is closed or the connection lost; then nobody waits for an outcome any more.
+    /// Sends until the session is closed or the connection lost; then nobody waits for an outcome
+    /// any more.
     pub(super) async fn run(mut self) {
         let failure = match self.work().await {
             End::Closed => Failure::Closed,
@@ -185,7 +186,9 @@ impl Outgoing {
 
     fn next_step(&mut self, contended: bool) -> Option<Step> {
         let mut outbox = self.outbox.lock();
-        while let Ok(frame) = self.control.try_recv() {
+        while outbox.has_room_for_control()
+            && let Ok(frame) = self.control.try_recv()
+        {
             outbox.push_control(frame);
         }
         if contended {
@@ -197,7 +200,8 @@ impl Outgoing {
         outbox.poll(now(), &mut rand::rng())
     }
 
-    /// Reads the next octets of a body. One that has to be waited for must not hold back what is written already.
+    /// Reads the next octets of a body. One that has to be waited for must not hold back what is
+    /// written already.
     async fn feed(
         &mut self,
         id: OutboundId,

@@ -28,8 +28,8 @@ impl<K: Eq + Hash> Recent<K> {
         }
     }
 
-    /// Enters an event and says when it may happen: at once, or one period after the event so many before it.
-    /// None if the table is full of others.
+    /// Enters an event and says when it may happen: at once, or one period after the event so many
+    /// before it. None if the table is full of others.
     fn reserve(&mut self, key: K, now: Instant) -> Option<Instant> {
         self.make_room(&key, now)?;
         let moments = self.moments.entry(key).or_default();

@@ -89,8 +89,9 @@ impl PendingSession {
         }
     }
 
-    /// We are active: connects to the first URI of the peer's path under MSR-04 and binds the connection with an
-    /// empty SEND. `signalling_peer` names whoever made us connect; its attempts are counted together.
+    /// We are active: connects to the first URI of the peer's path under MSR-04 and binds the
+    /// connection with an empty SEND. `signalling_peer` names whoever made us connect; its attempts
+    /// are counted together.
     pub async fn connect(
         self,
         peer_path: Path,

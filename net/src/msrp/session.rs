@@ -171,7 +171,8 @@ impl fmt::Debug for AnswerHandle {
 pub struct SessionSender(mpsc::Sender<Command>);
 
 impl SessionSender {
-    /// Hands a message over, waiting while too many are on their way; the ticket says what became of it.
+    /// Hands a message over, waiting while too many are on their way; the ticket says what became
+    /// of it.
     pub async fn send(&self, message: OutboundMessage, body: impl BodySource) -> SendTicket {
         let (done, ticket) = oneshot::channel();
         // A session that has ended drops the command, and the ticket says so.
@@ -268,8 +269,8 @@ impl MsrpSession {
         }
     }
 
-    /// Hands a message over, waiting while too many are on their way; the ticket says what became of it.
-    /// Messages leave in the order of these calls.
+    /// Hands a message over, waiting while too many are on their way; the ticket says what became
+    /// of it. Messages leave in the order of these calls.
     pub async fn send(&self, message: OutboundMessage, body: impl BodySource) -> SendTicket {
         self.sender.send(message, body).await
     }
@@ -284,7 +285,8 @@ impl MsrpSession {
         self.inbound.recv().await
     }
 
-    /// Waits until the session is over, by loss of its connection or by [`close`](MsrpSession::close).
+    /// Waits until the session is over, by loss of its connection or by
+    /// [`close`](MsrpSession::close).
     pub async fn ended(&self) {
         self.ended.cancelled().await;
     }
@@ -299,7 +301,8 @@ impl MsrpSession {
         &self.peer_path
     }
 
-    /// Ends the session: gives up what is not settled, writes out the answers given, and leaves the connection.
+    /// Ends the session: gives up what is not settled, writes out the answers given, and leaves the
+    /// connection.
     pub async fn close(self) {
         let MsrpSession { closing, ended, .. } = self;
         drop(closing);
