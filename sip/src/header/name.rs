@@ -56,22 +56,27 @@ names! {
     AcceptContact List "Accept-Contact" "RFC 3841 §9.2" 'a';
     AcceptEncoding List "Accept-Encoding" "RFC 3261 §20.2";
     AcceptLanguage List "Accept-Language" "RFC 3261 §20.3";
+    AlertInfo List "Alert-Info" "RFC 3261 §20.4";
     Allow List "Allow" "RFC 3261 §20.5";
     AllowEvents List "Allow-Events" "RFC 6665 §8.2.2" 'u';
     AuthenticationInfo Repeated "Authentication-Info" "RFC 3261 §20.6";
     Authorization Repeated "Authorization" "RFC 3261 §20.7";
     CallId Single "Call-ID" "RFC 3261 §20.8" 'i';
+    CallInfo List "Call-Info" "RFC 3261 §20.9";
     Contact List "Contact" "RFC 3261 §20.10" 'm';
     ContentDisposition Single "Content-Disposition" "RFC 3261 §20.11";
     ContentEncoding List "Content-Encoding" "RFC 3261 §20.12" 'e';
     ContentId Single "Content-ID" "RFC 8262 §3";
     ContentLanguage List "Content-Language" "RFC 3261 §20.13";
     ContentLength Single "Content-Length" "RFC 3261 §20.14" 'l';
+    ContentTransferEncoding Single "Content-Transfer-Encoding" "RFC 2045 §6.1, in MIME parts";
     ContentType Single "Content-Type" "RFC 3261 §20.15" 'c';
     CSeq Single "CSeq" "RFC 3261 §20.16";
     Date Single "Date" "RFC 3261 §20.17";
+    ErrorInfo List "Error-Info" "RFC 3261 §20.18";
     Event Single "Event" "RFC 6665 §8.2.1" 'o';
     Expires Single "Expires" "RFC 3261 §20.19";
+    FlowTimer Single "Flow-Timer" "RFC 5626 §4.4";
     From Single "From" "RFC 3261 §20.20" 'f';
     HistoryInfo List "History-Info" "RFC 7044 §5";
     InReplyTo List "In-Reply-To" "RFC 3261 §20.21";
@@ -79,10 +84,12 @@ names! {
     MimeVersion Single "MIME-Version" "RFC 3261 §20.24";
     MinExpires Single "Min-Expires" "RFC 3261 §20.23";
     MinSe Single "Min-SE" "RFC 4028 §5";
+    Organization Single "Organization" "RFC 3261 §20.25";
     PAccessNetworkInfo List "P-Access-Network-Info" "RFC 7315 §4.4";
     PAssertedIdentity List "P-Asserted-Identity" "RFC 3325 §9.1";
     PAssociatedUri List "P-Associated-URI" "RFC 7315 §4.1";
     Path List "Path" "RFC 3327 §4";
+    PCalledPartyId Single "P-Called-Party-ID" "RFC 7315 §4.2";
     PChargingVector Single "P-Charging-Vector" "RFC 7315 §4.6";
     PPreferredIdentity List "P-Preferred-Identity" "RFC 3325 §9.2";
     Priority Single "Priority" "RFC 3261 §20.26";
@@ -97,6 +104,7 @@ names! {
     ReferredBy Single "Referred-By" "RFC 3892 §3" 'b';
     ReferTo Single "Refer-To" "RFC 3515 §2.1" 'r';
     RejectContact List "Reject-Contact" "RFC 3841 §9.2" 'j';
+    Replaces Single "Replaces" "RFC 3891 §6.1";
     ReplyTo Single "Reply-To" "RFC 3261 §20.31";
     RequestDisposition List "Request-Disposition" "RFC 3841 §9.1" 'd';
     Require List "Require" "RFC 3261 §20.32";
@@ -122,7 +130,7 @@ names! {
 }
 
 /// Longest known name plus one.
-const LENGTHS: usize = 24;
+const LENGTHS: usize = 26;
 /// Most names of one length.
 const PER_LENGTH: usize = 12;
 

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::{Params, Transport};
 
@@ -231,4 +233,32 @@ fn setting_a_parameter_quotes_what_is_no_token() {
     assert_eq!(params.to_string(), r#";tag=c;+sip.instance="<urn:uuid:1>""#);
     params.remove("Tag");
     assert!(!params.has("tag"));
+}
+
+proptest! {
+    #[test]
+    fn an_address_reads_back_as_it_prints(
+        name in prop::option::of("[^\\r\\n\\p{Cc}]{0,12}"),
+        user in "[a-z]{1,8}",
+        tag in prop::option::of("[^\\r\\n\\p{Cc}]{1,8}"),
+    ) {
+        let mut address = NameAddr::new(format!("sip:{user}@example.org;lr").parse().expect("valid"));
+        address.display_name = name;
+        if let Some(tag) = &tag {
+            address.params.set("tag", Some(tag));
+        }
+        prop_assert_eq!(address.to_string().parse(), Ok(address));
+    }
+
+    #[test]
+    fn any_text_is_a_value_or_none(text in "(SIP/2.0/UDP |\"|<sip:|1 )?[ -~]{0,30}") {
+        if let Ok(address) = text.parse::<NameAddr>() {
+            prop_assert_eq!(address.to_string().parse(), Ok(address));
+        }
+        if let Ok(via) = text.parse::<Via>() {
+            prop_assert_eq!(via.to_string().parse(), Ok(via));
+        }
+        let _ = (CSeq::parse(&text), text.parse::<SipDate>(), text.parse::<MediaType>());
+        let _ = (ServedUserHeader::parse(&text), SessionExpires::parse(&text), EventHeader::parse(&text));
+    }
 }

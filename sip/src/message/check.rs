@@ -96,15 +96,18 @@ fn check_mandatory(headers: &Headers) -> Result<crate::Method, Violation> {
     Ok(cseq.method)
 }
 
+/// Every name has a bit of its own below.
+const _: () = assert!(Name::ALL.len() <= 128);
+
 /// The first header that stands twice although it has one value (RFC 3261 §7.3.1).
 fn duplicate(headers: &Headers) -> Option<&'static str> {
-    let mut seen = 0_u128;
+    let mut seen: u128 = 0;
     for name in headers
         .iter()
         .filter_map(|field| field.known())
         .filter(|name| name.is_single())
     {
-        let bit = 1 << name as u8;
+        let bit = 1_u128 << name as u8;
         if seen & bit != 0 {
             return Some("Duplicate header");
         }

@@ -8,6 +8,9 @@ use crate::{
     text::{is_blank, is_token_octet},
 };
 
+/// Room for the fields of an ordinary IMS request.
+const USUAL_LINES: usize = 24;
+
 /// Offsets of one header field within the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Line {
@@ -36,7 +39,10 @@ pub(super) struct Head {
 
 /// Indexes a start line and the fields after it.
 pub(super) fn index(bytes: &[u8], limits: &Limits) -> Head {
-    let mut head = Head::default();
+    let mut head = Head {
+        lines: Vec::with_capacity(USUAL_LINES),
+        ..Head::default()
+    };
     match next_line(bytes, 0, &mut head.fault) {
         Some((line, next)) => {
             head.note_if(line.len() > limits.line_octets, ParseErrorKind::LineTooLong);

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn sip(text: &str) -> SipUri {
@@ -129,4 +131,44 @@ fn encoding_a_user_undoes_decoding() {
     );
     assert_eq!(percent_decoded("%4"), None);
     assert_eq!(percent_decoded("%ff"), None);
+}
+
+/// sip and sips URIs with every part that may be there.
+fn sip_uri() -> impl Strategy<Value = String> {
+    let user =
+        prop::option::of("([a-zA-Z0-9_.!~*'()&=+$,;?/-]|%[0-9a-fA-F]{2}){1,12}(:[a-z0-9]{0,6})?");
+    let host = prop_oneof![
+        "[a-zA-Z][a-zA-Z0-9-]{0,8}(\\.[a-z]{2,5}){0,2}",
+        any::<std::net::Ipv4Addr>().prop_map(|address| address.to_string()),
+        any::<std::net::Ipv6Addr>().prop_map(|address| format!("[{address}]")),
+    ];
+    let tail = "(:[1-9][0-9]{0,3})?(;[a-z]{1,6}(=[a-zA-Z0-9:&+%-]{1,8})?){0,3}(\\?[a-z]{1,5}=[a-z0-9%]{0,8})?";
+    ("sips?", user, host, tail).prop_map(|(scheme, user, host, tail)| {
+        let user = user.map(|user| user + "@").unwrap_or_default();
+        format!("{scheme}:{user}{host}{tail}")
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_sip_uri_prints_as_it_was_written(text in sip_uri()) {
+        prop_assert_eq!(sip(&text).to_string(), text);
+    }
+
+    #[test]
+    fn a_canonical_address_is_its_own_canonical_form(text in sip_uri()) {
+        let aor: Aor = text.parse().expect("sip URIs name users");
+        prop_assert_eq!(aor.as_str().parse(), Ok(aor.clone()));
+        prop_assert!(aor.domain().is_some());
+    }
+
+    #[test]
+    fn any_text_is_a_uri_or_none(text in "(sip:|tel:|im:|)\\PC{0,30}") {
+        if let Ok(uri) = text.parse::<Uri>() {
+            let printed = uri.to_string();
+            prop_assert_eq!(printed.parse(), Ok(uri.clone()));
+            let _ = (Aor::from_uri(&uri), uri.as_sip().map(SipUri::telephone));
+        }
+        let _ = percent_decoded(&text);
+    }
 }
