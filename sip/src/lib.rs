@@ -53,8 +53,8 @@ pub use message::{
     Field, Headers, Message, ParseError, ParseErrorKind, Request, RequestBuilder, RequestEditor,
     Response, ResponseBuilder, StreamDecoder, StreamError, StreamItem, Violation, parse_datagram,
 };
-pub use method::Method;
+pub use method::{Method, NotAToken, OtherMethod};
 pub use params::{Param, Params};
 pub use status::StatusCode;
-pub use transport::Transport;
+pub use transport::{Transport, UnknownTransport};
 pub use uri::{Aor, Host, HostPort, SipUri, TelUri, Uri, UriError};

@@ -13,7 +13,7 @@ mod via;
 
 pub use self::{
     cseq::CSeq,
-    date::SipDate,
+    date::{BadDate, SipDate},
     event::EventHeader,
     media_type::MediaType,
     name::Name,
