@@ -1,3 +1,5 @@
+//! Values of single headers: what is read, what is refused, what prints.
+
 use proptest::prelude::*;
 
 use super::*;

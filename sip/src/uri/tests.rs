@@ -1,3 +1,5 @@
+//! URIs and the canonical names made of them.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What builders write.
+
 use super::{MESSAGE, octets, request};
 use crate::{
     Limits, Message, Method, Name, Request, RequestBuilder, ResponseBuilder, StatusCode, parse_datagram,

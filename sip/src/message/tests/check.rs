@@ -1,3 +1,5 @@
+//! The verdicts on well-framed messages (requirements 1.20).
+
 use super::{MESSAGE, octets, request};
 use crate::{Limits, Message, StatusCode, parse_datagram};
 

@@ -1,3 +1,5 @@
+//! What editors change, and what they leave alone.
+
 use super::{MESSAGE, octets, request};
 use crate::Name;
 

@@ -1,3 +1,5 @@
+//! The codec as its callers see it.
+
 mod build;
 mod check;
 mod edit;

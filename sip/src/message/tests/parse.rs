@@ -1,3 +1,5 @@
+//! From octets to messages, and what is refused on the way.
+
 use bytes::Bytes;
 
 use super::{MESSAGE, octets, request};

@@ -1,3 +1,5 @@
+//! Properties of the codec over generated and damaged messages.
+
 use proptest::prelude::*;
 
 use crate::{

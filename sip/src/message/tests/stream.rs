@@ -1,3 +1,5 @@
+//! Framing on streams, wherever they are cut (CT-ROB-01, CT-ROB-02).
+
 use super::{MESSAGE, octets};
 use crate::{Limits, Message, ParseErrorKind, StatusCode, StreamDecoder, StreamError, StreamItem};
 

@@ -1,3 +1,5 @@
+//! Typed views over several fields, lines and values.
+
 use super::{MESSAGE, request};
 use crate::{Contacts, Headers, Method, Name, NameAddr, Priority};
 
