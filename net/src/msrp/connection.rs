@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadHalf, WriteHalf};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,8 @@ pub(super) struct Connection {
     writer: Mutex<BufWriter<WriteHalf<Box<dyn Stream>>>>,
     /// Sessions that wait for their turn to write.
     waiting: AtomicUsize,
+    /// Tells whoever has the turn that somebody waits for it.
+    wanted: Notify,
     /// Sessions bound to this connection.
     sessions: AtomicUsize,
     closed: CancellationToken,
@@ -48,6 +50,7 @@ impl Connection {
             id,
             writer: Mutex::new(BufWriter::new(output)),
             waiting: AtomicUsize::new(0),
+            wanted: Notify::new(),
             sessions: AtomicUsize::new(0),
             closed,
             write_stall,
@@ -86,9 +89,15 @@ impl Connection {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
+    /// For whoever has the turn: waits until somebody else wants it.
+    pub(super) async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
     /// Waits for the right to write whole frames.
     pub(super) async fn turn(&self) -> Result<Turn<'_>, Lost> {
         let waiting = Waiting::new(&self.waiting);
+        self.wanted.notify_one();
         let writer = tokio::select! {
             biased;
             () = self.closed() => return Err(Lost),

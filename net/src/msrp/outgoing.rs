@@ -1,7 +1,7 @@
 //! The sending half of a session at work: asks the outbox what is next and does it.
 
 use std::collections::HashMap;
-use std::pin::pin;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::msrp::{Failure, OutboundId, OutboundMessage, Outbox, Outcome, Step};
@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::body::BodySource;
+use super::body::{Body, BodySource};
 use super::connection::{Connection, Lost, Turn};
 use super::session::{AbortReason, Receipt, SendFailure};
 
@@ -54,9 +54,12 @@ enum End {
 
 /// A message that was taken up.
 struct Underway {
-    body: Box<dyn BodySource>,
+    body: Body,
     done: oneshot::Sender<Result<Receipt, SendFailure>>,
 }
+
+/// A read that is done, with the source it came from.
+type ReadDone = (Box<dyn BodySource>, io::Result<Bytes>);
 
 pub(super) struct Outgoing {
     connection: Arc<Connection>,
@@ -140,6 +143,7 @@ impl Outgoing {
         } = command;
         match self.outbox.lock().enqueue(message) {
             Ok(id) => {
+                let body = Body::Idle(body);
                 self.underway.insert(id, Underway { body, done });
             }
             Err(_) => {
@@ -200,45 +204,82 @@ impl Outgoing {
         outbox.poll(now(), &mut rand::rng())
     }
 
-    /// Reads the next octets of a body. One that has to be waited for must not hold back what is
-    /// written already.
+    /// Gets the next octets of a body. While they have to be waited for, what is written already
+    /// leaves, and whatever else happens goes first: then the read goes on at the next call.
     async fn feed(
         &mut self,
         id: OutboundId,
         max_octets: usize,
         turn: &mut Option<Turn<'_>>,
     ) -> Result<(), Lost> {
-        let Some(message) = self.underway.get_mut(&id) else {
+        let message = self.underway.get_mut(&id);
+        let Some(reading) = message.and_then(|message| message.body.reading(max_octets)) else {
             self.outbox.lock().fail_body(id);
             return Ok(());
         };
-        let mut read = pin!(message.body.read(max_octets));
         let at_once = tokio::select! {
             biased;
-            octets = &mut read => Some(octets),
+            read = &mut *reading => Some(read),
             () = std::future::ready(()) => None,
         };
-        let octets = match at_once {
-            Some(octets) => Some(octets),
+        let read = match at_once {
+            Some(read) => Some(read),
             None => {
-                if let Some(held) = turn {
-                    held.flush().await?;
-                }
-                if !self.outbox.lock().is_mid_frame() {
-                    *turn = None;
-                }
-                tokio::select! {
-                    octets = &mut read => Some(octets),
-                    () = self.closing.cancelled() => None,
-                    () = self.connection.closed() => return Err(Lost),
-                }
+                self.yield_turn(turn).await?;
+                self.wait_for_body(id, max_octets, turn.is_some()).await?
             }
         };
-        match octets {
-            Some(Ok(octets)) => self.outbox.lock().supply_body(id, octets),
-            Some(Err(_)) | None => self.outbox.lock().fail_body(id),
+        if let Some((source, octets)) = read {
+            self.supply(id, source, octets);
         }
         Ok(())
+    }
+
+    /// Lets out what is written, and between two frames lets others write. Exclusive, because bodies
+    /// need not be shareable between threads.
+    async fn yield_turn(&mut self, turn: &mut Option<Turn<'_>>) -> Result<(), Lost> {
+        if let Some(held) = turn {
+            held.flush().await?;
+        }
+        if !self.outbox.lock().is_mid_frame() {
+            *turn = None;
+        }
+        Ok(())
+    }
+
+    /// Waits for the read under way or for anything that the outbox should hear of first.
+    async fn wait_for_body(
+        &mut self,
+        id: OutboundId,
+        max_octets: usize,
+        has_turn: bool,
+    ) -> Result<Option<ReadDone>, Lost> {
+        let deadline = self.outbox.lock().next_timeout();
+        let message = self.underway.get_mut(&id);
+        let Some(reading) = message.and_then(|message| message.body.reading(max_octets)) else {
+            return Ok(None);
+        };
+        tokio::select! {
+            biased;
+            () = self.connection.closed() => return Err(Lost),
+            () = self.closing.cancelled() => {}
+            Some(frame) = self.control.recv() => self.outbox.lock().push_control(frame),
+            () = self.outbox.changed.notified() => {}
+            () = self.connection.wanted(), if has_turn => {}
+            () = due(deadline) => self.outbox.lock().handle_timeout(now()),
+            read = &mut *reading => return Ok(Some(read)),
+        }
+        Ok(None)
+    }
+
+    fn supply(&mut self, id: OutboundId, source: Box<dyn BodySource>, octets: io::Result<Bytes>) {
+        if let Some(message) = self.underway.get_mut(&id) {
+            message.body = Body::Idle(source);
+        }
+        match octets {
+            Ok(octets) => self.outbox.lock().supply_body(id, octets),
+            Err(_) => self.outbox.lock().fail_body(id),
+        }
     }
 
     /// Tells the senders of settled messages.

@@ -8,7 +8,7 @@ use restante_net::msrp::{
 };
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::peer::Peer;
+use crate::peer::{PEER_PATH, Peer};
 use crate::{LOOPBACK, PATIENCE, config, endpoint, in_time, path};
 
 #[tokio::test]
@@ -96,21 +96,21 @@ async fn nobody_binds_a_session_whose_active_side_we_are() {
 async fn request_that_overtakes_the_sip_answer_waits_for_the_peer_path() {
     let endpoint = endpoint().await;
     let pending = endpoint.open();
-    let to = pending.local_path().clone();
+    let (to, from) = (pending.local_path().clone(), path(PEER_PATH));
     let mut peer = Peer::connect(endpoint.local_address()).await;
-    peer.send(
-        &to,
-        "aa00bb11",
-        "Message-ID: bind-1\r\nByte-Range: 1-0/0\r\n",
-        None,
-        '$',
-    )
+    // Both in one segment: when the first is answered, the second has been looked at.
+    let wrong = "msrp://127.0.0.1:2855/nosuchsession;tcp";
+    peer.write(&format!(
+        "MSRP tid1 SEND\r\nTo-Path: {wrong}\r\nFrom-Path: {from}\r\nMessage-ID: m1\r\n-------tid1$\r\n\
+         MSRP tid2 SEND\r\nTo-Path: {to}\r\nFrom-Path: {from}\r\nMessage-ID: m2\r\n-------tid2$\r\n"
+    ))
     .await;
-    // The path is told only after the request has been on its way.
-    let accepting = pending.accept(peer.path.clone(), PATIENCE);
-    let session = in_time(accepting).await.unwrap();
-    assert_eq!(peer.response().await, ("aa00bb11".to_owned(), 200));
-    assert_eq!(session.peer_path(), &peer.path);
+    assert_eq!(peer.response().await, ("tid1".to_owned(), 481));
+    let session = in_time(pending.accept(from.clone(), PATIENCE))
+        .await
+        .unwrap();
+    assert_eq!(peer.response().await, ("tid2".to_owned(), 200));
+    assert_eq!(session.peer_path(), &from);
 }
 
 #[tokio::test]

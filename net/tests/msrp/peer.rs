@@ -9,7 +9,10 @@ use tokio::net::TcpStream;
 
 use crate::{in_time, path};
 
-/// A peer that is played by the test, frame by frame.
+/// The path that peers name as theirs.
+pub(crate) const PEER_PATH: &str = "msrp://198.51.100.7:7394/2s93i9idj;tcp";
+
+/// A connection whose frames the test writes and reads.
 pub(crate) struct Peer {
     pub(crate) stream: TcpStream,
     decoder: Decoder,
@@ -35,7 +38,7 @@ impl Peer {
     }
 
     pub(crate) fn on(stream: TcpStream) -> Peer {
-        let path = path("msrp://198.51.100.7:7394/2s93i9idj;tcp");
+        let path = path(PEER_PATH);
         Peer {
             stream,
             decoder: Decoder::new(),

@@ -120,3 +120,17 @@ async fn garbage_is_answered_400_and_closes_the_connection() {
     assert!(peer.frame().await.is_none());
     in_time(session.ended()).await;
 }
+
+#[tokio::test]
+async fn answers_given_before_the_end_of_a_session_are_still_written() {
+    let (mut server, client) = pair(SessionRules::default(), SessionRules::default()).await;
+    let ticket = client
+        .send(message("msg1", 5), Bytes::from_static(b"Hello"))
+        .await;
+    let Some(Inbound::Message { answer, .. }) = in_time(server.next()).await else {
+        panic!("no message");
+    };
+    answer.accept();
+    in_time(server.close()).await;
+    in_time(ticket).await.unwrap();
+}

@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 use msrp::Continuation;
-use restante_net::msrp::{AbortReason, BodyRead, BodySource, SendFailure, SessionRules};
+use restante_net::msrp::{
+    AbortReason, BodyRead, BodySource, MsrpEndpoint, MsrpSession, SendFailure, SessionRules,
+};
 use tokio::io::AsyncReadExt;
+use tokio::sync::oneshot;
 
 use crate::peer::Peer;
 use crate::{PATIENCE, bound, endpoint, in_time, message, name_of, path};
@@ -80,15 +83,8 @@ async fn connection_cut_in_mid_message_fails_it_and_ends_the_session() {
 async fn several_sessions_share_a_connection_and_its_turns() {
     let endpoint = endpoint().await;
     let mut peer = Peer::connect(endpoint.local_address()).await;
-    let mut sessions = Vec::new();
-    for _ in 0..2 {
-        let pending = endpoint.open();
-        let to = pending.local_path().clone();
-        let accepting = tokio::spawn(pending.accept(peer.path.clone(), PATIENCE));
-        peer.bind(&to).await;
-        sessions.push(in_time(accepting).await.unwrap().unwrap());
-    }
-    let (long, short) = (&sessions[0], &sessions[1]);
+    let long = another(&endpoint, &mut peer).await;
+    let short = another(&endpoint, &mut peer).await;
     let body = Bytes::from(vec![b'x'; 8 << 20]);
     let long_ticket = long.send(message("long", body.len()), body.clone()).await;
     let (head, first, _) = peer.request().await;
@@ -164,6 +160,95 @@ async fn endpoint_close_ends_its_sessions() {
     in_time(endpoint.close()).await;
     in_time(session.ended()).await;
     assert!(peer.frame().await.is_none());
+}
+
+/// A slow body: so many octets, then none until it is told to go on.
+struct Slow {
+    ready: usize,
+    rest: usize,
+    go_on: Option<oneshot::Receiver<()>>,
+}
+
+impl Slow {
+    fn new(ready: usize, rest: usize) -> (Slow, oneshot::Sender<()>) {
+        let (go, go_on) = oneshot::channel();
+        let go_on = Some(go_on);
+        (Slow { ready, rest, go_on }, go)
+    }
+}
+
+impl BodySource for Slow {
+    fn read(&mut self, max_octets: usize) -> BodyRead<'_> {
+        Box::pin(async move {
+            if self.ready == 0
+                && let Some(go_on) = self.go_on.take()
+            {
+                go_on.await.map_err(std::io::Error::other)?;
+                self.ready = std::mem::take(&mut self.rest);
+            }
+            let octets = max_octets.min(self.ready);
+            self.ready -= octets;
+            Ok(Bytes::from(vec![b'x'; octets]))
+        })
+    }
+}
+
+#[tokio::test]
+async fn answers_do_not_wait_for_a_slow_body() {
+    let (_endpoint, session, mut peer) = bound(SessionRules::default()).await;
+    let (body, go_on) = Slow::new(3000, 6000);
+    let ticket = session.send(message("slow", 9000), body).await;
+    let mut begun = [0; 3000];
+    in_time(peer.stream.peek(&mut begun)).await.unwrap();
+    let to = session.local_path().clone();
+    let (headers, empty) = ("Message-ID: msg1\r\nByte-Range: 1-0/0\r\n", None);
+    peer.send(&to, "tid1", headers, empty, '$').await;
+    let (first, octets, flag) = peer.request().await;
+    assert_eq!((octets.len(), flag), (3000, Continuation::More));
+    assert_eq!(peer.response().await, ("tid1".to_owned(), 200));
+    go_on.send(()).unwrap();
+    let (second, octets, flag) = peer.request().await;
+    assert_eq!((octets.len(), flag), (6000, Continuation::Complete));
+    assert_eq!(second.byte_range.unwrap().to_string(), "3001-*/9000");
+    peer.answer(&first, 200).await;
+    peer.answer(&second, 200).await;
+    in_time(ticket).await.unwrap();
+    in_time(session.close()).await;
+}
+
+#[tokio::test]
+async fn other_sessions_do_not_wait_for_a_slow_body() {
+    let endpoint = endpoint().await;
+    let mut peer = Peer::connect(endpoint.local_address()).await;
+    let slow = another(&endpoint, &mut peer).await;
+    let quick = another(&endpoint, &mut peer).await;
+    let (body, go_on) = Slow::new(3000, 6000);
+    let slow_ticket = slow.send(message("slow", 9000), body).await;
+    let mut begun = [0; 3000];
+    in_time(peer.stream.peek(&mut begun)).await.unwrap();
+    let quick_ticket = quick
+        .send(message("quick", 1), Bytes::from_static(b"y"))
+        .await;
+    let (cut, _, flag) = peer.request().await;
+    assert_eq!((name_of(&cut).as_str(), flag), ("slow", Continuation::More));
+    let (head, ..) = peer.request().await;
+    assert_eq!(name_of(&head), "quick");
+    peer.answer(&head, 200).await;
+    in_time(quick_ticket).await.unwrap();
+    go_on.send(()).unwrap();
+    let (rest, ..) = peer.request().await;
+    peer.answer(&cut, 200).await;
+    peer.answer(&rest, 200).await;
+    in_time(slow_ticket).await.unwrap();
+}
+
+/// One more session on the peer's connection.
+async fn another(endpoint: &MsrpEndpoint, peer: &mut Peer) -> MsrpSession {
+    let pending = endpoint.open();
+    let to = pending.local_path().clone();
+    let accepting = tokio::spawn(pending.accept(peer.path.clone(), PATIENCE));
+    peer.bind(&to).await;
+    in_time(accepting).await.unwrap().unwrap()
 }
 
 /// A body that never runs dry.
