@@ -2,7 +2,8 @@
 
 use super::{MESSAGE, octets, request};
 use crate::{
-    Limits, Message, Method, Name, Request, RequestBuilder, ResponseBuilder, StatusCode, parse_datagram,
+    Limits, Message, Method, Name, Request, RequestBuilder, ResponseBuilder, StatusCode,
+    parse_datagram,
 };
 
 fn text(request: &Request) -> String {
@@ -40,7 +41,8 @@ fn no_value_can_break_out_of_its_line() {
 
 #[test]
 fn a_response_copies_what_belongs_to_the_transaction() {
-    let request = request(&MESSAGE.replacen("Max", "Timestamp: 54\nRecord-Route: <sip:p;lr>\nMax", 1));
+    let request =
+        request(&MESSAGE.replacen("Max", "Timestamp: 54\nRecord-Route: <sip:p;lr>\nMax", 1));
     let response = ResponseBuilder::reply_to(&request, StatusCode::ACCEPTED)
         .to_tag("df1")
         .header(Name::Server, "Restante/0.1")
@@ -64,14 +66,23 @@ Content-Length: 0
 
 #[test]
 fn a_present_tag_stays() {
-    let request = request(&MESSAGE.replacen("To: <sip:bob@example.org>", "To: <sip:bob@example.org>;tag=x", 1));
-    let response = ResponseBuilder::reply_to(&request, StatusCode::OK).to_tag("y").build();
+    let request = request(&MESSAGE.replacen(
+        "To: <sip:bob@example.org>",
+        "To: <sip:bob@example.org>;tag=x",
+        1,
+    ));
+    let response = ResponseBuilder::reply_to(&request, StatusCode::OK)
+        .to_tag("y")
+        .build();
     assert_eq!(response.headers().to().unwrap().unwrap().tag(), Some("x"));
 }
 
 #[test]
 fn record_routes_are_copied_where_a_dialog_begins() {
-    let invite = MESSAGE.replace("MESSAGE", "INVITE").replacen("Max", "Record-Route: <sip:p;lr>\nMax", 1);
+    let invite =
+        MESSAGE
+            .replace("MESSAGE", "INVITE")
+            .replacen("Max", "Record-Route: <sip:p;lr>\nMax", 1);
     let count = |status| {
         let response = ResponseBuilder::reply_to(&request(&invite), status).build();
         response.headers().count(Name::RecordRoute)
@@ -89,16 +100,25 @@ fn the_source_goes_into_the_top_via_only() {
         let response = ResponseBuilder::reply_to(&request, StatusCode::OK)
             .received_from("192.0.2.9:4000".parse().expect("valid"))
             .build();
-        response.headers().all(Name::Via).map(|via| via.value().into_owned()).collect::<Vec<_>>()
+        response
+            .headers()
+            .all(Name::Via)
+            .map(|via| via.value().into_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(
-        response("Via: SIP/2.0/UDP a.example;rport;branch=1, SIP/2.0/UDP b.example;rport\nv: SIP/2.0/UDP c;rport"),
+        response(
+            "Via: SIP/2.0/UDP a.example;rport;branch=1, SIP/2.0/UDP b.example;rport\nv: SIP/2.0/UDP c;rport"
+        ),
         [
             "SIP/2.0/UDP a.example;rport=4000;branch=1;received=192.0.2.9, SIP/2.0/UDP b.example;rport",
             "SIP/2.0/UDP c;rport"
         ]
     );
-    assert_eq!(response("v:SIP / 2.0/UDP 192.0.2.9"), ["SIP / 2.0/UDP 192.0.2.9"]);
+    assert_eq!(
+        response("v:SIP / 2.0/UDP 192.0.2.9"),
+        ["SIP / 2.0/UDP 192.0.2.9"]
+    );
 }
 
 #[test]
@@ -108,11 +128,15 @@ fn a_response_reads_back_as_it_was_built() {
         .raw_header("Warning", "399 a \"b\"")
         .body("text/plain", &b"\xff\x00"[..])
         .build();
-    let Ok(Message::Response(read)) = parse_datagram(built.as_bytes().clone(), &Limits::default()) else {
+    let Ok(Message::Response(read)) = parse_datagram(built.as_bytes().clone(), &Limits::default())
+    else {
         panic!("a response");
     };
     assert_eq!(built.reason(), "Not  you");
-    assert_eq!((read.status(), read.reason()), (built.status(), built.reason()));
+    assert_eq!(
+        (read.status(), read.reason()),
+        (built.status(), built.reason())
+    );
     assert_eq!(read.body(), &b"\xff\x00"[..]);
     assert_eq!(read.headers().count(Name::Warning), 1);
 }

@@ -4,7 +4,10 @@ use super::{MESSAGE, octets, request};
 use crate::{Limits, Message, StatusCode, parse_datagram};
 
 fn status(text: &str) -> Option<u16> {
-    request(text).check().err().map(|violation| violation.status.code())
+    request(text)
+        .check()
+        .err()
+        .map(|violation| violation.status.code())
 }
 
 #[test]
@@ -15,7 +18,8 @@ fn a_well_formed_request_passes() {
 #[test]
 fn each_mandatory_header_is_missed() {
     for header in ["Via: ", "v: ", "f: ", "To: ", "i: ", "CSeq: "] {
-        let kept = |line: &&str| !(line.starts_with(header) || header == "v: " && line.starts_with("Via"));
+        let kept =
+            |line: &&str| !(line.starts_with(header) || header == "v: " && line.starts_with("Via"));
         let text = MESSAGE.lines().filter(kept).collect::<Vec<_>>().join("\n");
         // One of two Vias is enough.
         let expected = if header == "Via: " { None } else { Some(400) };
@@ -51,18 +55,29 @@ fn a_second_field_of_a_single_header_is_refused() {
         let text = MESSAGE.replacen("Max", &format!("{line}\nDate: y\nMax"), 1);
         assert_eq!(status(&text), Some(400), "{line}");
     }
-    let text = MESSAGE.replacen("Max", "Route: <sip:a;lr>\nRoute: <sip:b;lr>\nZ: 1\nZ: 2\nMax", 1);
+    let text = MESSAGE.replacen(
+        "Max",
+        "Route: <sip:a;lr>\nRoute: <sip:b;lr>\nZ: 1\nZ: 2\nMax",
+        1,
+    );
     assert_eq!(status(&text), None);
 }
 
 #[test]
 fn malformed_headers_come_before_the_version_and_the_scheme() {
     let other = |version: &str, uri: &str| {
-        MESSAGE.replacen("sip:bob@example.org SIP/2.0", &format!("{uri} {version}"), 1)
+        MESSAGE.replacen(
+            "sip:bob@example.org SIP/2.0",
+            &format!("{uri} {version}"),
+            1,
+        )
     };
     assert_eq!(status(&other("SIP/3.0", "http://example.org")), Some(505));
     assert_eq!(status(&other("SIP/2.0", "http://example.org")), Some(416));
-    assert_eq!(status(&other("SIP/3.0", "http://example.org").replace("101 MESSAGE", "x")), Some(400));
+    assert_eq!(
+        status(&other("SIP/3.0", "http://example.org").replace("101 MESSAGE", "x")),
+        Some(400)
+    );
 }
 
 #[test]
@@ -76,7 +91,11 @@ fn the_request_uri_decides_between_400_and_416() {
         ("sip:bob@example.org?Subject=x", Some(400)),
         ("bob", Some(400)),
     ] {
-        assert_eq!(status(&MESSAGE.replacen("sip:bob@example.org", uri, 1)), expected, "{uri}");
+        assert_eq!(
+            status(&MESSAGE.replacen("sip:bob@example.org", uri, 1)),
+            expected,
+            "{uri}"
+        );
     }
 }
 
@@ -88,6 +107,12 @@ fn a_response_that_cannot_be_matched_fails_its_check() {
     };
     let good = MESSAGE.replacen("MESSAGE sip:bob@example.org SIP/2.0", "SIP/2.0 200 OK", 1);
     assert_eq!(response(&good), Ok(()));
-    assert_eq!(response(&good.replacen("SIP/2.0 200", "SIP/9.0 200", 1)), Err(StatusCode::VERSION_NOT_SUPPORTED));
-    assert_eq!(response(&good.replacen("101 ", "99999999999 ", 1)), Err(StatusCode::BAD_REQUEST));
+    assert_eq!(
+        response(&good.replacen("SIP/2.0 200", "SIP/9.0 200", 1)),
+        Err(StatusCode::VERSION_NOT_SUPPORTED)
+    );
+    assert_eq!(
+        response(&good.replacen("101 ", "99999999999 ", 1)),
+        Err(StatusCode::BAD_REQUEST)
+    );
 }

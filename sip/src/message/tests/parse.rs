@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::{MESSAGE, octets, request};
 use crate::{
-    Limits, Message, Method, Name, ParseError, ParseErrorKind, StatusCode, multipart, parse_datagram,
+    Limits, Message, Method, Name, ParseError, ParseErrorKind, StatusCode, multipart,
+    parse_datagram,
 };
 
 fn refused(text: &str) -> ParseError {
@@ -32,8 +33,14 @@ fn fields_are_reached_by_position_name_and_compact_name() {
     let names: Vec<_> = headers.iter().map(|field| field.name()).collect();
     assert_eq!(names[..3], ["Via", "v", "Max-Forwards"]);
     assert_eq!(headers.count(Name::Via), 2);
-    assert_eq!(headers.first_named("call-id").map(|field| field.name()), Some("i"));
-    assert_eq!(headers.first_named("x-ODD").map(|field| field.raw_value()), Some(&b";;,"[..]));
+    assert_eq!(
+        headers.first_named("call-id").map(|field| field.name()),
+        Some("i")
+    );
+    assert_eq!(
+        headers.first_named("x-ODD").map(|field| field.raw_value()),
+        Some(&b";;,"[..])
+    );
     let subject = headers.first(Name::Subject).expect("present");
     assert_eq!(subject.value(), "Lunch, today");
     assert_eq!(subject.raw(), b"Subject: Lunch,\r\n today");
@@ -70,7 +77,10 @@ fn a_datagram_of_empty_lines_is_nothing_to_answer() {
 
 #[test]
 fn lone_line_breaks_end_nothing() {
-    for text in ["OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a\nFrom: x\r\n\r\n", "A sip:a SIP/2.0\rVia: x\r\n\r\n"] {
+    for text in [
+        "OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a\nFrom: x\r\n\r\n",
+        "A sip:a SIP/2.0\rVia: x\r\n\r\n",
+    ] {
         let error = parse_datagram(Bytes::from(text), &Limits::default()).expect_err(text);
         assert_eq!(error.kind(), ParseErrorKind::BareLineBreak);
     }
@@ -87,7 +97,10 @@ fn lines_without_a_name_are_refused() {
 
 #[test]
 fn a_fold_behind_the_start_line_continues_nothing() {
-    assert_eq!(refused("A sip:a SIP/2.0\n Via: x\n\n").kind(), ParseErrorKind::BadHeaderLine);
+    assert_eq!(
+        refused("A sip:a SIP/2.0\n Via: x\n\n").kind(),
+        ParseErrorKind::BadHeaderLine
+    );
 }
 
 #[test]
@@ -106,13 +119,18 @@ fn malformed_start_lines_are_refused() {
         "SIP/2.0 ",
         "SIP/x 200 OK",
     ] {
-        assert_eq!(refused(&format!("{line}\nVia: SIP/2.0/UDP a\n\n")).kind(), ParseErrorKind::BadStartLine, "{line}");
+        assert_eq!(
+            refused(&format!("{line}\nVia: SIP/2.0/UDP a\n\n")).kind(),
+            ParseErrorKind::BadStartLine,
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn a_malformed_request_is_answered_if_it_says_where_to() {
-    let error = refused("OPTIONS sip:a b SIP/2.0\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\nCall-ID: 1\n\n");
+    let error =
+        refused("OPTIONS sip:a b SIP/2.0\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\nCall-ID: 1\n\n");
     let reply = error.reply().expect("answerable").build();
     assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
     assert_eq!(reply.headers().call_id().as_deref(), Some("1"));
@@ -128,19 +146,39 @@ fn a_malformed_request_is_answered_if_it_says_where_to() {
 
 #[test]
 fn what_exceeds_a_limit_is_answered_with_513() {
-    let limits = Limits { header_block_octets: 200, header_lines: 3, line_octets: 60, body_octets: 5 };
+    let limits = Limits {
+        header_block_octets: 200,
+        header_lines: 3,
+        line_octets: 60,
+        body_octets: 5,
+    };
     let head = "OPTIONS sip:a SIP/2.0\nVia: SIP/2.0/UDP a\n";
     let cases = [
-        (format!("{head}X: {}\n\n", "x".repeat(58)), ParseErrorKind::LineTooLong),
-        (format!("{head}X: x\n {}\n\n", "x".repeat(60)), ParseErrorKind::LineTooLong),
-        (format!("{head}X: x\nX: x\nX: x\n\n"), ParseErrorKind::TooManyHeaderLines),
-        (format!("{head}X: x\nY: {}\n\n", "x".repeat(200)), ParseErrorKind::HeaderBlockTooLarge),
+        (
+            format!("{head}X: {}\n\n", "x".repeat(58)),
+            ParseErrorKind::LineTooLong,
+        ),
+        (
+            format!("{head}X: x\n {}\n\n", "x".repeat(60)),
+            ParseErrorKind::LineTooLong,
+        ),
+        (
+            format!("{head}X: x\nX: x\nX: x\n\n"),
+            ParseErrorKind::TooManyHeaderLines,
+        ),
+        (
+            format!("{head}X: x\nY: {}\n\n", "x".repeat(200)),
+            ParseErrorKind::HeaderBlockTooLarge,
+        ),
         (format!("{head}\n123456"), ParseErrorKind::BodyTooLarge),
     ];
     for (text, kind) in cases {
         let error = refused_within(&text, &limits);
         assert_eq!(error.kind(), kind);
-        assert_eq!(error.reply().expect("answerable").build().status(), StatusCode::MESSAGE_TOO_LARGE);
+        assert_eq!(
+            error.reply().expect("answerable").build().status(),
+            StatusCode::MESSAGE_TOO_LARGE
+        );
     }
 }
 
@@ -149,8 +187,14 @@ fn a_content_length_frames_the_body_of_a_datagram() {
     let head = "OPTIONS sip:a SIP/2.0\nVia: SIP/2.0/UDP a\n";
     assert_eq!(request(&format!("{head}\nbody")).body(), "body");
     assert_eq!(request(&format!("{head}l: 2\n\nbody")).body(), "bo");
-    assert_eq!(request(&format!("{head}l: 2\nContent-Length: 2\n\nbody")).body(), "bo");
-    assert_eq!(refused(&format!("{head}l: 5\n\nbody")).kind(), ParseErrorKind::ShortBody);
+    assert_eq!(
+        request(&format!("{head}l: 2\nContent-Length: 2\n\nbody")).body(),
+        "bo"
+    );
+    assert_eq!(
+        refused(&format!("{head}l: 5\n\nbody")).kind(),
+        ParseErrorKind::ShortBody
+    );
     let huge = refused(&format!("{head}l: 18446744073709551615\n\nbody"));
     assert_eq!(huge.kind(), ParseErrorKind::ShortBody);
     let beyond = refused(&format!("{head}l: 18446744073709551616\n\nbody"));
@@ -163,7 +207,9 @@ fn an_embedded_message_needs_neither_length_nor_end() {
     let cut = whole.slice(..whole.len() - 2);
     let closed = Bytes::from([&whole[..], b"\r\n"].concat());
     for body in [whole, cut, closed] {
-        let Ok(Message::Request(request)) = multipart::parse_embedded(&body) else { panic!("parsed") };
+        let Ok(Message::Request(request)) = multipart::parse_embedded(&body) else {
+            panic!("parsed")
+        };
         assert_eq!(request.headers().iter().count(), 2);
         assert!(request.headers().to().is_ok_and(|to| to.is_some()));
     }

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use crate::{
-    Limits, Message, Method, Name, Request, RequestBuilder, StreamDecoder, StreamItem, parse_datagram,
+    Limits, Message, Method, Name, Request, RequestBuilder, StreamDecoder, StreamItem,
+    parse_datagram,
 };
 
 /// One header line as a peer may write it: name, blanks, value with folds.
@@ -15,11 +16,24 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         Just("From".to_owned()),
         "[A-Za-z0-9.!%*_+`'~-]{1,20}",
     ];
-    let word = prop::collection::vec(any::<u8>().prop_filter("no break", |octet| !b"\r\n".contains(octet)), 0..20);
+    let word = prop::collection::vec(
+        any::<u8>().prop_filter("no break", |octet| !b"\r\n".contains(octet)),
+        0..20,
+    );
     let fold = prop_oneof![Just(""), Just("\r\n "), Just("\r\n\t ")];
-    (name, "[ \t]{0,2}", word.clone(), fold, word).prop_map(|(name, blanks, first, fold, second)| {
-        [name.as_bytes(), blanks.as_bytes(), b":", &first, fold.as_bytes(), &second].concat()
-    })
+    (name, "[ \t]{0,2}", word.clone(), fold, word).prop_map(
+        |(name, blanks, first, fold, second)| {
+            [
+                name.as_bytes(),
+                blanks.as_bytes(),
+                b":",
+                &first,
+                fold.as_bytes(),
+                &second,
+            ]
+            .concat()
+        },
+    )
 }
 
 /// A request as it comes in; Content-Length last.
@@ -39,7 +53,10 @@ fn request_octets() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn is_content_length(line: &[u8]) -> bool {
-    let name = line.split(|octet| b" \t:".contains(octet)).next().unwrap_or_default();
+    let name = line
+        .split(|octet| b" \t:".contains(octet))
+        .next()
+        .unwrap_or_default();
     Name::from_bytes(name) == Some(Name::ContentLength)
 }
 
@@ -153,9 +170,26 @@ proptest! {
 
 fn look_at_everything(request: &Request) {
     let headers = request.headers();
-    let _ = (request.uri(), headers.vias(), headers.from(), headers.to(), headers.contacts());
-    let _ = (headers.routes(), headers.expires(), headers.date(), headers.privacy(), headers.served_user());
-    let _ = (headers.content_type(), headers.session_expires(), headers.event(), headers.allow());
+    let _ = (
+        request.uri(),
+        headers.vias(),
+        headers.from(),
+        headers.to(),
+        headers.contacts(),
+    );
+    let _ = (
+        headers.routes(),
+        headers.expires(),
+        headers.date(),
+        headers.privacy(),
+        headers.served_user(),
+    );
+    let _ = (
+        headers.content_type(),
+        headers.session_expires(),
+        headers.event(),
+        headers.allow(),
+    );
     for field in headers.iter() {
         let _ = (field.name(), field.value(), field.raw());
         let _ = field.value().parse::<crate::NameAddr>();

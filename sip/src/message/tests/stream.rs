@@ -10,7 +10,9 @@ fn drain(decoder: &mut StreamDecoder, said: &mut Vec<String>) {
             Ok(Some(StreamItem::Message(Message::Request(request)))) => {
                 said.push(format!("{} {}", request.method(), request.body().len()));
             }
-            Ok(Some(StreamItem::Message(Message::Response(response)))) => said.push(response.status().to_string()),
+            Ok(Some(StreamItem::Message(Message::Response(response)))) => {
+                said.push(response.status().to_string())
+            }
             Ok(Some(StreamItem::Malformed(error))) => said.push(format!("{:?}", error.kind())),
             Ok(Some(StreamItem::KeepAlive)) => said.push("keep-alive".into()),
             Ok(None) => return,
@@ -50,8 +52,15 @@ fn session() -> Vec<u8> {
     octets(&text.concat()).to_vec()
 }
 
-const SAID: [&str; 7] =
-    ["MESSAGE 26", "keep-alive", "BadStartLine", "200", "keep-alive", "BadHeaderLine", "MESSAGE 26"];
+const SAID: [&str; 7] = [
+    "MESSAGE 26",
+    "keep-alive",
+    "BadStartLine",
+    "200",
+    "keep-alive",
+    "BadHeaderLine",
+    "MESSAGE 26",
+];
 
 #[test]
 fn messages_come_out_whole_wherever_the_stream_is_split() {
@@ -75,7 +84,9 @@ fn a_decoded_message_keeps_its_octets() {
     decoder.push(&octets(&MESSAGE.repeat(2)));
     for _ in 0..2 {
         match decoder.next() {
-            Ok(Some(StreamItem::Message(message))) => assert_eq!(*message.as_bytes(), octets(MESSAGE)),
+            Ok(Some(StreamItem::Message(message))) => {
+                assert_eq!(*message.as_bytes(), octets(MESSAGE))
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -85,17 +96,48 @@ fn a_decoded_message_keeps_its_octets() {
 fn lost_framing_ends_the_stream_with_an_answer() {
     let head = "OPTIONS sip:a SIP/2.0\nVia: SIP/2.0/TCP a\n";
     for (tail, kind, status) in [
-        ("\n", ParseErrorKind::MissingContentLength, StatusCode::BAD_REQUEST),
-        ("l: x\n\n", ParseErrorKind::BadContentLength, StatusCode::BAD_REQUEST),
-        ("l: 1\nl: 2\n\n", ParseErrorKind::ConflictingContentLength, StatusCode::BAD_REQUEST),
-        ("l: 99999999\n\n", ParseErrorKind::BodyTooLarge, StatusCode::MESSAGE_TOO_LARGE),
-        (&format!("l: 0\nX: {}\n\n", "x".repeat(9_000)), ParseErrorKind::LineTooLong, StatusCode::MESSAGE_TOO_LARGE),
-        (&"X: y\n".repeat(1_000), ParseErrorKind::TooManyHeaderLines, StatusCode::MESSAGE_TOO_LARGE),
+        (
+            "\n",
+            ParseErrorKind::MissingContentLength,
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "l: x\n\n",
+            ParseErrorKind::BadContentLength,
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "l: 1\nl: 2\n\n",
+            ParseErrorKind::ConflictingContentLength,
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "l: 99999999\n\n",
+            ParseErrorKind::BodyTooLarge,
+            StatusCode::MESSAGE_TOO_LARGE,
+        ),
+        (
+            &format!("l: 0\nX: {}\n\n", "x".repeat(9_000)),
+            ParseErrorKind::LineTooLong,
+            StatusCode::MESSAGE_TOO_LARGE,
+        ),
+        (
+            &"X: y\n".repeat(1_000),
+            ParseErrorKind::TooManyHeaderLines,
+            StatusCode::MESSAGE_TOO_LARGE,
+        ),
     ] {
-        let tail = if tail.ends_with("\n\n") || tail == "\n" { tail.to_owned() } else { format!("{tail}\n") };
+        let tail = if tail.ends_with("\n\n") || tail == "\n" {
+            tail.to_owned()
+        } else {
+            format!("{tail}\n")
+        };
         let error = failure(&format!("{head}{tail}"));
         assert_eq!(error.error().kind(), kind);
-        assert_eq!(error.error().reply().expect("answerable").build().status(), status);
+        assert_eq!(
+            error.error().reply().expect("answerable").build().status(),
+            status
+        );
     }
 }
 
