@@ -11,7 +11,7 @@ fn drain(decoder: &mut StreamDecoder, said: &mut Vec<String>) {
                 said.push(format!("{} {}", request.method(), request.body().len()));
             }
             Ok(Some(StreamItem::Message(Message::Response(response)))) => {
-                said.push(response.status().to_string())
+                said.push(response.status().to_string());
             }
             Ok(Some(StreamItem::Malformed(error))) => said.push(format!("{:?}", error.kind())),
             Ok(Some(StreamItem::KeepAlive)) => said.push("keep-alive".into()),
@@ -85,7 +85,7 @@ fn a_decoded_message_keeps_its_octets() {
     for _ in 0..2 {
         match decoder.next() {
             Ok(Some(StreamItem::Message(message))) => {
-                assert_eq!(*message.as_bytes(), octets(MESSAGE))
+                assert_eq!(*message.as_bytes(), octets(MESSAGE));
             }
             other => panic!("{other:?}"),
         }
