@@ -94,3 +94,18 @@ fn overwrite(run: &mut BytesMut, start: u64, offset: u64, octets: &[u8]) -> usiz
     }
     taken
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_stay_few_however_small_the_pieces_are() {
+        let mut collector = Collector::default();
+        for at in (0..10_000_u64).rev() {
+            collector.put(at, b"x");
+            assert!(collector.runs.len() <= MAX_RUNS);
+        }
+        assert_eq!(collector.finish(10_000).len(), 10_000);
+    }
+}

@@ -44,17 +44,19 @@ impl Reader {
         let mut decoder = Decoder::new();
         let mut unbound_until = Instant::now() + self.unbound_timeout;
         loop {
+            // Octets alone keep no connection: without a session its time runs on.
+            if self.connection.has_sessions() {
+                unbound_until = Instant::now() + self.unbound_timeout;
+            } else if Instant::now() >= unbound_until {
+                return Err(Lost);
+            }
             decoder.buffer_mut().reserve(READ_OCTETS);
             let read = input.read_buf(decoder.buffer_mut());
             match timeout_at(unbound_until, read).await {
                 Ok(Ok(0) | Err(_)) => return Err(Lost),
                 Ok(Ok(_)) => self.take_events(&mut decoder).await?,
-                Err(_) if self.connection.has_sessions() => {}
-                Err(_) => return Err(Lost),
-            }
-            // Octets alone keep no connection: without a session its time runs on.
-            if self.connection.has_sessions() {
-                unbound_until = Instant::now() + self.unbound_timeout;
+                // The time is over or, with a session, begins again.
+                Err(_) => {}
             }
         }
     }

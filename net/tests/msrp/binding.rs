@@ -6,6 +6,7 @@ use msrp::Path;
 use restante_net::msrp::{
     MsrpConfig, MsrpEndpoint, MsrpSession, OpenError, PendingSession, SendFailure,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::peer::{PEER_PATH, Peer};
@@ -173,6 +174,19 @@ async fn connection_without_a_session_is_closed_after_its_time() {
     let mut peer = Peer::connect(endpoint.local_address()).await;
     peer.write("MSRP ").await;
     assert!(peer.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn traffic_for_nobody_keeps_no_connection() {
+    let mut config = config();
+    config.unbound_timeout = Duration::from_millis(50);
+    let endpoint = MsrpEndpoint::bind(config).await.unwrap();
+    let mut stream = TcpStream::connect(endpoint.local_address()).await.unwrap();
+    let nowhere = "msrp://127.0.0.1:2855/nosuchsession;tcp";
+    let response = format!(
+        "MSRP tid1 200 OK\r\nTo-Path: {nowhere}\r\nFrom-Path: {PEER_PATH}\r\n-------tid1$\r\n"
+    );
+    in_time(async { while stream.write_all(response.as_bytes()).await.is_ok() {} }).await;
 }
 
 #[tokio::test]
