@@ -1,1 +1,24 @@
-//! Black-box tests.
+//! What the black-box tests are made of: deployments of the real binaries, and peers that speak SIP and
+//! MSRP to them.
+//!
+//! The peers write and read messages as text and share no code with the codecs they test. Nothing
+//! here sleeps: every wait is for an event and has a deadline, after which the test fails and says
+//! what it waited for. Every deployment has loopback addresses of its own, so that tests run side by
+//! side and a process can come back on the ports it had.
+
+pub mod binaries;
+pub mod date;
+pub mod deployment;
+pub mod http;
+pub mod msrp;
+pub mod net;
+pub mod operator;
+pub mod patience;
+pub mod process;
+pub mod run;
+pub mod shim;
+pub mod sip;
+
+pub use deployment::{Deployment, Part};
+pub use net::LoopbackNet;
+pub use operator::Operator;

@@ -1,0 +1,193 @@
+//! What is to be deployed, before it runs.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use super::Deployment;
+use crate::net::LoopbackNet;
+use crate::sip::SipPeer;
+
+/// A part of Restante that runs as a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Everything in one process.
+    All,
+    /// The storage service.
+    Storage,
+    /// The participating edge.
+    SipEdge,
+    /// The controlling edge.
+    ControllingEdge,
+}
+
+/// Names of listeners in the log, each with the key of its address.
+type Listeners = &'static [(&'static str, &'static str)];
+
+const STORAGE: Listeners = &[
+    ("storage/data", "storage.listen"),
+    ("storage/operator", "storage.operator_listen"),
+];
+const SIP_EDGE: Listeners = &[
+    ("sip-edge/sip/UDP", "sip-edge.listen_udp"),
+    ("sip-edge/sip/TCP", "sip-edge.listen_tcp"),
+    ("sip-edge/msrp", "sip-edge.msrp_listen"),
+];
+const CONTROLLING_EDGE: Listeners = &[
+    ("controlling-edge/sip/UDP", "controlling-edge.listen_udp"),
+    ("controlling-edge/sip/TCP", "controlling-edge.listen_tcp"),
+];
+
+impl Part {
+    /// The subcommand.
+    pub(super) fn command(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Storage => "storage",
+            Self::SipEdge => "sip-edge",
+            Self::ControllingEdge => "controlling-edge",
+        }
+    }
+
+    /// The listeners of its process, and the keys of their addresses. The admin listener has no
+    /// process in its name: each process has one.
+    pub(super) fn listeners(self) -> Vec<(&'static str, &'static str)> {
+        let (groups, admin): (&[Listeners], _) = match self {
+            Self::All => (
+                &[STORAGE, SIP_EDGE, CONTROLLING_EDGE],
+                "storage.admin_listen",
+            ),
+            Self::Storage => (&[STORAGE], "storage.admin_listen"),
+            Self::SipEdge => (&[SIP_EDGE], "sip-edge.admin_listen"),
+            Self::ControllingEdge => (&[CONTROLLING_EDGE], "controlling-edge.admin_listen"),
+        };
+        let admin = std::iter::once(("admin", admin));
+        groups
+            .iter()
+            .copied()
+            .flatten()
+            .copied()
+            .chain(admin)
+            .collect()
+    }
+}
+
+/// Configuration keys as `section.key`, and their values.
+#[derive(Clone, Debug, Default)]
+pub struct Settings(BTreeMap<String, String>);
+
+impl Settings {
+    /// Sets a key; an earlier value is replaced.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.0.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Sets a key that has no value yet.
+    pub fn set_default(&mut self, key: &str, value: &str) {
+        self.0
+            .entry(key.to_owned())
+            .or_insert_with(|| value.to_owned());
+    }
+
+    /// The environment variables that say so.
+    pub fn variables(&self) -> impl Iterator<Item = (String, &str)> {
+        self.0
+            .iter()
+            .map(|(key, value)| (variable(key), value.as_str()))
+    }
+}
+
+/// `sip-edge.listen_udp` is `RESTANTE_SIP_EDGE__LISTEN_UDP`.
+fn variable(key: &str) -> String {
+    let name = key.replace('.', "__").replace('-', "_");
+    format!("RESTANTE_{}", name.to_ascii_uppercase())
+}
+
+/// A deployment that does not run yet.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(super) parts: Vec<Part>,
+    pub(super) net: LoopbackNet,
+    pub(super) settings: Settings,
+    /// More variables for the process that holds the store.
+    pub(super) of_storage: Vec<(OsString, OsString)>,
+}
+
+impl Plan {
+    pub(super) fn new(parts: Vec<Part>) -> Self {
+        let mut settings = Settings::default();
+        settings.set("log.format", "json");
+        settings.set("storage.hostname", "store.example.org");
+        Self {
+            parts,
+            net: LoopbackNet::draw(),
+            settings,
+            of_storage: Vec::new(),
+        }
+    }
+
+    /// The addresses it will have.
+    pub fn net(&self) -> LoopbackNet {
+        self.net
+    }
+
+    /// Sets a configuration key.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.settings.set(key, value);
+        self
+    }
+
+    /// Behind a core: all requests go to `core` by TCP, and of all peers only it is trusted, on all
+    /// transports.
+    #[must_use]
+    pub fn behind(self, core: &SipPeer) -> Self {
+        let next_hop = format!("sip:{};transport=tcp", core.tcp());
+        let peer = format!("{}/32+udp", self.net.host(LoopbackNet::CORE));
+        self.set("sip.next_hop", &next_hop)
+            .set("trust.loopback", "false")
+            .set("trust.peers", &peer)
+            .set("msrp.allow_networks", "127.0.0.0/8")
+    }
+
+    /// Sets an environment variable of the process that holds the store.
+    #[must_use]
+    pub fn storage_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.of_storage.push((name.into(), value.into()));
+        self
+    }
+
+    /// Starts it and waits until all of it is ready.
+    pub async fn start(self) -> Deployment {
+        Deployment::start(self).await
+    }
+
+    /// The process that plays a part.
+    pub(super) fn part(&self, part: Part) -> Part {
+        if self.parts == [Part::All] {
+            Part::All
+        } else {
+            part
+        }
+    }
+
+    pub(super) fn variables(&self, part: Part) -> Vec<(OsString, OsString)> {
+        match part {
+            Part::All | Part::Storage => self.of_storage.clone(),
+            Part::SipEdge | Part::ControllingEdge => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::variable;
+
+    #[test]
+    fn keys_have_one_variable_each() {
+        assert_eq!(
+            variable("sip-edge.listen_udp"),
+            "RESTANTE_SIP_EDGE__LISTEN_UDP"
+        );
+        assert_eq!(variable("domains"), "RESTANTE_DOMAINS");
+    }
+}

@@ -1,0 +1,258 @@
+//! The client in a push session.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Frame, Pushed};
+use crate::patience::{ANSWER, within};
+use crate::sip::{Arrival, RequestText, SipPeer, fresh, local_tag};
+
+/// Who connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setup {
+    /// The client.
+    Active,
+    /// The edge.
+    Passive,
+}
+
+/// An accepted push session.
+#[derive(Debug)]
+pub struct PushSession {
+    /// The INVITE that opened it.
+    pub invite: Arrival,
+    connection: TcpStream,
+    received: Vec<u8>,
+    /// Our path.
+    pub local_path: String,
+    /// Path of the edge.
+    pub remote_path: String,
+}
+
+impl PushSession {
+    /// Waits for the push INVITE to a user and accepts it.
+    pub async fn accept(core: &mut SipPeer, user: &str, setup: Setup) -> Self {
+        let invite = core
+            .request("INVITE", &format!("sip:{user}@example.org"))
+            .await;
+        Self::answer_invite(core, invite, setup).await
+    }
+
+    /// Accepts a push INVITE.
+    ///
+    /// # Panics
+    /// When its offer is none, or no connection comes about.
+    pub async fn answer_invite(core: &mut SipPeer, invite: Arrival, setup: Setup) -> Self {
+        let offer = String::from_utf8_lossy(invite.text.body()).into_owned();
+        let remote_path = attribute(&offer, "path").unwrap_or_else(|| panic!("no path in {offer}"));
+        let listener = TcpListener::bind((core.tcp().ip(), 0))
+            .await
+            .expect("a free port");
+        let local = listener.local_addr().expect("bound");
+        let local_path = format!("msrp://{local}/{};tcp", fresh());
+        accept_invite(core, &invite, local, &local_path, setup).await;
+        let connection = match setup {
+            Setup::Active => bind(core, &local_path, &remote_path).await,
+            Setup::Passive => {
+                let (stream, _) = within(ANSWER, "the edge to connect", listener.accept())
+                    .await
+                    .expect("a connection");
+                stream
+            }
+        };
+        let mut session = Self {
+            invite,
+            connection,
+            received: Vec::new(),
+            local_path,
+            remote_path,
+        };
+        session.finish_binding(setup).await;
+        session
+    }
+
+    /// The client that connected waits for its 200; the other one answers the empty SEND.
+    async fn finish_binding(&mut self, setup: Setup) {
+        match setup {
+            Setup::Active => {
+                let answer = self.frame().await;
+                assert_eq!(answer.kind, "200 OK", "{answer:?}");
+            }
+            Setup::Passive => {
+                let empty = self.frame().await;
+                assert_eq!(empty.field("Byte-Range"), "1-0/0", "{empty:?}");
+                self.answer(&empty, "200 OK").await;
+            }
+        }
+    }
+
+    /// The next whole message; all its chunks but the last are answered 200.
+    pub async fn next(&mut self) -> Pushed {
+        let mut chunks = Vec::new();
+        loop {
+            let chunk = self.frame().await;
+            assert_eq!(chunk.kind, "SEND", "{chunk:?}");
+            let is_last = chunk.flag == '$';
+            if !is_last {
+                assert_eq!(chunk.flag, '+', "{chunk:?}");
+                self.answer(&chunk, "200 OK").await;
+            }
+            chunks.push(chunk);
+            if is_last {
+                return Pushed { chunks };
+            }
+        }
+    }
+
+    /// The next whole message, acknowledged.
+    pub async fn take(&mut self) -> Pushed {
+        let message = self.next().await;
+        self.answer(message.last(), "200 OK").await;
+        message
+    }
+
+    /// The next frame.
+    ///
+    /// # Panics
+    /// When the connection ends.
+    pub async fn frame(&mut self) -> Frame {
+        within(ANSWER, "an MSRP frame", async {
+            loop {
+                if let Some(frame) = Frame::take(&mut self.received) {
+                    return frame;
+                }
+                let length = self.connection.read_buf(&mut self.received).await;
+                assert!(
+                    length.is_ok_and(|length| length > 0),
+                    "the MSRP connection has ended"
+                );
+            }
+        })
+        .await
+    }
+
+    /// Answers a SEND.
+    ///
+    /// # Panics
+    /// When the connection is gone.
+    pub async fn answer(&mut self, send: &Frame, status: &str) {
+        let answer = format!(
+            "MSRP {0} {status}\r\nTo-Path: {1}\r\nFrom-Path: {2}\r\n-------{0}$\r\n",
+            send.transaction, self.remote_path, self.local_path
+        );
+        self.connection
+            .write_all(answer.as_bytes())
+            .await
+            .expect("an open connection");
+    }
+
+    /// Waits for the BYE of the edge and answers it.
+    pub async fn bye(self, core: &mut SipPeer) -> Arrival {
+        let call_id = self.invite.text.field("Call-ID").to_owned();
+        let is_bye = |text: &crate::sip::SipText| {
+            text.method() == Some("BYE") && text.field("Call-ID") == call_id
+        };
+        let bye = core.expect("the BYE of a push session", is_bye).await;
+        core.answer(&bye, "200 OK", &[], "").await;
+        bye
+    }
+
+    /// Says BYE and waits for the answer.
+    pub async fn hang_up(self, core: &mut SipPeer) -> u16 {
+        let invite = &self.invite.text;
+        let contact = invite.field("Contact");
+        let target = contact.split(['<', '>']).nth(1).unwrap_or(contact);
+        let bye = RequestText::new(&format!(
+            "BYE {target} SIP/2.0
+            Via: {{hop}}
+            Max-Forwards: 70
+            From: {};tag={}
+            To: {}
+            Call-ID: {}
+            CSeq: 1 BYE
+            Content-Length: 0",
+            invite.field("To"),
+            local_tag(invite),
+            invite.field("From"),
+            invite.field("Call-ID"),
+        ));
+        let way = self.invite.way.clone();
+        core.call(&way, &bye)
+            .await
+            .response
+            .status()
+            .unwrap_or_default()
+    }
+}
+
+/// Sends the 200 with our description, and waits for the ACK.
+async fn accept_invite(
+    core: &mut SipPeer,
+    invite: &Arrival,
+    local: SocketAddr,
+    path: &str,
+    setup: Setup,
+) {
+    let (role, port) = match setup {
+        Setup::Active => ("active", 9),
+        Setup::Passive => ("passive", local.port()),
+    };
+    let host = local.ip();
+    let sdp = format!(
+        "v=0\r\no=bob 8801 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
+         m=message {port} TCP/MSRP *\r\na=path:{path}\r\n\
+         a=accept-types:multipart/mixed message/cpim text/plain\r\na=accept-wrapped-types:*\r\n\
+         a=recvonly\r\na=setup:{role}\r\n"
+    );
+    let lines = [
+        format!(
+            "Contact: <sip:bob@{};transport=tcp>;+g.oma.sip-im",
+            core.tcp()
+        ),
+        "Allow: INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS".to_owned(),
+        "Supported: timer".to_owned(),
+        "Require: timer".to_owned(),
+        "Session-Expires: 1800;refresher=uac".to_owned(),
+        "Server: IM-client/OMA1.0 AcmeIM/3.2".to_owned(),
+        "Content-Type: application/sdp".to_owned(),
+    ];
+    core.answer(invite, "200 OK", &lines, &sdp).await;
+    let call_id = invite.text.field("Call-ID");
+    let is_ack = |text: &crate::sip::SipText| {
+        text.method() == Some("ACK") && text.field("Call-ID") == call_id
+    };
+    core.expect("the ACK of a push session", is_ack).await;
+}
+
+/// Connects to the edge and binds the connection with an empty SEND.
+async fn bind(core: &SipPeer, local_path: &str, remote_path: &str) -> TcpStream {
+    let place = remote_path
+        .strip_prefix("msrp://")
+        .and_then(|rest| rest.split('/').next());
+    let place: SocketAddr = place
+        .and_then(|place| place.parse().ok())
+        .expect("an address in the path");
+    let mut connection = within(ANSWER, "an MSRP connection", core.connect(place))
+        .await
+        .expect("the edge listens");
+    let transaction = fresh();
+    let empty = format!(
+        "MSRP {transaction} SEND\r\nTo-Path: {remote_path}\r\nFrom-Path: {local_path}\r\n\
+         Message-ID: bind-1\r\nByte-Range: 1-0/0\r\n-------{transaction}$\r\n"
+    );
+    connection
+        .write_all(empty.as_bytes())
+        .await
+        .expect("an open connection");
+    connection
+}
+
+/// The value of `a=name:value`.
+fn attribute(sdp: &str, name: &str) -> Option<String> {
+    let prefix = format!("a={name}:");
+    sdp.lines()
+        .find_map(|line| line.strip_prefix(&prefix))
+        .map(str::to_owned)
+}

@@ -1,0 +1,203 @@
+//! The operators' gRPC, as a client without any library of ours sees it.
+
+use std::net::SocketAddr;
+
+use proto::v1::mailbox_service_client::MailboxServiceClient;
+use proto::v1::operator_service_client::OperatorServiceClient;
+use proto::v1::{
+    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, ListMessagesRequest,
+    Mailbox, Message, MessageOrder, MessageState, PartKind, PushMailboxReply, PushMailboxRequest,
+    ReadContentRequest, Status,
+};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::patience::{ANSWER, within};
+
+/// A connection to the operators' listener.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    mailboxes: MailboxServiceClient<Channel>,
+    orders: OperatorServiceClient<Channel>,
+}
+
+impl Operator {
+    /// Connects when it is first used, and again when it was lost.
+    ///
+    /// # Panics
+    /// When the address makes no URL.
+    pub fn new(address: SocketAddr) -> Self {
+        let url = format!("http://{address}");
+        let channel = Endpoint::from_shared(url)
+            .expect("a URL")
+            .timeout(ANSWER)
+            .connect_lazy();
+        Self {
+            mailboxes: MailboxServiceClient::new(channel.clone()),
+            orders: OperatorServiceClient::new(channel),
+        }
+    }
+
+    /// One page of messages.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn page(
+        &self,
+        request: ListMessagesRequest,
+    ) -> Result<(Vec<Message>, String), tonic::Status> {
+        let reply = self
+            .mailboxes
+            .clone()
+            .list_messages(request)
+            .await?
+            .into_inner();
+        Ok((reply.messages, reply.next_page_token))
+    }
+
+    /// All messages of a user, in the order of the mailbox; of everybody if the user is empty.
+    ///
+    /// # Panics
+    /// When the service refuses.
+    pub async fn list(&self, served_user: &str) -> Vec<Message> {
+        let mut messages = Vec::new();
+        let mut request = ListMessagesRequest {
+            served_user: served_user.to_owned(),
+            page_size: 1_000,
+            ..ListMessagesRequest::default()
+        };
+        loop {
+            let (page, token) = self.page(request.clone()).await.expect("a list");
+            messages.extend(page);
+            if token.is_empty() {
+                return messages;
+            }
+            request.page_token = token;
+        }
+    }
+
+    /// The one message that a user has.
+    ///
+    /// # Panics
+    /// When there are more or fewer.
+    pub async fn only(&self, served_user: &str) -> Message {
+        let mut messages = self.list(served_user).await;
+        assert_eq!(
+            messages.len(),
+            1,
+            "messages of {served_user}: {messages:#?}"
+        );
+        messages.remove(0)
+    }
+
+    /// A message with its timeline.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn message(&self, id: &str) -> Result<GetMessageReply, tonic::Status> {
+        let request = GetMessageRequest {
+            message_id: id.to_owned(),
+        };
+        Ok(self
+            .mailboxes
+            .clone()
+            .get_message(request)
+            .await?
+            .into_inner())
+    }
+
+    /// Where a message is in its life.
+    ///
+    /// # Panics
+    /// When there is no such message.
+    pub async fn state(&self, id: &str) -> MessageState {
+        let reply = self.message(id).await.expect("a message");
+        reply.message.expect("always set").state()
+    }
+
+    /// The octets of the stored request.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    pub async fn request_octets(&self, id: &str) -> Vec<u8> {
+        let request = ReadContentRequest {
+            message_id: id.to_owned(),
+            part: PartKind::Message.into(),
+            ..ReadContentRequest::default()
+        };
+        let reply = self.mailboxes.clone().read_content(request).await;
+        let mut pieces = reply.expect("content").into_inner();
+        let mut octets = Vec::new();
+        while let Some(piece) = pieces.message().await.expect("content") {
+            octets.extend(piece.octets);
+        }
+        octets
+    }
+
+    /// Counters and bindings of a user.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn mailbox(&self, served_user: &str) -> Result<Mailbox, tonic::Status> {
+        let request = GetMailboxRequest {
+            served_user: served_user.to_owned(),
+        };
+        Ok(self
+            .mailboxes
+            .clone()
+            .get_mailbox(request)
+            .await?
+            .into_inner())
+    }
+
+    /// Delivers what waits for a user.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn push(
+        &self,
+        served_user: &str,
+        force: bool,
+    ) -> Result<PushMailboxReply, tonic::Status> {
+        let request = PushMailboxRequest {
+            served_user: served_user.to_owned(),
+            force,
+        };
+        Ok(self
+            .orders
+            .clone()
+            .push_mailbox(request)
+            .await?
+            .into_inner())
+    }
+
+    /// Has a settled message delivered again.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn redeliver(&self, id: &str) -> Result<Message, tonic::Status> {
+        let order = MessageOrder {
+            message_id: id.to_owned(),
+            reason: "a test".to_owned(),
+        };
+        Ok(self
+            .orders
+            .clone()
+            .redeliver_message(order)
+            .await?
+            .into_inner())
+    }
+
+    /// The service at a glance.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn status(&self) -> Status {
+        let answer = within(
+            ANSWER,
+            "a status",
+            self.orders.clone().get_status(GetStatusRequest {}),
+        )
+        .await;
+        answer.expect("a status").into_inner()
+    }
+}
