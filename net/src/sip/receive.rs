@@ -33,7 +33,7 @@ pub(crate) fn malformed(core: &Arc<Core>, error: &ParseError, flow: &Flow) {
     };
     reply_outside(
         core,
-        reply.reason(StatusCode::reason(error.status())),
+        reply.reason(&error.to_string()),
         error.headers(),
         flow,
     );

@@ -207,6 +207,27 @@ async fn unacknowledged_2xx_is_reported() {
 }
 
 #[tokio::test]
+async fn several_sockets_share_one_port() {
+    let config = SipConfig {
+        udp_sockets: 4,
+        ..config(T1)
+    };
+    let (endpoint, mut incoming) = SipEndpoint::bind(config).await.unwrap();
+    for number in 0..16 {
+        let peer = UdpPeer::of(&endpoint).await;
+        peer.send(request(
+            "OPTIONS",
+            &peer.via(),
+            &format!("z9hG4bKs{number}"),
+        ))
+        .await;
+        let transaction = next_request(&mut incoming).await;
+        transaction.respond(reply(&transaction, StatusCode::OK));
+        assert_eq!(peer.response().await.status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn closed_endpoint_ends_the_arrivals() {
     let (endpoint, mut incoming) = endpoint(T1).await;
     soon(endpoint.close()).await;

@@ -264,7 +264,8 @@ impl<P: Clone> Layer<P> {
         let Some(entry) = self.servers.entries.get_mut(id.0) else {
             return;
         };
-        entry.response = Some(response.as_bytes().clone());
+        // A copy of its own: the printer's buffer is larger, and there may be a million of these.
+        entry.response = Some(Bytes::copy_from_slice(response.as_bytes()));
         if response.status().is_provisional() {
             return;
         }
