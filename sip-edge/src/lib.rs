@@ -1,1 +1,30 @@
-//! Participating function.
+//! The participating function: defers messages for users who are away, learns who is back, and
+//! pushes what waits.
+//!
+//! * `ingress`: requests in. A MESSAGE becomes a deposit; 202 only for what is on disk (P1).
+//! * `registration`: REGISTER in, committed before it is answered (DLV-01).
+//! * `delivery`: push jobs from the store, each an INVITE and an MSRP session (DLV, PSH rows).
+//!
+//! It is not a registrar of a network, not a proxy and not a store: everything durable is in the
+//! storage service, so any edge may die at any instant. Large messages, subscriptions, settings and
+//! delivery by MESSAGE are not served yet, and are refused with the status that says so.
+//!
+//! Limits: [`config::Limits`], [`config::Push::sessions`], [`config::Registrar::kept`].
+
+mod app;
+pub mod config;
+mod delivery;
+mod dialogs;
+mod edge;
+mod event;
+mod flows;
+mod im_tag;
+mod ingress;
+mod metrics;
+mod registration;
+mod signature;
+mod site;
+pub mod trust;
+
+pub use app::App;
+pub use config::Config;

@@ -1,0 +1,195 @@
+//! The life of the process: bind everything, serve, drain.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use daemon::drain::settle;
+use daemon::exit::{Code, Fatal};
+use daemon::readiness::{Condition, Readiness};
+use net::msrp::{MsrpConfig, MsrpEndpoint};
+use net::sip::{Incoming, SipConfig, SipEndpoint, SipListener};
+use sip::Transport;
+use sip::transaction::Timers;
+use storage_client::{ClientConfig, StorageClient};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, RegistrarAuth};
+use crate::dialogs::Dialogs;
+use crate::edge::Edge;
+use crate::flows::Flows;
+use crate::registration::direct::Rules;
+use crate::registration::kept::{self, Kept};
+use crate::site::Site;
+use crate::trust::TrustedPeers;
+use crate::{delivery, event, ingress};
+
+/// A bound edge, not serving yet. Admin HTTP is the caller's, see [`Config`]'s `admin_listen`.
+#[derive(Debug)]
+pub struct App {
+    edge: Arc<Edge>,
+    incoming: Incoming,
+    storage: Condition,
+}
+
+impl App {
+    /// Binds every listener and begins to connect to the store. Runs within a tokio runtime.
+    /// `readiness` gets the condition `storage`.
+    ///
+    /// # Errors
+    /// [`Code::Config`] for contradictions in the configuration, [`Code::Unavailable`] for an
+    /// address that cannot be bound.
+    pub async fn build(config: Config, readiness: &Readiness) -> Result<Self, Fatal> {
+        let site = Site::new(&config).ok_or_else(|| contradictions(&config))?;
+        let (sip, incoming) = bind_sip(&config, &site).await?;
+        let msrp = bind_msrp(&config, &site).await?;
+        if config.registrar.auth == Some(RegistrarAuth::None) {
+            event::registrar_unauthenticated();
+        }
+        let loopback = config.trust.loopback && config.is_loopback_only();
+        let edge = Edge {
+            trusted: TrustedPeers::new(config.trust.peers.clone(), loopback),
+            rules: Rules::new(&config.registrar),
+            kept: Kept::new(config.registrar.kept),
+            storage: StorageClient::connect(client_config(&config)),
+            flows: Flows::default(),
+            dialogs: Dialogs::default(),
+            draining: CancellationToken::new(),
+            config,
+            site,
+            sip,
+            msrp,
+        };
+        Ok(Self {
+            edge: Arc::new(edge),
+            incoming,
+            storage: readiness.condition("storage"),
+        })
+    }
+
+    /// The SIP addresses bound, UDP first; of interest when port 0 was asked for.
+    #[must_use]
+    pub fn sip_addresses(&self) -> Vec<(Transport, SocketAddr)> {
+        self.edge.sip.local_addresses()
+    }
+
+    /// The MSRP address bound.
+    #[must_use]
+    pub fn msrp_address(&self) -> SocketAddr {
+        self.edge.msrp.local_address()
+    }
+
+    /// Serves until `shutdown`, then drains (requirements §3.12): new work is answered 503 with
+    /// Retry-After, pushes end after the message in flight with BYE.
+    ///
+    /// # Errors
+    /// None yet; whatever fails while serving is answered to whom it concerns.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Fatal> {
+        let Self {
+            edge,
+            incoming,
+            storage,
+        } = self;
+        let requests = TaskTracker::new();
+        let pushes = TaskTracker::new();
+        let serving = tokio::spawn(ingress::serve(
+            Arc::clone(&edge),
+            incoming,
+            requests.clone(),
+        ));
+        let delivering = tokio::spawn(delivery::serve(Arc::clone(&edge), pushes.clone()));
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = kept::replay(&edge) => {}
+            () = report_storage(&edge, &storage) => {}
+        }
+        storage.not_ready("draining");
+        edge.draining.cancel();
+        // Ends with the token; what it spawned is in the tracker.
+        let _ = delivering.await;
+        let grace = edge.config.limits.drain_time;
+        settle(&pushes, "push sessions", grace).await;
+        settle(&requests, "requests", grace).await;
+        edge.msrp.close().await;
+        edge.sip.close().await;
+        // The endpoint is closed, so there is no next arrival.
+        let _ = serving.await;
+        Ok(())
+    }
+}
+
+/// Follows the connection to the store; ends with the client.
+async fn report_storage(edge: &Edge, storage: &Condition) {
+    let mut connected = edge.storage.connected();
+    loop {
+        if *connected.borrow_and_update() {
+            storage.ready();
+        } else {
+            storage.not_ready("no connection to the storage service");
+        }
+        if connected.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn contradictions(config: &Config) -> Fatal {
+    let found = config.contradictions();
+    let sentences: Vec<_> = found
+        .iter()
+        .map(|(key, sentence)| format!("{key}: {sentence}"))
+        .collect();
+    Fatal::new(Code::Config, sentences.join("\n"))
+}
+
+async fn bind_sip(config: &Config, site: &Site) -> Result<(SipEndpoint, Incoming), Fatal> {
+    let listen = |(transport, address)| SipListener { transport, address };
+    let timers = Timers {
+        t1: config.sip.t1,
+        t2: config.sip.t2,
+        t4: config.sip.t4,
+        ..Timers::default()
+    };
+    let bound = SipEndpoint::bind(SipConfig {
+        listeners: config.listeners().map(listen).collect(),
+        advertised_host: site.signature.host().to_string(),
+        timers,
+        ..SipConfig::default()
+    });
+    let key = "sip-edge.listen_udp, sip-edge.listen_tcp";
+    bound
+        .await
+        .map_err(|error| Fatal::new(Code::Unavailable, format!("{error} ({key})")))
+}
+
+async fn bind_msrp(config: &Config, site: &Site) -> Result<MsrpEndpoint, Fatal> {
+    let msrp = MsrpConfig {
+        advertised_host: Some(site.signature.host().to_string()),
+        allow_networks: allowed_networks(config),
+        deny_networks: config.msrp.deny_networks.clone(),
+        connect_timeout: config.msrp.connect_timeout,
+        ..MsrpConfig::new(config.process.msrp_listen)
+    };
+    let bound = MsrpEndpoint::bind(msrp).await;
+    bound.map_err(|error| Fatal::new(Code::Unavailable, format!("{error} (sip-edge.msrp_listen)")))
+}
+
+/// In the laptop mode, with every SIP listener on loopback, clients are on loopback too.
+fn allowed_networks(config: &Config) -> Vec<ipnet::IpNet> {
+    let mut networks = config.msrp.allow_networks.clone();
+    if config.is_loopback_only() {
+        let loopback = [
+            std::net::Ipv4Addr::LOCALHOST.into(),
+            std::net::Ipv6Addr::LOCALHOST.into(),
+        ];
+        networks.extend(loopback.map(|address: std::net::IpAddr| ipnet::IpNet::from(address)));
+    }
+    networks
+}
+
+fn client_config(config: &Config) -> ClientConfig {
+    ClientConfig {
+        deposit_deadline: config.limits.deposit_time,
+        ..ClientConfig::new(config.process.storage.clone(), config.process.name.clone())
+    }
+}

@@ -1,0 +1,231 @@
+//! Configuration of the participating function: what is written, and what it means together.
+//!
+//! The keys are declared in [`sections`]; this file derives from them what needs several keys at
+//! once and notes every contradiction in the [`Document`], so that an operator sees all of them
+//! in one round. It opens nothing.
+
+pub mod sections;
+
+use std::net::{IpAddr, SocketAddr};
+
+use daemon::config::{Document, Section, SectionDoc};
+use sip::{Host, SipUri, Transport, Uri};
+
+pub use sections::{
+    Common, Limits, Msrp, Process, Push, Registrar, RegistrarAuth, RegistrarSwitch, Sip, Trust,
+};
+
+/// Everything the process is told before it starts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// Domains.
+    pub common: Common,
+    /// Listeners and the store.
+    pub process: Process,
+    /// Core, identity and timers.
+    pub sip: Sip,
+    /// Trusted peers.
+    pub trust: Trust,
+    /// The registrar.
+    pub registrar: Registrar,
+    /// Push sessions.
+    pub push: Push,
+    /// MSRP connections.
+    pub msrp: Msrp,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The sections, for the default file and for processes that share one.
+    pub const DOCS: [&'static SectionDoc; 8] = [
+        &Common::DOC,
+        &Process::DOC,
+        &Sip::DOC,
+        &Trust::DOC,
+        &Registrar::DOC,
+        &Push::DOC,
+        &Msrp::DOC,
+        &Limits::DOC,
+    ];
+
+    /// Reads the sections; mistakes and contradictions are noted in the document.
+    pub fn read(document: &mut Document) -> Self {
+        let config = Self {
+            common: document.read(),
+            process: document.read(),
+            sip: document.read(),
+            trust: document.read(),
+            registrar: document.read(),
+            push: document.read(),
+            msrp: document.read(),
+            limits: document.read(),
+        };
+        for (key, sentence) in config.contradictions() {
+            document.error_at(key, sentence);
+        }
+        config
+    }
+
+    /// What is wrong with the values together, each with the key to mend.
+    pub fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        let mut check = |holds: bool, key: &'static str, sentence: &str| {
+            if !holds {
+                found.push((key, sentence.to_owned()));
+            }
+        };
+        check(
+            !self.common.domains.is_empty(),
+            "domains",
+            "names no domain: nobody would be served",
+        );
+        check(
+            !self.process.name.is_empty(),
+            "sip-edge.name",
+            "must not be empty",
+        );
+        check(
+            self.listeners().next().is_some(),
+            "sip-edge.listen_udp",
+            "at least one of listen_udp and listen_tcp must name an address",
+        );
+        check(
+            self.advertised_host().is_some(),
+            "sip-edge.advertised_host",
+            "must be a host name or address, and be set where the first listener is on all addresses",
+        );
+        check(
+            self.next_hop().is_ok(),
+            "sip.next_hop",
+            "must be a sip or sips URI",
+        );
+        check(
+            self.store_identity().is_some(),
+            "sip.store_identity",
+            "must be a sip or sips URI",
+        );
+        check(
+            !self.sip.t1.is_zero(),
+            "sip.t1",
+            "must be longer than nothing",
+        );
+        check(
+            self.sip.t2 >= self.sip.t1,
+            "sip.t2",
+            "must not be shorter than sip.t1",
+        );
+        check(
+            is_release(&self.sip.release),
+            "sip.release",
+            "must be `name/version` without blanks",
+        );
+        check(
+            self.registrar.min_expires <= self.registrar.max_expires,
+            "registrar.max_expires",
+            "must not be shorter than registrar.min_expires",
+        );
+        check(
+            self.registrar.enabled != RegistrarSwitch::On
+                || self.is_loopback_only()
+                || self.registrar.auth.is_some(),
+            "registrar.auth",
+            "a SIP listener is bound beyond loopback: say how clients prove who they are (`none` \
+             admits the networks of trust.peers)",
+        );
+        check(
+            self.push.sessions > 0,
+            "push.sessions",
+            "must be at least 1",
+        );
+        check(
+            self.limits.requests > 0,
+            "limits.requests",
+            "must be at least 1",
+        );
+        found
+    }
+
+    /// The SIP listeners: UDP first, each list in its order.
+    pub fn listeners(&self) -> impl Iterator<Item = (Transport, SocketAddr)> + '_ {
+        let udp = self
+            .process
+            .listen_udp
+            .iter()
+            .map(|address| (Transport::Udp, *address));
+        let tcp = self
+            .process
+            .listen_tcp
+            .iter()
+            .map(|address| (Transport::Tcp, *address));
+        udp.chain(tcp)
+    }
+
+    /// Whether every SIP listener is on loopback: what loopback trust and the registrar's
+    /// default hang on (3.8, REG-02).
+    pub fn is_loopback_only(&self) -> bool {
+        self.listeners()
+            .all(|(_, address)| address.ip().is_loopback())
+    }
+
+    /// Whether clients may register here (REG-02).
+    pub fn is_registrar(&self) -> bool {
+        match self.registrar.enabled {
+            RegistrarSwitch::On => true,
+            RegistrarSwitch::Off => false,
+            RegistrarSwitch::Auto => self.sip.next_hop.is_none() && self.is_loopback_only(),
+        }
+    }
+
+    /// The core that gets all requests of ours, if there is one.
+    ///
+    /// # Errors
+    /// With the text that is no sip URI.
+    pub fn next_hop(&self) -> Result<Option<SipUri>, String> {
+        let Some(text) = &self.sip.next_hop else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(Uri::Sip(uri)) => Ok(Some(uri)),
+            _ => Err(text.clone()),
+        }
+    }
+
+    /// Host of our Via, Contact and media descriptions; `None` if none is known.
+    pub fn advertised_host(&self) -> Option<Host> {
+        if let Some(host) = &self.process.advertised_host {
+            return host
+                .parse()
+                .ok()
+                .or_else(|| host.parse::<IpAddr>().ok().map(Host::from));
+        }
+        let (_, first) = self.listeners().next()?;
+        Some(first.ip())
+            .filter(|address| !address.is_unspecified())
+            .map(Host::from)
+    }
+
+    /// By what the store asserts itself in requests and answers (PFM-04, DLV-10).
+    pub fn store_identity(&self) -> Option<SipUri> {
+        let Some(text) = &self.sip.store_identity else {
+            let mut uri = SipUri::new(self.advertised_host()?);
+            uri.user = Some("im-store".to_owned());
+            return Some(uri);
+        };
+        match text.parse() {
+            Ok(Uri::Sip(uri)) => Some(uri),
+            _ => None,
+        }
+    }
+}
+
+/// A product token of RFC 3261 §20.35.
+fn is_release(text: &str) -> bool {
+    let well_formed =
+        |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_graphic());
+    text.split_once('/')
+        .is_some_and(|(name, version)| well_formed(name) && well_formed(version))
+}
+
+#[cfg(test)]
+mod tests;

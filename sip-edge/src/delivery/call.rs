@@ -1,0 +1,277 @@
+//! The dialog of a push: our requests in it, our answers in it, its session timer (RFC 4028).
+
+use std::time::{Duration, Instant};
+
+use net::sip::{ClientTransaction, ServerTransaction, Target};
+use sip::dialog::Dialog;
+use sip::session_timer::{
+    Agreement, Due, SessionPolicy, SessionTimer, TimerRefusal, negotiate_uac, negotiate_uas,
+};
+use sip::{Method, Name, Refresher, Request, RequestBuilder, Response, StatusCode, Violation};
+use tokio::time::timeout;
+
+use super::invite::{ALLOW, Invitation, MAX_FORWARDS, contact};
+use crate::edge::{Edge, now};
+use crate::ingress::response::answer;
+
+/// How long a delivery waits for the answer to its BYE; retransmissions go on without it.
+const BYE_PATIENCE: Duration = Duration::from_secs(4);
+
+/// One push dialog.
+#[derive(Debug)]
+pub(crate) struct Call {
+    dialog: Dialog,
+    /// The flow or hop the INVITE took, for peers that put nothing of their own into the path.
+    target: Target,
+    contact: String,
+    offer: String,
+    policy: SessionPolicy,
+    allows_update: bool,
+    timer: Option<SessionTimer>,
+}
+
+/// What a request of the peer means for the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// It goes on.
+    Continues,
+    /// The peer ended it.
+    Ended,
+}
+
+impl Call {
+    /// The dialog that a 2xx to our INVITE makes.
+    pub(crate) fn new(
+        dialog: Dialog,
+        target: Target,
+        invitation: &Invitation,
+        response: &Response,
+    ) -> Self {
+        let allow = response.headers().allow().unwrap_or_default();
+        let agreement = negotiate_uac(response.headers()).ok().flatten();
+        Self {
+            dialog,
+            target,
+            contact: invitation.contact.clone(),
+            offer: invitation.offer.clone(),
+            policy: invitation.policy,
+            allows_update: allow.contains(&Method::Update),
+            timer: agreement.map(|agreement| started(&agreement, Refresher::Uac)),
+        }
+    }
+
+    /// Requests go along the route set; where it is empty and a binding's flow is open, on that flow.
+    fn target(&self) -> Target {
+        let is_direct = self.dialog.next_hop() == self.dialog.remote_target();
+        match &self.target {
+            Target::Flow(flow) if is_direct && flow.is_open() => self.target.clone(),
+            _ => Target::Uri(self.dialog.next_hop().clone()),
+        }
+    }
+
+    /// Sends the ACK of the 2xx to our INVITE with this CSeq number.
+    pub(crate) async fn acknowledge(&self, edge: &Edge, cseq: u32) {
+        let ack = self
+            .dialog
+            .ack(cseq)
+            .header(Name::MaxForwards, MAX_FORWARDS)
+            .build();
+        let branch = sip::token::branch(&mut rand::rng());
+        if let Err(error) = edge.sip.send_ack(ack, &self.target(), branch).await {
+            tracing::debug!(%error, "delivery.ack_not_sent");
+        }
+    }
+
+    /// Ends the dialog and waits a while for the peer to know it.
+    pub(crate) async fn bye(&mut self, edge: &Edge) {
+        let bye = outgoing(self.dialog.request(Method::Bye), edge).build();
+        let Some(transaction) = self.send(edge, bye).await else {
+            return;
+        };
+        // The peer may be gone; the session timer cleans up at its side.
+        let _ = timeout(BYE_PATIENCE, final_response(transaction)).await;
+    }
+
+    /// When [`Self::keep_alive`] has something to do; never if there is no session timer.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.timer.as_ref().map(SessionTimer::next_timeout)
+    }
+
+    /// Refreshes the session when it is due (requirements §3.1).
+    pub(crate) async fn keep_alive(&mut self, edge: &Edge) -> Served {
+        match self
+            .timer
+            .as_mut()
+            .and_then(|timer| timer.poll(Instant::now()))
+        {
+            None => Served::Continues,
+            Some(Due::Expire) => Served::Ended,
+            Some(Due::Refresh) => self.refresh(edge).await,
+        }
+    }
+
+    /// UPDATE without a description where the peer allows it, else a re-INVITE with the same one.
+    async fn refresh(&mut self, edge: &Edge) -> Served {
+        let method = if self.allows_update {
+            Method::Update
+        } else {
+            Method::Invite
+        };
+        let offer = sip::SessionExpires {
+            refresher: Some(Refresher::Uac),
+            ..self.policy.offer()
+        };
+        let builder = outgoing(self.dialog.request(method.clone()), edge)
+            .header(Name::Contact, contact(&self.contact))
+            .header(Name::Supported, "timer")
+            .header(Name::SessionExpires, offer);
+        let request = match method {
+            Method::Invite => builder.body("application/sdp", self.offer.clone()).build(),
+            _ => builder.build(),
+        };
+        let cseq = request
+            .headers()
+            .cseq()
+            .ok()
+            .flatten()
+            .map_or(0, |cseq| cseq.number);
+        let Some(transaction) = self.send(edge, request).await else {
+            return Served::Continues;
+        };
+        let Some(response) = final_response(transaction).await else {
+            return Served::Continues;
+        };
+        self.dialog.handle_response(&response);
+        if response.status().is_success() {
+            if method == Method::Invite {
+                self.acknowledge(edge, cseq).await;
+            }
+            let agreement = negotiate_uac(response.headers()).ok().flatten();
+            self.timer = agreement.map(|agreement| started(&agreement, Refresher::Uac));
+        }
+        if self.dialog.is_terminated() {
+            Served::Ended
+        } else {
+            Served::Continues
+        }
+    }
+
+    /// Answers a request of the peer within the dialog.
+    pub(crate) fn serve(&mut self, edge: &Edge, transaction: &ServerTransaction) -> Served {
+        let request = transaction.request();
+        if !self.is_of_peer(request) {
+            transaction.respond(self.simple(
+                edge,
+                request,
+                StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+            ));
+            return Served::Continues;
+        }
+        if let Err(violation) = self.dialog.handle_request(request) {
+            transaction.respond(self.violated(edge, request, violation));
+            return Served::Continues;
+        }
+        let response = match request.method() {
+            Method::Bye | Method::Options => self.simple(edge, request, StatusCode::OK),
+            Method::Invite | Method::Update => self.refreshed(edge, request),
+            _ => answer(
+                request,
+                StatusCode::METHOD_NOT_ALLOWED,
+                &edge.site.signature,
+                now(),
+            )
+            .header(Name::Allow, ALLOW)
+            .build(),
+        };
+        transaction.respond(response);
+        match request.method() {
+            Method::Invite => self.dialog.invite_answered(),
+            Method::Bye => return Served::Ended,
+            _ => {}
+        }
+        Served::Continues
+    }
+
+    /// A dialog has two tags; the table of dialogs looks at ours only.
+    fn is_of_peer(&self, request: &Request) -> bool {
+        let from = request.headers().from().ok().flatten();
+        from.as_ref()
+            .and_then(|from| from.tag())
+            .unwrap_or_default()
+            == self.dialog.id().remote_tag()
+    }
+
+    /// The peer refreshes the session: the same description again, and its timer anew.
+    fn refreshed(&mut self, edge: &Edge, request: &Request) -> Response {
+        let agreement = match negotiate_uas(request.headers(), &SessionPolicy::default()) {
+            Ok(agreement) => agreement,
+            Err(TimerRefusal::TooSmall { min_se }) => {
+                let status = StatusCode::SESSION_INTERVAL_TOO_SMALL;
+                let builder = answer(request, status, &edge.site.signature, now());
+                return builder.header(Name::MinSe, min_se.as_secs()).build();
+            }
+            Err(TimerRefusal::Malformed(malformed)) => {
+                return self.violated(edge, request, malformed.into());
+            }
+        };
+        self.timer = Some(started(&agreement, Refresher::Uas));
+        let mut builder = answer(request, StatusCode::OK, &edge.site.signature, now())
+            .header(Name::Contact, contact(&self.contact))
+            .header(Name::Allow, ALLOW)
+            .header(Name::Supported, "timer")
+            .header(Name::SessionExpires, agreement.session_expires());
+        if agreement.require {
+            builder = builder.header(Name::Require, "timer");
+        }
+        let has_description = *request.method() == Method::Invite || !request.body().is_empty();
+        if has_description {
+            builder = builder.body("application/sdp", self.offer.clone());
+        }
+        builder.build()
+    }
+
+    fn simple(&self, edge: &Edge, request: &Request, status: StatusCode) -> Response {
+        answer(request, status, &edge.site.signature, now()).build()
+    }
+
+    fn violated(&self, edge: &Edge, request: &Request, violation: Violation) -> Response {
+        let builder =
+            answer(request, violation.status, &edge.site.signature, now()).reason(violation.reason);
+        match violation.status {
+            // RFC 3261 §14.2: a random pause keeps two sides from colliding again.
+            StatusCode::SERVER_INTERNAL_ERROR => {
+                let seconds = rand::random_range(0..=10_u8);
+                builder.header(Name::RetryAfter, seconds).build()
+            }
+            _ => builder.build(),
+        }
+    }
+
+    async fn send(&self, edge: &Edge, request: Request) -> Option<ClientTransaction> {
+        let branch = sip::token::branch(&mut rand::rng());
+        let sent = edge.sip.request(request, &self.target(), branch).await;
+        sent.inspect_err(|error| tracing::debug!(%error, "delivery.request_not_sent"))
+            .ok()
+    }
+}
+
+fn started(agreement: &Agreement, role: Refresher) -> SessionTimer {
+    SessionTimer::new(agreement, role, Instant::now())
+}
+
+/// What every request of ours within a dialog says.
+fn outgoing(builder: RequestBuilder, edge: &Edge) -> RequestBuilder {
+    builder
+        .header(Name::MaxForwards, MAX_FORWARDS)
+        .header(Name::UserAgent, edge.site.signature.product())
+}
+
+/// The final response, if there is one.
+async fn final_response(mut transaction: ClientTransaction) -> Option<Response> {
+    while let Some(Ok(response)) = transaction.next().await {
+        if response.status().is_final() {
+            return Some(response);
+        }
+    }
+    None
+}

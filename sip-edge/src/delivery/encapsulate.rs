@@ -1,0 +1,178 @@
+//! A deferred MESSAGE as it is pushed (requirements §2.4.3, §3.7): part 1 states what the server
+//! knows, part 2 is the message as a user agent would have received it.
+//!
+//! The body is never touched (P7). What is left out of part 2 is left out of this copy only.
+
+use bytes::Bytes;
+use msrp::encapsulate::Encapsulation;
+use rand::CryptoRng;
+use sip::{Field, Message as SipMessage, Request, multipart};
+use storage_client::delivery::TakenMessage;
+use storage_client::message::{Message, PartKind};
+
+use crate::ingress::response::sip_date;
+
+/// Fields meant for core and application servers only, by name.
+const CORE_ONLY: [&str; 8] = [
+    "Authorization",
+    "P-Access-Network-Info",
+    "P-Asserted-Service",
+    "P-Charging-Function-Addresses",
+    "P-Served-User",
+    "P-Visited-Network-ID",
+    "Proxy-Authorization",
+    "Route",
+];
+
+/// All charging headers are core business, also those not known by name.
+const CHARGING_PREFIX: &str = "P-Charging-";
+
+/// With any privacy but `none`, nothing else goes out than these (requirements §3.7).
+const PRIVATE_ALLOWED: [&str; 12] = [
+    "From",
+    "To",
+    "Call-ID",
+    "CSeq",
+    "Date",
+    "Expires",
+    "Subject",
+    "Priority",
+    "Privacy",
+    "In-Reply-To",
+    "Conversation-ID",
+    "Contribution-ID",
+];
+
+/// The stored octets are no MESSAGE request: nothing can be pushed of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("stored octets are no MESSAGE request")]
+pub(crate) struct NotAMessage;
+
+/// A message ready for its SEND.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Encapsulated {
+    /// Content-Type of the SEND.
+    pub(crate) content_type: String,
+    /// Its body.
+    pub(crate) body: Bytes,
+    /// Type of part 2, for the check against the client's types (PSH-10).
+    pub(crate) wrapped_type: &'static str,
+}
+
+/// Wraps a taken message; boundary and all come from `rng`, new for each attempt.
+///
+/// # Errors
+/// [`NotAMessage`], which a stored MESSAGE never is.
+pub(crate) fn encapsulate(
+    taken: &TakenMessage,
+    rng: &mut impl CryptoRng,
+) -> Result<Encapsulated, NotAMessage> {
+    let stored = taken
+        .parts
+        .iter()
+        .find(|part| part.kind == PartKind::Message)
+        .ok_or(NotAMessage)?;
+    let Ok(SipMessage::Request(request)) = multipart::parse_embedded(&stored.octets) else {
+        return Err(NotAMessage);
+    };
+    let is_private = is_private(&taken.message.headers.privacy);
+    let (wrapped, wrapped_type) = if is_private {
+        (without_identity(&request), "message/sipfrag")
+    } else {
+        (without_core_fields(&request), "message/sip")
+    };
+    let stated = stated(&taken.message, is_private);
+    let framed = Encapsulation::of_message(rng, &stated, wrapped_type, wrapped.as_bytes());
+    Ok(Encapsulated {
+        content_type: framed.content_type().to_owned(),
+        body: framed.body(wrapped.as_bytes()),
+        wrapped_type,
+    })
+}
+
+/// Whether the sender asked for any privacy (requirements §3.7).
+fn is_private(privacy: &str) -> bool {
+    let mut services = privacy
+        .split([';', ','])
+        .map(str::trim)
+        .filter(|service| !service.is_empty());
+    services.any(|service| !service.eq_ignore_ascii_case("none"))
+}
+
+fn without_core_fields(request: &Request) -> Request {
+    request.edit().retain(|field| !is_core_only(&field)).build()
+}
+
+fn without_identity(request: &Request) -> Request {
+    request
+        .edit()
+        .retain(|field| is_allowed_in_private(&field))
+        .build()
+}
+
+fn is_core_only(field: &Field<'_>) -> bool {
+    CORE_ONLY
+        .iter()
+        .any(|core| core.eq_ignore_ascii_case(field.name()))
+        || begins_with(field.name(), CHARGING_PREFIX)
+}
+
+fn is_allowed_in_private(field: &Field<'_>) -> bool {
+    let name = field.known().map_or(field.name(), |name| name.as_str());
+    begins_with(name, "Content-")
+        || PRIVATE_ALLOWED
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(name))
+}
+
+fn begins_with(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// The content of part 1. Date is the moment of receipt (PSH-03); an absent Priority is `normal`.
+fn stated(message: &Message, is_private: bool) -> String {
+    let headers = &message.headers;
+    let priority = if headers.priority.is_empty() {
+        "normal"
+    } else {
+        &headers.priority
+    };
+    let asserted = if is_private {
+        ""
+    } else {
+        headers.asserted_identity.as_str()
+    };
+    let received = sip_date(message.received_at).to_string();
+    let lines = [
+        ("From", headers.from.as_str()),
+        ("To", &headers.to),
+        ("Call-ID", &headers.call_id),
+        ("Date", &received),
+        ("Subject", &headers.subject),
+        ("Priority", priority),
+        ("P-Asserted-Identity", asserted),
+        ("Message-ID", &message.message_id),
+    ];
+    let present = lines.iter().filter(|(_, value)| !value.is_empty());
+    present
+        .map(|(name, value)| format!("{name}: {}\r\n", on_one_line(value)))
+        .collect()
+}
+
+/// Nothing that was stored may begin a line of its own: control characters become a space (2.4.3).
+fn on_one_line(value: &str) -> String {
+    value
+        .chars()
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

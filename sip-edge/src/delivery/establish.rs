@@ -1,0 +1,267 @@
+//! From a push job to an MSRP session: INVITE, ringing, ACK, connection (requirements §2.4.2).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use msrp::sdp::{MsrpMedia, Role};
+use net::msrp::{MsrpSession, PendingSession, SessionRules};
+use net::sip::{ClientTransaction, TransactionFailure};
+use sip::dialog::Dialog;
+use sip::session_timer::SessionPolicy;
+use sip::{Request, Response, StatusCode};
+use storage_client::PushJob;
+use tokio::time::{Instant, sleep_until};
+
+use super::call::Call;
+use super::invite::{Invitation, offer};
+use super::mark::marked_branch;
+use super::outcome::InviteFailure;
+use super::terms::Terms;
+use super::way::{Way, way};
+use crate::dialogs::DialogEntry;
+use crate::edge::{Edge, now};
+
+/// A push session that may send.
+#[derive(Debug)]
+pub(crate) struct Established {
+    /// The dialog.
+    pub(crate) call: Call,
+    /// Requests of the peer in it.
+    pub(crate) requests: DialogEntry,
+    /// The MSRP session.
+    pub(crate) session: MsrpSession,
+    /// What may be sent in it.
+    pub(crate) terms: Terms,
+}
+
+/// A 2xx to our INVITE; copies of it, and those of other branches, come by its transaction.
+struct Answered {
+    response: Response,
+    invite: Request,
+    transaction: ClientTransaction,
+    /// Why we had given up before it came.
+    given_up: Option<InviteFailure>,
+}
+
+/// Sets up the session of a job.
+///
+/// # Errors
+/// The row of the outcome table; everything that was begun has been ended.
+pub(crate) async fn establish(
+    edge: &Arc<Edge>,
+    job: &PushJob,
+) -> Result<Established, InviteFailure> {
+    let way = way(edge, &job.bindings).ok_or(InviteFailure::Unreachable)?;
+    let pending = edge.msrp.open().with_rules(SessionRules::send_only());
+    let (media, mut invitation) = invitation(edge, job, &way, &pending);
+    let requests = edge
+        .dialogs
+        .enter(&invitation.call_id, &invitation.local_tag);
+    let answered = invite(edge, job, &way, &mut invitation).await?;
+    let dialog = Dialog::uac(&answered.invite, &answered.response);
+    let dialog = dialog.map_err(|_| InviteFailure::NotUsable("answer makes no dialog"))?;
+    let peer = dialog.id().remote_tag().to_owned();
+    let mut call = Call::new(dialog, way.target.clone(), &invitation, &answered.response);
+    call.acknowledge(edge, invitation.cseq).await;
+    let connected = match &answered.given_up {
+        Some(failure) => Err(failure.clone()),
+        None => connect(edge, pending, &media, &answered.response).await,
+    };
+    let copies = follow_copies(Arc::clone(edge), answered, invitation, way, peer);
+    tokio::spawn(edge.draining.clone().run_until_cancelled_owned(copies));
+    match connected {
+        Ok((session, terms)) => Ok(Established {
+            call,
+            requests,
+            session,
+            terms,
+        }),
+        Err(failure) => {
+            call.bye(edge).await;
+            Err(failure)
+        }
+    }
+}
+
+fn invitation(
+    edge: &Edge,
+    job: &PushJob,
+    way: &Way,
+    pending: &PendingSession,
+) -> (MsrpMedia, Invitation) {
+    let mut rng = rand::rng();
+    let host = edge.site.signature.host();
+    let session_id = u64::from(rand::random::<u32>());
+    let (media, offer) = offer(
+        pending.local_path(),
+        edge.msrp.advertised_host(),
+        session_id,
+    );
+    let invitation = Invitation {
+        served_user: job.served_user.clone(),
+        routes: way.routes.clone(),
+        contact: edge
+            .site
+            .signature
+            .contact(&edge.sip.sent_by(way.transport), way.transport),
+        call_id: format!("push-{}@{host}", sip::token::random_base62(&mut rng, 22)),
+        local_tag: sip::token::tag(&mut rng),
+        cseq: 1,
+        ring_timeout: edge.config.push.ring_timeout,
+        policy: SessionPolicy {
+            interval: edge.config.push.session_expires,
+            ..SessionPolicy::default()
+        },
+        offer,
+    };
+    (media, invitation)
+}
+
+/// Sends the INVITE, once more with a longer interval after a 422 (requirements §3.5).
+async fn invite(
+    edge: &Edge,
+    job: &PushJob,
+    way: &Way,
+    invitation: &mut Invitation,
+) -> Result<Answered, InviteFailure> {
+    let first = invite_once(edge, job, way, invitation).await?;
+    let raised = match first.response.status() {
+        StatusCode::SESSION_INTERVAL_TOO_SMALL => invitation
+            .policy
+            .raised(first.response.headers())
+            .ok()
+            .flatten(),
+        _ => None,
+    };
+    let answered = match raised {
+        Some(policy) => {
+            invitation.policy = policy;
+            invitation.cseq += 1;
+            invite_once(edge, job, way, invitation).await?
+        }
+        None => first,
+    };
+    if answered.response.status().is_success() {
+        return Ok(answered);
+    }
+    Err(answered.given_up.unwrap_or_else(|| {
+        let retry_after = answered.response.headers().retry_after().ok().flatten();
+        InviteFailure::Status {
+            status: answered.response.status(),
+            retry_after: retry_after.map(|seconds| Duration::from_secs(seconds.into())),
+        }
+    }))
+}
+
+/// Sends one INVITE and waits for its final answer, at most as long as a client may ring.
+async fn invite_once(
+    edge: &Edge,
+    job: &PushJob,
+    way: &Way,
+    invitation: &Invitation,
+) -> Result<Answered, InviteFailure> {
+    let store = edge.storage.store().ok_or(InviteFailure::Withdrawn)?;
+    let invite = invitation.request(&edge.site.signature, now());
+    let branch = marked_branch(&store.secret, &invitation.call_id, &mut rand::rng());
+    let sent = edge.sip.request(invite.clone(), &way.target, branch).await;
+    let mut transaction = sent.map_err(|_| InviteFailure::Unreachable)?;
+    let mut given_up = None;
+    let mut ring_end = None;
+    loop {
+        tokio::select! {
+            answer = transaction.next() => match answer {
+                Some(Ok(response)) if response.status().is_final() => {
+                    return Ok(Answered { response, invite, transaction, given_up });
+                }
+                Some(Ok(_)) => {
+                    ring_end.get_or_insert(Instant::now() + invitation.ring_timeout);
+                }
+                Some(Err(TransactionFailure::Unreachable)) => {
+                    return Err(given_up.unwrap_or(InviteFailure::Unreachable));
+                }
+                Some(Err(TransactionFailure::Timeout)) | None => {
+                    return Err(given_up.unwrap_or(InviteFailure::NoAnswer));
+                }
+            },
+            failure = give_up(edge, job, ring_end), if given_up.is_none() => {
+                transaction.cancel();
+                given_up = Some(failure);
+            }
+        }
+    }
+}
+
+/// Waits for a reason to cancel.
+async fn give_up(edge: &Edge, job: &PushJob, ring_end: Option<Instant>) -> InviteFailure {
+    let rung_out = async {
+        match ring_end {
+            Some(end) => sleep_until(end).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = rung_out => InviteFailure::NoAnswer,
+        () = job.lost() => InviteFailure::Withdrawn,
+        () = edge.draining.cancelled() => InviteFailure::Withdrawn,
+    }
+}
+
+/// Opens the MSRP session that offer and answer describe.
+async fn connect(
+    edge: &Edge,
+    pending: PendingSession,
+    media: &MsrpMedia,
+    response: &Response,
+) -> Result<(MsrpSession, Terms), InviteFailure> {
+    let terms = Terms::of(media, response.body()).map_err(InviteFailure::NotUsable)?;
+    let wait = edge.config.msrp.connect_timeout;
+    let path = terms.peer_path.clone();
+    let opened = match terms.role {
+        Role::Passive => pending.accept(path, wait).await,
+        Role::Active => {
+            pending
+                .connect(path, signalling_peer(response).as_str(), wait)
+                .await
+        }
+    };
+    let session = opened.map_err(|error| {
+        tracing::debug!(%error, "delivery.not_connected");
+        InviteFailure::NotConnected
+    })?;
+    Ok((session, terms))
+}
+
+/// Whose word made us connect (MSR-04): the Contact of the answer.
+fn signalling_peer(response: &Response) -> String {
+    let contacts = response.headers().contacts().ok();
+    let contact = contacts.as_ref().and_then(sip::Contacts::first);
+    contact
+        .map(|contact| contact.uri.to_string())
+        .unwrap_or_default()
+}
+
+/// Acknowledges copies of the 2xx; a 2xx of another branch is acknowledged and ended (DLV-14).
+async fn follow_copies(
+    edge: Arc<Edge>,
+    answered: Answered,
+    invitation: Invitation,
+    way: Way,
+    peer: String,
+) {
+    let Answered {
+        invite,
+        mut transaction,
+        ..
+    } = answered;
+    while let Some(Ok(response)) = transaction.next().await {
+        let Ok(dialog) = Dialog::uac(&invite, &response) else {
+            continue;
+        };
+        let is_fork = dialog.id().remote_tag() != peer;
+        let mut call = Call::new(dialog, way.target.clone(), &invitation, &response);
+        call.acknowledge(&edge, invitation.cseq).await;
+        if is_fork {
+            call.bye(&edge).await;
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The INVITE of a push, header by header (requirements §2.4.2, DLV-07..11).
+
+use std::time::{Duration, SystemTime};
+
+use msrp::Path;
+use msrp::sdp::{MsrpMedia, Origin, SessionDescription};
+use sip::session_timer::{self, SessionPolicy};
+use sip::{CSeq, Method, Name, Refresher, Request, RequestBuilder, SessionExpires};
+
+use crate::ingress::response::sip_date;
+use crate::signature::Signature;
+
+/// Methods that make sense within a push dialog (DLV-10).
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";
+
+/// Only IM clients shall answer; server-originated requests keep `require` and `explicit` (DLV-08).
+const ACCEPT_CONTACT: &str = "*;+g.oma.sip-im;require;explicit";
+
+/// Hops a request of ours may take (RFC 3261 §8.1.1.6).
+pub(crate) const MAX_FORWARDS: u8 = 70;
+
+/// What an INVITE says besides what is the same in all of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Invitation {
+    /// The public user identity.
+    pub(crate) served_user: String,
+    /// Values of Route.
+    pub(crate) routes: Vec<String>,
+    /// URI of our Contact.
+    pub(crate) contact: String,
+    /// Call-ID of the dialog.
+    pub(crate) call_id: String,
+    /// Our tag.
+    pub(crate) local_tag: String,
+    /// CSeq number: 1, and more for a repetition with other timers.
+    pub(crate) cseq: u32,
+    /// How long the client may ring.
+    pub(crate) ring_timeout: Duration,
+    /// The session interval we ask for, raised after a 422.
+    pub(crate) policy: SessionPolicy,
+    /// The session description.
+    pub(crate) offer: String,
+}
+
+impl Invitation {
+    /// The request, without the Via, which has the mark and is put on when it is sent.
+    pub(crate) fn request(&self, signature: &Signature, now: SystemTime) -> Request {
+        let identity = signature.store_identity();
+        let cseq = CSeq {
+            number: self.cseq,
+            method: Method::Invite,
+        };
+        let builder = RequestBuilder::new(Method::Invite, &self.served_user)
+            .header(Name::MaxForwards, MAX_FORWARDS);
+        let builder = self
+            .routes
+            .iter()
+            .fold(builder, |builder, route| builder.header(Name::Route, route));
+        let builder = builder
+            .header(
+                Name::From,
+                format_args!("{identity};tag={}", self.local_tag),
+            )
+            .header(Name::To, format_args!("<{}>", self.served_user))
+            .header(Name::CallId, &self.call_id)
+            .header(Name::CSeq, cseq)
+            .header(Name::Contact, contact(&self.contact))
+            .header(Name::Date, sip_date(now))
+            .header(Name::Expires, self.ring_timeout.as_secs())
+            .header(Name::AcceptContact, ACCEPT_CONTACT)
+            .header(Name::Allow, ALLOW)
+            .header(Name::Supported, "timer");
+        let builder = self.session_timer(builder);
+        builder
+            .header(Name::UserAgent, signature.product())
+            .header(Name::PAssertedIdentity, identity)
+            .body("application/sdp", self.offer.clone())
+            .build()
+    }
+
+    /// We refresh (DLV-10); Min-SE only where a peer insisted on more than the standard's (RFC 4028 §7.4).
+    fn session_timer(&self, builder: RequestBuilder) -> RequestBuilder {
+        let offer = SessionExpires {
+            refresher: Some(Refresher::Uac),
+            ..self.policy.offer()
+        };
+        let builder = builder.header(Name::SessionExpires, offer);
+        if self.policy.min_se > session_timer::FLOOR {
+            builder.header(Name::MinSe, self.policy.min_se.as_secs())
+        } else {
+            builder
+        }
+    }
+}
+
+/// The Contact of a focus that sends by itself (DLV-10).
+pub(crate) fn contact(uri: &str) -> String {
+    format!("<{uri}>;automata;+g.oma.sip-im")
+}
+
+/// The offer of a push: we send, the client says who connects (DLV-11).
+pub(crate) fn offer(path: &Path, host: &str, session_id: u64) -> (MsrpMedia, String) {
+    let media = MsrpMedia::push_offer(path.clone());
+    let origin = Origin {
+        user: "restante".to_owned(),
+        session_id,
+        version: 1,
+        host: host.to_owned(),
+    };
+    let text = SessionDescription::print_offer(&origin, &media);
+    (media, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::fixture::df1;
+
+    #[test]
+    fn the_invite_is_that_of_the_example() {
+        let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
+            .parse()
+            .expect("a path");
+        let (_, offer) = offer(&path, "192.0.2.20", 3_975);
+        let invitation = Invitation {
+            served_user: "sip:bob@example.org".to_owned(),
+            routes: vec!["<sip:scscf1.example.org;transport=tcp;lr>".to_owned()],
+            contact: "sip:im-store@df1.im.example.org:5060;transport=tcp".to_owned(),
+            call_id: "push-000000000017@df1.im.example.org".to_owned(),
+            local_tag: "df1-p001".to_owned(),
+            cseq: 1,
+            ring_timeout: Duration::from_secs(30),
+            policy: SessionPolicy::default(),
+            offer,
+        };
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_176_001);
+        let request = invitation.request(&df1().signature, now);
+        let product = df1().signature.product().to_owned();
+        let expected = format!(
+            "INVITE sip:bob@example.org SIP/2.0\r\n\
+             Max-Forwards: 70\r\n\
+             Route: <sip:scscf1.example.org;transport=tcp;lr>\r\n\
+             From: <sip:im-store@df1.im.example.org>;tag=df1-p001\r\n\
+             To: <sip:bob@example.org>\r\n\
+             Call-ID: push-000000000017@df1.im.example.org\r\n\
+             CSeq: 1 INVITE\r\n\
+             Contact: <sip:im-store@df1.im.example.org:5060;transport=tcp>;automata;+g.oma.sip-im\r\n\
+             Date: Fri, 20 Nov 2026 12:00:01 GMT\r\n\
+             Expires: 30\r\n\
+             Accept-Contact: *;+g.oma.sip-im;require;explicit\r\n\
+             Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE\r\n\
+             Supported: timer\r\n\
+             Session-Expires: 1800;refresher=uac\r\n\
+             User-Agent: {product}\r\n\
+             P-Asserted-Identity: <sip:im-store@df1.im.example.org>\r\n\
+             Content-Type: application/sdp\r\n\
+             Content-Length: 207\r\n\r\n\
+             v=0\r\no=restante 3975 1 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\n\
+             m=message 2855 TCP/MSRP *\r\n\
+             a=path:msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp\r\n\
+             a=accept-types:*\r\na=sendonly\r\na=setup:actpass\r\n"
+        );
+        assert_eq!(String::from_utf8_lossy(request.as_bytes()), expected);
+    }
+
+    #[test]
+    fn a_peers_minimum_is_taken_up() {
+        let hour = Duration::from_secs(3_600);
+        let invitation = Invitation {
+            served_user: "sip:bob@example.org".to_owned(),
+            routes: Vec::new(),
+            contact: "sip:im-store@h".to_owned(),
+            call_id: "c".to_owned(),
+            local_tag: "t".to_owned(),
+            cseq: 2,
+            ring_timeout: Duration::from_secs(30),
+            policy: SessionPolicy {
+                interval: hour,
+                min_se: hour,
+            },
+            offer: String::new(),
+        };
+        let request = invitation.request(&df1().signature, SystemTime::UNIX_EPOCH);
+        let headers = request.headers();
+        assert_eq!(headers.min_se(), Ok(Some(3_600)));
+        assert_eq!(
+            headers
+                .session_expires()
+                .map(|held| held.map(|held| held.seconds)),
+            Ok(Some(3_600))
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! The table of push outcomes (requirements §3.5): what a final answer, a SEND or the end of a
+//! session means for the mailbox and for the message.
+
+use std::time::Duration;
+
+use sip::StatusCode;
+use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement};
+
+/// How an INVITE of ours ended without a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InviteFailure {
+    /// A final answer other than 2xx.
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// Its Retry-After.
+        retry_after: Option<Duration>,
+    },
+    /// No final answer in the time a client may ring; it was cancelled.
+    NoAnswer,
+    /// No answer at all, or nowhere to send to.
+    Unreachable,
+    /// A 2xx whose description gives no session (PSH-10).
+    NotUsable(&'static str),
+    /// A session was agreed on, and no MSRP connection came of it.
+    NotConnected,
+    /// The claim was lost, or the edge drains, before the session stood.
+    Withdrawn,
+}
+
+impl InviteFailure {
+    /// The row of the table. `has_next_hop` says that a core stands between: a 503 is then its own
+    /// state, not the client's.
+    pub(crate) fn outcome(&self, has_next_hop: bool) -> DeliveryOutcome {
+        let (result, reason, retry_after) = match self {
+            Self::Status {
+                status,
+                retry_after,
+            } => {
+                let result = of_status(*status, retry_after.is_some(), has_next_hop);
+                (result, format!("INVITE {status}"), *retry_after)
+            }
+            Self::NoAnswer => (
+                DeliveryResult::Unavailable,
+                "INVITE not answered".to_owned(),
+                None,
+            ),
+            Self::Unreachable if has_next_hop => (
+                DeliveryResult::HopDown,
+                "next hop unreachable".to_owned(),
+                None,
+            ),
+            Self::Unreachable => (
+                DeliveryResult::Unavailable,
+                "INVITE unreachable".to_owned(),
+                None,
+            ),
+            Self::NotUsable(why) => (DeliveryResult::Unsupported, (*why).to_owned(), None),
+            Self::NotConnected => (
+                DeliveryResult::Broken,
+                "MSRP not connected".to_owned(),
+                None,
+            ),
+            Self::Withdrawn => (DeliveryResult::EdgeDraining, "withdrawn".to_owned(), None),
+        };
+        DeliveryOutcome {
+            result,
+            reason,
+            retry_after,
+        }
+    }
+}
+
+fn of_status(status: StatusCode, asks_to_wait: bool, has_next_hop: bool) -> DeliveryResult {
+    match status.code() {
+        503 if asks_to_wait && has_next_hop => DeliveryResult::HopDown,
+        486 | 600 | 603 => DeliveryResult::Busy,
+        415 | 488 | 606 => DeliveryResult::Unsupported,
+        403 | 404 | 410 | 482 | 604 => DeliveryResult::Rejected,
+        _ => DeliveryResult::Unavailable,
+    }
+}
+
+/// How one SEND ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SendEnd {
+    /// 200, and the REPORTs if a relay is in the path (P4).
+    Delivered,
+    /// Answered with this code.
+    Refused(u16),
+    /// No 200 in time.
+    Timeout,
+    /// The connection broke.
+    ConnectionLost,
+}
+
+/// What a SEND means: for its message, if anything, and for the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SendMeaning {
+    /// What the store is told of the message; `None` leaves it stored.
+    pub(crate) settlement: Option<Settlement>,
+    /// Why the session is over, if it is.
+    pub(crate) session_end: Option<DeliveryOutcome>,
+}
+
+/// The rows about SENDs: 413, 415 and 403 are the client's word on this message, everything else on
+/// the session (RFC 4975 §7.3.2).
+pub(crate) fn of_send(end: SendEnd) -> SendMeaning {
+    let broken = |reason: String| SendMeaning {
+        settlement: None,
+        session_end: Some(DeliveryOutcome::new(DeliveryResult::Broken, reason)),
+    };
+    match end {
+        SendEnd::Delivered => SendMeaning {
+            settlement: Some(Settlement::Delivered {
+                by: "MSRP 200".to_owned(),
+            }),
+            session_end: None,
+        },
+        SendEnd::Refused(code @ (403 | 413 | 415)) => SendMeaning {
+            settlement: Some(Settlement::Failed {
+                reason: format!("MSRP {code}"),
+                refusal: true,
+            }),
+            session_end: None,
+        },
+        SendEnd::Refused(code) => broken(format!("MSRP {code}")),
+        SendEnd::Timeout => broken("MSRP not answered".to_owned()),
+        SendEnd::ConnectionLost => broken("MSRP connection lost".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: u16, wait: Option<u64>, has_next_hop: bool) -> DeliveryOutcome {
+        let status = StatusCode::new(code).expect("a status");
+        let retry_after = wait.map(Duration::from_secs);
+        InviteFailure::Status {
+            status,
+            retry_after,
+        }
+        .outcome(has_next_hop)
+    }
+
+    #[test]
+    fn every_final_status_has_its_row() {
+        use DeliveryResult as R;
+        let table: [(&[u16], R); 4] = [
+            (
+                &[
+                    408, 480, 487, 401, 407, 422, 500, 502, 504, 580, 302, 420, 481, 503,
+                ],
+                R::Unavailable,
+            ),
+            (&[486, 600, 603], R::Busy),
+            (&[415, 488, 606], R::Unsupported),
+            (&[403, 404, 410, 482, 604], R::Rejected),
+        ];
+        for (codes, expected) in table {
+            for code in codes {
+                let outcome = status(*code, None, true);
+                assert_eq!(
+                    (outcome.result, outcome.reason),
+                    (expected, format!("INVITE {code}"))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_503_that_asks_to_wait_is_the_hops_only_where_there_is_one() {
+        assert_eq!(status(503, Some(20), true).result, DeliveryResult::HopDown);
+        assert_eq!(
+            status(503, Some(20), false).result,
+            DeliveryResult::Unavailable
+        );
+        assert_eq!(
+            status(503, Some(20), false).retry_after,
+            Some(Duration::from_secs(20))
+        );
+        assert_eq!(
+            InviteFailure::Unreachable.outcome(true).result,
+            DeliveryResult::HopDown
+        );
+        assert_eq!(
+            InviteFailure::Unreachable.outcome(false).result,
+            DeliveryResult::Unavailable
+        );
+    }
+
+    #[test]
+    fn the_other_ends_have_their_rows() {
+        assert_eq!(
+            InviteFailure::NoAnswer.outcome(true).result,
+            DeliveryResult::Unavailable
+        );
+        let not_usable = InviteFailure::NotUsable("no MSRP in the answer").outcome(true);
+        assert_eq!(not_usable.result, DeliveryResult::Unsupported);
+        assert_eq!(
+            InviteFailure::Withdrawn.outcome(true).result,
+            DeliveryResult::EdgeDraining
+        );
+    }
+
+    #[test]
+    fn a_send_speaks_of_its_message_or_of_the_session() {
+        let delivered = of_send(SendEnd::Delivered);
+        assert!(matches!(
+            delivered.settlement,
+            Some(Settlement::Delivered { .. })
+        ));
+        assert_eq!(delivered.session_end, None);
+        for code in [403, 413, 415] {
+            let meaning = of_send(SendEnd::Refused(code));
+            assert!(
+                matches!(
+                    meaning.settlement,
+                    Some(Settlement::Failed { refusal: true, .. })
+                ),
+                "{code}"
+            );
+            assert_eq!(meaning.session_end, None, "{code}");
+        }
+        let ends = [400, 408, 423, 481, 501, 506].map(SendEnd::Refused);
+        for end in ends
+            .into_iter()
+            .chain([SendEnd::Timeout, SendEnd::ConnectionLost])
+        {
+            let meaning = of_send(end);
+            assert_eq!(meaning.settlement, None, "{end:?}");
+            let result = meaning.session_end.map(|outcome| outcome.result);
+            assert_eq!(result, Some(DeliveryResult::Broken), "{end:?}");
+        }
+    }
+}

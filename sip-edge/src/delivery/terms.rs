@@ -1,0 +1,144 @@
+//! What the client's answer lets us send (PSH-10, LMT-05).
+
+use msrp::Path;
+use msrp::encapsulate::SIPFRAG;
+use msrp::sdp::{MsrpMedia, Role, SessionDescription, agree};
+
+use super::encapsulate::Encapsulated;
+
+/// Type of every SEND of a push (PSH-02).
+const CONTAINER: &str = "multipart/mixed";
+
+/// The terms of one push session.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    /// Where our SENDs go.
+    pub(crate) peer_path: Path,
+    /// Who connects.
+    pub(crate) role: Role,
+    /// Whether only REPORTs prove delivery (P4).
+    pub(crate) needs_reports: bool,
+    answer: MsrpMedia,
+}
+
+impl Terms {
+    /// Judges the answer to our offer.
+    ///
+    /// # Errors
+    /// Why no message can be sent in this session.
+    pub(crate) fn of(offer: &MsrpMedia, answer: &[u8]) -> Result<Self, &'static str> {
+        let description = SessionDescription::parse(answer).map_err(|_| "answer is no SDP")?;
+        let answer = description.first_msrp().ok_or("no MSRP in the answer")?;
+        let agreement = agree(offer, &answer).map_err(|_| "answer does not fit the offer")?;
+        if !answer.accepts(CONTAINER) {
+            return Err("client does not take multipart/mixed");
+        }
+        Ok(Self {
+            peer_path: agreement.peer_path,
+            role: agreement.role,
+            needs_reports: agreement.needs_reports,
+            answer,
+        })
+    }
+
+    /// Whether this message may be sent.
+    ///
+    /// # Errors
+    /// Why it is skipped and stays stored.
+    pub(crate) fn check(&self, message: &Encapsulated) -> Result<(), &'static str> {
+        let parts = [SIPFRAG, message.wrapped_type];
+        if !parts.iter().all(|part| self.answer.accepts_wrapped(part)) {
+            return Err("client does not take the type");
+        }
+        if self
+            .answer
+            .max_size
+            .is_some_and(|limit| message.body.len() as u64 > limit)
+        {
+            return Err("larger than the client takes");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::invite::offer;
+
+    fn terms(attributes: &str) -> Result<Terms, &'static str> {
+        let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
+            .parse()
+            .expect("a path");
+        let (media, _) = offer(&path, "192.0.2.20", 1);
+        let answer = format!(
+            "v=0\r\no=bob 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\n\
+             m=message 49200 TCP/MSRP *\r\na=path:msrp://203.0.113.9:49200/b0bS3ss;tcp\r\n{attributes}"
+        );
+        Terms::of(&media, answer.as_bytes())
+    }
+
+    fn message(wrapped_type: &'static str, octets: usize) -> Encapsulated {
+        Encapsulated {
+            content_type: CONTAINER.to_owned(),
+            body: vec![b'x'; octets].into(),
+            wrapped_type,
+        }
+    }
+
+    #[test]
+    fn the_types_of_the_answer_decide_what_is_sent() {
+        let narrow = "a=accept-types:multipart/mixed\r\na=accept-wrapped-types:message/sipfrag message/sip\r\n";
+        let private_only = "a=accept-types:multipart/mixed message/sipfrag\r\n";
+        let table = [
+            ("a=accept-types:*\r\n", "message/sip", true),
+            (
+                "a=accept-types:multipart/mixed\r\na=accept-wrapped-types:*\r\n",
+                "message/sip",
+                true,
+            ),
+            (narrow, "message/sip", true),
+            (narrow, "message/msrp", false),
+            (private_only, "message/sipfrag", true),
+            (private_only, "message/sip", false),
+        ];
+        for (attributes, wrapped, expected) in table {
+            let terms = terms(attributes).expect("a session");
+            assert_eq!(
+                terms.check(&message(wrapped, 10)).is_ok(),
+                expected,
+                "{attributes} {wrapped}"
+            );
+        }
+        assert!(terms("a=accept-types:text/plain\r\n").is_err());
+    }
+
+    #[test]
+    fn max_size_is_kept_to() {
+        let terms = terms("a=accept-types:*\r\na=max-size:2000\r\n").expect("a session");
+        assert!(terms.check(&message("message/sip", 2_000)).is_ok());
+        assert!(terms.check(&message("message/sip", 2_001)).is_err());
+    }
+
+    #[test]
+    fn who_connects_follows_the_answer() {
+        let role = |setup: &str| {
+            terms(&format!("a=accept-types:*\r\na=recvonly\r\n{setup}")).map(|terms| terms.role)
+        };
+        assert_eq!(role("a=setup:active\r\n"), Ok(Role::Passive));
+        assert_eq!(role("a=setup:passive\r\n"), Ok(Role::Active));
+        assert_eq!(role(""), Ok(Role::Active));
+        assert_eq!(role("a=setup:holdconn\r\n"), Ok(Role::Active));
+    }
+
+    #[test]
+    fn an_answer_that_takes_nothing_gives_no_session() {
+        assert!(terms("a=sendonly\r\na=accept-types:*\r\n").is_err());
+        let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
+            .parse()
+            .expect("a path");
+        let (media, _) = offer(&path, "192.0.2.20", 1);
+        assert!(Terms::of(&media, b"").is_err());
+        assert!(Terms::of(&media, b"v=0\r\no=b 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\n").is_err());
+    }
+}

@@ -1,0 +1,89 @@
+//! Which requests belong to our push dialogs: by Call-ID and our own tag (RFC 3261 §12.2.2).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use net::sip::ServerTransaction;
+use sip::Request;
+use tokio::sync::mpsc;
+
+/// Requests that may wait for one dialog; a client has no reason to have more under way.
+const QUEUE: usize = 8;
+
+/// Call-ID and local tag.
+type Key = (String, String);
+
+/// The dialogs of this edge.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Dialogs(Arc<Mutex<HashMap<Key, mpsc::Sender<ServerTransaction>>>>);
+
+/// A dialog that is known as long as this lives.
+#[derive(Debug)]
+pub(crate) struct DialogEntry {
+    dialogs: Dialogs,
+    key: Key,
+    requests: mpsc::Receiver<ServerTransaction>,
+}
+
+/// The dialog has more requests waiting than it takes.
+#[derive(Debug)]
+pub(crate) struct Congested(pub(crate) ServerTransaction);
+
+impl Dialogs {
+    /// Makes a dialog known before its INVITE leaves.
+    pub(crate) fn enter(&self, call_id: &str, local_tag: &str) -> DialogEntry {
+        let key = (call_id.to_owned(), local_tag.to_owned());
+        let (sender, requests) = mpsc::channel(QUEUE);
+        self.lock().insert(key.clone(), sender);
+        DialogEntry {
+            dialogs: self.clone(),
+            key,
+            requests,
+        }
+    }
+
+    /// Hands a request to its dialog; gives it back if none of ours matches.
+    pub(crate) fn route(
+        &self,
+        transaction: ServerTransaction,
+    ) -> Result<Option<ServerTransaction>, Congested> {
+        let Some(key) = key_of(transaction.request()) else {
+            return Ok(Some(transaction));
+        };
+        let Some(sender) = self.lock().get(&key).cloned() else {
+            return Ok(Some(transaction));
+        };
+        match sender.try_send(transaction) {
+            Ok(()) => Ok(None),
+            Err(mpsc::error::TrySendError::Full(transaction)) => Err(Congested(transaction)),
+            Err(mpsc::error::TrySendError::Closed(transaction)) => Ok(Some(transaction)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, mpsc::Sender<ServerTransaction>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key_of(request: &Request) -> Option<Key> {
+    let to = request.headers().to().ok().flatten()?;
+    let call_id = request.headers().call_id()?;
+    Some((call_id.into_owned(), to.tag()?.to_owned()))
+}
+
+impl DialogEntry {
+    /// The next request of the peer in this dialog. Loses nothing when dropped halfway.
+    pub(crate) async fn next(&mut self) -> ServerTransaction {
+        match self.requests.recv().await {
+            Some(transaction) => transaction,
+            // The sender lives in the table until this entry is dropped.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for DialogEntry {
+    fn drop(&mut self) {
+        self.dialogs.lock().remove(&self.key);
+    }
+}

@@ -1,0 +1,69 @@
+//! What all parts of a running edge share.
+
+use std::time::SystemTime;
+
+use net::msrp::MsrpEndpoint;
+use net::sip::{SipEndpoint, Source};
+use storage_client::StorageClient;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::dialogs::Dialogs;
+use crate::flows::Flows;
+use crate::registration::direct::Rules;
+use crate::registration::kept::Kept;
+use crate::site::Site;
+use crate::trust::TrustedPeers;
+
+/// One running edge. It holds nothing that matters: what must survive is in the store.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    /// What it is told.
+    pub(crate) config: Config,
+    /// What it is.
+    pub(crate) site: Site,
+    /// Whom it believes.
+    pub(crate) trusted: TrustedPeers,
+    /// Rules for registering clients.
+    pub(crate) rules: Rules,
+    /// SIP.
+    pub(crate) sip: SipEndpoint,
+    /// MSRP.
+    pub(crate) msrp: MsrpEndpoint,
+    /// The store.
+    pub(crate) storage: StorageClient,
+    /// Connections of registered clients.
+    pub(crate) flows: Flows,
+    /// Our push dialogs.
+    pub(crate) dialogs: Dialogs,
+    /// Registrations that wait for the store.
+    pub(crate) kept: Kept,
+    /// Cancelled when no new work is to be taken (requirements §3.12).
+    pub(crate) draining: CancellationToken,
+}
+
+impl Edge {
+    /// Whether what this peer asserts is believed (requirements §3.8).
+    pub(crate) fn trusts(&self, source: &Source) -> bool {
+        self.trusted.contains(source.transport, source.remote.ip())
+    }
+
+    /// Whether a deposit would have a store (SRV-02).
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.draining.is_cancelled() && *self.storage.connected().borrow()
+    }
+}
+
+/// The wall clock; the pure decisions get it as an argument.
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Transport and address of a peer, as it is stored and logged.
+pub(crate) fn peer(source: &Source) -> String {
+    format!(
+        "{} {}",
+        source.transport.as_str().to_ascii_lowercase(),
+        source.remote
+    )
+}

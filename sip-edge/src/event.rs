@@ -1,0 +1,89 @@
+//! The log events of this edge, all of them: constant texts, fixed field names, identities redacted,
+//! bodies never (style of the project, promise P10).
+
+use std::time::Duration;
+
+use daemon::redact::Redacted;
+use sip::{Request, StatusCode};
+use storage_client::Deposited;
+use storage_client::delivery::DeliveryOutcome;
+
+use crate::ingress::refuse::Refusal;
+
+/// A message is on disk and answered with 202.
+pub(crate) fn message_accepted(request: &Request, mailbox: &str, proof: &Deposited) {
+    tracing::debug!(
+        call_id = %Redacted(request.headers().call_id().unwrap_or_default()),
+        mailbox = %Redacted(mailbox),
+        message_id = proof.message_id(),
+        duplicate = proof.duplicate(),
+        "message.accepted"
+    );
+}
+
+/// A request was refused.
+pub(crate) fn request_refused(request: &Request, refusal: &Refusal, status: StatusCode) {
+    tracing::debug!(
+        method = %request.method(),
+        call_id = %Redacted(request.headers().call_id().unwrap_or_default()),
+        status = status.code(),
+        reason = refusal.label(),
+        "request.refused"
+    );
+}
+
+/// A registration is on disk.
+pub(crate) fn registration_committed(address: &str, bindings: usize) {
+    tracing::debug!(mailbox = %Redacted(address), bindings, "registration.committed");
+}
+
+/// The store could not be reached: the registration waits here (requirements §2.4.1).
+pub(crate) fn registration_kept(address: &str, waiting: usize) {
+    tracing::warn!(mailbox = %Redacted(address), waiting, "registration.kept");
+}
+
+/// A registration is given up.
+pub(crate) fn registration_dropped(address: &str, reason: &'static str) {
+    tracing::warn!(mailbox = %Redacted(address), reason, "registration.dropped");
+}
+
+/// An identity of another account was claimed by an implicit registration set (REG-04).
+pub(crate) fn alias_refused(address: &str, alias: &str) {
+    tracing::warn!(mailbox = %Redacted(address), alias = %Redacted(alias), "alias.refused");
+}
+
+/// A delivery begins.
+pub(crate) fn delivery_started(served_user: &str, attempt: u64) {
+    tracing::debug!(mailbox = %Redacted(served_user), attempt, "delivery.started");
+}
+
+/// A delivery has ended.
+pub(crate) fn delivery_ended(served_user: &str, outcome: &DeliveryOutcome, took: Duration) {
+    tracing::debug!(
+        mailbox = %Redacted(served_user),
+        result = ?outcome.result,
+        reason = outcome.reason,
+        elapsed_ms = took.as_millis(),
+        "delivery.ended"
+    );
+}
+
+/// A message was passed over in a push and stays stored.
+pub(crate) fn message_skipped(message_id: &str, reason: &'static str) {
+    tracing::info!(message_id, reason, "delivery.message_skipped");
+}
+
+/// What a client answered to a SEND points at a fault of one side (requirements §3.5).
+pub(crate) fn send_faulted(message_id: &str, code: u16) {
+    tracing::error!(message_id, code, "delivery.send_faulted");
+}
+
+/// The store did not take a claim back; the lease ends it.
+pub(crate) fn release_failed(reason: &str) {
+    tracing::warn!(reason, "delivery.release_failed");
+}
+
+/// Registering is possible without any proof of identity (REG-02).
+pub(crate) fn registrar_unauthenticated() {
+    tracing::warn!("registrar.unauthenticated");
+}

@@ -1,0 +1,185 @@
+//! Requests in: from an arrival to its final answer.
+//!
+//! Requests of our push dialogs go to their sessions. All others pass the checks of requirements
+//! §1.20, then get the service of their method. Every path ends in exactly one final answer; for a
+//! deposit the 2xx is made in [`accept`] and nowhere else (promise P1).
+
+mod accept;
+pub(crate) mod checks;
+mod cpim_peek;
+#[cfg(test)]
+pub(crate) mod example;
+mod identity;
+mod lifetime;
+mod own_delivery;
+mod pager_mode;
+mod profile;
+pub(crate) mod refuse;
+pub(crate) mod response;
+mod served_user;
+pub(crate) mod status;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use net::sip::{Arrival, Incoming, ServerTransaction};
+use sip::{Method, Request, Response, StatusCode};
+use storage_client::deposit::RefusalReason;
+use storage_client::{Deposit, DepositAnswer, Deposited};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::edge::{Edge, now, peer};
+use crate::{event, metrics, registration};
+use checks::{Received, admit};
+use pager_mode::Pager;
+use refuse::Refusal;
+
+/// Serves requests until the endpoint is closed; each in a task of its own, a bounded number at a time.
+pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTracker) {
+    let limit = usize::try_from(edge.config.limits.requests).unwrap_or(Semaphore::MAX_PERMITS);
+    let places = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
+    while let Some(arrival) = incoming.next().await {
+        // The ACK of a 2xx of ours ends its retransmission in the transaction layer.
+        let Arrival::Request(transaction) = arrival else {
+            continue;
+        };
+        match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => {
+                let edge = Arc::clone(&edge);
+                tasks.spawn(async move {
+                    handle(&edge, transaction).await;
+                    drop(place);
+                });
+            }
+            Err(_) => refuse(&edge, &transaction, &Refusal::Overloaded),
+        }
+    }
+}
+
+/// Answers one request.
+async fn handle(edge: &Edge, transaction: ServerTransaction) {
+    let transaction = match edge.dialogs.route(transaction) {
+        Ok(None) => return,
+        Ok(Some(transaction)) => transaction,
+        Err(congested) => return refuse(edge, &congested.0, &Refusal::OutOfOrder),
+    };
+    match serve_one(edge, &transaction).await {
+        Ok(response) => transaction.respond(response),
+        Err(refusal) => refuse(edge, &transaction, &refusal),
+    }
+}
+
+/// The service of one request outside our dialogs.
+async fn serve_one(edge: &Edge, transaction: &ServerTransaction) -> Result<Response, Refusal> {
+    let request = transaction.request();
+    admit(&Received {
+        request,
+        is_trusted: edge.trusts(transaction.source()),
+        is_merged: transaction.merged(),
+        store: edge.storage.store().as_ref(),
+        site: &edge.site,
+    })?;
+    match request.method() {
+        Method::Options => capabilities(edge, request),
+        Method::Message => message(edge, transaction).await,
+        Method::Register => registration::register(edge, transaction).await,
+        Method::Invite => Err(session_refusal(edge, request)),
+        Method::Subscribe | Method::Publish => Err(event_refusal(edge, request)),
+        _ => Err(Refusal::NoDialog),
+    }
+}
+
+/// OPTIONS is how a dispatcher asks whether to send anything here (SRV-02).
+fn capabilities(edge: &Edge, request: &Request) -> Result<Response, Refusal> {
+    if edge.is_ready() {
+        Ok(response::capabilities(request, &edge.site.signature, now()))
+    } else {
+        Err(Refusal::Overloaded)
+    }
+}
+
+/// A MESSAGE: read, made durable, answered (PFM rows).
+async fn message(edge: &Edge, transaction: &ServerTransaction) -> Result<Response, Refusal> {
+    let arrived = Instant::now();
+    let request = transaction.request();
+    let source = transaction.source();
+    let signature = &edge.site.signature;
+    let deposit = match pager_mode::read(request, &edge.site, peer(source), now())? {
+        Pager::Composing => {
+            return Ok(response::answer(request, StatusCode::OK, signature, now()).build());
+        }
+        Pager::Deposit(deposit) => *deposit,
+    };
+    let (class, mailbox) = (deposit.class, deposit.served_user.clone());
+    let proof = make_durable(edge, deposit).await?;
+    metrics::accepted(
+        class,
+        source.transport,
+        proof.duplicate(),
+        arrived.elapsed(),
+    );
+    event::message_accepted(request, &mailbox, &proof);
+    Ok(accept::accepted(request, &proof, signature, now()))
+}
+
+/// Hands a message to the store, which decides what the edge cannot (PFM-13).
+async fn make_durable(edge: &Edge, deposit: Deposit) -> Result<Deposited, Refusal> {
+    if edge.draining.is_cancelled() {
+        return Err(Refusal::Overloaded);
+    }
+    match edge.storage.deposit(deposit).await {
+        Ok(DepositAnswer::Deposited(proof)) => Ok(proof),
+        Ok(DepositAnswer::Refused(refused)) => Err(match refused.reason {
+            RefusalReason::UnknownUser => Refusal::UserUnknown,
+            RefusalReason::Barred => Refusal::TemporarilyUnavailable,
+            RefusalReason::MailboxFull => Refusal::MailboxFull(refused.retry_after),
+            RefusalReason::SenderLimit => Refusal::SenderLimit(refused.retry_after),
+            RefusalReason::DiskFull => Refusal::Unavailable(refused.retry_after),
+        }),
+        Err(unavailable) => Err(Refusal::Unavailable(Some(unavailable.retry_after))),
+    }
+}
+
+/// An INVITE from outside: nobody of ours, no session description, or no large message mode.
+fn session_refusal(edge: &Edge, request: &Request) -> Refusal {
+    if let Err(refusal) = originator_and_served_user(edge, request) {
+        return refusal;
+    }
+    match request.headers().content_type() {
+        Ok(Some(held)) if !held.is("application/sdp") && !held.is_of_type("multipart") => {
+            Refusal::BodyType
+        }
+        Err(malformed) => malformed.into(),
+        Ok(_) => Refusal::LargeMessageMode,
+    }
+}
+
+/// A SUBSCRIBE or PUBLISH: nobody of ours, or no event package of ours.
+fn event_refusal(edge: &Edge, request: &Request) -> Refusal {
+    originator_and_served_user(edge, request)
+        .err()
+        .unwrap_or(Refusal::Event)
+}
+
+/// The rows ERR-09a and ERR-11 for requests that get no further.
+fn originator_and_served_user(edge: &Edge, request: &Request) -> Result<(), Refusal> {
+    identity::originator(request.headers(), &edge.site)?;
+    served_user::served_user(request, &edge.site)?;
+    Ok(())
+}
+
+/// Answers with the status of a refusal.
+fn refuse(edge: &Edge, transaction: &ServerTransaction, refusal: &Refusal) {
+    let request = transaction.request();
+    if *request.method() == Method::Message {
+        metrics::rejected(refusal);
+    }
+    event::request_refused(request, refusal, status::status(refusal));
+    transaction.respond(response::refused(
+        request,
+        refusal,
+        &edge.site.signature,
+        now(),
+    ));
+}

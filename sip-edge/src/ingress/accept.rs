@@ -1,0 +1,24 @@
+//! The one way to a 2xx for a deposit (promise P1): through a [`Deposited`], which the client of the
+//! store makes only of the store's word that the message is on disk.
+
+use std::time::SystemTime;
+
+use sip::{Name, Request, Response, StatusCode};
+use storage_client::Deposited;
+
+use super::response::answer;
+use crate::signature::Signature;
+
+/// 202 with the profile of PFM-03 and PFM-04: no body, no Contact, never 200.
+///
+/// The proof is consumed by nobody else; a duplicate gets the same answer as the first (3.3).
+pub(crate) fn accepted(
+    request: &Request,
+    _proof: &Deposited,
+    signature: &Signature,
+    now: SystemTime,
+) -> Response {
+    answer(request, StatusCode::ACCEPTED, signature, now)
+        .header(Name::PAssertedIdentity, signature.store_identity())
+        .build()
+}

@@ -1,0 +1,159 @@
+//! The order of requirements §1.20: what is looked at before a request gets its service.
+//!
+//! The first step that refuses decides. Steps need no store: what only the store can decide comes
+//! after all of them, in its own order (PFM-13). Requests within our dialogs do not come here.
+
+use sip::{Method, Request, Uri};
+use storage_client::StoreIdentity;
+
+use super::profile::{EXTENSIONS, Treatment, treatment};
+use super::refuse::Refusal;
+use super::{identity, own_delivery};
+use crate::site::Site;
+
+/// A request outside our dialogs, with what is known about its arrival.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Received<'a> {
+    /// The request.
+    pub(crate) request: &'a Request,
+    /// Whether the peer that handed it over is trusted (3.8).
+    pub(crate) is_trusted: bool,
+    /// Whether it came before by another path and is still being served (RFC 3261 §8.2.2.2).
+    pub(crate) is_merged: bool,
+    /// What the store told us about itself, once it did.
+    pub(crate) store: Option<&'a StoreIdentity>,
+    /// This edge.
+    pub(crate) site: &'a Site,
+}
+
+/// One step: passes or refuses.
+type Step = fn(&Received<'_>) -> Result<(), Refusal>;
+
+/// The steps in their order, each with its row of the table.
+const STEPS: [(&str, Step); 9] = [
+    ("ERR-01, ERR-02, ERR-04", syntax),
+    ("ERR-03", method),
+    ("ERR-04", uri_scheme),
+    ("ERR-05", hops),
+    ("ERR-09", trust),
+    ("ERR-06", own_delivery_back),
+    ("ERR-06", merged),
+    ("ERR-07", extensions),
+    ("ERR-08", dialog),
+];
+
+/// Takes a request through all steps.
+///
+/// # Errors
+/// With the refusal of the first step that does not pass.
+pub(crate) fn admit(received: &Received<'_>) -> Result<(), Refusal> {
+    STEPS.iter().try_for_each(|(row, step)| {
+        step(received).inspect_err(|_| tracing::debug!(row, "request not admitted"))
+    })
+}
+
+fn syntax(received: &Received<'_>) -> Result<(), Refusal> {
+    Ok(received.request.check()?)
+}
+
+fn method(received: &Received<'_>) -> Result<(), Refusal> {
+    match treatment(received.request.method()) {
+        Treatment::Served | Treatment::DialogOnly => Ok(()),
+        Treatment::NotAllowed => Err(Refusal::MethodNotAllowed),
+        Treatment::Unknown => Err(Refusal::MethodUnknown),
+    }
+}
+
+/// `im:` names a user of ours or nobody we could reach; the other schemes passed [`syntax`].
+fn uri_scheme(received: &Received<'_>) -> Result<(), Refusal> {
+    match received.request.uri() {
+        Ok(uri @ Uri::Other { .. }) if !received.site.is_target(&uri) => Err(Refusal::UriScheme),
+        _ => Ok(()),
+    }
+}
+
+fn hops(received: &Received<'_>) -> Result<(), Refusal> {
+    let is_spent = received.request.headers().max_forwards()? == Some(0);
+    let is_for_us = received
+        .request
+        .uri()
+        .is_ok_and(|uri| received.site.is_target(&uri));
+    if is_spent && !is_for_us {
+        Err(Refusal::TooManyHops)
+    } else {
+        Ok(())
+    }
+}
+
+/// Before all that would tell a stranger which extensions, dialogs or users there are.
+fn trust(received: &Received<'_>) -> Result<(), Refusal> {
+    if received.is_trusted {
+        Ok(())
+    } else {
+        Err(Refusal::PeerUntrusted)
+    }
+}
+
+fn own_delivery_back(received: &Received<'_>) -> Result<(), Refusal> {
+    let Some(store) = received.store else {
+        return Ok(());
+    };
+    let headers = received.request.headers();
+    let came_back = match received.request.method() {
+        Method::Message => {
+            own_delivery::carries_mark(headers, &store.secret)
+                || own_delivery::names_message_of(headers, &store.hostname)
+        }
+        Method::Invite => {
+            own_delivery::carries_mark(headers, &store.secret)
+                || identity::asserts_store(headers, received.site)
+        }
+        _ => false,
+    };
+    if came_back {
+        Err(Refusal::OwnDelivery)
+    } else {
+        Ok(())
+    }
+}
+
+fn merged(received: &Received<'_>) -> Result<(), Refusal> {
+    if received.is_merged {
+        Err(Refusal::Merged)
+    } else {
+        Ok(())
+    }
+}
+
+/// Proxy-Require is for proxies; a UAS does not look at it (RFC 3261 §8.2.2.3).
+fn extensions(received: &Received<'_>) -> Result<(), Refusal> {
+    let mut required = received.request.headers().require();
+    required.retain(|tag| {
+        !EXTENSIONS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(tag))
+    });
+    if required.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::Extensions(required))
+    }
+}
+
+/// A request of a dialog of ours would have gone to it.
+fn dialog(received: &Received<'_>) -> Result<(), Refusal> {
+    let has_to_tag = received
+        .request
+        .headers()
+        .to()?
+        .is_some_and(|to| to.tag().is_some());
+    let needs_dialog = treatment(received.request.method()) == Treatment::DialogOnly;
+    if has_to_tag || needs_dialog {
+        Err(Refusal::NoDialog)
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! A MESSAGE as the store is to get it (PFM rows): everything the edge decides before the store does.
+
+use std::time::{Duration, SystemTime};
+
+use sip::{MediaType, Name, Request};
+use storage_client::Deposit;
+use storage_client::deposit::DuplicateKey;
+use storage_client::message::{Class, Headers, Part, PartKind, Priority};
+
+use super::cpim_peek::{CpimPeek, peek};
+use super::identity::{AssertedIdentity, originator};
+use super::lifetime::expires_at;
+use super::refuse::Refusal;
+use super::served_user::served_user;
+use crate::site::Site;
+
+/// Privacy services this edge gives, or that ask nothing of it (RFC 3323 §4.2, requirements §3.7):
+/// what names the sender is left out of everything that goes to the client.
+const PRIVACY_GIVEN: [&str; 6] = ["id", "header", "history", "session", "none", "critical"];
+
+/// What a MESSAGE is for the edge.
+#[derive(Debug)]
+pub(crate) enum Pager {
+    /// To be stored.
+    Deposit(Box<Deposit>),
+    /// An is-composing notice: answered 200 and dropped (PFM-11).
+    Composing,
+}
+
+/// Reads a MESSAGE that passed the checks of §1.20.
+///
+/// # Errors
+/// In the order of the table: identity, served user, privacy, lifetime, size.
+pub(crate) fn read(
+    request: &Request,
+    site: &Site,
+    received_from: String,
+    now: SystemTime,
+) -> Result<Pager, Refusal> {
+    let originator = originator(request.headers(), site)?;
+    let served_user = served_user(request, site)?;
+    let content_type = request.headers().content_type()?;
+    if content_type
+        .as_ref()
+        .is_some_and(|held| held.is("application/im-iscomposing+xml"))
+    {
+        return Ok(Pager::Composing);
+    }
+    check_privacy(request)?;
+    let expires_at = lifetime(request, now)?;
+    if request.body().len() > site.message_body_octets {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let cpim = match &content_type {
+        Some(held) if held.is("message/cpim") => peek(request.body()),
+        _ => CpimPeek::default(),
+    };
+    Ok(Pager::Deposit(Box::new(Deposit {
+        served_user: served_user.to_string(),
+        class: class(&cpim),
+        priority: priority(request),
+        is_text: is_text(content_type.as_ref(), &cpim),
+        headers: headers(request, originator.as_ref(), cpim),
+        sender: originator.map(|originator| originator.address.to_string()),
+        duplicate_key: duplicate_key(request)?,
+        body_octets: request.body().len() as u64,
+        body_offset: (request.as_bytes().len() - request.body().len()) as u64,
+        parts: vec![Part {
+            kind: PartKind::Message,
+            octets: request.as_bytes().clone(),
+        }],
+        expires_at,
+        received_from,
+    })))
+}
+
+/// `critical` asks for a refusal where a service cannot be given (RFC 3323 §4.2): `user` cannot,
+/// since From stays as the sender wrote it.
+fn check_privacy(request: &Request) -> Result<(), Refusal> {
+    let wanted = request.headers().privacy();
+    let is_critical = wanted.iter().any(|service| service == "critical");
+    let is_given = |service: &String| PRIVACY_GIVEN.contains(&service.as_str());
+    if is_critical && !wanted.iter().all(is_given) {
+        Err(Refusal::CriticalPrivacy)
+    } else {
+        Ok(())
+    }
+}
+
+fn lifetime(request: &Request, now: SystemTime) -> Result<Option<SystemTime>, Refusal> {
+    let seconds = request.headers().expires()?;
+    let expires = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    let date = request.headers().date().and_then(|date| {
+        let since_epoch = Duration::from_secs(u64::try_from(date.unix_seconds()).ok()?);
+        SystemTime::UNIX_EPOCH.checked_add(since_epoch)
+    });
+    expires_at(date, expires, now).map_err(|_| Refusal::TemporarilyUnavailable)
+}
+
+/// A notification of disposition is delivered but never counted (PFM-10).
+fn class(cpim: &CpimPeek) -> Class {
+    match cpim.wrapped_type.as_deref() {
+        Some("message/imdn+xml") => Class::Imdn,
+        _ => Class::Pager,
+    }
+}
+
+/// Counted as Text-Message: text, or text wrapped in CPIM (MWI-09).
+fn is_text(content_type: Option<&MediaType>, cpim: &CpimPeek) -> bool {
+    let wrapped = cpim.wrapped_type.as_deref().unwrap_or_default();
+    content_type.is_some_and(|held| {
+        held.is_of_type("text") || (held.is("message/cpim") && wrapped.starts_with("text/"))
+    })
+}
+
+fn priority(request: &Request) -> Priority {
+    match request.headers().priority().unwrap_or_default() {
+        sip::Priority::NonUrgent => Priority::NonUrgent,
+        sip::Priority::Normal => Priority::Normal,
+        sip::Priority::Urgent => Priority::Urgent,
+        sip::Priority::Emergency => Priority::Emergency,
+    }
+}
+
+/// Header values for the index. `Contact` is of no meaning in a MESSAGE (COM-05).
+fn headers(request: &Request, originator: Option<&AssertedIdentity>, cpim: CpimPeek) -> Headers {
+    let fields = request.headers();
+    let value = |name: Name| {
+        fields
+            .first(name)
+            .map(|field| field.value().into_owned())
+            .unwrap_or_default()
+    };
+    let named = |name: &str| {
+        fields
+            .first_named(name)
+            .map(|field| field.value().into_owned())
+            .unwrap_or_default()
+    };
+    Headers {
+        from: value(Name::From),
+        to: value(Name::To),
+        call_id: value(Name::CallId),
+        subject: value(Name::Subject),
+        date: value(Name::Date),
+        priority: value(Name::Priority),
+        privacy: fields.privacy().join(";"),
+        asserted_identity: originator
+            .map(|held| held.value.clone())
+            .unwrap_or_default(),
+        contact: String::new(),
+        content_type: value(Name::ContentType),
+        imdn_message_id: cpim.imdn_message_id.unwrap_or_default(),
+        conversation_id: named("Conversation-ID"),
+        contribution_id: named("Contribution-ID"),
+    }
+}
+
+fn duplicate_key(request: &Request) -> Result<DuplicateKey, Refusal> {
+    let headers = request.headers();
+    let from = headers.from()?;
+    Ok(DuplicateKey {
+        method: request.method().to_string(),
+        from_tag: from
+            .as_ref()
+            .and_then(|from| from.tag())
+            .unwrap_or_default()
+            .to_owned(),
+        call_id: headers.call_id().unwrap_or_default().into_owned(),
+        cseq: headers.cseq()?.map_or(0, |cseq| cseq.number),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Why a request is refused: the rows of requirements §1.20 as values.
+//!
+//! What each means on the wire is in [`super::status`].
+
+use std::time::Duration;
+
+use sip::{HeaderError, Violation};
+
+/// Why a request got no service. Nothing is stored with any of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Malformed, of another version, or for a scheme we cannot serve (ERR-01, ERR-02, ERR-04).
+    Violation(Violation),
+    /// A method nobody here knows (ERR-03).
+    MethodUnknown,
+    /// A known method that is not served (ERR-03).
+    MethodNotAllowed,
+    /// The Request-URI has a scheme, or is an `im:` URI of a domain, that is not ours (ERR-04).
+    UriScheme,
+    /// No hops left and not for us (ERR-05).
+    TooManyHops,
+    /// The peer is not trusted, or may not register here (ERR-09, REG-01).
+    PeerUntrusted,
+    /// Our own delivery came back (ERR-06, DLV-16).
+    OwnDelivery,
+    /// The request came before by another path (ERR-06).
+    Merged,
+    /// Extensions in Require that we do not have (ERR-07).
+    Extensions(Vec<String>),
+    /// In a dialog we do not have (ERR-08).
+    NoDialog,
+    /// A trusted peer vouches for nobody (ERR-09a).
+    NoAssertedIdentity,
+    /// The originating session case (OPG-03).
+    OriginatingCase,
+    /// Nobody of ours, by domain or by the store's word (ERR-11).
+    UserUnknown,
+    /// An INVITE whose body is no session description (ERR-12).
+    BodyType,
+    /// No event package of ours (ERR-13).
+    Event,
+    /// A session for a large message, which cannot be deferred here (ERR-17).
+    LargeMessageMode,
+    /// No lifetime left on arrival, or barred by the user (ERR-18).
+    TemporarilyUnavailable,
+    /// The user's mailbox is full (ERR-18).
+    MailboxFull(Option<Duration>),
+    /// The sender has too much stored (ERR-18a).
+    SenderLimit(Option<Duration>),
+    /// The body is larger than a MESSAGE may have (ERR-19).
+    BodyTooLarge,
+    /// `Privacy: critical` with a service that cannot be given (3.7).
+    CriticalPrivacy,
+    /// The store did not take it, or not in time (ERR-21).
+    Unavailable(Option<Duration>),
+    /// This edge is full or draining (ERR-21).
+    Overloaded,
+    /// `Contact: *` with something else than Expires 0 (REG-03).
+    WildcardContact,
+    /// Lifetime below the shortest granted (REG-03).
+    IntervalTooBrief(Duration),
+    /// An older REGISTER than one already taken (REG-03).
+    OutOfOrder,
+    /// More bindings than an account may have (REG-03).
+    TooManyBindings,
+}
+
+impl From<Violation> for Refusal {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(violation)
+    }
+}
+
+impl From<HeaderError> for Refusal {
+    fn from(error: HeaderError) -> Self {
+        Self::Violation(error.into())
+    }
+}
+
+impl Refusal {
+    /// The `reason` label of `restante_messages_rejected_total`.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Violation(_)
+            | Self::MethodUnknown
+            | Self::MethodNotAllowed
+            | Self::UriScheme
+            | Self::Extensions(_)
+            | Self::NoDialog
+            | Self::BodyType
+            | Self::Event
+            | Self::WildcardContact
+            | Self::IntervalTooBrief(_)
+            | Self::OutOfOrder => "protocol",
+            Self::TooManyHops | Self::OwnDelivery | Self::Merged => "loop",
+            Self::PeerUntrusted | Self::NoAssertedIdentity => "untrusted",
+            Self::OriginatingCase | Self::UserUnknown => "unknown_user",
+            Self::LargeMessageMode | Self::CriticalPrivacy => "unsupported",
+            Self::TemporarilyUnavailable => "policy",
+            Self::MailboxFull(_) | Self::SenderLimit(_) | Self::TooManyBindings => "quota",
+            Self::BodyTooLarge => "size",
+            Self::Unavailable(_) => "store_error",
+            Self::Overloaded => "overload",
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The served user of a terminating request (OPG-03): P-Served-User of a trusted peer, else the
+//! Request-URI.
+//!
+//! Deviation: a request of the originating session case with a further Route is to be forwarded
+//! statelessly; this edge does not forward yet and answers 404 with the Warning in both cases. It is
+//! never stored.
+
+use sip::{Aor, Request, SessionCase};
+
+use super::refuse::Refusal;
+use crate::site::Site;
+
+/// Whose mailbox a request is for.
+///
+/// # Errors
+/// [`Refusal::OriginatingCase`], [`Refusal::UserUnknown`] for foreign domains, or a malformed header.
+pub(crate) fn served_user(request: &Request, site: &Site) -> Result<Aor, Refusal> {
+    let named = request.headers().served_user()?;
+    let is_originating = named
+        .as_ref()
+        .is_some_and(|served| served.session_case == Some(SessionCase::Originating));
+    if is_originating || own_route_says_originating(request, site)? {
+        return Err(Refusal::OriginatingCase);
+    }
+    let uri = match named {
+        Some(served) => Ok(served.uri),
+        None => request.uri(),
+    };
+    let address = uri.ok().and_then(|uri| Aor::from_uri(&uri));
+    address
+        .filter(|address| site.serves(address))
+        .ok_or(Refusal::UserUnknown)
+}
+
+/// The `orig` parameter in the Route entry by which the core reached us (3GPP TS 24.229 §5.4.3.2).
+fn own_route_says_originating(request: &Request, site: &Site) -> Result<bool, Refusal> {
+    let routes = request.headers().routes()?;
+    let own = routes.first().filter(|route| site.is_own(&route.uri));
+    Ok(own
+        .and_then(|route| route.uri.as_sip())
+        .is_some_and(|uri| uri.params.has("orig")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingress::example;
+    use crate::site::fixture::df1;
+
+    fn served(lines: &str) -> Result<String, Refusal> {
+        served_user(&example::message_with(lines), &df1()).map(|address| address.to_string())
+    }
+
+    #[test]
+    fn the_session_case_decides_who_is_served() {
+        let alias = "P-Served-User: <sip:robert@EXAMPLE.org:5060>";
+        let table = [
+            (String::new(), Ok("sip:bob@example.org")),
+            (format!("{alias}\r\n"), Ok("sip:robert@example.org")),
+            (
+                format!("{alias};sescase=term;regstate=unreg\r\n"),
+                Ok("sip:robert@example.org"),
+            ),
+            (
+                format!("{alias};sescase=orig\r\n"),
+                Err(Refusal::OriginatingCase),
+            ),
+            (
+                "Route: <sip:df1.im.example.org;lr;orig>\r\n".to_owned(),
+                Err(Refusal::OriginatingCase),
+            ),
+            (
+                "Route: <sip:other.example.org;lr;orig>\r\n".to_owned(),
+                Ok("sip:bob@example.org"),
+            ),
+            (
+                "P-Served-User: <sip:bob@elsewhere.org>\r\n".to_owned(),
+                Err(Refusal::UserUnknown),
+            ),
+            (
+                "P-Served-User: <tel:+1-555-0100>\r\n".to_owned(),
+                Ok("tel:+15550100"),
+            ),
+        ];
+        for (lines, expected) in table {
+            assert_eq!(served(&lines), expected.map(str::to_owned), "{lines}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_the_request_uri_is_one_account() {
+        for uri in [
+            "sip:bob@example.org",
+            "sips:bob@EXAMPLE.org",
+            "sip:bob@example.org:5060;transport=tcp",
+            "sip:b%6fb@example.org",
+            "im:bob@example.org",
+        ] {
+            let request = example::message_with("").edit().set_uri(uri).build();
+            let address = served_user(&request, &df1()).expect("served");
+            assert_eq!(address.to_string(), "sip:bob@example.org", "{uri}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! From a refusal to what is on the wire: one match for the status, one for the headers
+//! (requirements §1.20).
+
+use std::time::Duration;
+
+use sip::{Name, StatusCode};
+
+use super::profile;
+use super::refuse::Refusal;
+use crate::signature::Signature;
+
+/// When to try again if the store did not say: long enough for it to come back, short enough to be
+/// worth waiting (PFM-05).
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// When a mailbox that is full may have room again (requirements §3.6).
+const RETRY_FULL: Duration = Duration::from_secs(3_600);
+
+/// The status code of a refusal.
+pub(crate) fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Violation(violation) => violation.status,
+        Refusal::WildcardContact => StatusCode::BAD_REQUEST,
+        Refusal::PeerUntrusted | Refusal::NoAssertedIdentity | Refusal::TooManyBindings => {
+            StatusCode::FORBIDDEN
+        }
+        Refusal::OriginatingCase | Refusal::UserUnknown => StatusCode::NOT_FOUND,
+        Refusal::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Refusal::BodyTooLarge => StatusCode::REQUEST_ENTITY_TOO_LARGE,
+        Refusal::BodyType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Refusal::UriScheme => StatusCode::UNSUPPORTED_URI_SCHEME,
+        Refusal::Extensions(_) => StatusCode::BAD_EXTENSION,
+        Refusal::IntervalTooBrief(_) => StatusCode::INTERVAL_TOO_BRIEF,
+        Refusal::TemporarilyUnavailable | Refusal::MailboxFull(_) | Refusal::SenderLimit(_) => {
+            StatusCode::TEMPORARILY_UNAVAILABLE
+        }
+        Refusal::NoDialog => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+        Refusal::OwnDelivery | Refusal::Merged => StatusCode::LOOP_DETECTED,
+        Refusal::TooManyHops => StatusCode::TOO_MANY_HOPS,
+        Refusal::LargeMessageMode => StatusCode::NOT_ACCEPTABLE_HERE,
+        Refusal::Event => StatusCode::BAD_EVENT,
+        Refusal::CriticalPrivacy | Refusal::OutOfOrder => StatusCode::SERVER_INTERNAL_ERROR,
+        Refusal::MethodUnknown => StatusCode::NOT_IMPLEMENTED,
+        Refusal::Unavailable(_) | Refusal::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The headers that explain a refusal, besides those of every answer.
+pub(crate) fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, String)> {
+    let warning = |text: &str| vec![(Name::Warning, signature.warning(text))];
+    match refusal {
+        Refusal::MethodUnknown | Refusal::MethodNotAllowed => {
+            vec![(Name::Allow, profile::ALLOW.to_owned())]
+        }
+        Refusal::Extensions(tags) => vec![(Name::Unsupported, tags.join(", "))],
+        Refusal::OriginatingCase => warning("originating session case"),
+        Refusal::BodyType => vec![(Name::Accept, "application/sdp".to_owned())],
+        Refusal::Event => profile::allow_events().collect(),
+        Refusal::LargeMessageMode => warning("large message mode is not available here"),
+        Refusal::CriticalPrivacy => warning("privacy service not available"),
+        Refusal::MailboxFull(after) => retry_after(after.unwrap_or(RETRY_FULL)),
+        Refusal::SenderLimit(after) => [
+            retry_after(after.unwrap_or(RETRY_AFTER)),
+            warning("sender limit"),
+        ]
+        .concat(),
+        Refusal::Unavailable(after) => retry_after(after.unwrap_or(RETRY_AFTER)),
+        Refusal::Overloaded => retry_after(RETRY_AFTER),
+        Refusal::IntervalTooBrief(shortest) => {
+            vec![(Name::MinExpires, shortest.as_secs().to_string())]
+        }
+        Refusal::Violation(_)
+        | Refusal::UriScheme
+        | Refusal::TooManyHops
+        | Refusal::PeerUntrusted
+        | Refusal::OwnDelivery
+        | Refusal::Merged
+        | Refusal::NoDialog
+        | Refusal::NoAssertedIdentity
+        | Refusal::UserUnknown
+        | Refusal::TemporarilyUnavailable
+        | Refusal::BodyTooLarge
+        | Refusal::WildcardContact
+        | Refusal::OutOfOrder
+        | Refusal::TooManyBindings => Vec::new(),
+    }
+}
+
+/// Whole seconds, rounded up: too early a retry would meet the same refusal.
+fn retry_after(after: Duration) -> Vec<(Name, String)> {
+    let seconds = after.as_millis().div_ceil(1_000).max(1);
+    vec![(Name::RetryAfter, seconds.to_string())]
+}
+
+#[cfg(test)]
+mod tests {
+    use sip::Violation;
+
+    use super::*;
+    use crate::site::fixture::df1;
+
+    #[test]
+    fn refusals_have_the_status_of_the_table() {
+        let minute = Some(Duration::from_secs(60));
+        let table = [
+            (
+                Refusal::Violation(Violation::bad_request("Missing CSeq")),
+                400,
+                "",
+            ),
+            (Refusal::MethodUnknown, 501, "Allow"),
+            (Refusal::MethodNotAllowed, 405, "Allow"),
+            (Refusal::UriScheme, 416, ""),
+            (Refusal::TooManyHops, 483, ""),
+            (Refusal::PeerUntrusted, 403, ""),
+            (Refusal::OwnDelivery, 482, ""),
+            (Refusal::Merged, 482, ""),
+            (
+                Refusal::Extensions(vec!["foo".into()]),
+                420,
+                "Unsupported: foo",
+            ),
+            (Refusal::NoDialog, 481, ""),
+            (Refusal::NoAssertedIdentity, 403, ""),
+            (
+                Refusal::OriginatingCase,
+                404,
+                "Warning: 399 df1.im.example.org \"originating session case\"",
+            ),
+            (Refusal::UserUnknown, 404, ""),
+            (Refusal::BodyType, 415, "Accept: application/sdp"),
+            (Refusal::Event, 489, ""),
+            (Refusal::LargeMessageMode, 488, "Warning: 399"),
+            (Refusal::TemporarilyUnavailable, 480, ""),
+            (Refusal::MailboxFull(None), 480, "Retry-After: 3600"),
+            (Refusal::SenderLimit(minute), 480, "Retry-After: 60"),
+            (Refusal::BodyTooLarge, 413, ""),
+            (Refusal::CriticalPrivacy, 500, "Warning: 399"),
+            (Refusal::Unavailable(None), 503, "Retry-After: 10"),
+            (
+                Refusal::Unavailable(Some(Duration::from_millis(1_001))),
+                503,
+                "Retry-After: 2",
+            ),
+            (Refusal::Overloaded, 503, "Retry-After: 10"),
+            (Refusal::WildcardContact, 400, ""),
+            (
+                Refusal::IntervalTooBrief(Duration::from_secs(60)),
+                423,
+                "Min-Expires: 60",
+            ),
+            (Refusal::OutOfOrder, 500, ""),
+            (Refusal::TooManyBindings, 403, ""),
+        ];
+        let site = df1();
+        for (refusal, code, header) in table {
+            let headers = headers(&refusal, &site.signature);
+            let first = headers
+                .first()
+                .map(|(name, value)| format!("{name}: {value}"));
+            assert_eq!(status(&refusal).code(), code, "{refusal:?}");
+            assert!(
+                first.unwrap_or_default().starts_with(header),
+                "{refusal:?}: {headers:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_one_user_causes_is_never_503() {
+        for refusal in [
+            Refusal::MailboxFull(None),
+            Refusal::SenderLimit(None),
+            Refusal::TemporarilyUnavailable,
+            Refusal::TooManyBindings,
+        ] {
+            assert_ne!(
+                status(&refusal),
+                StatusCode::SERVICE_UNAVAILABLE,
+                "{refusal:?}"
+            );
+        }
+    }
+}

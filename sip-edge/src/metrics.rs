@@ -1,0 +1,85 @@
+//! What this edge counts, one function per series. No label holds a user, Call-ID or Message-ID.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+use sip::Transport;
+use storage_client::delivery::DeliveryResult;
+use storage_client::message::Class;
+
+use crate::ingress::refuse::Refusal;
+
+/// A message is on disk and answered with 202.
+pub(crate) fn accepted(class: Class, transport: Transport, is_duplicate: bool, took: Duration) {
+    let kind = match class {
+        Class::Pager => "pager",
+        Class::Large => "large",
+        Class::Imdn => "imdn",
+    };
+    if is_duplicate {
+        counter!("restante_duplicates_suppressed_total", "key" => "deposit").increment(1);
+    } else {
+        counter!("restante_messages_accepted_total", "kind" => kind, "transport" => transport.as_str())
+            .increment(1);
+    }
+    histogram!("restante_accept_duration_seconds", "kind" => kind).record(took);
+}
+
+/// A MESSAGE was refused.
+pub(crate) fn rejected(refusal: &Refusal) {
+    counter!("restante_messages_rejected_total", "reason" => refusal.label()).increment(1);
+}
+
+/// A REGISTER was answered.
+pub(crate) fn registered(result: &'static str) {
+    counter!("restante_register_refresh_total", "result" => result).increment(1);
+}
+
+/// Registrations that wait for the store.
+pub(crate) fn registrations_kept(count: usize) {
+    gauge!("restante_registrations_kept").set(u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+/// A registration found no place to wait, or did not survive its replay.
+pub(crate) fn registration_dropped(reason: &'static str) {
+    counter!("restante_registrations_dropped_total", "reason" => reason).increment(1);
+}
+
+/// A push session has begun; the guard says that it ended.
+pub(crate) fn session_opened() -> OpenSession {
+    gauge!("restante_msrp_sessions_active", "direction" => "out").increment(1);
+    OpenSession
+}
+
+/// An open push session.
+#[derive(Debug)]
+pub(crate) struct OpenSession;
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        gauge!("restante_msrp_sessions_active", "direction" => "out").decrement(1);
+    }
+}
+
+/// Messages that a client acknowledged or refused.
+pub(crate) fn sent(outcome: &'static str) {
+    counter!("restante_messages_pushed_total", "outcome" => outcome).increment(1);
+}
+
+/// A delivery has ended.
+pub(crate) fn delivery_ended(result: DeliveryResult, took: Duration) {
+    let outcome = match result {
+        DeliveryResult::Completed => "completed",
+        DeliveryResult::Unavailable => "unavailable",
+        DeliveryResult::Busy => "busy",
+        DeliveryResult::Unsupported => "unsupported",
+        DeliveryResult::Rejected => "rejected",
+        DeliveryResult::Broken => "broken",
+        DeliveryResult::HopDown => "hop_down",
+        DeliveryResult::EndedByClient => "ended_by_client",
+        DeliveryResult::EdgeDraining => "edge_draining",
+    };
+    counter!("restante_delivery_attempts_total", "channel" => "msrp", "outcome" => outcome)
+        .increment(1);
+    histogram!("restante_delivery_duration_seconds", "channel" => "msrp").record(took);
+}

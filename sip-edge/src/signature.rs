@@ -1,0 +1,59 @@
+//! How this edge signs what it sends: product, store identity, warnings (SRV-01, PFM-04).
+
+use sip::{Host, NameAddr, SipUri, Transport};
+
+/// Version written behind the product's name.
+const PRODUCT: &str = concat!("Restante/", env!("CARGO_PKG_VERSION"));
+
+/// Names of this edge in the messages it makes.
+#[derive(Debug, Clone)]
+pub(crate) struct Signature {
+    product: String,
+    store_identity: NameAddr,
+    host: Host,
+}
+
+impl Signature {
+    /// `release` is the first token of Server and User-Agent, `host` the advertised host.
+    pub(crate) fn new(release: &str, store_identity: SipUri, host: Host) -> Self {
+        Self {
+            product: format!("{release} {PRODUCT}"),
+            store_identity: NameAddr::new(store_identity.into()),
+            host,
+        }
+    }
+
+    /// Value of Server and User-Agent.
+    pub(crate) fn product(&self) -> &str {
+        &self.product
+    }
+
+    /// The store as it asserts itself; prints in angle brackets.
+    pub(crate) fn store_identity(&self) -> &NameAddr {
+        &self.store_identity
+    }
+
+    /// The advertised host.
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// URI under which a peer reaches this edge over one transport, for Contact (DLV-10).
+    pub(crate) fn contact(&self, sent_by: &str, transport: Transport) -> String {
+        let user = self
+            .store_identity
+            .uri
+            .as_sip()
+            .and_then(|uri| uri.user.as_deref());
+        let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+        format!(
+            "sip:{user}{sent_by};transport={}",
+            transport.as_str().to_ascii_lowercase()
+        )
+    }
+
+    /// Value of a Warning header with code 399 (RFC 3261 §20.43). `text` holds no quotes.
+    pub(crate) fn warning(&self, text: &str) -> String {
+        format!("399 {} \"{text}\"", self.host)
+    }
+}
