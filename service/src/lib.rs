@@ -1,1 +1,30 @@
 //! Storage service: gRPC over a store, delivery scheduler, sweeper.
+//!
+//! * **Accepted means on disk** (P1): the reply `Deposited` is made in one file, from the proof of
+//!   the store that it synced.
+//! * **One push per mailbox** (DLV-13): the scheduler gives a mailbox to one edge at a time, the
+//!   store's claims hold that against restarts.
+//! * **Bounded** (P9): streams have windows, triggers that find no room are made good by looking
+//!   through the store, edges have capacities.
+//!
+//! It is not: a store (that is `storage`, behind its trait), a SIP stack (edges talk to users), a
+//! place that keeps state: after a restart all of it is found again in the store.
+
+mod app;
+mod bind;
+mod config;
+mod convert;
+mod delivery;
+mod deposit;
+mod health;
+mod mailbox;
+mod operator;
+mod page_token;
+mod registration;
+mod scheduler;
+mod serve;
+mod status;
+mod sweeper;
+
+pub use app::App;
+pub use config::{Common, Config, Dedupe, Limits, Process, Provisioning, Push, Retention};

@@ -1,0 +1,209 @@
+//! The process: bound, served, drained.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use daemon::drain::{Tasks, settle};
+use daemon::exit::{Code, Fatal};
+use daemon::readiness::{Condition, Readiness};
+use storage::Store;
+use storage::model::Clock;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bind::Listeners;
+use crate::config::Config;
+use crate::delivery::Deliveries;
+use crate::deposit::Deposits;
+use crate::mailbox::Mailboxes;
+use crate::operator::Operators;
+use crate::registration::Registrations;
+use crate::scheduler::{DepositWatch, Driver, Scheduler};
+use crate::serve::{self, Listener};
+use crate::{health, sweeper};
+
+/// A storage service that has bound its listeners and opened its store, and serves nothing yet.
+pub struct App<S> {
+    config: Config,
+    store: Arc<S>,
+    clock: Arc<dyn Clock>,
+    readiness: Readiness,
+    store_condition: Condition,
+    listeners: Listeners,
+    addresses: Vec<(String, SocketAddr)>,
+}
+
+impl<S: Store> App<S> {
+    /// Binds all listeners over a store that is open already.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] if an address cannot be bound.
+    pub fn with_store(
+        config: Config,
+        store: S,
+        clock: Arc<dyn Clock>,
+        readiness: &Readiness,
+    ) -> Result<Self, Fatal> {
+        let listeners = Listeners::bind(&config.process)?;
+        Self::assemble(config, Arc::new(store), clock, readiness, listeners)
+    }
+
+    fn assemble(
+        config: Config,
+        store: Arc<S>,
+        clock: Arc<dyn Clock>,
+        readiness: &Readiness,
+        listeners: Listeners,
+    ) -> Result<Self, Fatal> {
+        let address = |name: &str, listener: &tokio::net::TcpListener| {
+            let address = listener.local_addr();
+            let address = address.map_err(|error| Fatal::new(Code::Bug, error.to_string()));
+            address.map(|address| (name.to_owned(), address))
+        };
+        let addresses = vec![
+            address("data", &listeners.data)?,
+            address("operator", &listeners.operator)?,
+        ];
+        warn_of_exposure(&config, readiness);
+        Ok(Self {
+            store_condition: readiness.condition("store"),
+            readiness: readiness.clone(),
+            config,
+            store,
+            clock,
+            listeners,
+            addresses,
+        })
+    }
+
+    /// What is bound where: `data` and `operator`.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
+        self.addresses.clone()
+    }
+
+    /// Where edges find the service.
+    #[must_use]
+    pub fn data_address(&self) -> Option<SocketAddr> {
+        self.address("data")
+    }
+
+    /// Where operators find it.
+    #[must_use]
+    pub fn operator_address(&self) -> Option<SocketAddr> {
+        self.address("operator")
+    }
+
+    fn address(&self, name: &str) -> Option<SocketAddr> {
+        let found = self.addresses.iter().find(|(known, _)| known == name);
+        found.map(|(_, address)| *address)
+    }
+
+    /// Serves until the shutdown, then answers what is under way, ends the streams and closes the
+    /// store (requirements §3.12).
+    ///
+    /// # Errors
+    /// What made it end by itself.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Fatal> {
+        let grace = self.config.process.drain_time;
+        let store = Arc::clone(&self.store);
+        // Ends the parts in their turn, whether we were told to end or something failed.
+        let stop = CancellationToken::new();
+        let streams = TaskTracker::new();
+        let mut tasks = self.spawn(&streams, &stop)?;
+        let outcome = tasks.supervise(&shutdown).await;
+        stop.cancel();
+        settle(&streams, "streams", grace).await;
+        let drained = tasks.drain(grace).await;
+        store.close().await;
+        outcome.and(drained.failure.map_or(Ok(()), Err))
+    }
+
+    fn spawn(self, streams: &TaskTracker, stop: &CancellationToken) -> Result<Tasks, Fatal> {
+        let (driver, scheduler) = Driver::new(
+            self.config.policy(),
+            Arc::clone(&self.store),
+            Arc::clone(&self.clock),
+        );
+        let watch = DepositWatch::start(Arc::clone(&self.store), scheduler.clone());
+        let data = self.data(&scheduler, &watch, streams, stop)?;
+        let operator = self.operator(scheduler, watch)?;
+        let mut tasks = Tasks::new();
+        let mut spawn = |name, task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+            tasks.spawn(name, async move {
+                task.await;
+                Ok(())
+            });
+        };
+        spawn("scheduler", Box::pin(driver.run(stop.clone())));
+        let sweeps = sweeper::run(Arc::clone(&self.store), self.clock, stop.clone());
+        spawn("sweeper", Box::pin(sweeps));
+        let store = health::watch_store(self.store, self.store_condition, stop.clone());
+        spawn("store condition", Box::pin(store));
+        for listener in [&data, &operator] {
+            let health = listener.follow(self.readiness.clone(), stop.clone());
+            spawn("health", Box::pin(health));
+        }
+        let Listeners {
+            data: data_listener,
+            operator: operator_listener,
+            operator_socket,
+        } = self.listeners;
+        tasks.spawn("data listener", data.tcp(data_listener, stop.clone()));
+        tasks.spawn(
+            "operator listener",
+            operator.tcp(operator_listener, stop.clone()),
+        );
+        if let Some(socket) = operator_socket {
+            tasks.spawn("operator socket", operator.unix(socket, stop.clone()));
+        }
+        Ok(tasks)
+    }
+
+    fn data(
+        &self,
+        scheduler: &Scheduler,
+        watch: &DepositWatch,
+        streams: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Listener, Fatal> {
+        let deposits = Deposits::new(
+            Arc::clone(&self.store),
+            watch.clone(),
+            usize::try_from(self.config.process.window).unwrap_or(usize::MAX),
+            streams.clone(),
+            stop.clone(),
+        );
+        let deliveries = Deliveries::new(
+            Arc::clone(&self.store),
+            scheduler.clone(),
+            self.config.push.lease,
+            streams.clone(),
+            stop.clone(),
+        );
+        let registrations = Registrations::new(Arc::clone(&self.store), scheduler.clone());
+        serve::data(deposits, deliveries, registrations)
+    }
+
+    fn operator(&self, scheduler: Scheduler, watch: DepositWatch) -> Result<Listener, Fatal> {
+        let operators = Operators {
+            store: Arc::clone(&self.store),
+            scheduler,
+            watch,
+            readiness: self.readiness.clone(),
+            started_at: self.clock.now(),
+        };
+        serve::operator(Mailboxes::new(Arc::clone(&self.store)), operators)
+    }
+}
+
+/// In the log and in readiness (design: external contracts).
+fn warn_of_exposure(config: &Config, readiness: &Readiness) {
+    let condition = readiness.condition("listeners");
+    if config.warnings.is_empty() {
+        return condition.ready();
+    }
+    let warning = config.warnings.join("; ");
+    tracing::warn!(%warning, "gRPC is reachable without TLS");
+    condition.warning(warning);
+}

@@ -1,0 +1,105 @@
+//! The listeners, bound before anything is served.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use daemon::exit::{Code, Fatal};
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::config::Process;
+
+/// The bound listeners.
+pub(crate) struct Listeners {
+    pub(crate) data: TcpListener,
+    pub(crate) operator: TcpListener,
+    pub(crate) operator_socket: Option<Socket>,
+}
+
+/// A Unix socket whose file goes when it does.
+pub(crate) struct Socket {
+    pub(crate) listener: UnixListener,
+    pub(crate) file: SocketFile,
+}
+
+/// Removes the file when dropped.
+pub(crate) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // It may be gone already; a stale one is replaced at the next start.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Listeners {
+    /// Binds all, or says which one cannot be.
+    pub(crate) fn bind(process: &Process) -> Result<Self, Fatal> {
+        let socket = process.operator_socket.as_deref();
+        Ok(Self {
+            data: tcp("storage.listen", process.listen)?,
+            operator: tcp("storage.operator_listen", process.operator_listen)?,
+            operator_socket: socket.map(unix).transpose()?,
+        })
+    }
+}
+
+fn tcp(key: &str, address: SocketAddr) -> Result<TcpListener, Fatal> {
+    let listener = daemon::listen::tcp(key, address)?;
+    let listener = listener
+        .set_nonblocking(true)
+        .and_then(|()| TcpListener::from_std(listener));
+    listener.map_err(|error| Fatal::new(Code::Unavailable, format!("{key}: {error}")))
+}
+
+/// For the owner only. A socket that nobody listens on any more is replaced.
+fn unix(path: &Path) -> Result<Socket, Fatal> {
+    let fatal = |error: std::io::Error| {
+        let place = path.display();
+        let sentence = format!("cannot listen on {place} (storage.operator_socket): {error}");
+        Fatal::new(Code::Unavailable, sentence)
+    };
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
+    if is_socket && UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path).map_err(fatal)?;
+    }
+    let listener = UnixListener::bind(path).map_err(fatal)?;
+    let file = SocketFile(path.to_owned());
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(fatal)?;
+    Ok(Socket { listener, file })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("operator.sock");
+        let first = unix(&path).expect("free");
+        let mode = std::fs::metadata(&path)
+            .expect("there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(
+            unix(&path).err().map(|fatal| fatal.code),
+            Some(Code::Unavailable)
+        );
+        let Socket { listener, file } = first;
+        drop(listener);
+        std::mem::forget(file);
+        assert!(unix(&path).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_socket_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "precious").expect("written");
+        assert!(unix(&path).is_err());
+        assert_eq!(std::fs::read(&path).expect("still there"), b"precious");
+    }
+}

@@ -1,0 +1,327 @@
+//! Configuration of the storage service: what is written, and what it means to the parts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use daemon::config::{Document, Octets, Section, SectionDoc};
+use daemon::listen::check_exposure;
+use storage::StoreConfig;
+use storage::config as store;
+
+use crate::scheduler::Policy;
+
+daemon::section! {
+    /// Keys shared by all processes.
+    pub struct Common in "" {
+        /// Who has a mailbox: `open`, everybody the core lets through; `listed`, the accounts and
+        /// aliases that an operator has made.
+        provisioning: Provisioning = "open",
+    }
+}
+
+daemon::choice! {
+    /// Who has a mailbox (PFM-09).
+    pub enum Provisioning {
+        /// Every user of a served domain: the core has admitted him.
+        Open = "open",
+        /// Accounts and aliases made by an operator.
+        Listed = "listed",
+    }
+}
+
+daemon::section! {
+    /// The storage service: mailboxes over gRPC.
+    pub struct Process in "storage" {
+        /// Folder of the store; made if it does not exist.
+        data_dir: PathBuf = "data",
+        /// Name in the Message-IDs. Choose it once: a change makes the Message-IDs jump.
+        hostname: String = "localhost",
+        /// Address for the edges: deposits, deliveries, registrations.
+        listen: SocketAddr = "127.0.0.1:7400",
+        /// Address for operators: reading and steering what is stored.
+        operator_listen: SocketAddr = "127.0.0.1:7401",
+        /// Unix socket for operators on this machine, besides the address.
+        operator_socket: Option<PathBuf> = "off",
+        /// Address of `/livez`, `/readyz` and `/metrics`.
+        admin_listen: SocketAddr = "127.0.0.1:9400",
+        /// Accept that gRPC is reachable from beyond this machine without TLS.
+        insecure: bool = false,
+        /// Memory for cached blocks of the store.
+        cache: Octets = "128MiB",
+        /// Open although the log was cut in its middle, as after a disk lost writes; what came after
+        /// the cut is given up and the Message-IDs jump.
+        accept_truncated_wal: bool = false,
+        /// Deposits that one edge may have unanswered.
+        window: u32 = 4096,
+        /// How long a drain waits for what is under way.
+        drain_time: Duration = "30s",
+    }
+}
+
+daemon::section! {
+    /// How long what is kept.
+    pub struct Retention in "retention" {
+        /// Lifetime of a message whose sender asked for none.
+        default: Duration = "7d",
+        /// Longest lifetime of an undelivered message.
+        max: Duration = "30d",
+        /// How long the content of a delivered message stays, for redelivery; `0s` removes it at once.
+        delivered: Duration = "24h",
+        /// How long the timeline of a settled message stays.
+        timeline: Duration = "7d",
+    }
+}
+
+daemon::section! {
+    /// How a retry of a sender is recognised.
+    pub struct Dedupe in "dedupe" {
+        /// How long, from acceptance; also after the message has left.
+        window: Duration = "24h",
+    }
+}
+
+daemon::section! {
+    /// Bounds of a mailbox and of the disk.
+    pub struct Limits in "limits" {
+        /// Undelivered messages of one mailbox.
+        mailbox_messages: u64 = 1000,
+        /// Undelivered octets of one mailbox.
+        mailbox_octets: Octets = "50MiB",
+        /// Undelivered notifications of one mailbox, which have a quota of their own.
+        mailbox_imdn: u64 = 200,
+        /// When a sender may try again who met a full mailbox.
+        full_retry_after: Duration = "1h",
+        /// Free disk below which nothing more is accepted.
+        disk_reserve: Octets = "256MiB",
+    }
+}
+
+daemon::section! {
+    /// Push sessions: when deferred messages are pushed to a user who is registered.
+    pub struct Push in "push" {
+        /// Time from a registration to its push.
+        delay: Duration = "1s",
+        /// Time from a deposit for a registered user to its push; `off`: the message waits for the
+        /// next registration.
+        on_deposit: Option<Duration> = "5s",
+        /// How long a claim lives that its edge does not renew.
+        lease: Duration = "60s",
+        /// Push sessions at a time, over all edges.
+        max_sessions: u32 = 1024,
+        /// Pauses before further tries within one registration.
+        backoff: Vec<Duration> = ["30s", "2m", "10m"],
+        /// Rest of a next hop that is down and gave no Retry-After.
+        hop_pause: Duration = "10s",
+        /// Refusals of a message on distinct registrations after which it is a dead letter.
+        max_refusals: u32 = 3,
+        /// Mailboxes planned per second after a restart.
+        restart_rate: u32 = 200,
+    }
+}
+
+/// Everything the process is told before it starts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// Provisioning.
+    pub common: Common,
+    /// Listeners and the data folder.
+    pub process: Process,
+    /// Lifetimes.
+    pub retention: Retention,
+    /// Duplicates.
+    pub dedupe: Dedupe,
+    /// Bounds.
+    pub limits: Limits,
+    /// Deliveries.
+    pub push: Push,
+    /// What the operator has accepted and is reminded of in log and readiness.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// The sections, for the default file and for processes that share one.
+    pub const DOCS: [&'static SectionDoc; 6] = [
+        &Common::DOC,
+        &Process::DOC,
+        &Retention::DOC,
+        &Dedupe::DOC,
+        &Limits::DOC,
+        &Push::DOC,
+    ];
+
+    /// Reads the sections; mistakes and contradictions are noted in the document.
+    pub fn read(document: &mut Document) -> Self {
+        let mut config = Self {
+            common: document.read(),
+            process: document.read(),
+            retention: document.read(),
+            dedupe: document.read(),
+            limits: document.read(),
+            push: document.read(),
+            warnings: Vec::new(),
+        };
+        for (key, sentence) in config.contradictions() {
+            document.error_at(key, sentence);
+        }
+        config.warnings = config.exposures(document);
+        config
+    }
+
+    /// Address of the admin server.
+    pub fn admin_listen(&self) -> SocketAddr {
+        self.process.admin_listen
+    }
+
+    /// What is wrong with the values together, each with the key to mend.
+    fn contradictions(&self) -> Vec<(&'static str, &'static str)> {
+        let host = &self.process.hostname;
+        let is_host_octet = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
+        let checks = [
+            (
+                !host.is_empty() && host.chars().all(is_host_octet),
+                "storage.hostname",
+                "must be a host name: it is what stands after the @ of Message-IDs",
+            ),
+            (
+                self.retention.default <= self.retention.max,
+                "retention.default",
+                "must not exceed retention.max",
+            ),
+            (
+                self.push.lease >= Duration::from_secs(1),
+                "push.lease",
+                "must be at least 1s: edges renew four times within it",
+            ),
+            (
+                self.push.max_sessions > 0,
+                "push.max_sessions",
+                "must not be 0: nothing would ever be delivered",
+            ),
+            (
+                self.push.restart_rate > 0,
+                "push.restart_rate",
+                "must not be 0: nothing would be delivered after a restart",
+            ),
+            (
+                self.process.window > 0,
+                "storage.window",
+                "must not be 0: nothing could be deposited",
+            ),
+            (
+                self.push.max_refusals > 0,
+                "push.max_refusals",
+                "must not be 0: every message would be refused",
+            ),
+        ];
+        let wrong = checks.into_iter().filter(|(holds, ..)| !holds);
+        wrong.map(|(_, key, sentence)| (key, sentence)).collect()
+    }
+
+    fn exposures(&self, document: &mut Document) -> Vec<String> {
+        let process = &self.process;
+        let listeners = [
+            ("storage.listen", process.listen),
+            ("storage.operator_listen", process.operator_listen),
+        ];
+        let exposures = listeners
+            .into_iter()
+            .filter_map(|(key, address)| check_exposure(document, key, address, process.insecure));
+        exposures.collect()
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        let push = &self.push;
+        Policy {
+            delay: push.delay,
+            on_deposit: push.on_deposit,
+            lease: push.lease,
+            max_sessions: usize::try_from(push.max_sessions).unwrap_or(usize::MAX),
+            backoff: push.backoff.clone(),
+            hop_pause: push.hop_pause,
+            restart_rate: push.restart_rate,
+        }
+    }
+
+    /// What the store is told.
+    pub fn store(&self) -> StoreConfig {
+        let limits = &self.limits;
+        StoreConfig {
+            data_dir: self.process.data_dir.clone(),
+            hostname: self.process.hostname.clone(),
+            provisioning: match self.common.provisioning {
+                Provisioning::Open => store::Provisioning::Open,
+                Provisioning::Listed => store::Provisioning::Listed,
+            },
+            retention: store::Retention {
+                default: self.retention.default,
+                max: self.retention.max,
+                delivered: self.retention.delivered,
+                timeline: self.retention.timeline,
+            },
+            dedupe_window: self.dedupe.window,
+            quota: store::Quota {
+                messages: limits.mailbox_messages,
+                octets: limits.mailbox_octets.get(),
+                imdn: limits.mailbox_imdn,
+            },
+            full_retry_after: limits.full_retry_after,
+            disk_reserve_octets: limits.disk_reserve.get(),
+            max_refusals: self.push.max_refusals,
+            cache_octets: self.process.cache.as_usize(),
+            accept_truncated_wal: self.process.accept_truncated_wal,
+            ..StoreConfig::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daemon::config::Environment;
+
+    use super::*;
+
+    fn mistakes(text: &str) -> String {
+        let mut document = Document::parse("r.toml", text, Environment::default());
+        Config::read(&mut document);
+        let errors = document.finish().expect_err("there are mistakes");
+        errors.to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_sound() {
+        let mut document = Document::load(None, Environment::default());
+        let config = Config::read(&mut document);
+        document.finish().expect("sound");
+        assert_eq!(config, Config::default());
+        assert_eq!(config.store().retention, store::Retention::default());
+        assert_eq!(config.store().quota, store::Quota::default());
+    }
+
+    #[test]
+    fn a_listener_beyond_loopback_needs_consent() {
+        let text = "[storage]\nlisten = \"0.0.0.0:7400\"\n";
+        assert!(mistakes(text).contains("r.toml:2:1: storage.listen"));
+        let consent = format!("{text}insecure = true\n");
+        let mut document = Document::parse("r.toml", &consent, Environment::default());
+        let config = Config::read(&mut document);
+        document.finish().expect("consented");
+        assert_eq!(config.warnings.len(), 1);
+    }
+
+    #[test]
+    fn contradictions_are_all_reported_at_once() {
+        let found = mistakes(
+            "[storage]\nhostname = \"a b\"\n[retention]\ndefault = \"31d\"\n\
+             [push]\nlease = \"0s\"\nmax_sessions = 0\n",
+        );
+        for key in [
+            "storage.hostname",
+            "retention.default",
+            "push.lease",
+            "push.max_sessions",
+        ] {
+            assert!(found.contains(key), "{key} in {found}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The contract's messages and the store's model: the only place that knows both.
+
+mod claim;
+mod deposit;
+mod mailbox;
+mod message;
+mod registration;
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use storage::model::UnixMillis;
+use tonic::Status;
+
+pub(crate) use claim::{
+    acknowledgement, claim, outcome, proto_claim, release_result, settled, taken,
+};
+pub(crate) use deposit::{deposit, refusal};
+pub(crate) use mailbox::{list_query, mailbox};
+pub(crate) use message::{event, message, message_number, part_kind};
+pub(crate) use registration::{bindings, registered, registration};
+
+/// A timestamp of the contract.
+pub(crate) fn timestamp(time: UnixMillis) -> prost_types::Timestamp {
+    (UNIX_EPOCH + Duration::from_millis(time.0)).into()
+}
+
+/// An instant of the contract; what lies before 1970 counts as 1970.
+fn time(timestamp: prost_types::Timestamp) -> UnixMillis {
+    let Ok(seconds) = u64::try_from(timestamp.seconds) else {
+        return UnixMillis(0);
+    };
+    let millis = u64::try_from(timestamp.nanos).unwrap_or(0) / 1_000_000;
+    UnixMillis(seconds.saturating_mul(1_000).saturating_add(millis))
+}
+
+/// A duration of the contract; saturates.
+pub(crate) fn proto_duration(duration: Duration) -> prost_types::Duration {
+    prost_types::Duration::try_from(duration).unwrap_or(prost_types::Duration {
+        seconds: i64::MAX,
+        nanos: 0,
+    })
+}
+
+/// A duration of the contract; a negative one counts as none.
+pub(crate) fn duration(duration: prost_types::Duration) -> Duration {
+    Duration::try_from(duration).unwrap_or_default()
+}
+
+/// A field that makes no sense.
+fn invalid(what: &'static str) -> Status {
+    Status::invalid_argument(what)
+}
+
+/// A field that must be there.
+fn required<T>(field: Option<T>, what: &'static str) -> Result<T, Status> {
+    field.ok_or_else(|| invalid(what))
+}

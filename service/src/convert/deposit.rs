@@ -1,0 +1,73 @@
+//! Deposits and refusals. The receipt of an accepted one is made elsewhere, see
+//! [`crate::deposit`].
+
+use std::time::Instant;
+
+use proto::v1;
+use storage::model::{Deposit, DuplicateKey, Part, Refusal};
+use tonic::Status;
+
+use super::message::{address, class, headers, part, priority};
+use super::{invalid, proto_duration, required, time};
+
+/// A deposit that makes sense.
+pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit, Status> {
+    let class = required(class(deposit.class()), "the class is missing")?;
+    let priority = priority(deposit.priority());
+    let served_user = required(address(deposit.served_user), "the served user is missing")?;
+    let parts = deposit.parts.into_iter().map(part);
+    let parts: Vec<Part> = parts.collect::<Result<_, _>>()?;
+    if parts.is_empty() {
+        return Err(invalid("a deposit has at least one part"));
+    }
+    Ok(Deposit {
+        served_user,
+        sender: address(deposit.sender),
+        class,
+        priority,
+        is_text: deposit.is_text,
+        headers: headers(deposit.headers.unwrap_or_default()),
+        duplicate_key: duplicate_key(required(
+            deposit.duplicate_key,
+            "the duplicate key is missing",
+        )?),
+        parts,
+        body_octets: deposit.body_octets,
+        body_offset: deposit.body_offset,
+        expires_at: deposit.expires_at.map(time),
+        received_from: deposit.received_from,
+        deadline,
+    })
+}
+
+fn duplicate_key(key: v1::DuplicateKey) -> DuplicateKey {
+    DuplicateKey {
+        method: key.method,
+        from_tag: key.from_tag,
+        call_id: key.call_id,
+        cseq: key.cseq,
+    }
+}
+
+/// The answer to a refused deposit.
+pub(crate) fn refusal(refusal: &Refusal) -> v1::Refused {
+    let (reason, retry_after) = match refusal {
+        Refusal::UnknownUser => (v1::RefusalReason::UnknownUser, None),
+        Refusal::Barred => (v1::RefusalReason::Barred, None),
+        Refusal::MailboxFull { retry_after } => {
+            (v1::RefusalReason::MailboxFull, Some(*retry_after))
+        }
+        Refusal::SenderLimit { retry_after } => {
+            (v1::RefusalReason::SenderLimit, Some(*retry_after))
+        }
+        Refusal::DiskFull => (
+            v1::RefusalReason::DiskFull,
+            Some(crate::status::RETRY_AFTER),
+        ),
+        Refusal::TooLate => (v1::RefusalReason::TooLate, None),
+    };
+    v1::Refused {
+        reason: reason.into(),
+        retry_after: retry_after.map(proto_duration),
+    }
+}

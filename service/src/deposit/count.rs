@@ -1,0 +1,65 @@
+//! What happens to deposits, counted. Handles are looked up once: this is the busiest path.
+
+use std::time::Duration;
+
+use metrics::{Counter, Histogram, counter, histogram};
+use storage::model::{Class, Refusal};
+
+pub(super) struct Counters {
+    accepted_pager: Counter,
+    accepted_large: Counter,
+    accepted_imdn: Counter,
+    duplicates: Counter,
+    unavailable: Counter,
+    commit: Histogram,
+}
+
+impl Counters {
+    pub(super) fn new() -> Self {
+        let accepted =
+            |kind: &'static str| counter!("restante_messages_accepted_total", "kind" => kind);
+        Self {
+            accepted_pager: accepted("pager"),
+            accepted_large: accepted("large"),
+            accepted_imdn: accepted("imdn"),
+            duplicates: counter!("restante_duplicates_suppressed_total", "key" => "transaction"),
+            unavailable: rejected("store_error"),
+            commit: histogram!("restante_commit_duration_seconds"),
+        }
+    }
+
+    pub(super) fn accepted(&self, class: Class, took: Duration) {
+        let counter = match class {
+            Class::Pager => &self.accepted_pager,
+            Class::Large => &self.accepted_large,
+            Class::Imdn => &self.accepted_imdn,
+        };
+        counter.increment(1);
+        self.commit.record(took.as_secs_f64());
+    }
+
+    pub(super) fn duplicate(&self) {
+        self.duplicates.increment(1);
+    }
+
+    pub(super) fn unavailable(&self) {
+        self.unavailable.increment(1);
+    }
+
+    /// Refusals are rare enough to look their counter up.
+    pub(super) fn refused(&self, refusal: &Refusal) {
+        rejected(match refusal {
+            Refusal::UnknownUser => "unknown_user",
+            Refusal::Barred => "policy",
+            Refusal::MailboxFull { .. } => "quota",
+            Refusal::SenderLimit { .. } => "sender_limit",
+            Refusal::DiskFull => "disk_full",
+            Refusal::TooLate => "too_late",
+        })
+        .increment(1);
+    }
+}
+
+fn rejected(reason: &'static str) -> Counter {
+    counter!("restante_messages_rejected_total", "reason" => reason)
+}

@@ -1,0 +1,59 @@
+//! `grpc.health.v1` and the store's condition: what readiness says, for those who ask over gRPC.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daemon::readiness::{Condition, Readiness};
+use storage::Store;
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+/// How often the store is asked whether it accepts something.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Keeps the condition `store` as the store is, until the shutdown.
+pub(crate) async fn watch_store<S: Store>(
+    store: Arc<S>,
+    condition: Condition,
+    shutdown: CancellationToken,
+) {
+    let mut looks = interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return condition.not_ready("draining"),
+            _ = looks.tick() => match store.unready() {
+                None => condition.ready(),
+                Some(reason) => condition.not_ready(reason),
+            },
+        }
+    }
+}
+
+/// Tells `services` and the server as a whole as serving while the process is ready.
+pub(crate) async fn follow(
+    readiness: Readiness,
+    reporter: HealthReporter,
+    services: Vec<&'static str>,
+    shutdown: CancellationToken,
+) {
+    let mut follower = readiness.follow();
+    let mut snapshot = follower.snapshot();
+    loop {
+        let status = match snapshot.is_ready() {
+            true => ServingStatus::Serving,
+            false => ServingStatus::NotServing,
+        };
+        for service in services.iter().copied().chain([""]) {
+            reporter.set_service_status(service, status).await;
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            changed = follower.changed() => match changed {
+                Some(changed) => snapshot = changed,
+                None => return,
+            },
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Steering deliveries.
+
+use std::sync::Arc;
+
+use daemon::build_info::BUILD;
+use daemon::readiness::Readiness;
+use proto::v1;
+use proto::v1::operator_service_server::OperatorService;
+use storage::model::{MailboxId, MailboxSummary, Order, UnixMillis, Verb};
+use storage::{Store, StoreError};
+use tonic::transport::server::{TcpConnectInfo, UdsConnectInfo};
+use tonic::{Code, Request, Response, Status};
+
+use crate::scheduler::{DepositWatch, EdgeStatus, Planned, Scheduler, is_reachable};
+use crate::{convert, mailbox, status};
+
+/// The operator service over a store.
+pub(crate) struct Operators<S> {
+    pub(crate) store: Arc<S>,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) watch: DepositWatch,
+    pub(crate) readiness: Readiness,
+    pub(crate) started_at: UnixMillis,
+}
+
+impl<S: Store> Operators<S> {
+    /// Carries out one verb for whoever is at the other end.
+    async fn order(
+        &self,
+        verb: Verb,
+        request: Request<v1::MessageOrder>,
+    ) -> Result<Response<v1::Message>, Status> {
+        let actor = actor(&request);
+        let order = request.into_inner();
+        let number = convert::message_number(&order.message_id, self.store.hostname())?;
+        let order = Order {
+            verb,
+            actor,
+            reason: order.reason,
+        };
+        let carried_out = self.store.carry_out(number, order).await;
+        count(verb, carried_out.is_ok());
+        let message = carried_out
+            .map_err(|error| status::of_store(&error))?
+            .into_inner();
+        if matches!(verb, Verb::Redeliver | Verb::Unhold) {
+            // As deliverable as a new deposit (DLV-17).
+            self.watch.deposited(message.envelope.served_user.clone());
+        }
+        Ok(Response::new(convert::message(message)))
+    }
+
+    async fn push(&self, mailbox: MailboxId, force: bool) -> Result<v1::PushMailboxReply, Status> {
+        let found = async {
+            let summary = self.store.summary(mailbox).await?;
+            Ok((summary, self.store.registration(mailbox).await?))
+        };
+        let found: Result<_, StoreError> = found.await;
+        let (summary, registered) = found.map_err(|error| status::of_store(&error))?;
+        let waiting = waiting(&summary);
+        let plan = if waiting == 0 {
+            v1::PushPlan::NothingWaiting
+        } else if !force && !is_reachable(&registered) {
+            v1::PushPlan::NotRegistered
+        } else {
+            self.plan(mailbox, force).await?
+        };
+        Ok(v1::PushMailboxReply {
+            plan: plan.into(),
+            waiting,
+        })
+    }
+
+    async fn plan(&self, mailbox: MailboxId, force: bool) -> Result<v1::PushPlan, Status> {
+        if self.scheduler.status().await.edges.is_empty() {
+            let message = "no edge is attached that could deliver";
+            return Err(status::with_reason(
+                Code::FailedPrecondition,
+                "NO_EDGE",
+                message,
+            ));
+        }
+        match self.scheduler.ordered(mailbox, force).await {
+            Some(Planned::Started) => Ok(v1::PushPlan::Started),
+            Some(Planned::Joined) => Ok(v1::PushPlan::Joined),
+            None => Err(status::draining()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl<S: Store> OperatorService for Operators<S> {
+    async fn push_mailbox(
+        &self,
+        request: Request<v1::PushMailboxRequest>,
+    ) -> Result<Response<v1::PushMailboxReply>, Status> {
+        let request = request.into_inner();
+        let mailbox = mailbox::find(&*self.store, request.served_user).await?;
+        self.push(mailbox, request.force).await.map(Response::new)
+    }
+
+    async fn redeliver_message(
+        &self,
+        request: Request<v1::MessageOrder>,
+    ) -> Result<Response<v1::Message>, Status> {
+        self.order(Verb::Redeliver, request).await
+    }
+
+    async fn hold_message(
+        &self,
+        request: Request<v1::MessageOrder>,
+    ) -> Result<Response<v1::Message>, Status> {
+        self.order(Verb::Hold, request).await
+    }
+
+    async fn unhold_message(
+        &self,
+        request: Request<v1::MessageOrder>,
+    ) -> Result<Response<v1::Message>, Status> {
+        self.order(Verb::Unhold, request).await
+    }
+
+    async fn expire_message(
+        &self,
+        request: Request<v1::MessageOrder>,
+    ) -> Result<Response<v1::Message>, Status> {
+        self.order(Verb::Expire, request).await
+    }
+
+    async fn delete_message(
+        &self,
+        request: Request<v1::MessageOrder>,
+    ) -> Result<Response<v1::Message>, Status> {
+        self.order(Verb::Delete, request).await
+    }
+
+    async fn get_status(
+        &self,
+        _request: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::Status>, Status> {
+        let snapshot = self.readiness.snapshot();
+        let scheduler = self.scheduler.status().await;
+        let conditions = snapshot.to_string();
+        let not_as_they_should = conditions.lines().filter(|line| !line.ends_with(": ready"));
+        Ok(Response::new(v1::Status {
+            version: BUILD.version.to_owned(),
+            hostname: self.store.hostname().to_owned(),
+            started_at: Some(convert::timestamp(self.started_at)),
+            ready: snapshot.is_ready(),
+            conditions: not_as_they_should.map(str::to_owned).collect(),
+            edges: scheduler.edges.into_iter().map(attached_edge).collect(),
+            pushes_running: saturated(scheduler.running),
+            pushes_planned: saturated(scheduler.planned),
+        }))
+    }
+}
+
+/// Who is at the other end: an address, or the user of a local process.
+fn actor<T>(request: &Request<T>) -> String {
+    let extensions = request.extensions();
+    let remote = extensions.get::<TcpConnectInfo>();
+    if let Some(address) = remote.and_then(TcpConnectInfo::remote_addr) {
+        return format!("operator at {}", address.ip());
+    }
+    let local = extensions.get::<UdsConnectInfo>();
+    match local.and_then(|info| info.peer_cred.as_ref()) {
+        Some(user) => format!("operator with uid {}", user.uid()),
+        None => "operator".to_owned(),
+    }
+}
+
+/// Messages a push would be for, notifications included.
+fn waiting(summary: &MailboxSummary) -> u64 {
+    summary.text.new + summary.multimedia.new + summary.imdn
+}
+
+fn attached_edge(edge: EdgeStatus) -> v1::AttachedEdge {
+    v1::AttachedEdge {
+        name: edge.name.to_string(),
+        attached_at: Some(convert::timestamp(edge.attached_at)),
+        jobs: saturated(edge.jobs),
+        capacity: saturated(edge.capacity),
+    }
+}
+
+fn saturated(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn count(verb: Verb, succeeded: bool) {
+    let verb = match verb {
+        Verb::Redeliver => "redeliver",
+        Verb::Hold => "hold",
+        Verb::Unhold => "unhold",
+        Verb::Expire => "expire",
+        Verb::Delete => "delete",
+    };
+    let result = if succeeded { "ok" } else { "refused" };
+    metrics::counter!("restante_admin_commands_total", "verb" => verb, "result" => result)
+        .increment(1);
+}

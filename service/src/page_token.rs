@@ -1,0 +1,85 @@
+//! Page tokens: opaque to callers, valid for the query and the store they come from.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use proto::v1;
+use storage::model::PageToken;
+use tonic::Status;
+
+/// Makes and reads the tokens of one query.
+pub(crate) struct PageTokens {
+    fingerprint: u64,
+}
+
+impl PageTokens {
+    /// For this query, whatever page of it is asked for.
+    pub(crate) fn of(request: &v1::ListMessagesRequest, secret: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        let time = |time: &Option<prost_types::Timestamp>| time.map(|t| (t.seconds, t.nanos));
+        secret.hash(&mut hasher);
+        request.served_user.hash(&mut hasher);
+        request.sender.hash(&mut hasher);
+        request.states.hash(&mut hasher);
+        request.class.hash(&mut hasher);
+        time(&request.received_from).hash(&mut hasher);
+        time(&request.received_until).hash(&mut hasher);
+        Self {
+            fingerprint: hasher.finish(),
+        }
+    }
+
+    pub(crate) fn write(&self, token: PageToken) -> String {
+        format!("{:016x}{:016x}", token.0, self.check(token))
+    }
+
+    /// No token for the first page.
+    pub(crate) fn read(&self, text: &str) -> Result<Option<PageToken>, Status> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let token = self.decode(text);
+        token
+            .map(Some)
+            .ok_or_else(|| Status::invalid_argument("the page token is not one of this query"))
+    }
+
+    fn decode(&self, text: &str) -> Option<PageToken> {
+        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        let (place, check) = text.split_at(16);
+        let token = PageToken(u64::from_str_radix(place, 16).ok()?);
+        let check = u64::from_str_radix(check, 16).ok()?;
+        (check == self.check(token)).then_some(token)
+    }
+
+    fn check(&self, token: PageToken) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.fingerprint, token.0).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_comes_back_for_its_query_and_no_other() {
+        let mut query = v1::ListMessagesRequest {
+            served_user: "sip:bob@example.org".into(),
+            ..Default::default()
+        };
+        let tokens = PageTokens::of(&query, b"secret");
+        let text = tokens.write(PageToken(7));
+        assert_eq!(tokens.read(&text).expect("ours"), Some(PageToken(7)));
+        query.page_size = 3;
+        let other_page = PageTokens::of(&query, b"secret");
+        assert!(other_page.read(&text).is_ok());
+        query.sender = "sip:alice@example.org".into();
+        assert!(PageTokens::of(&query, b"secret").read(&text).is_err());
+        assert!(tokens.read("7").is_err());
+        assert!(tokens.read(&"é".repeat(16)).is_err());
+        assert!(tokens.read("").expect("the first page").is_none());
+    }
+}

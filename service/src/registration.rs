@@ -1,0 +1,70 @@
+//! Registrations, and the pushes they trigger (DLV-01).
+
+use std::sync::Arc;
+
+use proto::v1;
+use proto::v1::registration_service_server::RegistrationService;
+use storage::Store;
+use storage::model::{BindingChange, Registered, Registration};
+use tonic::{Request, Response, Status};
+
+use crate::scheduler::{Scheduler, is_reachable};
+use crate::{convert, status};
+
+/// The registration service over a store.
+pub(crate) struct Registrations<S> {
+    store: Arc<S>,
+    scheduler: Scheduler,
+}
+
+impl<S: Store> Registrations<S> {
+    pub(crate) fn new(store: Arc<S>, scheduler: Scheduler) -> Self {
+        Self { store, scheduler }
+    }
+
+    /// A de-registration or a question triggers nothing.
+    async fn trigger(&self, registers: bool, registered: &Registered) {
+        let Some(mailbox) = registered.mailbox else {
+            count("nothing_pending");
+            return;
+        };
+        if registers && is_reachable(registered) {
+            let has_waiting = registered.has_waiting;
+            count(if has_waiting {
+                "scheduled"
+            } else {
+                "nothing_pending"
+            });
+            self.scheduler.registered(mailbox, has_waiting).await;
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl<S: Store> RegistrationService for Registrations<S> {
+    async fn register(
+        &self,
+        request: Request<v1::RegisterRequest>,
+    ) -> Result<Response<v1::RegisterReply>, Status> {
+        let registration = convert::registration(request.into_inner())?;
+        let registers = has_bind(&registration);
+        let registered = self
+            .store
+            .register(registration)
+            .await
+            .map_err(|error| status::of_store(&error))?
+            .map_err(|refusal| status::of_registration(&refusal))?
+            .into_inner();
+        self.trigger(registers, &registered).await;
+        Ok(Response::new(convert::registered(registered)))
+    }
+}
+
+fn has_bind(registration: &Registration) -> bool {
+    let is_bind = |change: &BindingChange| matches!(change, BindingChange::Bind(_));
+    registration.changes.iter().any(is_bind)
+}
+
+fn count(result: &'static str) {
+    metrics::counter!("restante_register_refresh_total", "result" => result).increment(1);
+}

@@ -1,0 +1,26 @@
+//! When which mailbox is delivered, and by which edge (requirements §1.12, §3.5).
+//!
+//! [`Machine`](machine::Machine) decides, with time and randomness passed in and no store, socket or
+//! task in it; [`Driver`](driver::Driver) asks the store, hands jobs to edges and tells the machine
+//! what happened. Nothing here is durable: after a restart everything that waits for a reachable
+//! user is planned again, and claims in the store keep a mailbox from two edges.
+
+mod deposit_watch;
+mod driver;
+mod edges;
+mod handle;
+mod machine;
+mod plans;
+mod policy;
+mod start;
+
+pub(crate) use deposit_watch::DepositWatch;
+pub(crate) use driver::Driver;
+pub(crate) use handle::{AlreadyAttached, Attachment, EdgeStatus, Scheduler};
+pub(crate) use machine::Planned;
+pub(crate) use policy::{Ending, Outcome, Policy};
+pub(crate) use start::Job;
+pub(crate) use start::is_reachable;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! Connects the machine to the store and the edges. One task owns it all.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use storage::model::{Clock, MailboxId, UnixMillis};
+use storage::{Store, StoreError};
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+
+use super::edges::EdgeName;
+use super::handle::{
+    AlreadyAttached, Attachment, EdgeStatus, INPUTS, Input, Scheduler, SchedulerStatus, now,
+};
+use super::machine::{Machine, Started};
+use super::policy::Policy;
+use super::start::{Job, Starter};
+
+/// Mailboxes read from the store at a time, and planned ones below which more are read.
+const SCAN_PAGE: usize = 500;
+
+/// Pause after a scan that failed.
+const SCAN_RETRY: Duration = Duration::from_secs(5);
+
+type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Page = Result<Vec<MailboxId>, StoreError>;
+
+/// How far the store has been looked through for what waits (DLV-17).
+enum Scan {
+    Done,
+    /// Go on after this mailbox, not before that time.
+    Next(Option<MailboxId>, Instant),
+    Reading(Task<Page>),
+}
+
+struct Attached {
+    jobs: mpsc::Sender<Job>,
+    attached_at: UnixMillis,
+    capacity: usize,
+}
+
+pub(crate) struct Driver<S> {
+    machine: Machine<StdRng>,
+    policy: Policy,
+    store: Arc<S>,
+    clock: Arc<dyn Clock>,
+    inputs: mpsc::Receiver<Input>,
+    edges: HashMap<EdgeName, Attached>,
+    starts: FuturesUnordered<Task<(MailboxId, Started)>>,
+    scan: Scan,
+    gauges: Gauges,
+}
+
+/// Handles looked up once: they are set with every input.
+struct Gauges {
+    running: metrics::Gauge,
+    planned: metrics::Gauge,
+    edges: metrics::Gauge,
+}
+
+impl<S: Store> Driver<S> {
+    pub(crate) fn new(policy: Policy, store: Arc<S>, clock: Arc<dyn Clock>) -> (Self, Scheduler) {
+        let (sender, inputs) = mpsc::channel(INPUTS);
+        let driver = Self {
+            machine: Machine::new(now(), policy.clone(), StdRng::from_os_rng()),
+            policy,
+            store,
+            clock,
+            inputs,
+            edges: HashMap::new(),
+            starts: FuturesUnordered::new(),
+            scan: Scan::Next(None, now()),
+            gauges: Gauges {
+                running: metrics::gauge!("restante_pushes_running"),
+                planned: metrics::gauge!("restante_pushes_planned"),
+                edges: metrics::gauge!("restante_edges_attached"),
+            },
+        };
+        (driver, Scheduler::new(sender))
+    }
+
+    /// Runs until the shutdown. Deliveries under way are the edges' to end.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+        loop {
+            self.start_what_may();
+            self.report();
+            let timeout = self.machine.next_timeout();
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                input = self.inputs.recv() => match input {
+                    Some(input) => self.on_input(input),
+                    None => return,
+                },
+                Some((mailbox, started)) = self.starts.next() => {
+                    self.on_started(mailbox, started);
+                }
+                page = next_page(&mut self.scan, &self.store, self.machine.planned()) => {
+                    self.on_page(page);
+                }
+                () = sleep_until(timeout.unwrap_or_else(now).into()), if timeout.is_some() => {
+                    self.machine.timeout(now());
+                }
+            }
+        }
+    }
+
+    fn on_input(&mut self, input: Input) {
+        let now = now();
+        match input {
+            Input::Registered {
+                mailbox,
+                has_waiting,
+            } => self.machine.registered(now, mailbox, has_waiting),
+            Input::Deposited { mailbox } => self.machine.deposited(now, mailbox),
+            Input::Rescan => self.scan = Scan::Next(None, now),
+            Input::Ordered {
+                mailbox,
+                force,
+                answer,
+            } => {
+                let _ = answer.send(self.machine.ordered(now, mailbox, force));
+            }
+            Input::Attach {
+                edge,
+                capacity,
+                answer,
+            } => {
+                let _ = answer.send(self.attach(edge, capacity));
+            }
+            Input::Detached { edge } => self.detach(&edge),
+            Input::Renewed { claim, edge } => {
+                self.machine
+                    .renewed(now, claim.mailbox, claim.generation, &edge);
+            }
+            Input::Released { claim, outcome } => {
+                self.machine
+                    .released(now, claim.mailbox, claim.generation, outcome.as_ref());
+            }
+            Input::Status { answer } => {
+                let _ = answer.send(self.status());
+            }
+        }
+    }
+
+    fn attach(&mut self, edge: EdgeName, capacity: usize) -> Result<Attachment, AlreadyAttached> {
+        if self.edges.contains_key(&edge) {
+            return Err(AlreadyAttached);
+        }
+        tracing::info!(%edge, capacity, "edge attached");
+        let (sender, jobs) = mpsc::channel(capacity);
+        let attached = Attached {
+            jobs: sender,
+            attached_at: self.clock.now(),
+            capacity,
+        };
+        self.edges.insert(Arc::clone(&edge), attached);
+        self.machine.edge_attached(edge, capacity);
+        Ok(Attachment { jobs })
+    }
+
+    fn detach(&mut self, edge: &EdgeName) {
+        tracing::info!(%edge, "edge detached");
+        self.edges.remove(edge);
+        self.machine.edge_stopped(edge);
+    }
+
+    /// Starts as much as the machine allows.
+    fn start_what_may(&mut self) {
+        while let Some(start) = self.machine.poll() {
+            let Some(edge) = self.edges.get(&start.edge) else {
+                self.machine.edge_stopped(&start.edge);
+                self.machine
+                    .started(now(), start.mailbox, Started::EdgeGone);
+                continue;
+            };
+            let starter = Starter {
+                store: Arc::clone(&self.store),
+                jobs: edge.jobs.clone(),
+                takers: self.machine.takers(),
+                lease: self.policy.lease,
+            };
+            self.starts.push(Box::pin(starter.start(start)));
+        }
+    }
+
+    fn on_started(&mut self, mailbox: MailboxId, started: Started) {
+        if started == Started::EdgeGone {
+            let gone = self.edges.iter().filter(|(_, edge)| edge.jobs.is_closed());
+            for (name, _) in gone {
+                self.machine.edge_stopped(name);
+            }
+        }
+        self.machine.started(now(), mailbox, started);
+    }
+
+    fn on_page(&mut self, page: Page) {
+        let now = now();
+        match page {
+            Ok(mailboxes) => {
+                let last = mailboxes.last().copied();
+                let spacing = Duration::from_secs(1) / self.policy.restart_rate.max(1);
+                for (place, mailbox) in (0_u32..).zip(mailboxes) {
+                    self.machine.found(now + spacing * place, mailbox);
+                }
+                self.scan = match last {
+                    Some(last) => Scan::Next(Some(last), now),
+                    None => Scan::Done,
+                };
+            }
+            Err(error) => {
+                tracing::debug!(%error, "mailboxes that wait could not be read");
+                self.scan = Scan::Next(None, now + SCAN_RETRY);
+            }
+        }
+    }
+
+    fn status(&self) -> SchedulerStatus {
+        let edges = self.edges.iter().map(|(name, edge)| EdgeStatus {
+            name: Arc::clone(name),
+            attached_at: edge.attached_at,
+            jobs: self.machine.jobs(name),
+            capacity: edge.capacity,
+        });
+        let mut edges: Vec<_> = edges.collect();
+        edges.sort_by(|a, b| a.name.cmp(&b.name));
+        SchedulerStatus {
+            running: self.machine.sessions(),
+            planned: self.machine.planned(),
+            edges,
+        }
+    }
+
+    fn report(&self) {
+        self.gauges
+            .running
+            .set(approximate(self.machine.sessions()));
+        self.gauges.planned.set(approximate(self.machine.planned()));
+        self.gauges.edges.set(approximate(self.edges.len()));
+    }
+}
+
+/// A gauge's value; exact up to 4 billion.
+fn approximate(count: usize) -> f64 {
+    u32::try_from(count).unwrap_or(u32::MAX).into()
+}
+
+/// The next page of mailboxes with something to deliver and a live binding; never returns while
+/// nothing is to be read or enough is planned. May be dropped and called again.
+async fn next_page<S: Store>(scan: &mut Scan, store: &Arc<S>, planned: usize) -> Page {
+    if let Scan::Next(after, not_before) = scan {
+        if planned >= SCAN_PAGE {
+            std::future::pending::<()>().await;
+        }
+        sleep_until((*not_before).into()).await;
+        let (after, store) = (*after, Arc::clone(store));
+        let read = async move { store.reachable_with_waiting(after, SCAN_PAGE).await };
+        *scan = Scan::Reading(Box::pin(read));
+    }
+    match scan {
+        Scan::Reading(read) => read.as_mut().await,
+        Scan::Done | Scan::Next(..) => std::future::pending().await,
+    }
+}

@@ -1,0 +1,171 @@
+//! How the rest of the service talks to the scheduler.
+
+use std::time::Instant;
+
+use storage::model::{ClaimToken, MailboxId, UnixMillis};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Planned;
+use super::edges::EdgeName;
+use super::policy::Outcome;
+use super::start::Job;
+
+/// Inputs that may wait for the driver; senders wait when it is full.
+pub(super) const INPUTS: usize = 4_096;
+
+/// What the driver is told.
+pub(super) enum Input {
+    Registered {
+        mailbox: MailboxId,
+        has_waiting: bool,
+    },
+    Deposited {
+        mailbox: MailboxId,
+    },
+    /// Triggers were dropped: look for what waits in the store.
+    Rescan,
+    Ordered {
+        mailbox: MailboxId,
+        force: bool,
+        answer: oneshot::Sender<Planned>,
+    },
+    Attach {
+        edge: EdgeName,
+        capacity: usize,
+        answer: oneshot::Sender<Result<Attachment, AlreadyAttached>>,
+    },
+    Detached {
+        edge: EdgeName,
+    },
+    Renewed {
+        claim: ClaimToken,
+        edge: EdgeName,
+    },
+    Released {
+        claim: ClaimToken,
+        outcome: Option<Outcome>,
+    },
+    Status {
+        answer: oneshot::Sender<SchedulerStatus>,
+    },
+}
+
+/// An edge of that name is attached already; the older stream wins until it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AlreadyAttached;
+
+/// The jobs of one attached edge. [`Scheduler::detached`] must follow.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    pub(crate) jobs: mpsc::Receiver<Job>,
+}
+
+/// The scheduler at a glance.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SchedulerStatus {
+    pub(crate) running: usize,
+    pub(crate) planned: usize,
+    pub(crate) edges: Vec<EdgeStatus>,
+}
+
+/// One attached edge.
+#[derive(Clone, Debug)]
+pub(crate) struct EdgeStatus {
+    pub(crate) name: EdgeName,
+    pub(crate) attached_at: UnixMillis,
+    pub(crate) jobs: usize,
+    pub(crate) capacity: usize,
+}
+
+/// Handle to the scheduler. Once its driver has ended, which is when the service drains, what it is
+/// told is forgotten: after the restart everything that waits is planned anew.
+#[derive(Clone, Debug)]
+pub(crate) struct Scheduler {
+    inputs: mpsc::Sender<Input>,
+}
+
+impl Scheduler {
+    pub(super) fn new(inputs: mpsc::Sender<Input>) -> Self {
+        Self { inputs }
+    }
+
+    /// A registration was committed.
+    pub(crate) async fn registered(&self, mailbox: MailboxId, has_waiting: bool) {
+        self.tell(Input::Registered {
+            mailbox,
+            has_waiting,
+        })
+        .await;
+    }
+
+    /// A message was deposited, or made deliverable again, for a registered user.
+    pub(crate) async fn deposited(&self, mailbox: MailboxId) {
+        self.tell(Input::Deposited { mailbox }).await;
+    }
+
+    /// Triggers were dropped.
+    pub(crate) async fn rescan(&self) {
+        self.tell(Input::Rescan).await;
+    }
+
+    /// An operator wants a push; `None` while draining.
+    pub(crate) async fn ordered(&self, mailbox: MailboxId, force: bool) -> Option<Planned> {
+        self.ask(|answer| Input::Ordered {
+            mailbox,
+            force,
+            answer,
+        })
+        .await
+    }
+
+    /// An edge wants jobs; `None` while draining.
+    pub(crate) async fn attach(
+        &self,
+        edge: EdgeName,
+        capacity: usize,
+    ) -> Option<Result<Attachment, AlreadyAttached>> {
+        self.ask(|answer| Input::Attach {
+            edge,
+            capacity,
+            answer,
+        })
+        .await
+    }
+
+    /// The stream of an edge has ended.
+    pub(crate) async fn detached(&self, edge: EdgeName) {
+        self.tell(Input::Detached { edge }).await;
+    }
+
+    /// The store has renewed a claim.
+    pub(crate) async fn renewed(&self, claim: ClaimToken, edge: EdgeName) {
+        self.tell(Input::Renewed { claim, edge }).await;
+    }
+
+    /// The store has taken a claim back; no outcome: it had been superseded.
+    pub(crate) async fn released(&self, claim: ClaimToken, outcome: Option<Outcome>) {
+        self.tell(Input::Released { claim, outcome }).await;
+    }
+
+    /// What is going on; empty while draining.
+    pub(crate) async fn status(&self) -> SchedulerStatus {
+        let status = self.ask(|answer| Input::Status { answer }).await;
+        status.unwrap_or_default()
+    }
+
+    async fn tell(&self, input: Input) {
+        // See the type: while draining there is nobody to tell.
+        let _ = self.inputs.send(input).await;
+    }
+
+    async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Option<T> {
+        let (answer, question) = oneshot::channel();
+        self.inputs.send(input(answer)).await.ok()?;
+        question.await.ok()
+    }
+}
+
+/// The driver's time, which a test may hold.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,179 @@
+//! Where each mailbox is, with the indices by time. Every change goes through [`Plans::enter`], so
+//! that phase and indices cannot disagree.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Instant;
+
+use storage::model::{Generation, MailboxId};
+
+use super::edges::EdgeName;
+
+/// What made us want to deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trigger {
+    Deposited,
+    Registered,
+    Ordered,
+}
+
+/// Where a mailbox is.
+///
+/// ```text
+///            trigger            due          poll             claimed
+/// (unknown) ────────► Waiting ──────► Ready ──────► Starting ────────► Running
+///     ▲                  ▲  ▲           ▲               │                 │
+///     │                  │  └───────────┴──── again ────┴─────────────────┤
+///     │                  └──────── registered ──── Blocked ◄── refused ───┤
+///     └──────────────────────────────── done ─────────────────────────────┘
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// To be delivered at that time.
+    Waiting { due: Instant },
+    /// To be delivered as soon as an edge is free.
+    Ready,
+    /// The driver is claiming it for this edge.
+    Starting { edge: EdgeName },
+    /// The edge delivers it under a claim that lives until then, as far as we know.
+    Running {
+        edge: EdgeName,
+        generation: Generation,
+        lease_until: Instant,
+    },
+    /// Only a registration or an order helps. Forgotten at that time.
+    Blocked { until: Instant },
+}
+
+/// One mailbox that we know something about.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) phase: Phase,
+    /// Failed tries of this registration.
+    pub(super) tries: usize,
+    /// The strongest trigger that came while it was starting or running (DLV-13).
+    pub(super) look_again: Option<Trigger>,
+    /// The edge that holds the user's connection.
+    pub(super) home: Option<EdgeName>,
+    /// An operator wants it delivered without a live registration.
+    pub(super) forced: bool,
+}
+
+/// All plans.
+#[derive(Debug, Default)]
+pub(super) struct Plans {
+    plans: HashMap<MailboxId, Plan>,
+    /// Ends of `Waiting`, `Running` and `Blocked`.
+    times: BTreeSet<(Instant, MailboxId)>,
+    /// Exactly the mailboxes that are `Ready`, longest first.
+    ready: VecDeque<MailboxId>,
+    sessions: usize,
+    blocked: usize,
+}
+
+impl Plans {
+    pub(super) fn get(&self, mailbox: MailboxId) -> Option<&Plan> {
+        self.plans.get(&mailbox)
+    }
+
+    /// For everything but the phase.
+    pub(super) fn get_mut(&mut self, mailbox: MailboxId) -> Option<&mut Plan> {
+        self.plans.get_mut(&mailbox)
+    }
+
+    /// Puts a mailbox, known or not, into a phase.
+    pub(super) fn enter(&mut self, mailbox: MailboxId, phase: Phase) {
+        self.leave(mailbox);
+        if let Some(end) = end_of(&phase) {
+            self.times.insert((end, mailbox));
+        }
+        match &phase {
+            Phase::Ready => self.ready.push_back(mailbox),
+            Phase::Starting { .. } | Phase::Running { .. } => self.sessions += 1,
+            Phase::Blocked { .. } => self.blocked += 1,
+            Phase::Waiting { .. } => {}
+        }
+        match self.plans.get_mut(&mailbox) {
+            Some(plan) => plan.phase = phase,
+            None => {
+                self.plans.insert(mailbox, Plan::new(phase));
+            }
+        }
+    }
+
+    /// Forgets a mailbox.
+    pub(super) fn remove(&mut self, mailbox: MailboxId) {
+        self.leave(mailbox);
+        self.plans.remove(&mailbox);
+    }
+
+    /// Takes the mailbox out of the indices of its phase.
+    fn leave(&mut self, mailbox: MailboxId) {
+        let Some(plan) = self.plans.get(&mailbox) else {
+            return;
+        };
+        if let Some(end) = end_of(&plan.phase) {
+            self.times.remove(&(end, mailbox));
+        }
+        match plan.phase {
+            Phase::Ready => {
+                if let Some(place) = self.ready.iter().position(|ready| *ready == mailbox) {
+                    self.ready.remove(place);
+                }
+            }
+            Phase::Starting { .. } | Phase::Running { .. } => self.sessions -= 1,
+            Phase::Blocked { .. } => self.blocked -= 1,
+            Phase::Waiting { .. } => {}
+        }
+    }
+
+    /// Mailboxes that are ready, longest first.
+    pub(super) fn ready(&self) -> impl Iterator<Item = MailboxId> {
+        self.ready.iter().copied()
+    }
+
+    /// The mailbox whose time is over first, if that is so.
+    pub(super) fn first_over(&self, now: Instant) -> Option<MailboxId> {
+        let (end, mailbox) = self.times.first()?;
+        (*end <= now).then_some(*mailbox)
+    }
+
+    pub(super) fn next_time(&self) -> Option<Instant> {
+        self.times.first().map(|(end, _)| *end)
+    }
+
+    /// Starting or running.
+    pub(super) fn sessions(&self) -> usize {
+        self.sessions
+    }
+
+    /// Waiting or ready.
+    pub(super) fn planned(&self) -> usize {
+        self.plans.len() - self.sessions - self.blocked
+    }
+}
+
+impl Plan {
+    fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            tries: 0,
+            look_again: None,
+            home: None,
+            forced: false,
+        }
+    }
+
+    /// Remembers a trigger that came while the mailbox is being delivered.
+    pub(super) fn look_again(&mut self, trigger: Trigger) {
+        self.look_again = self.look_again.max(Some(trigger));
+    }
+}
+
+fn end_of(phase: &Phase) -> Option<Instant> {
+    match phase {
+        Phase::Waiting { due } => Some(*due),
+        Phase::Running { lease_until, .. } => Some(*lease_until),
+        Phase::Blocked { until } => Some(*until),
+        Phase::Ready | Phase::Starting { .. } => None,
+    }
+}

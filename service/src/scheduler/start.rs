@@ -1,0 +1,101 @@
+//! Carrying out one start: look who is registered, claim, hand over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage::model::{
+    Address, Binding, ClaimGrant, ClaimRequest, ClaimToken, MailboxId, Registered, ReleaseOutcome,
+    Sequence,
+};
+use storage::{Store, StoreError};
+use tokio::sync::mpsc;
+
+use super::edges::EdgeName;
+use super::machine::{Start, Started};
+
+/// What an edge gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) claim: ClaimToken,
+    /// Public user identity of the served user (DLV-07).
+    pub(crate) served_user: Address,
+    pub(crate) bindings: Vec<Binding>,
+}
+
+/// What carrying out a start needs.
+pub(super) struct Starter<S> {
+    pub(super) store: Arc<S>,
+    pub(super) jobs: mpsc::Sender<Job>,
+    /// Edges that take jobs now, for users whose connection is at one of them.
+    pub(super) takers: Vec<EdgeName>,
+    pub(super) lease: Duration,
+}
+
+impl<S: Store> Starter<S> {
+    /// Never fails: what went wrong is an answer too.
+    pub(super) async fn start(self, start: Start) -> (MailboxId, Started) {
+        let mailbox = start.mailbox;
+        let started = self.try_start(start).await.unwrap_or_else(|error| {
+            tracing::debug!(mailbox = mailbox.0, %error, "push not started");
+            Started::Failed
+        });
+        (mailbox, started)
+    }
+
+    async fn try_start(&self, start: Start) -> Result<Started, StoreError> {
+        let registered = self.store.registration(start.mailbox).await?;
+        if !is_reachable(&registered) && !start.forced {
+            return Ok(Started::Nothing);
+        }
+        if let Some(home) = self.other_home(&registered.bindings, &start.edge) {
+            return Ok(Started::Elsewhere(home));
+        }
+        let request = ClaimRequest {
+            mailbox: start.mailbox,
+            edge: start.edge.to_string(),
+            lease: self.lease,
+        };
+        match self.store.claim(request).await? {
+            ClaimGrant::Granted(claim) => self.hand_over(claim, registered).await,
+            ClaimGrant::Busy => Ok(Started::Busy),
+            ClaimGrant::Empty => Ok(Started::Nothing),
+        }
+    }
+
+    /// The edge that holds a connection of the user, if `edge` holds none.
+    fn other_home(&self, bindings: &[Binding], edge: &EdgeName) -> Option<EdgeName> {
+        let homes = || bindings.iter().filter_map(|binding| binding.flow.as_ref());
+        if homes().any(|flow| *flow.edge == **edge) {
+            return None;
+        }
+        let is_home = |taker: &&EdgeName| homes().any(|flow| *flow.edge == ***taker);
+        self.takers.iter().find(is_home).map(Arc::clone)
+    }
+
+    async fn hand_over(
+        &self,
+        claim: ClaimToken,
+        registered: Registered,
+    ) -> Result<Started, StoreError> {
+        let job = Job {
+            claim,
+            served_user: self.store.account(claim.mailbox).await?,
+            bindings: registered.bindings,
+        };
+        if self.jobs.try_send(job).is_ok() {
+            metrics::counter!("restante_pushes_started_total").increment(1);
+            return Ok(Started::Running(claim.generation));
+        }
+        let outcome = ReleaseOutcome {
+            reason: "the edge has detached".to_owned(),
+        };
+        self.store.release(claim, Sequence(0), outcome).await?;
+        Ok(Started::EdgeGone)
+    }
+}
+
+/// Whether a push has somebody to go to (DLM-01).
+pub(crate) fn is_reachable(registered: &Registered) -> bool {
+    let serves = |binding: &Binding| binding.has_im_tag || binding.allows_message;
+    registered.bindings.iter().any(serves)
+}

@@ -1,0 +1,234 @@
+use super::super::machine::Planned;
+use super::*;
+
+const BOB: MailboxId = MailboxId(1);
+const CAROL: MailboxId = MailboxId(2);
+
+#[test]
+fn a_registration_is_followed_by_a_push_after_the_delay() {
+    let mut scene = Scene::with_edge();
+    scene.machine.registered(scene.now, BOB, true);
+    assert_eq!(scene.machine.poll(), None);
+    assert_eq!(scene.machine.next_timeout(), Some(scene.now + SECOND));
+    scene.pass(SECOND);
+    scene.start_of(BOB);
+}
+
+#[test]
+fn a_registration_with_nothing_stored_does_nothing() {
+    let mut scene = Scene::with_edge();
+    scene.machine.registered(scene.now, BOB, false);
+    assert_eq!(scene.machine.next_timeout(), None);
+}
+
+#[test]
+fn registrations_in_a_row_are_one_push() {
+    let mut scene = Scene::with_edge();
+    for _ in 0..3 {
+        scene.machine.registered(scene.now, BOB, true);
+        scene.pass(SECOND / 20);
+    }
+    scene.pass(SECOND);
+    let generation = scene.run(BOB);
+    scene.release(BOB, generation, Ending::Completed);
+    scene.pass(100 * SECOND);
+    assert_eq!(scene.machine.poll(), None);
+}
+
+#[test]
+fn a_trigger_during_a_push_looks_again_after_it() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    let generation = scene.run(BOB);
+    scene.machine.deposited(scene.now, BOB);
+    assert_eq!(scene.machine.poll(), None);
+    scene.release(BOB, generation, Ending::Completed);
+    assert_eq!(scene.machine.poll(), None);
+    scene.pass(5 * SECOND);
+    scene.start_of(BOB);
+}
+
+#[test]
+fn a_trigger_while_the_claim_finds_nothing_looks_again() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    scene.start_of(BOB);
+    scene.machine.registered(scene.now, BOB, true);
+    scene.machine.started(scene.now, BOB, Started::Nothing);
+    scene.pass(SECOND);
+    scene.start_of(BOB);
+}
+
+#[test]
+fn deposits_are_no_trigger_when_switched_off() {
+    let mut off = policy();
+    off.on_deposit = None;
+    let mut scene = Scene::new(off);
+    scene.machine.edge_attached(edge("a"), 1);
+    scene.machine.deposited(scene.now, BOB);
+    assert_eq!(scene.machine.next_timeout(), None);
+}
+
+#[test]
+fn tries_are_spent_with_growing_pauses_and_then_only_a_registration_helps() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    for pause in policy().backoff {
+        let generation = scene.run(BOB);
+        scene.release(BOB, generation, Ending::Unavailable);
+        scene.pass(pause - SECOND);
+        assert_eq!(scene.machine.poll(), None, "before {pause:?}");
+        scene.pass(pause.mul_f64(0.2) + SECOND);
+    }
+    let generation = scene.run(BOB);
+    scene.release(BOB, generation, Ending::Unavailable);
+    scene.machine.deposited(scene.now, BOB);
+    scene.pass(3_600 * SECOND);
+    assert_eq!(scene.machine.poll(), None);
+    scene.machine.registered(scene.now, BOB, true);
+    scene.pass(SECOND);
+    let generation = scene.run(BOB);
+    scene.release(BOB, generation, Ending::Unavailable);
+    scene.pass(36 * SECOND);
+    scene.start_of(BOB);
+}
+
+#[test]
+fn a_registration_during_a_failing_push_overrides_the_back_off() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    let generation = scene.run(BOB);
+    scene.machine.registered(scene.now, BOB, true);
+    scene.release(BOB, generation, Ending::Rejected);
+    scene.pass(SECOND);
+    scene.start_of(BOB);
+}
+
+#[test]
+fn a_deposit_within_the_back_off_does_not_shorten_it() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    let generation = scene.run(BOB);
+    scene.release(BOB, generation, Ending::Unavailable);
+    scene.machine.deposited(scene.now, BOB);
+    scene.pass(29 * SECOND);
+    assert_eq!(scene.machine.poll(), None);
+}
+
+#[test]
+fn retry_after_of_a_busy_client_is_honoured() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    let generation = scene.run(BOB);
+    let busy = Outcome {
+        retry_after: Some(200 * SECOND),
+        ..outcome(Ending::Busy)
+    };
+    scene
+        .machine
+        .released(scene.now, BOB, generation, Some(&busy));
+    scene.pass(199 * SECOND);
+    assert_eq!(scene.machine.poll(), None);
+    scene.pass(42 * SECOND);
+    scene.start_of(BOB);
+}
+
+#[test]
+fn a_hop_that_is_down_pauses_all_and_spends_no_try() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    for _ in 0..5 {
+        let generation = scene.run(BOB);
+        scene.machine.ordered(scene.now, CAROL, false);
+        scene.release(BOB, generation, Ending::HopDown);
+        scene.pass(9 * SECOND);
+        assert_eq!(scene.machine.poll(), None);
+        scene.pass(SECOND);
+        let generation = scene.run(CAROL);
+        scene.release(CAROL, generation, Ending::Completed);
+    }
+    scene.start_of(BOB);
+}
+
+#[test]
+fn an_edge_that_vanishes_loses_its_job_with_the_lease() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    assert_eq!(scene.start_of(BOB).edge, edge("a"));
+    let generation = scene.grant(BOB);
+    scene.pass(30 * SECOND);
+    scene
+        .machine
+        .renewed(scene.now, BOB, generation, &edge("a"));
+    scene.machine.edge_stopped(&edge("a"));
+    scene.machine.edge_attached(edge("b"), 1);
+    scene.pass(59 * SECOND);
+    assert_eq!(scene.machine.poll(), None);
+    scene.pass(SECOND);
+    assert_eq!(scene.start_of(BOB).edge, edge("b"));
+    scene.release(BOB, generation, Ending::Completed);
+    assert_eq!(scene.machine.sessions(), 1, "a stale release ends nothing");
+}
+
+#[test]
+fn a_draining_edge_hands_over_at_once() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    let generation = scene.run(BOB);
+    scene.machine.edge_attached(edge("b"), 1);
+    scene.release(BOB, generation, Ending::EdgeDraining);
+    assert_eq!(scene.start_of(BOB).edge, edge("b"));
+}
+
+#[test]
+fn a_user_with_a_connection_is_delivered_by_the_edge_that_holds_it() {
+    let mut scene = Scene::with_edge();
+    scene.machine.edge_attached(edge("home"), 1);
+    scene.machine.ordered(scene.now, BOB, false);
+    assert_eq!(scene.start_of(BOB).edge, edge("a"));
+    let elsewhere = Started::Elsewhere(edge("home"));
+    scene.machine.started(scene.now, BOB, elsewhere);
+    assert_eq!(scene.start_of(BOB).edge, edge("home"));
+}
+
+#[test]
+fn no_more_jobs_run_than_edges_have_room_for() {
+    let mut scene = Scene::new(policy());
+    scene.machine.edge_attached(edge("a"), 2);
+    for mailbox in 1..=5 {
+        scene.machine.ordered(scene.now, MailboxId(mailbox), false);
+    }
+    let first = scene.run(MailboxId(1));
+    scene.run(MailboxId(2));
+    assert_eq!(scene.machine.poll(), None);
+    assert_eq!(scene.machine.planned(), 3);
+    scene.release(MailboxId(1), first, Ending::Completed);
+    scene.start_of(MailboxId(3));
+}
+
+#[test]
+fn an_order_joins_a_running_push() {
+    let mut scene = Scene::with_edge();
+    let order = |scene: &mut Scene| scene.machine.ordered(scene.now, BOB, false);
+    assert_eq!(order(&mut scene), Planned::Started);
+    assert_eq!(order(&mut scene), Planned::Started);
+    scene.run(BOB);
+    assert_eq!(order(&mut scene), Planned::Joined);
+}
+
+#[test]
+fn a_claim_from_before_our_start_is_taken_up_while_its_lease_may_live() {
+    let mut scene = Scene::with_edge();
+    scene.machine.found(scene.now, BOB);
+    scene
+        .machine
+        .renewed(scene.now, BOB, Generation(9), &edge("a"));
+    scene.pass(SECOND);
+    assert_eq!(scene.machine.poll(), None);
+    scene.release(BOB, Generation(9), Ending::Completed);
+    scene.pass(60 * SECOND);
+    scene
+        .machine
+        .renewed(scene.now, CAROL, Generation(9), &edge("a"));
+    assert_eq!(scene.machine.sessions(), 0, "too late to be from before");
+}

@@ -1,0 +1,156 @@
+//! The gRPC servers: which service is where (design: external contracts).
+
+use std::future::Future;
+use std::time::Duration;
+
+use daemon::exit::{Code, Fatal};
+use daemon::readiness::Readiness;
+use proto::v1::delivery_service_server::DeliveryServiceServer;
+use proto::v1::deposit_service_server::DepositServiceServer;
+use proto::v1::mailbox_service_server::MailboxServiceServer;
+use proto::v1::operator_service_server::OperatorServiceServer;
+use proto::v1::registration_service_server::RegistrationServiceServer;
+use storage::Store;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::server::HealthReporter;
+
+use crate::bind::Socket;
+use crate::delivery::Deliveries;
+use crate::deposit::Deposits;
+use crate::health;
+use crate::mailbox::Mailboxes;
+use crate::operator::Operators;
+use crate::registration::Registrations;
+
+/// A dead edge is noticed within the sum of both, so that it can attach again.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Enough for a window of pager messages in flight.
+const STREAM_WINDOW_OCTETS: u32 = 4 << 20;
+const CONNECTION_WINDOW_OCTETS: u32 = 8 << 20;
+
+/// A batch of deposits.
+const MAX_REQUEST_OCTETS: usize = 4 << 20;
+
+/// Services with the health that answers for them.
+pub(crate) struct Listener {
+    routes: Routes,
+    reporter: HealthReporter,
+    names: Vec<&'static str>,
+}
+
+/// What edges use.
+pub(crate) fn data<S: Store>(
+    deposits: Deposits<S>,
+    deliveries: Deliveries<S>,
+    registrations: Registrations<S>,
+) -> Result<Listener, Fatal> {
+    let deposits =
+        DepositServiceServer::new(deposits).max_decoding_message_size(MAX_REQUEST_OCTETS);
+    let routes = Routes::new(deposits)
+        .add_service(DeliveryServiceServer::new(deliveries))
+        .add_service(RegistrationServiceServer::new(registrations));
+    let names = vec![
+        DepositServiceServer::<Deposits<S>>::NAME,
+        DeliveryServiceServer::<Deliveries<S>>::NAME,
+        RegistrationServiceServer::<Registrations<S>>::NAME,
+    ];
+    Listener::new(routes, names)
+}
+
+/// What operators use.
+pub(crate) fn operator<S: Store>(
+    mailboxes: Mailboxes<S>,
+    operators: Operators<S>,
+) -> Result<Listener, Fatal> {
+    let routes = Routes::new(MailboxServiceServer::new(mailboxes))
+        .add_service(OperatorServiceServer::new(operators));
+    let names = vec![
+        MailboxServiceServer::<Mailboxes<S>>::NAME,
+        OperatorServiceServer::<Operators<S>>::NAME,
+    ];
+    Listener::new(routes, names)
+}
+
+impl Listener {
+    /// Adds health and reflection.
+    fn new(routes: Routes, names: Vec<&'static str>) -> Result<Self, Fatal> {
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1()
+            .map_err(|error| Fatal::new(Code::Bug, format!("gRPC reflection: {error}")))?;
+        Ok(Self {
+            routes: routes.add_service(health).add_service(reflection),
+            reporter,
+            names,
+        })
+    }
+
+    /// Lets health follow readiness.
+    pub(crate) fn follow(
+        &self,
+        readiness: Readiness,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = ()> + use<> {
+        health::follow(
+            readiness,
+            self.reporter.clone(),
+            self.names.clone(),
+            shutdown,
+        )
+    }
+
+    /// Serves until the shutdown and the end of what is under way.
+    pub(crate) fn tcp(
+        &self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = Result<(), Fatal>> + use<> {
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let served = server().add_routes(self.routes.clone());
+        async move {
+            let served = served.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned());
+            served.await.map_err(|error| failed(&error))
+        }
+    }
+
+    /// The same on a Unix socket.
+    pub(crate) fn unix(
+        &self,
+        socket: Socket,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = Result<(), Fatal>> + use<> {
+        let served = server().add_routes(self.routes.clone());
+        async move {
+            let incoming = UnixListenerStream::new(socket.listener);
+            let served = served.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned());
+            let outcome = served.await.map_err(|error| failed(&error));
+            drop(socket.file);
+            outcome
+        }
+    }
+}
+
+fn server() -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .initial_stream_window_size(STREAM_WINDOW_OCTETS)
+        .initial_connection_window_size(CONNECTION_WINDOW_OCTETS)
+}
+
+fn failed(error: &tonic::transport::Error) -> Fatal {
+    Fatal::new(
+        Code::Unavailable,
+        format!("a gRPC listener failed: {error}"),
+    )
+}
