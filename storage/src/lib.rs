@@ -13,13 +13,20 @@
 //! It is not: a network service (that is `service`), a SIP parser (addresses and header values
 //! are opaque text here), a scheduler (nothing is delivered from here).
 
+#[cfg(test)]
+mod battery;
+mod column_family;
 pub mod config;
+mod key;
 pub mod memory;
 pub mod model;
+pub mod rocks;
 mod rule;
 pub mod store;
 mod timekeeper;
+mod value;
 
 pub use config::StoreConfig;
 pub use memory::MemoryStore;
+pub use rocks::{OpenError, RocksStore};
 pub use store::{Store, StoreError, Swept, Synced};

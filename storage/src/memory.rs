@@ -13,6 +13,9 @@ mod model;
 mod sweep;
 mod sync_gate;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 

@@ -28,6 +28,11 @@ impl<T> Synced<T> {
         Self(value)
     }
 
+    /// The same proof about a part of it.
+    pub(crate) fn map<U>(self, map: impl FnOnce(T) -> U) -> Synced<U> {
+        Synced(map(self.0))
+    }
+
     /// Gives up the proof.
     pub fn into_inner(self) -> T {
         self.0

@@ -144,7 +144,8 @@ impl Model {
         }
         let was_taken = claim.taken.remove(&number);
         let is_final = !matches!(settlement, Settlement::Failed { .. });
-        if !waits && !(was_taken && is_final) {
+        let counts = waits || (was_taken && is_final);
+        if !counts {
             return Settled::AlreadySettled;
         }
         self.settle_attempt(token, number, settlement, times.wall);

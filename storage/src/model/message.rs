@@ -38,7 +38,7 @@ pub struct MailboxId(pub u64);
 pub struct Sequence(pub u64);
 
 /// The decimal string of a Message-ID: strictly increasing, never reused (STO-08).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageNumber(pub u64);
 
 /// A Message-ID, `<decimal>@<store hostname>` (STO-06..08). `Display` is the bare form.

@@ -1,0 +1,140 @@
+//! The battery: what every engine must do, as claims. `battery!` runs all of them on one engine.
+
+pub(crate) mod accounts;
+mod bench;
+pub(crate) mod claims;
+pub(crate) mod deposits;
+pub(crate) mod listing;
+pub(crate) mod orders;
+pub(crate) mod registrations;
+pub(crate) mod releases;
+pub(crate) mod sweeps;
+pub(crate) mod timelines;
+
+pub(crate) use bench::{Engine, letter};
+
+/// Runs the named claims of this folder on an engine.
+macro_rules! battery {
+    ($engine:ty) => {
+        $crate::battery::run! { $engine;
+            accounts:
+                a_listed_store_knows_only_its_accounts,
+                a_provisioned_account_takes_over_what_mail_has_made,
+                an_alias_leads_to_the_same_mailbox,
+                an_alias_of_somebody_else_is_refused,
+                an_account_with_mail_is_not_deleted,
+                a_deleted_account_is_forgotten_with_its_aliases,
+                a_removed_alias_leads_nowhere,
+                accounts_are_listed_page_by_page,
+                mail_to_a_later_alias_joins_the_account,
+                joined_mail_is_delivered_in_one_run;
+            claims:
+                a_claim_excludes_others_until_its_lease_ends,
+                a_mailbox_with_nothing_to_deliver_is_not_claimed,
+                generations_grow_by_one,
+                a_renewed_lease_lives_on,
+                a_superseded_claim_cannot_renew,
+                taken_messages_come_in_order_with_their_content,
+                takes_keep_their_bounds,
+                a_message_larger_than_the_bound_is_taken_alone,
+                expired_messages_are_not_taken,
+                taken_messages_are_claimed_while_the_lease_lives,
+                a_superseded_claim_takes_nothing,
+                delivered_messages_leave,
+                a_second_acknowledgement_changes_nothing,
+                a_superseded_acknowledgement_settles_nothing,
+                a_late_acknowledgement_settles,
+                an_acknowledgement_after_release_settles,
+                a_message_elsewhere_is_unknown,
+                a_failed_attempt_leaves_the_message,
+                refusals_of_one_registration_count_once,
+                the_last_refusal_makes_a_dead_letter,
+                an_outcome_wins_over_an_order_given_meanwhile;
+            deposits:
+                a_new_store_starts_at_the_time_of_its_making,
+                ids_follow_each_other_without_gaps,
+                ids_go_on_after_reopening,
+                refusals_spend_no_id,
+                a_duplicate_gets_the_first_receipt,
+                a_duplicate_is_recognised_after_reopening,
+                concurrent_duplicates_store_one_message,
+                concurrent_deposits_are_all_stored_in_order,
+                another_body_or_sender_is_another_message,
+                a_duplicate_is_recognised_in_a_full_mailbox,
+                a_duplicate_is_recognised_after_delivery,
+                a_duplicate_is_forgotten_after_the_window,
+                a_late_deposit_is_not_stored,
+                the_last_slot_goes_to_one_of_many,
+                octets_fill_a_mailbox,
+                notifications_have_a_quota_of_their_own,
+                a_full_disk_refuses_new_messages_only,
+                barred_kinds_are_refused,
+                lifetimes_are_capped,
+                receipts_never_go_backwards,
+                content_is_kept_to_the_octet;
+            listing:
+                a_mailbox_lists_in_order,
+                everybody_lists_in_the_order_of_ids,
+                every_filter_filters,
+                pages_join_without_gap_or_overlap,
+                unknown_messages_are_not_found,
+                summaries_count_by_kind_and_priority,
+                delivered_and_retained_messages_are_old,
+                versions_grow_with_every_change;
+            orders:
+                a_held_message_counts_but_is_not_delivered,
+                a_redelivered_message_belongs_to_the_next_claim,
+                an_old_acknowledgement_does_not_settle_a_redelivered_message,
+                deleted_and_expired_messages_lose_their_content,
+                deleting_a_settled_message_removes_its_content,
+                impossible_orders_are_refused;
+            registrations:
+                bindings_are_kept_in_order_and_end,
+                bindings_survive_reopening,
+                an_older_cseq_is_refused,
+                the_eleventh_binding_is_refused,
+                the_same_instance_replaces_its_binding,
+                a_refused_register_changes_nothing,
+                unbind_all_ends_every_binding,
+                a_query_changes_nothing,
+                asking_for_an_unknown_user_makes_no_account,
+                a_registration_says_whether_something_waits,
+                aliases_of_others_are_not_taken,
+                reachable_mailboxes_are_found_page_by_page;
+            releases:
+                a_released_mailbox_can_be_claimed,
+                something_newer_asks_to_look_again,
+                settled_held_and_expired_messages_do_not,
+                a_failed_delivery_releases_in_any_case,
+                a_superseded_release_changes_nothing;
+            sweeps:
+                messages_expire_when_their_time_has_come,
+                a_sweep_keeps_its_limit,
+                a_sweep_never_runs_ahead_of_the_clock,
+                a_clock_set_back_deletes_nothing,
+                delivered_content_goes_after_its_retention,
+                no_retention_removes_content_at_once,
+                dead_letters_keep_their_content_until_they_expire,
+                timelines_go_after_their_retention;
+            timelines:
+                a_delivery_is_told_in_order,
+                a_failed_delivery_is_told_by_what_waited,
+                a_lapsed_lease_is_told,
+                duplicates_and_orders_are_told;
+        }
+    };
+}
+pub(crate) use battery;
+
+/// One test per claim, in modules named for their topic.
+macro_rules! run {
+    ($engine:ty; $($topic:ident: $($claim:ident),+;)+) => {
+        $(mod $topic {
+            $(#[tokio::test]
+            async fn $claim() {
+                $crate::battery::$topic::$claim::<$engine>().await;
+            })+
+        })+
+    };
+}
+pub(crate) use run;

@@ -1,0 +1,74 @@
+//! The column families: one per access pattern, so that each has the options its reads want.
+
+/// A column family of the RocksDB engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Family {
+    /// The identity of the store and its counters: two rows, read at opening.
+    Meta,
+    /// Envelopes and states: scanned in the order of a mailbox, read by mailbox and number.
+    Messages,
+    /// Octets of messages in chunks: read once or never, removed all at once; large ones are blobs.
+    Contents,
+    /// Mailbox of each message: read by number alone, scanned in the order of Message-IDs.
+    Locations,
+    /// Deliverable messages only: scanned from the head of a mailbox by each take.
+    Waiting,
+    /// What becomes due when: scanned by the sweep from its cursor, removed from the front.
+    Due,
+    /// Receipts by fingerprint: asked for by every deposit, nearly always in vain.
+    Duplicates,
+    /// Counters of mailboxes: read and rewritten by every deposit and every settlement.
+    Mailboxes,
+    /// Addresses and aliases of accounts: read by operators.
+    Accounts,
+    /// Mailboxes by hashed address: read at opening, then kept in memory.
+    Addresses,
+    /// Bindings of accounts: read at opening, then kept in memory.
+    Bindings,
+    /// Claims of mailboxes: read and rewritten by every delivery.
+    Claims,
+    /// What happened to single messages: appended, read by operators.
+    Events,
+    /// Deliveries of mailboxes that failed as a whole: appended, read by operators.
+    Attempts,
+}
+
+impl Family {
+    /// All of them, in the order they are made.
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Meta,
+        Self::Messages,
+        Self::Contents,
+        Self::Locations,
+        Self::Waiting,
+        Self::Due,
+        Self::Duplicates,
+        Self::Mailboxes,
+        Self::Accounts,
+        Self::Addresses,
+        Self::Bindings,
+        Self::Claims,
+        Self::Events,
+        Self::Attempts,
+    ];
+
+    /// Its name on disk.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "default",
+            Self::Messages => "messages",
+            Self::Contents => "contents",
+            Self::Locations => "locations",
+            Self::Waiting => "waiting",
+            Self::Due => "due",
+            Self::Duplicates => "duplicates",
+            Self::Mailboxes => "mailboxes",
+            Self::Accounts => "accounts",
+            Self::Addresses => "addresses",
+            Self::Bindings => "bindings",
+            Self::Claims => "claims",
+            Self::Events => "events",
+            Self::Attempts => "attempts",
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Keys on disk: one builder and one decoder each. Integers are big-endian, so that the order of
+//! the keys is the order of the numbers. Keys carry no names, because no encryption covers them:
+//! addresses and fingerprints are keyed hashes.
+
+use crate::model::{MailboxId, MessageNumber, PartKind, UnixMillis};
+use crate::rule::duplicate::Fingerprint;
+use crate::store::StoreError;
+
+/// Key of the row with the identity of the store, in `Meta`.
+pub(crate) const IDENTITY: [u8; 1] = [1];
+/// Key of the row with the counters of the store, in `Meta`.
+pub(crate) const COUNTERS: [u8; 1] = [2];
+
+/// Last octet of the key of an envelope, in `Messages`.
+const ENVELOPE: u8 = 0;
+/// Last octet of the key of a state, in `Messages`: right behind its envelope.
+const STATE: u8 = 1;
+
+/// Fifth part of a key in `Due`: what kind of thing is due.
+const DUE_MESSAGE: u8 = 1;
+const DUE_DUPLICATE: u8 = 2;
+const DUE_ATTEMPT: u8 = 3;
+
+/// An address as it stands in keys: a keyed hash.
+pub(crate) type AddressKey = [u8; 16];
+/// Mailbox and fingerprint.
+pub(crate) type DuplicateKey = [u8; 32];
+
+/// Mailbox, number: `Waiting`, and the beginning of keys in `Messages`.
+pub(crate) fn waiting(mailbox: MailboxId, number: MessageNumber) -> [u8; 16] {
+    pair(mailbox.0, number.0)
+}
+
+/// The inverse of [`waiting`].
+pub(crate) fn decode_waiting(key: &[u8]) -> Result<(MailboxId, MessageNumber), StoreError> {
+    let (mailbox, number) = decode_pair(key, "waiting key")?;
+    Ok((MailboxId(mailbox), MessageNumber(number)))
+}
+
+/// Mailbox, number, 0: `Messages`.
+pub(crate) fn envelope(mailbox: MailboxId, number: MessageNumber) -> [u8; 17] {
+    message_row(mailbox, number, ENVELOPE)
+}
+
+/// Mailbox, number, 1: `Messages`.
+pub(crate) fn state(mailbox: MailboxId, number: MessageNumber) -> [u8; 17] {
+    message_row(mailbox, number, STATE)
+}
+
+/// Which of the two rows of a message a key in `Messages` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MessageRow {
+    Envelope,
+    State,
+}
+
+/// The inverse of [`envelope`] and [`state`].
+pub(crate) fn decode_message(
+    key: &[u8],
+) -> Result<(MailboxId, MessageNumber, MessageRow), StoreError> {
+    let corrupt = StoreError::Corrupt {
+        what: "message key",
+    };
+    let Some((kind, names)) = key.split_last() else {
+        return Err(corrupt);
+    };
+    let row = match *kind {
+        ENVELOPE => MessageRow::Envelope,
+        STATE => MessageRow::State,
+        _ => return Err(corrupt),
+    };
+    let (mailbox, number) = decode_pair(names, "message key")?;
+    Ok((MailboxId(mailbox), MessageNumber(number), row))
+}
+
+/// Number, part, chunk: `Contents`.
+pub(crate) fn content(number: MessageNumber, part: PartKind, chunk: u32) -> [u8; 13] {
+    let mut key = [0; 13];
+    key[..8].copy_from_slice(&number.0.to_be_bytes());
+    key[8] = part as u8;
+    key[9..].copy_from_slice(&chunk.to_be_bytes());
+    key
+}
+
+/// The inverse of [`content`], with the part as its number.
+pub(crate) fn decode_content(key: &[u8]) -> Result<(MessageNumber, u8, u32), StoreError> {
+    let what = "content key";
+    let (number, rest) = split_u64(key, what)?;
+    match *rest {
+        [part, a, b, c, d] => Ok((
+            MessageNumber(number),
+            part,
+            u32::from_be_bytes([a, b, c, d]),
+        )),
+        _ => Err(StoreError::Corrupt { what }),
+    }
+}
+
+/// Number: `Locations`.
+pub(crate) fn location(number: MessageNumber) -> [u8; 8] {
+    number.0.to_be_bytes()
+}
+
+/// The inverse of [`location`].
+pub(crate) fn decode_location(key: &[u8]) -> Result<MessageNumber, StoreError> {
+    decode_single(key, "location key").map(MessageNumber)
+}
+
+/// Mailbox: `Mailboxes`, `Accounts`, `Bindings`, `Claims`.
+pub(crate) fn mailbox(mailbox: MailboxId) -> [u8; 8] {
+    mailbox.0.to_be_bytes()
+}
+
+/// The inverse of [`mailbox`].
+pub(crate) fn decode_mailbox(key: &[u8]) -> Result<MailboxId, StoreError> {
+    decode_single(key, "mailbox key").map(MailboxId)
+}
+
+/// The inverse of the identity: `Addresses`.
+pub(crate) fn decode_address(key: &[u8]) -> Result<AddressKey, StoreError> {
+    key.try_into().map_err(|_| StoreError::Corrupt {
+        what: "address key",
+    })
+}
+
+/// Mailbox, fingerprint: `Duplicates`.
+pub(crate) fn duplicate(mailbox: MailboxId, fingerprint: &Fingerprint) -> DuplicateKey {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&mailbox.0.to_be_bytes());
+    key[8..].copy_from_slice(fingerprint);
+    key
+}
+
+/// Number, ordinal: `Events`.
+pub(crate) fn event(number: MessageNumber, ordinal: u32) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..8].copy_from_slice(&number.0.to_be_bytes());
+    key[8..].copy_from_slice(&ordinal.to_be_bytes());
+    key
+}
+
+/// The inverse of [`event`].
+pub(crate) fn decode_event(key: &[u8]) -> Result<(MessageNumber, u32), StoreError> {
+    let what = "event key";
+    let (number, rest) = split_u64(key, what)?;
+    let ordinal = rest.try_into().map_err(|_| StoreError::Corrupt { what })?;
+    Ok((MessageNumber(number), u32::from_be_bytes(ordinal)))
+}
+
+/// Mailbox, order of events: `Attempts`.
+pub(crate) fn attempt(mailbox: MailboxId, order: u64) -> [u8; 16] {
+    pair(mailbox.0, order)
+}
+
+/// The inverse of [`attempt`].
+pub(crate) fn decode_attempt(key: &[u8]) -> Result<(MailboxId, u64), StoreError> {
+    let (mailbox, order) = decode_pair(key, "attempt key")?;
+    Ok((MailboxId(mailbox), order))
+}
+
+/// What is due, and when: `Due`. Sorted by time first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Due {
+    pub(crate) at: UnixMillis,
+    pub(crate) what: DueKind,
+}
+
+/// The things that become due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum DueKind {
+    /// The next end in the life of a message: of its lifetime, content or timeline.
+    Message(MailboxId, MessageNumber),
+    /// A receipt is forgotten.
+    Duplicate(DuplicateKey),
+    /// A failed attempt is forgotten.
+    Attempt(MailboxId, u64),
+}
+
+impl Due {
+    /// Time, kind, and the key of the thing.
+    pub(crate) fn key(&self) -> Vec<u8> {
+        let mut key = self.at.0.to_be_bytes().to_vec();
+        match &self.what {
+            DueKind::Message(mailbox, number) => {
+                key.push(DUE_MESSAGE);
+                key.extend_from_slice(&waiting(*mailbox, *number));
+            }
+            DueKind::Duplicate(duplicate) => {
+                key.push(DUE_DUPLICATE);
+                key.extend_from_slice(duplicate);
+            }
+            DueKind::Attempt(mailbox, order) => {
+                key.push(DUE_ATTEMPT);
+                key.extend_from_slice(&attempt(*mailbox, *order));
+            }
+        }
+        key
+    }
+
+    /// The inverse of [`Due::key`].
+    pub(crate) fn decode(key: &[u8]) -> Result<Self, StoreError> {
+        let corrupt = StoreError::Corrupt { what: "due key" };
+        let (at, rest) = split_u64(key, "due key")?;
+        let what = match rest.split_first() {
+            Some((&DUE_MESSAGE, names)) => {
+                let (mailbox, number) = decode_waiting(names)?;
+                DueKind::Message(mailbox, number)
+            }
+            Some((&DUE_DUPLICATE, key)) => DueKind::Duplicate(key.try_into().map_err(|_| corrupt)?),
+            Some((&DUE_ATTEMPT, names)) => {
+                let (mailbox, order) = decode_attempt(names)?;
+                DueKind::Attempt(mailbox, order)
+            }
+            _ => return Err(corrupt),
+        };
+        Ok(Self {
+            at: UnixMillis(at),
+            what,
+        })
+    }
+}
+
+fn message_row(mailbox: MailboxId, number: MessageNumber, row: u8) -> [u8; 17] {
+    let mut key = [row; 17];
+    key[..16].copy_from_slice(&waiting(mailbox, number));
+    key
+}
+
+fn pair(first: u64, second: u64) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&first.to_be_bytes());
+    key[8..].copy_from_slice(&second.to_be_bytes());
+    key
+}
+
+fn split_u64<'a>(key: &'a [u8], what: &'static str) -> Result<(u64, &'a [u8]), StoreError> {
+    let (number, rest) = key
+        .split_first_chunk::<8>()
+        .ok_or(StoreError::Corrupt { what })?;
+    Ok((u64::from_be_bytes(*number), rest))
+}
+
+fn decode_single(key: &[u8], what: &'static str) -> Result<u64, StoreError> {
+    match split_u64(key, what)? {
+        (number, []) => Ok(number),
+        _ => Err(StoreError::Corrupt { what }),
+    }
+}
+
+fn decode_pair(key: &[u8], what: &'static str) -> Result<(u64, u64), StoreError> {
+    let (first, rest) = split_u64(key, what)?;
+    Ok((first, decode_single(rest, what)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn due() -> impl Strategy<Value = Due> {
+        let pair = (any::<u64>(), any::<u64>());
+        let what = prop_oneof![
+            pair.prop_map(|(m, n)| DueKind::Message(MailboxId(m), MessageNumber(n))),
+            any::<[u8; 32]>().prop_map(DueKind::Duplicate),
+            (any::<u64>(), any::<u64>()).prop_map(|(m, o)| DueKind::Attempt(MailboxId(m), o)),
+        ];
+        (any::<u64>(), what).prop_map(|(at, what)| Due {
+            at: UnixMillis(at),
+            what,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_sort_as_their_keys(a in any::<(u64, u64)>(), b in any::<(u64, u64)>()) {
+            let key = |(mailbox, number)| waiting(MailboxId(mailbox), MessageNumber(number));
+            prop_assert_eq!(a.cmp(&b), key(a).cmp(&key(b)));
+        }
+
+        #[test]
+        fn due_things_sort_as_their_keys(a in due(), b in due()) {
+            prop_assert_eq!(a.cmp(&b), a.key().cmp(&b.key()));
+        }
+
+        #[test]
+        fn due_keys_round_trip(due in due()) {
+            prop_assert_eq!(Due::decode(&due.key()), Ok(due));
+        }
+
+        #[test]
+        fn chunks_sort_by_part_then_place(number in any::<u64>(), a in any::<u32>(), b in any::<u32>()) {
+            let key = |chunk| content(MessageNumber(number), PartKind::SendBody, chunk);
+            prop_assert_eq!(a.cmp(&b), key(a).cmp(&key(b)));
+            prop_assert_eq!(
+                decode_content(&key(a)),
+                Ok((MessageNumber(number), PartKind::SendBody as u8, a))
+            );
+        }
+
+        #[test]
+        fn message_keys_round_trip_and_the_state_follows_its_envelope(m in any::<u64>(), n in any::<u64>()) {
+            let (m, n) = (MailboxId(m), MessageNumber(n));
+            prop_assert_eq!(decode_message(&envelope(m, n)), Ok((m, n, MessageRow::Envelope)));
+            prop_assert_eq!(decode_message(&state(m, n)), Ok((m, n, MessageRow::State)));
+            prop_assert!(envelope(m, n) < state(m, n));
+        }
+
+        #[test]
+        fn other_keys_round_trip(m in any::<u64>(), n in any::<u64>(), ordinal in any::<u32>()) {
+            prop_assert_eq!(decode_mailbox(&mailbox(MailboxId(m))), Ok(MailboxId(m)));
+            prop_assert_eq!(decode_location(&location(MessageNumber(n))), Ok(MessageNumber(n)));
+            prop_assert_eq!(decode_attempt(&attempt(MailboxId(m), n)), Ok((MailboxId(m), n)));
+            prop_assert_eq!(
+                decode_event(&event(MessageNumber(n), ordinal)),
+                Ok((MessageNumber(n), ordinal))
+            );
+        }
+
+        #[test]
+        fn octets_that_are_no_key_are_refused(key in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Ok(due) = Due::decode(&key) {
+                prop_assert_eq!(due.key(), key.clone());
+            }
+            prop_assert_eq!(decode_waiting(&key).is_ok(), key.len() == 16);
+            prop_assert_eq!(decode_location(&key).is_ok(), key.len() == 8);
+        }
+    }
+}

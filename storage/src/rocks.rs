@@ -1,0 +1,392 @@
+//! The RocksDB engine.
+//!
+//! One thread, the committer, owns all writes; requests reach it through bounded queues, having
+//! read beforehand what their decision needs. Reads go straight to the database and see what is on
+//! disk. See `docs/storage-format.md` for the rows.
+
+mod change;
+mod committer;
+mod counting;
+mod database;
+mod directory;
+mod disk;
+mod folder;
+mod free_space;
+mod number_floor;
+mod open;
+mod open_error;
+mod operation;
+mod options;
+mod overlay;
+mod query;
+mod queue;
+mod rehearsal;
+mod row;
+mod shared;
+mod submit;
+mod sweeper;
+mod take;
+mod taken;
+mod timeline;
+mod transaction;
+mod waiting;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use self::committer::Job;
+use self::folder::Folder;
+pub use self::open_error::OpenError;
+use self::operation::account::AccountChange;
+use self::operation::acknowledge::Acknowledge;
+use self::operation::claim::{Claim, Renew};
+use self::operation::deposit::DepositMessage;
+use self::operation::order::CarryOut;
+use self::operation::register::Register;
+use self::operation::release::Release;
+use self::queue::Queues;
+use self::shared::Shared;
+use self::submit::{Operation, submit};
+use crate::column_family::Family;
+use crate::key;
+use crate::model::{
+    Account, Address, Barring, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome,
+    Event, ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind,
+    Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence, Settled,
+    Settlement, StoredMessage, TakeLimit, Taken, UnixMillis,
+};
+use crate::rule::registration::live;
+use crate::store::{Store, StoreError, Swept, Synced};
+use crate::value::{self, AccountValue};
+
+/// A store in RocksDB. Dropping it finishes what is queued and closes it.
+pub struct RocksStore {
+    shared: Arc<Shared>,
+    queues: Arc<Queues<Job>>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+    _folder: Folder,
+}
+
+impl RocksStore {
+    fn assemble(
+        shared: Arc<Shared>,
+        queues: Arc<Queues<Job>>,
+        committer: JoinHandle<()>,
+        folder: Folder,
+    ) -> Self {
+        Self {
+            shared,
+            queues,
+            committer: Mutex::new(Some(committer)),
+            _folder: folder,
+        }
+    }
+
+    /// Requests so far whose decision had to read the disk; the others found everything in memory.
+    #[must_use]
+    pub fn disk_rehearsals(&self) -> u64 {
+        self.shared.progress.disk_rehearsals()
+    }
+
+    async fn submit<O: Operation>(&self, operation: O) -> Result<O::Answer, StoreError> {
+        submit(&self.shared, &self.queues, operation).await
+    }
+
+    /// Reads on a thread that may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.check_open()?;
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || read(&shared))
+            .await
+            .map_err(|_| StoreError::Closed)?
+    }
+
+    async fn change_account(&self, change: AccountChange) -> Result<Synced<MailboxId>, StoreError> {
+        self.submit(change).await.map(Synced::after_sync)
+    }
+
+    fn stop(&self) -> Option<JoinHandle<()>> {
+        self.shared.close();
+        self.queues.close();
+        let mut committer = self
+            .committer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        committer.take()
+    }
+}
+
+impl Drop for RocksStore {
+    fn drop(&mut self) {
+        if let Some(committer) = self.stop()
+            && committer.join().is_err()
+        {
+            tracing::error!("the committer has panicked");
+        }
+    }
+}
+
+impl Store for RocksStore {
+    async fn deposit(&self, deposit: Deposit) -> Result<DepositOutcome, StoreError> {
+        let operation = DepositMessage::new(deposit, &self.shared);
+        Ok(self.submit(operation).await?.into_outcome())
+    }
+
+    async fn message(&self, number: MessageNumber) -> Result<StoredMessage, StoreError> {
+        self.read(move |shared| shared.message(number, shared.times.read()))
+            .await
+    }
+
+    async fn timeline(&self, number: MessageNumber) -> Result<Vec<Event>, StoreError> {
+        self.read(move |shared| shared.timeline(number)).await
+    }
+
+    async fn read_part(
+        &self,
+        number: MessageNumber,
+        part: PartKind,
+        offset: u64,
+        length: usize,
+    ) -> Result<Bytes, StoreError> {
+        self.read(move |shared| shared.read_part(number, part, offset, length))
+            .await
+    }
+
+    async fn list(&self, query: ListQuery) -> Result<ListPage, StoreError> {
+        self.read(move |shared| shared.list(&query, shared.times.read()))
+            .await
+    }
+
+    async fn mailbox(&self, address: Address) -> Result<Option<MailboxId>, StoreError> {
+        self.shared.check_open()?;
+        let key = self.shared.address_key(&address);
+        Ok(self.shared.directory.address(&key))
+    }
+
+    async fn account(&self, mailbox: MailboxId) -> Result<Address, StoreError> {
+        self.read(move |shared| {
+            let row = shared
+                .database
+                .read(Family::Accounts, &key::mailbox(mailbox))?;
+            let row: AccountValue = value::decode(&row.ok_or(StoreError::NotFound)?)?;
+            Ok(row.address)
+        })
+        .await
+    }
+
+    async fn create_account(&self, address: Address) -> Result<Synced<MailboxId>, StoreError> {
+        self.change_account(AccountChange::Create(address)).await
+    }
+
+    async fn delete_account(&self, address: Address) -> Result<Synced<()>, StoreError> {
+        let done = self.change_account(AccountChange::Delete(address)).await;
+        done.map(|synced| synced.map(drop))
+    }
+
+    async fn list_accounts(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> Result<Vec<Account>, StoreError> {
+        self.read(move |shared| shared.accounts(after, limit)).await
+    }
+
+    async fn add_alias(&self, address: Address, alias: Address) -> Result<Synced<()>, StoreError> {
+        let change = AccountChange::AddAlias { address, alias };
+        self.change_account(change)
+            .await
+            .map(|synced| synced.map(drop))
+    }
+
+    async fn remove_alias(&self, alias: Address) -> Result<Synced<()>, StoreError> {
+        let done = self.change_account(AccountChange::RemoveAlias(alias)).await;
+        done.map(|synced| synced.map(drop))
+    }
+
+    async fn set_barring(
+        &self,
+        address: Address,
+        barring: Barring,
+    ) -> Result<Synced<()>, StoreError> {
+        let change = AccountChange::SetBarring { address, barring };
+        self.change_account(change)
+            .await
+            .map(|synced| synced.map(drop))
+    }
+
+    async fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {
+        self.read(move |shared| shared.summary(mailbox)).await
+    }
+
+    async fn register(
+        &self,
+        registration: Registration,
+    ) -> Result<Result<Synced<Registered>, RegistrationRefusal>, StoreError> {
+        let outcome = self.submit(Register(registration)).await?;
+        Ok(outcome.map(Synced::after_sync))
+    }
+
+    async fn registration(&self, mailbox: MailboxId) -> Result<Registered, StoreError> {
+        self.read(move |shared| shared.registered(mailbox)).await
+    }
+
+    async fn reachable_with_waiting(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> Result<Vec<MailboxId>, StoreError> {
+        self.shared.check_open()?;
+        let now = self.shared.times.read().wall;
+        Ok(self.shared.directory.reachable(after, limit, now))
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<ClaimGrant, StoreError> {
+        let (grant, _) = self.submit(Claim(request)).await?;
+        Ok(grant)
+    }
+
+    async fn renew(&self, claim: ClaimToken, lease: Duration) -> Result<bool, StoreError> {
+        let lease_until = self.submit(Renew { claim, lease }).await?;
+        Ok(lease_until.is_some())
+    }
+
+    async fn take(
+        &self,
+        claim: ClaimToken,
+        after: Sequence,
+        limit: TakeLimit,
+    ) -> Result<Vec<Taken>, StoreError> {
+        self.shared.check_writable()?;
+        self.read(move |shared| shared.take(claim, after, limit, shared.times.read()))
+            .await
+    }
+
+    async fn acknowledge(
+        &self,
+        claim: ClaimToken,
+        number: MessageNumber,
+        settlement: Settlement,
+    ) -> Result<Synced<Settled>, StoreError> {
+        let operation = Acknowledge {
+            claim,
+            number,
+            settlement,
+        };
+        self.submit(operation).await.map(Synced::after_sync)
+    }
+
+    async fn release(
+        &self,
+        claim: ClaimToken,
+        last_seen: Sequence,
+        outcome: ReleaseOutcome,
+    ) -> Result<Released, StoreError> {
+        let operation = Release {
+            claim,
+            last_seen,
+            outcome,
+        };
+        self.submit(operation).await
+    }
+
+    async fn carry_out(
+        &self,
+        number: MessageNumber,
+        order: Order,
+    ) -> Result<Synced<StoredMessage>, StoreError> {
+        let message = self.submit(CarryOut { number, order }).await?;
+        let seen = self.shared.seen_now(message, self.shared.times.read());
+        Ok(Synced::after_sync(seen))
+    }
+
+    async fn sweep(&self, now: UnixMillis, limit: usize) -> Result<Swept, StoreError> {
+        self.shared.check_writable()?;
+        sweeper::sweep(&self.shared, &self.queues, now, limit).await
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        self.shared.secret
+    }
+
+    fn hostname(&self) -> &str {
+        &self.shared.config.hostname
+    }
+
+    fn unready(&self) -> Option<String> {
+        if let Err(error) = self.shared.check_writable() {
+            return Some(error.to_string());
+        }
+        let is_full = self.shared.free_space.is_full();
+        is_full.then(|| "the disk is above its high-water mark".to_owned())
+    }
+
+    async fn close(&self) {
+        if let Some(committer) = self.stop() {
+            let joined = tokio::task::spawn_blocking(move || committer.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the committer has panicked");
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn registered(&self, mailbox: MailboxId) -> Result<Registered, StoreError> {
+        let row = self.mailbox_row(mailbox)?;
+        row.ok_or(StoreError::NotFound)?;
+        let bindings = self.directory.bindings(mailbox)?.unwrap_or_default();
+        let mailboxes = self.directory.mailboxes_of(mailbox);
+        Ok(Registered {
+            mailbox: Some(mailbox),
+            bindings: live(&bindings.bindings, self.times.read().wall),
+            has_waiting: mailboxes
+                .into_iter()
+                .any(|m| self.directory.deliverable(m) > 0),
+            refused_aliases: Vec::new(),
+        })
+    }
+
+    fn accounts(&self, after: Option<MailboxId>, limit: usize) -> Result<Vec<Account>, StoreError> {
+        let start = MailboxId(after.map_or(0, |after| after.0.saturating_add(1)));
+        let lower = key::mailbox(start);
+        let mut scan = self.database.scan(Family::Accounts, &lower, None);
+        let mut accounts = Vec::new();
+        while accounts.len() < limit {
+            let next =
+                scan.step(|key, octets| Ok((key::decode_mailbox(key)?, value::decode(octets)?)))?;
+            let Some((mailbox, names)) = next else {
+                break;
+            };
+            accounts.extend(self.listed_account(mailbox, names)?);
+        }
+        Ok(accounts)
+    }
+
+    /// `None` for a forgotten account and for a member of another one.
+    fn listed_account(
+        &self,
+        mailbox: MailboxId,
+        names: AccountValue,
+    ) -> Result<Option<Account>, StoreError> {
+        if names.deleted || self.directory.owner(mailbox) != mailbox {
+            return Ok(None);
+        }
+        let row = self.mailbox_row(mailbox)?.unwrap_or_default();
+        Ok(Some(Account {
+            mailbox,
+            address: names.address,
+            aliases: names.aliases,
+            provisioned: row.provisioned,
+            barring: row.barring,
+        }))
+    }
+}

@@ -1,0 +1,240 @@
+//! The thread that owns all writes. It takes a group of requests, runs each against the rows of
+//! those before it, writes one batch, syncs it once, and only then answers (P1).
+//!
+//! It never waits for a read: what decisions need, requests have read before they queue up. It has
+//! no async runtime and no lock on the data.
+
+use std::sync::Arc;
+
+use rocksdb::WriteBatch;
+
+use super::disk::Disk;
+use super::overlay::{GroupNumber, Overlay};
+use super::queue::{Queues, Weighed};
+use super::row::{Row, RowKey};
+use super::shared::Shared;
+use super::transaction::{Changes, Interrupt, Mode, Rows, Transaction};
+use crate::column_family::Family;
+use crate::key;
+use crate::model::MailboxId;
+use crate::store::StoreError;
+use crate::value::{self, Counters};
+
+/// A request in the queue.
+pub(super) type Job = Box<dyn Request>;
+
+/// What the committer does with a request: runs it, and tells it when it is on disk.
+pub(super) trait Request: Send {
+    /// Octets it will add to a group.
+    fn octets(&self) -> usize;
+
+    /// Decides and writes into the group, or keeps the reason why not.
+    fn run(&mut self, group: &mut Group<'_>);
+
+    /// The group is synced, or will never be.
+    fn finish(self: Box<Self>, shared: &Shared, synced: Result<(), StoreError>);
+}
+
+impl Weighed for Job {
+    fn octets(&self) -> usize {
+        (**self).octets()
+    }
+}
+
+pub(super) struct Committer {
+    shared: Arc<Shared>,
+    queues: Arc<Queues<Job>>,
+    disk: Box<dyn Disk>,
+    overlay: Overlay,
+    counters: Counters,
+    group: GroupNumber,
+    number_floor: super::number_floor::Recorder,
+}
+
+impl Committer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        queues: Arc<Queues<Job>>,
+        disk: Box<dyn Disk>,
+        counters: Counters,
+        number_floor: super::number_floor::Recorder,
+    ) -> Self {
+        Self {
+            shared,
+            queues,
+            disk,
+            overlay: Overlay::default(),
+            counters,
+            group: GroupNumber::default(),
+            number_floor,
+        }
+    }
+
+    /// Runs until the queues are closed and empty.
+    pub(super) fn run(mut self) {
+        let queues = Arc::clone(&self.queues);
+        while let Some(jobs) = queues.take_group() {
+            self.commit(jobs);
+        }
+    }
+
+    fn commit(&mut self, mut jobs: Vec<Job>) {
+        let synced = match self.shared.check_writable() {
+            Err(error @ StoreError::Latched { .. }) => Err(error),
+            _ => self.write(&mut jobs),
+        };
+        for job in jobs {
+            job.finish(&self.shared, synced.clone());
+        }
+    }
+
+    fn write(&mut self, jobs: &mut [Job]) -> Result<(), StoreError> {
+        self.group.0 += 1;
+        let mut group = Group {
+            shared: &self.shared,
+            number: self.group,
+            overlay: &mut self.overlay,
+            counters: self.counters,
+            batch: WriteBatch::default(),
+            has_rows: false,
+        };
+        for job in jobs {
+            job.run(&mut group);
+        }
+        let counters = group.counters;
+        let synced = match group.into_batch() {
+            Some(batch) => self.disk.commit(&self.shared.database, batch),
+            None => Ok(()),
+        };
+        synced.map_err(|cause| self.shared.latch(cause))?;
+        self.publish(counters);
+        Ok(())
+    }
+
+    /// The group is on disk: readers may see it.
+    fn publish(&mut self, counters: Counters) {
+        self.counters = counters;
+        self.shared.directory.observe(self.overlay.open_rows());
+        self.overlay.close_group(self.group);
+        self.shared.progress.reached(self.group);
+        self.number_floor.reached(counters.next_number);
+    }
+}
+
+/// The open group.
+pub(super) struct Group<'a> {
+    shared: &'a Shared,
+    number: GroupNumber,
+    overlay: &'a mut Overlay,
+    counters: Counters,
+    batch: WriteBatch,
+    has_rows: bool,
+}
+
+impl Group<'_> {
+    /// Runs one operation on the rows it has rehearsed with: all of its writes join the group, or
+    /// none.
+    pub(super) fn run<T>(
+        &mut self,
+        rehearsed: &Rehearsed,
+        operation: impl FnOnce(&mut Transaction<'_>) -> Result<T, Interrupt>,
+    ) -> Result<T, Interrupt> {
+        if !self.overlay.covers(rehearsed.group) {
+            return Err(Interrupt::NotRehearsed);
+        }
+        let mut source = UpToDate {
+            shared: self.shared,
+            overlay: self.overlay,
+            rehearsed,
+        };
+        let mut transaction = Transaction::new(
+            self.shared,
+            Mode::Commit,
+            self.shared.times.read(),
+            self.counters,
+            &mut source,
+        );
+        let answer = operation(&mut transaction)?;
+        let latest = transaction.times.wall;
+        let (counters, changes) = transaction.finish();
+        self.counters = counters;
+        self.counters.latest = self.counters.latest.max(latest);
+        self.absorb(changes);
+        Ok(answer)
+    }
+
+    fn absorb(&mut self, changes: Changes) {
+        self.has_rows |= !changes.rows.is_empty() || !changes.writes.is_empty();
+        for (key, row) in changes.rows {
+            self.overlay.set(self.number, key, row);
+        }
+        let database = &self.shared.database;
+        for write in changes.writes {
+            match write.value {
+                Some(value) => database.put(&mut self.batch, write.family, &write.key, &value),
+                None => database.delete(&mut self.batch, write.family, &write.key),
+            }
+        }
+    }
+
+    /// Everything the group writes; `None` if nobody writes anything.
+    fn into_batch(mut self) -> Option<WriteBatch> {
+        if !self.has_rows {
+            return None;
+        }
+        let database = &self.shared.database;
+        for (key, row) in self.overlay.open_rows() {
+            let Some((family, key)) = key.place() else {
+                continue;
+            };
+            match row.as_ref().and_then(Row::encode) {
+                Some(value) => database.put(&mut self.batch, family, &key, &value),
+                None => database.delete(&mut self.batch, family, &key),
+            }
+        }
+        let counters = value::encode(&self.counters);
+        database.put(&mut self.batch, Family::Meta, &key::COUNTERS, &counters);
+        Some(self.batch)
+    }
+}
+
+/// What a request has read before it queued up.
+#[derive(Debug, Default)]
+pub(super) struct Rehearsed {
+    pub(super) rows: std::collections::HashMap<RowKey, Option<Row>>,
+    /// The last group that was on disk before the first of these reads.
+    pub(super) group: GroupNumber,
+}
+
+/// Rows as of now: of the overlay, else of memory, else as rehearsed.
+struct UpToDate<'a> {
+    shared: &'a Shared,
+    overlay: &'a Overlay,
+    rehearsed: &'a Rehearsed,
+}
+
+impl Rows for UpToDate<'_> {
+    fn row(&mut self, key: &RowKey) -> Result<Option<Row>, Interrupt> {
+        if let Some(row) = self.overlay.get(key) {
+            return Ok(row.clone());
+        }
+        match self.rehearsed.rows.get(key) {
+            Some(row) => Ok(row.clone()),
+            None => super::rehearsal::from_memory(self.shared, key)?.ok_or(Interrupt::NotRehearsed),
+        }
+    }
+
+    fn deliverable(&mut self, mailbox: MailboxId) -> u64 {
+        match self.overlay.get(&RowKey::Mailbox(mailbox)) {
+            Some(Some(Row::Mailbox(row))) => row.deliverable,
+            _ => self.shared.directory.deliverable(mailbox),
+        }
+    }
+
+    fn members(&mut self, mailbox: MailboxId) -> Vec<MailboxId> {
+        match self.overlay.get(&RowKey::Mailbox(mailbox)) {
+            Some(Some(Row::Mailbox(row))) => row.members.clone(),
+            _ => self.shared.directory.members(mailbox),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! RocksDB behind the few calls this engine makes. No type of it leaves this folder.
+
+use rocksdb::{
+    ColumnFamily, DB, DBRawIteratorWithThreadMode, ErrorKind, ReadOptions, ReadTier, WriteBatch,
+};
+
+use crate::column_family::Family;
+use crate::store::StoreError;
+
+/// How far a read may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Memory only: memtables, filters, cached blocks. Never blocks.
+    Memory,
+    /// The disk too.
+    Disk,
+}
+
+/// Why a read has no answer.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// The answer is not in memory.
+    NeedsDisk,
+    Failed(StoreError),
+}
+
+impl From<StoreError> for ReadError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<rocksdb::Error> for ReadError {
+    fn from(error: rocksdb::Error) -> Self {
+        match error.kind() {
+            ErrorKind::Incomplete => Self::NeedsDisk,
+            _ => Self::Failed(failed(&error)),
+        }
+    }
+}
+
+/// A reading error as the contract has it.
+pub(super) fn failed(error: &rocksdb::Error) -> StoreError {
+    StoreError::Read {
+        cause: error.to_string(),
+    }
+}
+
+/// An open database with all families.
+pub(super) struct Database(DB);
+
+impl Database {
+    pub(super) fn new(db: DB) -> Self {
+        Self(db)
+    }
+
+    pub(super) fn rocks(&self) -> &DB {
+        &self.0
+    }
+
+    fn family(&self, family: Family) -> &ColumnFamily {
+        self.0
+            .cf_handle(family.name())
+            .expect("all families are made when the store is opened")
+    }
+
+    /// The value under a key, as octets.
+    pub(super) fn get(
+        &self,
+        family: Family,
+        key: &[u8],
+        reach: Reach,
+    ) -> Result<Option<Vec<u8>>, ReadError> {
+        let mut options = ReadOptions::default();
+        if reach == Reach::Memory {
+            options.set_read_tier(ReadTier::BlockCache);
+        }
+        Ok(self.0.get_cf_opt(self.family(family), key, &options)?)
+    }
+
+    /// The value under a key, wherever it is.
+    pub(super) fn read(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0
+            .get_cf(self.family(family), key)
+            .map_err(|error| failed(&error))
+    }
+
+    /// Rows with `lower <= key < upper`, in order. Bounds keep the iterator from walking over the
+    /// tombstones of neighbours (C-28).
+    pub(super) fn scan(&self, family: Family, lower: &[u8], upper: Option<&[u8]>) -> Scan<'_> {
+        self.scan_within(family, lower, upper, Reach::Disk)
+    }
+
+    /// As [`Database::scan`], as far as `reach` goes.
+    pub(super) fn scan_within(
+        &self,
+        family: Family,
+        lower: &[u8],
+        upper: Option<&[u8]>,
+        reach: Reach,
+    ) -> Scan<'_> {
+        let mut options = ReadOptions::default();
+        if reach == Reach::Memory {
+            options.set_read_tier(ReadTier::BlockCache);
+        }
+        options.set_iterate_lower_bound(lower);
+        if let Some(upper) = upper {
+            options.set_iterate_upper_bound(upper);
+        }
+        let mut rows = self.0.raw_iterator_cf_opt(self.family(family), options);
+        rows.seek(lower);
+        Scan { rows }
+    }
+
+    /// Adds a row to a batch.
+    pub(super) fn put(&self, batch: &mut WriteBatch, family: Family, key: &[u8], value: &[u8]) {
+        batch.put_cf(self.family(family), key, value);
+    }
+
+    /// Adds the removal of a row to a batch.
+    pub(super) fn delete(&self, batch: &mut WriteBatch, family: Family, key: &[u8]) {
+        batch.delete_cf(self.family(family), key);
+    }
+}
+
+/// Rows of a scan.
+pub(super) struct Scan<'a> {
+    rows: DBRawIteratorWithThreadMode<'a, DB>,
+}
+
+impl Scan<'_> {
+    /// The row at the front, and steps behind it.
+    pub(super) fn next<T>(
+        &mut self,
+        read: impl FnOnce(&[u8], &[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, ReadError> {
+        let Some((key, value)) = self.rows.item() else {
+            self.rows.status()?;
+            return Ok(None);
+        };
+        let row = read(key, value)?;
+        self.rows.next();
+        Ok(Some(row))
+    }
+
+    /// As [`Scan::next`] for scans that may reach the disk.
+    pub(super) fn step<T>(
+        &mut self,
+        read: impl FnOnce(&[u8], &[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        self.next(read).map_err(|error| match error {
+            ReadError::Failed(error) => error,
+            ReadError::NeedsDisk => StoreError::Read {
+                cause: "a scan stopped early".to_owned(),
+            },
+        })
+    }
+}

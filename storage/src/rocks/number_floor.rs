@@ -1,0 +1,70 @@
+//! The file beside the database that remembers how far Message-IDs have got, every 65,536 of them
+//! (STO-08): a data folder that was set back to an older copy is found out by it.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
+
+/// Name of the file in the data folder.
+const FILE: &str = "message-id-floor";
+/// Message-IDs between two records.
+const STEP: u64 = 65_536;
+
+/// The lower bound on record; zero if there is none.
+pub(super) fn recorded(data_dir: &Path) -> io::Result<u64> {
+    match fs::read_to_string(data_dir.join(FILE)) {
+        Ok(text) => text
+            .trim()
+            .parse()
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("{FILE} is damaged"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts a lower bound on record, synced: after a crash the file has the old or the new one.
+pub(super) fn record(data_dir: &Path, floor: u64) -> io::Result<()> {
+    let temporary = data_dir.join(format!("{FILE}.new"));
+    let mut file = File::create(&temporary)?;
+    writeln!(file, "{floor}")?;
+    file.sync_all()?;
+    fs::rename(&temporary, data_dir.join(FILE))?;
+    File::open(data_dir)?.sync_all()
+}
+
+/// Records in the background, so that no group waits for it.
+pub(super) struct Recorder {
+    next: u64,
+    floors: SyncSender<u64>,
+}
+
+impl Recorder {
+    /// Starts the thread; it ends with the recorder.
+    pub(super) fn start(data_dir: PathBuf, recorded: u64) -> io::Result<Self> {
+        let (floors, received) = mpsc::sync_channel(1);
+        thread::Builder::new()
+            .name("message-id-floor".to_owned())
+            .spawn(move || run(&data_dir, &received))?;
+        Ok(Self {
+            next: recorded.saturating_add(STEP),
+            floors,
+        })
+    }
+
+    /// All Message-IDs below `number` have been handed out.
+    pub(super) fn reached(&mut self, number: u64) {
+        if number >= self.next && self.floors.try_send(number).is_ok() {
+            self.next = number.saturating_add(STEP);
+        }
+    }
+}
+
+fn run(data_dir: &Path, floors: &Receiver<u64>) {
+    while let Ok(floor) = floors.recv() {
+        if let Err(error) = record(data_dir, floor) {
+            tracing::warn!(%error, "the lower bound of the message ids could not be recorded");
+        }
+    }
+}

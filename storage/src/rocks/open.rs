@@ -1,0 +1,213 @@
+//! Opening a store: the folder, the database, who it is, how far it has got, and what is kept in
+//! memory.
+
+use std::sync::Arc;
+use std::thread;
+
+use rocksdb::{DB, ErrorKind, WriteBatch};
+
+use super::committer::Committer;
+use super::database::Database;
+use super::disk::{Disk, SyncedDisk};
+use super::folder::Folder;
+use super::open_error::OpenError;
+use super::queue::Queues;
+use super::row::RowKey;
+use super::shared::Shared;
+use super::{RocksStore, number_floor, options};
+use crate::column_family::Family;
+use crate::config::StoreConfig;
+use crate::key;
+use crate::model::{Clock, UnixMillis};
+use crate::store::StoreError;
+use crate::timekeeper::Timekeeper;
+use crate::value::{self, Counters, Identity};
+
+/// Message-IDs begin at unix milliseconds times this (STO-08): no store that is made anew meets
+/// the ids of an earlier one.
+const NUMBERS_PER_MILLISECOND: u64 = 1_000;
+
+impl RocksStore {
+    /// Opens the store in `config.data_dir`, or makes it. Blocks: call it before serving.
+    ///
+    /// # Errors
+    /// Another process has it, a later version wrote it, it is damaged or set back, or the folder
+    /// cannot be written to.
+    pub fn open(config: StoreConfig, clock: impl Clock) -> Result<Self, OpenError> {
+        Self::open_on(config, clock, Box::new(SyncedDisk))
+    }
+
+    /// As [`RocksStore::open`], with another way to the disk.
+    pub(super) fn open_on(
+        config: StoreConfig,
+        clock: impl Clock,
+        mut disk: Box<dyn Disk>,
+    ) -> Result<Self, OpenError> {
+        let folder = Folder::open(&config.data_dir)?;
+        let failed = |cause: String| OpenError::Failed {
+            folder: config.data_dir.clone(),
+            cause,
+        };
+        let database = open_database(&config, &folder)?;
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let start = start(&config, &folder, &database, &mut *disk, clock.now())?;
+        let recorder = number_floor::record(&config.data_dir, start.counters.next_number)
+            .and_then(|()| {
+                let floor = start.counters.next_number;
+                number_floor::Recorder::start(config.data_dir.clone(), floor)
+            })
+            .map_err(|source| OpenError::Unwritable {
+                folder: config.data_dir.clone(),
+                source,
+            })?;
+        let floor = start.counters.latest.max(start.counters.swept_until);
+        let times = Timekeeper::new(clock, floor);
+        let shared = Arc::new(Shared::new(
+            config.clone(),
+            start.identity.secret,
+            database,
+            times,
+        ));
+        fill_directory(&shared).map_err(|error| folder.damaged(error))?;
+        let queues = Arc::new(Queues::new(&config.queues));
+        let committer = Committer::new(
+            Arc::clone(&shared),
+            Arc::clone(&queues),
+            disk,
+            start.counters,
+            recorder,
+        );
+        let committer = thread::Builder::new()
+            .name("committer".to_owned())
+            .spawn(move || committer.run())
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(Self::assemble(shared, queues, committer, folder))
+    }
+}
+
+fn open_database(config: &StoreConfig, folder: &Folder) -> Result<Database, OpenError> {
+    let families = options::families(config);
+    DB::open_cf_descriptors(&options::database(config), folder.database(), families)
+        .map(Database::new)
+        .map_err(|error| match error.kind() {
+            ErrorKind::Corruption | ErrorKind::InvalidArgument => folder.damaged(error),
+            _ => OpenError::Failed {
+                folder: config.data_dir.clone(),
+                cause: error.to_string(),
+            },
+        })
+}
+
+/// Who the store is and how far it has got.
+struct Start {
+    identity: Identity,
+    counters: Counters,
+}
+
+/// Reads both, or makes them; lets the Message-IDs jump where they must (STO-08).
+fn start(
+    config: &StoreConfig,
+    folder: &Folder,
+    database: &Database,
+    disk: &mut dyn Disk,
+    now: UnixMillis,
+) -> Result<Start, OpenError> {
+    let floor = number_floor::recorded(&config.data_dir).map_err(|error| folder.damaged(error))?;
+    let read = || -> Result<Option<Start>, StoreError> {
+        let identity = database.read(Family::Meta, &key::IDENTITY)?;
+        let counters = database.read(Family::Meta, &key::COUNTERS)?;
+        match (identity, counters) {
+            (None, None) => Ok(None),
+            (Some(identity), Some(counters)) => Ok(Some(Start {
+                identity: value::decode(&identity)?,
+                counters: value::decode(&counters)?,
+            })),
+            _ => Err(StoreError::Corrupt { what: "meta rows" }),
+        }
+    };
+    let known = read().map_err(|error| folder.damaged(error))?;
+    let is_new = known.is_none();
+    let mut start = known.unwrap_or_else(|| new_store(config, now));
+    if !is_new && start.counters.next_number < floor && !config.accept_truncated_wal {
+        return Err(OpenError::Behind {
+            folder: config.data_dir.clone(),
+            next: start.counters.next_number,
+            floor,
+        });
+    }
+    let renamed = start.identity.hostname != config.hostname;
+    if is_new || renamed || config.accept_truncated_wal {
+        jump(&mut start, config, floor, now);
+        write(&start, database, disk).map_err(|cause| OpenError::Failed {
+            folder: config.data_dir.clone(),
+            cause,
+        })?;
+    }
+    Ok(start)
+}
+
+fn new_store(config: &StoreConfig, now: UnixMillis) -> Start {
+    Start {
+        identity: Identity {
+            hostname: config.hostname.clone(),
+            created_at: now,
+            secret: rand::random(),
+        },
+        counters: Counters {
+            next_number: 0,
+            next_mailbox: 1,
+            latest: now,
+            swept_until: UnixMillis::default(),
+        },
+    }
+}
+
+/// Past everything that can have been handed out: the only gaps there are.
+fn jump(start: &mut Start, config: &StoreConfig, floor: u64, now: UnixMillis) {
+    let from = start.counters.next_number;
+    let to = now
+        .0
+        .saturating_mul(NUMBERS_PER_MILLISECOND)
+        .max(floor)
+        .max(from);
+    tracing::info!(from, to, "the message ids jump");
+    start.counters.next_number = to;
+    start.identity.hostname.clone_from(&config.hostname);
+}
+
+fn write(start: &Start, database: &Database, disk: &mut dyn Disk) -> Result<(), String> {
+    let mut batch = WriteBatch::default();
+    let identity = value::encode(&start.identity);
+    let counters = value::encode(&start.counters);
+    database.put(&mut batch, Family::Meta, &key::IDENTITY, &identity);
+    database.put(&mut batch, Family::Meta, &key::COUNTERS, &counters);
+    disk.commit(database, batch)
+}
+
+/// Reads the small families that are kept in memory (P9).
+fn fill_directory(shared: &Shared) -> Result<(), StoreError> {
+    fill(shared, Family::Addresses, |key| {
+        key::decode_address(key).map(RowKey::Address)
+    })?;
+    fill(shared, Family::Mailboxes, |key| {
+        key::decode_mailbox(key).map(RowKey::Mailbox)
+    })?;
+    fill(shared, Family::Bindings, |key| {
+        key::decode_mailbox(key).map(RowKey::Bindings)
+    })
+}
+
+fn fill(
+    shared: &Shared,
+    family: Family,
+    name: impl Fn(&[u8]) -> Result<RowKey, StoreError>,
+) -> Result<(), StoreError> {
+    let mut scan = shared.database.scan(family, &[], None);
+    while let Some((key, row)) = scan.step(|key, octets| {
+        let key = name(key)?;
+        Ok((key, Some(key.decode(octets)?)))
+    })? {
+        shared.directory.observe(std::iter::once((&key, &row)));
+    }
+    Ok(())
+}

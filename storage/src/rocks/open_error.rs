@@ -1,0 +1,76 @@
+//! Why a store cannot be opened, in sentences that say what to do (exit code 74).
+
+use std::io;
+use std::path::PathBuf;
+
+/// The store was not opened; nothing on disk was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process has the store open.
+    #[error(
+        "the store in {folder} is in use by another process; stop that process, or configure \
+         another data folder"
+    )]
+    Locked {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// The folder cannot be written to.
+    #[error(
+        "the data folder {folder} cannot be written to ({source}); make it writable for this \
+         user, or configure another one"
+    )]
+    Unwritable {
+        /// The data folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A later version has written the store.
+    #[error(
+        "the store in {folder} has format {found}, this version knows {known}; start the version \
+         that wrote it, or a later one"
+    )]
+    Newer {
+        /// The data folder.
+        folder: PathBuf,
+        /// The format on disk.
+        found: u32,
+        /// The latest format that this version reads.
+        known: u32,
+    },
+    /// The folder has been set back to an older copy, or its counter is lost (STO-08).
+    #[error(
+        "the store in {folder} would hand out message id {next}, but ids up to {floor} are on \
+         record as used: it is an older copy; put the latest copy there, or restore this one with \
+         `restante storage restore`"
+    )]
+    Behind {
+        /// The data folder.
+        folder: PathBuf,
+        /// The Message-ID it would use next.
+        next: u64,
+        /// The Message-ID on record.
+        floor: u64,
+    },
+    /// What is on disk cannot be read as a store.
+    #[error(
+        "the store in {folder} is damaged ({cause}); restore a backup, or, if the end of its log \
+         is lost and may stay so, open it with accept_truncated_wal"
+    )]
+    Damaged {
+        /// The data folder.
+        folder: PathBuf,
+        /// What was found.
+        cause: String,
+    },
+    /// The database or a thread could not be started for another reason.
+    #[error("the store in {folder} could not be opened: {cause}; see to that and start again")]
+    Failed {
+        /// The data folder.
+        folder: PathBuf,
+        /// What the engine said.
+        cause: String,
+    },
+}

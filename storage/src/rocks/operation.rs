@@ -1,0 +1,10 @@
+//! What can be done to the store, one file each.
+
+pub(super) mod account;
+pub(super) mod acknowledge;
+pub(super) mod claim;
+pub(super) mod deposit;
+pub(super) mod order;
+pub(super) mod register;
+pub(super) mod release;
+pub(super) mod sweep;

@@ -1,0 +1,136 @@
+//! Ending what is due (requirements §3.2), one bounded slice at a time.
+
+use std::sync::Arc;
+
+use crate::column_family::Family;
+use crate::key::{self, Due, DueKind, DuplicateKey};
+use crate::model::{Event, EventKind, MailboxId, MessageNumber, State, UnixMillis};
+use crate::rocks::change::{Loaded, settle, without_content};
+use crate::rocks::queue::Lane;
+use crate::rocks::submit::Operation;
+use crate::rocks::transaction::{Interrupt, Transaction};
+use crate::rule::registration;
+use crate::store::Swept;
+use crate::value::{BindingsValue, StateValue};
+
+/// Ends the things in these rows of `Due`, which a scan has found in order.
+pub(in crate::rocks) struct SweepSlice(pub(in crate::rocks) Vec<Due>);
+
+impl Operation for SweepSlice {
+    type Answer = Swept;
+
+    const LANE: Lane = Lane::Bulk;
+
+    fn octets(&self) -> usize {
+        self.0.len() * 512
+    }
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<Swept, Interrupt> {
+        let mut swept = Swept::default();
+        for due in &self.0 {
+            match due.what {
+                DueKind::Message(mailbox, number) => {
+                    sweep_message(*due, mailbox, number, transaction, &mut swept)?;
+                }
+                DueKind::Duplicate(key) => forget_receipt(*due, key, transaction)?,
+                DueKind::Attempt(mailbox, order) => {
+                    transaction.erase(Family::Attempts, key::attempt(mailbox, order));
+                    transaction.erase(Family::Due, due.key());
+                }
+            }
+            let swept_until = transaction.counters.swept_until.max(due.at);
+            transaction.counters.swept_until = swept_until;
+        }
+        Ok(swept)
+    }
+}
+
+/// Ends the lifetime, the content or the timeline of a message, whichever comes next for it. A row
+/// that another sweep has dealt with in between is only removed.
+fn sweep_message(
+    due: Due,
+    mailbox: MailboxId,
+    number: MessageNumber,
+    transaction: &mut Transaction<'_>,
+    swept: &mut Swept,
+) -> Result<(), Interrupt> {
+    let loaded = transaction.load(mailbox, number)?;
+    let Some(loaded) = loaded.filter(|loaded| loaded.state.due_at == due.at) else {
+        transaction.erase(Family::Due, due.key());
+        return Ok(());
+    };
+    let now = transaction.times.wall;
+    let retention = &transaction.shared.config.retention;
+    if !loaded.state.state.is_settled() {
+        swept.expired.push(number);
+        let state = settle(&loaded, State::Expired, now, "", retention);
+        save(&loaded, state, EventKind::Expired, transaction)
+    } else if loaded.state.content_retained {
+        swept.contents_removed += 1;
+        let state = without_content(&loaded.state, now, retention);
+        save(&loaded, state, EventKind::ContentRemoved, transaction)
+    } else {
+        transaction.remove(&loaded);
+        Ok(())
+    }
+}
+
+fn save(
+    loaded: &Loaded,
+    state: StateValue,
+    kind: EventKind,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), Interrupt> {
+    let event = Event {
+        at: transaction.times.wall,
+        kind,
+        generation: None,
+        actor: String::new(),
+        detail: String::new(),
+    };
+    transaction.save(loaded, state, vec![event])
+}
+
+/// A receipt that has been replaced by a later one stays.
+fn forget_receipt(
+    due: Due,
+    key: DuplicateKey,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), Interrupt> {
+    if transaction
+        .duplicate(key)?
+        .is_some_and(|row| row.until == due.at)
+    {
+        transaction.set_duplicate(key, None);
+    }
+    transaction.erase(Family::Due, due.key());
+    Ok(())
+}
+
+/// Forgets bindings that have ended, of accounts that never came back.
+pub(in crate::rocks) struct TrimBindings {
+    pub(in crate::rocks) mailboxes: Vec<MailboxId>,
+    pub(in crate::rocks) now: UnixMillis,
+}
+
+impl Operation for TrimBindings {
+    type Answer = ();
+
+    const LANE: Lane = Lane::Bulk;
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<(), Interrupt> {
+        for mailbox in &self.mailboxes {
+            let Some(old) = transaction.bindings(*mailbox)? else {
+                continue;
+            };
+            let live = BindingsValue {
+                registrations: old.registrations,
+                bindings: registration::live(&old.bindings, self.now),
+            };
+            if live != *old {
+                transaction.set_bindings(*mailbox, Some(Arc::new(live)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! RocksDB options, by what each family is read for.
+
+use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBRecoveryMode, Options};
+
+use crate::column_family::Family;
+use crate::config::StoreConfig;
+
+/// Memtables of all families together, in octets: bounds memory and the length of a recovery.
+const MEMTABLES_OCTETS: usize = 96 << 20;
+/// Log after which the oldest memtables are written out, in octets.
+const LOG_OCTETS: u64 = 256 << 20;
+/// Values from this size on are blobs: compaction does not copy them.
+const BLOB_OCTETS: u64 = 32 << 10;
+/// Bits per key of the filters: one of a hundred absent keys is looked for in vain.
+const FILTER_BITS: f64 = 10.0;
+
+/// Of the whole database.
+pub(super) fn database(config: &StoreConfig) -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    options.set_db_write_buffer_size(MEMTABLES_OCTETS);
+    options.set_max_total_wal_size(LOG_OCTETS);
+    options.set_max_background_jobs(2);
+    options.set_bytes_per_sync(1 << 20);
+    options.set_keep_log_file_num(4);
+    // A log cut at its end lost only what was never answered. A hole in its middle is another
+    // matter: the operator must say that he gives up what came after it.
+    options.set_wal_recovery_mode(match config.accept_truncated_wal {
+        true => DBRecoveryMode::PointInTime,
+        false => DBRecoveryMode::TolerateCorruptedTailRecords,
+    });
+    options
+}
+
+/// Of all families.
+pub(super) fn families(config: &StoreConfig) -> Vec<ColumnFamilyDescriptor> {
+    let cache = Cache::new_lru_cache(config.cache_octets);
+    Family::ALL
+        .into_iter()
+        .map(|family| ColumnFamilyDescriptor::new(family.name(), of(family, &cache)))
+        .collect()
+}
+
+fn of(family: Family, cache: &Cache) -> Options {
+    let mut options = Options::default();
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(cache);
+    match family {
+        // Read by whole key, mostly in vain or often: a filter each.
+        Family::Duplicates
+        | Family::Mailboxes
+        | Family::Claims
+        | Family::Locations
+        | Family::Addresses
+        | Family::Accounts
+        | Family::Bindings => blocks.set_bloom_filter(FILTER_BITS, false),
+        // States are asked for in vain until something happens to their message.
+        Family::Messages => blocks.set_bloom_filter(FILTER_BITS, false),
+        // Emptied from the front: tombstones are compacted away early (C-28).
+        Family::Waiting | Family::Due => {
+            options.add_compact_on_deletion_collector_factory(1_024, 512, 0.5);
+        }
+        Family::Contents => {
+            options.set_enable_blob_files(true);
+            options.set_min_blob_size(BLOB_OCTETS);
+            options.set_enable_blob_gc(true);
+        }
+        Family::Meta | Family::Events | Family::Attempts => {}
+    }
+    options.set_block_based_table_factory(&blocks);
+    options
+}

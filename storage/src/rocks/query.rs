@@ -1,0 +1,401 @@
+//! Reading messages: what is on disk, without asking the committer.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use bytes::{Bytes, BytesMut};
+
+use super::change::CHUNK_OCTETS;
+use super::database::{Database, Scan};
+use super::shared::Shared;
+use crate::column_family::Family;
+use crate::key::{self, MessageRow};
+use crate::model::{
+    Envelope, ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, PageToken, Part,
+    PartKind, Sequence, State, StoredMessage,
+};
+use crate::store::StoreError;
+use crate::timekeeper::Times;
+use crate::value::{self, EnvelopeValue, LocationValue, MailboxValue, StateValue};
+
+/// Most messages looked at for one page.
+const LOOKED_AT: usize = 50_000;
+/// Most messages of one page.
+const PAGE: usize = 1_000;
+
+/// A message as operators and edges see it; never `Claimed` yet.
+pub(super) fn stored_message(envelope: Envelope, state: &StateValue) -> StoredMessage {
+    StoredMessage {
+        envelope,
+        state: state.state,
+        attempts: state.attempts,
+        redeliveries: state.redeliveries,
+        settled_at: state.settled_at,
+        reason: state.reason.clone(),
+        content_retained: state.content_retained,
+    }
+}
+
+/// Envelope and state, as found on disk.
+pub(super) struct Found {
+    pub(super) envelope: EnvelopeValue,
+    pub(super) state: StateValue,
+}
+
+impl Shared {
+    /// A message by its number.
+    pub(super) fn find(&self, number: MessageNumber) -> Result<Found, StoreError> {
+        let location = self
+            .database
+            .read(Family::Locations, &key::location(number))?;
+        let location = location.ok_or(StoreError::NotFound)?;
+        let LocationValue(mailbox) = value::decode(&location)?;
+        self.find_in(mailbox, number)?.ok_or(StoreError::NotFound)
+    }
+
+    /// A message by its mailbox and number.
+    pub(super) fn find_in(
+        &self,
+        mailbox: MailboxId,
+        number: MessageNumber,
+    ) -> Result<Option<Found>, StoreError> {
+        let database = &self.database;
+        let envelope = database.read(Family::Messages, &key::envelope(mailbox, number))?;
+        let Some(envelope) = envelope else {
+            return Ok(None);
+        };
+        let envelope: EnvelopeValue = value::decode(&envelope)?;
+        let state = database.read(Family::Messages, &key::state(mailbox, number))?;
+        let state = match state {
+            Some(state) => value::decode(&state)?,
+            None => StateValue::fresh(&envelope.envelope),
+        };
+        Ok(Some(Found { envelope, state }))
+    }
+
+    pub(super) fn message(
+        &self,
+        number: MessageNumber,
+        times: Times,
+    ) -> Result<StoredMessage, StoreError> {
+        let found = self.find(number)?;
+        Ok(self.seen_now(stored_message(found.envelope.envelope, &found.state), times))
+    }
+
+    /// `Claimed` follows from the claim: taken, its lease alive, not settled.
+    pub(super) fn seen_now(&self, mut message: StoredMessage, times: Times) -> StoredMessage {
+        let owner = self.directory.owner(message.envelope.mailbox);
+        let number = message.envelope.id.number;
+        let is_out = || self.taken.is_claimed(owner, number, times.steady);
+        if message.state == State::Stored && is_out() {
+            message.state = State::Claimed;
+        }
+        message
+    }
+
+    pub(super) fn read_part(
+        &self,
+        number: MessageNumber,
+        kind: PartKind,
+        offset: u64,
+        length: usize,
+    ) -> Result<Bytes, StoreError> {
+        let found = self.find(number)?;
+        let parts = found.envelope.parts.iter();
+        let part = parts.into_iter().find(|(found, _)| *found == kind);
+        let (_, octets) = part
+            .filter(|_| found.state.content_retained)
+            .ok_or(StoreError::NotFound)?;
+        let end = offset.saturating_add(length as u64).min(*octets);
+        self.octets(number, kind, offset.min(end), end)
+    }
+
+    /// All parts of a message.
+    pub(super) fn parts(&self, envelope: &EnvelopeValue) -> Result<Vec<Part>, StoreError> {
+        let number = envelope.envelope.id.number;
+        let parts = envelope.parts.iter();
+        parts
+            .map(|(kind, octets)| {
+                Ok(Part {
+                    kind: *kind,
+                    octets: self.octets(number, *kind, 0, *octets)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Octets `start..end` of a part, chunk by chunk.
+    fn octets(
+        &self,
+        number: MessageNumber,
+        kind: PartKind,
+        start: u64,
+        end: u64,
+    ) -> Result<Bytes, StoreError> {
+        let chunk_octets = CHUNK_OCTETS as u64;
+        let mut octets = BytesMut::new();
+        let mut at = start;
+        while at < end {
+            let chunk = u32::try_from(at / chunk_octets).unwrap_or(u32::MAX);
+            let place = key::content(number, kind, chunk);
+            let row = self.database.read(Family::Contents, &place)?;
+            let row = row.ok_or(StoreError::NotFound)?;
+            let chunk_start = at - at % chunk_octets;
+            let slice = within(
+                value::decode_chunk(&row)?,
+                at - chunk_start,
+                end - chunk_start,
+            )?;
+            octets.extend_from_slice(slice);
+            at += slice.len() as u64;
+        }
+        Ok(octets.freeze())
+    }
+
+    pub(super) fn mailbox_row(
+        &self,
+        mailbox: MailboxId,
+    ) -> Result<Option<MailboxValue>, StoreError> {
+        let row = self
+            .database
+            .read(Family::Mailboxes, &key::mailbox(mailbox))?;
+        row.map(|row| value::decode(&row)).transpose()
+    }
+
+    pub(super) fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {
+        let row = self.mailbox_row(mailbox)?.ok_or(StoreError::NotFound)?;
+        let mut summary = MailboxSummary {
+            mailbox,
+            text: row.text,
+            multimedia: row.multimedia,
+            imdn: row.imdn,
+            octets: row.octets,
+            version: row.version,
+            last_sequence: Sequence(row.last_number.0),
+        };
+        for member in row.members {
+            let row = self.mailbox_row(member)?.unwrap_or_default();
+            add(&mut summary, &row);
+        }
+        Ok(summary)
+    }
+
+    pub(super) fn list(&self, query: &ListQuery, times: Times) -> Result<ListPage, StoreError> {
+        let token = query.page_token;
+        let start = MessageNumber(token.map_or(0, |token| token.0.saturating_add(1)));
+        let mut cursor = match &query.served_user {
+            Some(address) => match self.directory.address(&self.address_key(address)) {
+                Some(mailbox) => Cursor::of_mailbox(self, mailbox, start)?,
+                None => return Ok(ListPage::default()),
+            },
+            None => Cursor::of_all(self, start),
+        };
+        let page_size = query.page_size.clamp(1, PAGE);
+        let mut page = ListPage::default();
+        let mut looked_at = 0;
+        while let Some(found) = cursor.next()? {
+            looked_at += 1;
+            let number = found.envelope.envelope.id.number;
+            let message = stored_message(found.envelope.envelope, &found.state);
+            let message = self.seen_now(message, times);
+            page.messages
+                .extend(Some(message).filter(|m| query.matches(m)));
+            if page.messages.len() >= page_size || looked_at >= LOOKED_AT {
+                page.next = cursor.has_more()?.then_some(PageToken(number.0));
+                break;
+            }
+        }
+        Ok(page)
+    }
+}
+
+fn within(chunk: &[u8], start: u64, end: u64) -> Result<&[u8], StoreError> {
+    let corrupt = StoreError::Corrupt {
+        what: "content chunk",
+    };
+    let start = usize::try_from(start).map_err(|_| corrupt.clone())?;
+    let end = usize::try_from(end).unwrap_or(usize::MAX).min(chunk.len());
+    match chunk.get(start..end) {
+        Some(slice) if !slice.is_empty() => Ok(slice),
+        _ => Err(corrupt),
+    }
+}
+
+fn add(summary: &mut MailboxSummary, row: &MailboxValue) {
+    for (sum, count) in [
+        (&mut summary.text, row.text),
+        (&mut summary.multimedia, row.multimedia),
+    ] {
+        sum.new += count.new;
+        sum.old += count.old;
+        sum.new_urgent += count.new_urgent;
+        sum.old_urgent += count.old_urgent;
+    }
+    summary.imdn += row.imdn;
+    summary.octets += row.octets;
+    summary.version += row.version;
+    summary.last_sequence = summary.last_sequence.max(Sequence(row.last_number.0));
+}
+
+/// Messages in the order of their numbers.
+enum Cursor<'a> {
+    /// Of an account: its mailbox and its members, merged.
+    Mailboxes(
+        Vec<MessageScan<'a>>,
+        BinaryHeap<Reverse<(MessageNumber, usize)>>,
+    ),
+    /// Of everybody.
+    All(&'a Shared, Scan<'a>),
+}
+
+impl<'a> Cursor<'a> {
+    fn of_mailbox(
+        shared: &'a Shared,
+        mailbox: MailboxId,
+        start: MessageNumber,
+    ) -> Result<Self, StoreError> {
+        let mut scans = Vec::new();
+        let mut heads = BinaryHeap::new();
+        for (place, mailbox) in shared
+            .directory
+            .mailboxes_of(mailbox)
+            .into_iter()
+            .enumerate()
+        {
+            let scan = MessageScan::new(&shared.database, mailbox, start)?;
+            heads.extend(scan.head().map(|number| Reverse((number, place))));
+            scans.push(scan);
+        }
+        Ok(Self::Mailboxes(scans, heads))
+    }
+
+    fn of_all(shared: &'a Shared, start: MessageNumber) -> Self {
+        let lower = key::location(start);
+        Self::All(
+            shared,
+            shared.database.scan(Family::Locations, &lower, None),
+        )
+    }
+
+    fn next(&mut self) -> Result<Option<Found>, StoreError> {
+        match self {
+            Self::Mailboxes(scans, heads) => next_merged(scans, heads),
+            Self::All(shared, scan) => next_of_all(shared, scan),
+        }
+    }
+
+    fn has_more(&mut self) -> Result<bool, StoreError> {
+        match self {
+            Self::Mailboxes(_, heads) => Ok(!heads.is_empty()),
+            Self::All(_, scan) => Ok(scan.step(|_, _| Ok(()))?.is_some()),
+        }
+    }
+}
+
+fn next_merged(
+    scans: &mut [MessageScan<'_>],
+    heads: &mut BinaryHeap<Reverse<(MessageNumber, usize)>>,
+) -> Result<Option<Found>, StoreError> {
+    let Some(Reverse((_, place))) = heads.pop() else {
+        return Ok(None);
+    };
+    let Some(scan) = scans.get_mut(place) else {
+        return Ok(None);
+    };
+    let found = scan.next()?;
+    heads.extend(scan.head().map(|number| Reverse((number, place))));
+    Ok(found)
+}
+
+/// A message that was removed since the scan began is passed over.
+fn next_of_all(shared: &Shared, scan: &mut Scan<'_>) -> Result<Option<Found>, StoreError> {
+    let mut next = || {
+        scan.step(|key, value| {
+            let LocationValue(mailbox) = value::decode(value)?;
+            Ok((mailbox, key::decode_location(key)?))
+        })
+    };
+    while let Some((mailbox, number)) = next()? {
+        if let Some(found) = shared.find_in(mailbox, number)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// The messages of one mailbox, each with the state row that follows its envelope.
+struct MessageScan<'a> {
+    scan: Scan<'a>,
+    head: Option<Found>,
+    /// An envelope that the scan has stepped over while it looked for a state.
+    ahead: Option<EnvelopeValue>,
+}
+
+enum ScannedRow {
+    Envelope(Box<EnvelopeValue>),
+    State(StateValue),
+}
+
+impl<'a> MessageScan<'a> {
+    fn new(
+        database: &'a Database,
+        mailbox: MailboxId,
+        start: MessageNumber,
+    ) -> Result<Self, StoreError> {
+        let lower = key::waiting(mailbox, start);
+        let upper = key::mailbox(MailboxId(mailbox.0.saturating_add(1)));
+        let mut scan = Self {
+            scan: database.scan(Family::Messages, &lower, Some(&upper)),
+            head: None,
+            ahead: None,
+        };
+        scan.advance()?;
+        Ok(scan)
+    }
+
+    fn head(&self) -> Option<MessageNumber> {
+        self.head
+            .as_ref()
+            .map(|head| head.envelope.envelope.id.number)
+    }
+
+    fn next(&mut self) -> Result<Option<Found>, StoreError> {
+        let next = self.head.take();
+        self.advance()?;
+        Ok(next)
+    }
+
+    fn advance(&mut self) -> Result<(), StoreError> {
+        let envelope = match self.ahead.take() {
+            Some(envelope) => Some(envelope),
+            None => match self.row()? {
+                Some(ScannedRow::Envelope(envelope)) => Some(*envelope),
+                Some(ScannedRow::State(_)) => return Err(StoreError::Corrupt { what: "message" }),
+                None => None,
+            },
+        };
+        let Some(envelope) = envelope else {
+            return Ok(());
+        };
+        let state = match self.row()? {
+            Some(ScannedRow::State(state)) => state,
+            Some(ScannedRow::Envelope(ahead)) => {
+                self.ahead = Some(*ahead);
+                StateValue::fresh(&envelope.envelope)
+            }
+            None => StateValue::fresh(&envelope.envelope),
+        };
+        self.head = Some(Found { envelope, state });
+        Ok(())
+    }
+
+    fn row(&mut self) -> Result<Option<ScannedRow>, StoreError> {
+        self.scan.step(|key, value| {
+            let (_, _, row) = key::decode_message(key)?;
+            Ok(match row {
+                MessageRow::Envelope => ScannedRow::Envelope(Box::new(value::decode(value)?)),
+                MessageRow::State => ScannedRow::State(value::decode(value)?),
+            })
+        })
+    }
+}

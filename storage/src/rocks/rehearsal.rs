@@ -1,0 +1,141 @@
+//! Running an operation in the task that asks for it, to read what it will need.
+//!
+//! First with what is in memory only (memtables, filters, cached blocks: some microseconds, so it
+//! may run on an async thread); if that is not enough, again on a blocking thread, to the disk.
+
+use std::sync::Arc;
+
+use super::committer::Rehearsed;
+use super::database::{Reach, ReadError};
+use super::row::{FirstWaiting, Row, RowKey};
+use super::shared::Shared;
+use super::transaction::{Interrupt, Mode, Rows, Transaction};
+use super::waiting::WaitingScan;
+use crate::model::{MailboxId, MessageNumber, UnixMillis};
+use crate::store::StoreError;
+use crate::value::{AddressValue, Counters};
+
+/// Reads what `operation` needs. An error is the answer: it follows from what is on disk.
+pub(super) async fn rehearse<F>(shared: &Arc<Shared>, operation: F) -> Result<Rehearsed, StoreError>
+where
+    F: Fn(&mut Transaction<'_>) -> Result<(), Interrupt> + Send + 'static,
+{
+    match rehearse_within(shared, Reach::Memory, &operation) {
+        Err(ReadError::NeedsDisk) => {}
+        Err(ReadError::Failed(error)) => return Err(error),
+        Ok(rehearsed) => return Ok(rehearsed),
+    }
+    shared.progress.count_disk_rehearsal();
+    let shared = Arc::clone(shared);
+    let reading =
+        tokio::task::spawn_blocking(move || rehearse_within(&shared, Reach::Disk, &operation));
+    match reading.await {
+        Ok(Ok(rehearsed)) => Ok(rehearsed),
+        Ok(Err(ReadError::Failed(error))) => Err(error),
+        Ok(Err(ReadError::NeedsDisk)) | Err(_) => Err(StoreError::Read {
+            cause: "the reading task ended early".to_owned(),
+        }),
+    }
+}
+
+fn rehearse_within(
+    shared: &Shared,
+    reach: Reach,
+    operation: impl Fn(&mut Transaction<'_>) -> Result<(), Interrupt>,
+) -> Result<Rehearsed, ReadError> {
+    let times = shared.times.read();
+    let mut source = Recorder {
+        shared,
+        reach,
+        now: times.wall,
+        read: Rehearsed {
+            group: shared.progress.on_disk(),
+            ..Rehearsed::default()
+        },
+    };
+    let counters = Counters {
+        next_number: 0,
+        next_mailbox: 0,
+        latest: UnixMillis::default(),
+        swept_until: UnixMillis::default(),
+    };
+    let mut transaction = Transaction::new(shared, Mode::Rehearsal, times, counters, &mut source);
+    match operation(&mut transaction) {
+        Ok(()) => Ok(source.read),
+        Err(Interrupt::Failed(error)) => Err(ReadError::Failed(error)),
+        Err(Interrupt::NeedsDisk | Interrupt::NotRehearsed) => Err(ReadError::NeedsDisk),
+    }
+}
+
+/// Rows that are always in memory. The outer `None` says that this is another kind of row.
+pub(super) fn from_memory(
+    shared: &Shared,
+    key: &RowKey,
+) -> Result<Option<Option<Row>>, StoreError> {
+    Ok(match key {
+        RowKey::Address(address) => Some(shared.directory.address(address).map(|mailbox| {
+            let address = crate::model::Address::new("");
+            Row::Address(AddressValue { mailbox, address })
+        })),
+        RowKey::Bindings(mailbox) => {
+            let bindings = shared.directory.bindings(*mailbox)?;
+            Some(bindings.map(|bindings| Row::Bindings(Arc::new(bindings))))
+        }
+        _ => None,
+    })
+}
+
+/// Reads rows and keeps them.
+struct Recorder<'a> {
+    shared: &'a Shared,
+    reach: Reach,
+    now: UnixMillis,
+    read: Rehearsed,
+}
+
+impl Recorder<'_> {
+    fn read_row(&self, key: &RowKey) -> Result<Option<Row>, Interrupt> {
+        if let RowKey::FirstWaiting(question) = key {
+            return self.first_waiting(question);
+        }
+        let Some((family, place)) = key.place() else {
+            return Ok(None);
+        };
+        let octets = self.shared.database.get(family, &place, self.reach)?;
+        Ok(octets.map(|octets| key.decode(&octets)).transpose()?)
+    }
+
+    fn first_waiting(&self, question: &FirstWaiting) -> Result<Option<Row>, Interrupt> {
+        let after = MessageNumber(question.after.0);
+        let database = &self.shared.database;
+        let mut scan = WaitingScan::new(database, question.mailbox, after, self.reach);
+        while let Some((number, row)) = scan.next()? {
+            if row.expires_at > self.now && row.earliest_generation <= question.generation {
+                return Ok(Some(Row::FirstWaiting(crate::model::Sequence(number.0))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Rows for Recorder<'_> {
+    fn row(&mut self, key: &RowKey) -> Result<Option<Row>, Interrupt> {
+        if let Some(row) = from_memory(self.shared, key)? {
+            return Ok(row);
+        }
+        if let Some(row) = self.read.rows.get(key) {
+            return Ok(row.clone());
+        }
+        let row = self.read_row(key)?;
+        self.read.rows.insert(*key, row.clone());
+        Ok(row)
+    }
+
+    fn deliverable(&mut self, mailbox: MailboxId) -> u64 {
+        self.shared.directory.deliverable(mailbox)
+    }
+
+    fn members(&mut self, mailbox: MailboxId) -> Vec<MailboxId> {
+        self.shared.directory.members(mailbox)
+    }
+}

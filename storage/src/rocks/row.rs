@@ -1,0 +1,110 @@
+//! The rows that decisions are made on, as keys and values of their own types.
+
+use std::sync::Arc;
+
+use crate::column_family::Family;
+use crate::key::{self, AddressKey, DuplicateKey};
+use crate::model::{Generation, MailboxId, MessageNumber, Sequence};
+use crate::store::StoreError;
+use crate::value::{
+    self, AccountValue, AddressValue, BindingsValue, ClaimValue, DuplicateValue, EnvelopeValue,
+    LocationValue, MailboxValue, StateValue,
+};
+
+/// Names a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum RowKey {
+    Address(AddressKey),
+    Account(MailboxId),
+    Mailbox(MailboxId),
+    Bindings(MailboxId),
+    Claim(MailboxId),
+    Location(MessageNumber),
+    Envelope(MailboxId, MessageNumber),
+    State(MailboxId, MessageNumber),
+    Duplicate(DuplicateKey),
+    /// Not a row: the result of a scan, good for as long as the mailbox does not change.
+    FirstWaiting(FirstWaiting),
+}
+
+/// Asks for the first message of a mailbox that a claim can deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FirstWaiting {
+    pub(super) mailbox: MailboxId,
+    pub(super) after: Sequence,
+    pub(super) generation: Generation,
+    /// [`MailboxValue::last_order`]: a mailbox that has changed since is another question.
+    pub(super) order: u64,
+}
+
+/// A row, decoded.
+#[derive(Clone, Debug)]
+pub(super) enum Row {
+    Address(AddressValue),
+    Account(AccountValue),
+    Mailbox(MailboxValue),
+    Bindings(Arc<BindingsValue>),
+    Claim(ClaimValue),
+    Location(LocationValue),
+    Envelope(Arc<EnvelopeValue>),
+    State(StateValue),
+    Duplicate(DuplicateValue),
+    FirstWaiting(Sequence),
+}
+
+impl RowKey {
+    /// Where the row is on disk; `None` for what is not a row.
+    pub(super) fn place(&self) -> Option<(Family, Vec<u8>)> {
+        let place = match self {
+            Self::Address(address) => (Family::Addresses, address.to_vec()),
+            Self::Account(mailbox) => (Family::Accounts, key::mailbox(*mailbox).to_vec()),
+            Self::Mailbox(mailbox) => (Family::Mailboxes, key::mailbox(*mailbox).to_vec()),
+            Self::Bindings(mailbox) => (Family::Bindings, key::mailbox(*mailbox).to_vec()),
+            Self::Claim(mailbox) => (Family::Claims, key::mailbox(*mailbox).to_vec()),
+            Self::Location(number) => (Family::Locations, key::location(*number).to_vec()),
+            Self::Envelope(mailbox, number) => {
+                (Family::Messages, key::envelope(*mailbox, *number).to_vec())
+            }
+            Self::State(mailbox, number) => {
+                (Family::Messages, key::state(*mailbox, *number).to_vec())
+            }
+            Self::Duplicate(duplicate) => (Family::Duplicates, duplicate.to_vec()),
+            Self::FirstWaiting(_) => return None,
+        };
+        Some(place)
+    }
+
+    /// Reads the value that stands under this key.
+    pub(super) fn decode(&self, octets: &[u8]) -> Result<Row, StoreError> {
+        Ok(match self {
+            Self::Address(_) => Row::Address(value::decode(octets)?),
+            Self::Account(_) => Row::Account(value::decode(octets)?),
+            Self::Mailbox(_) => Row::Mailbox(value::decode(octets)?),
+            Self::Bindings(_) => Row::Bindings(Arc::new(value::decode(octets)?)),
+            Self::Claim(_) => Row::Claim(value::decode(octets)?),
+            Self::Location(_) => Row::Location(value::decode(octets)?),
+            Self::Envelope(..) => Row::Envelope(Arc::new(value::decode(octets)?)),
+            Self::State(..) => Row::State(value::decode(octets)?),
+            Self::Duplicate(_) => Row::Duplicate(value::decode(octets)?),
+            Self::FirstWaiting(_) => return Err(StoreError::Corrupt { what: "row key" }),
+        })
+    }
+}
+
+impl Row {
+    /// The octets on disk; `None` for what is not a row.
+    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+        Some(match self {
+            Self::Address(row) => value::encode(row),
+            Self::Account(row) => value::encode(row),
+            Self::Mailbox(row) => value::encode(row),
+            Self::Bindings(row) => value::encode(&**row),
+            Self::Claim(row) => value::encode(row),
+            Self::Location(row) => value::encode(row),
+            Self::Envelope(row) => value::encode(&**row),
+            Self::State(row) => value::encode(row),
+            Self::Duplicate(row) => value::encode(row),
+            Self::FirstWaiting(_) => return None,
+        })
+    }
+}

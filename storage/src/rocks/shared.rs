@@ -1,0 +1,112 @@
+//! What all tasks and the committer of one open store share.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::database::Database;
+use super::directory::Directory;
+use super::free_space::FreeSpace;
+use super::overlay::GroupNumber;
+use super::taken::TakenMessages;
+use crate::config::StoreConfig;
+use crate::key::AddressKey;
+use crate::model::Address;
+use crate::rule::duplicate;
+use crate::store::StoreError;
+use crate::timekeeper::Timekeeper;
+
+pub(super) struct Shared {
+    pub(super) config: StoreConfig,
+    pub(super) secret: [u8; 32],
+    pub(super) database: Database,
+    pub(super) directory: Directory,
+    pub(super) taken: TakenMessages,
+    pub(super) times: Timekeeper,
+    pub(super) free_space: FreeSpace,
+    pub(super) progress: Progress,
+    /// Why nothing is accepted or delivered any more (P2).
+    latched: OnceLock<String>,
+    closed: AtomicBool,
+}
+
+/// How far the committer is, and how often requests had to go to the disk.
+#[derive(Default)]
+pub(super) struct Progress {
+    on_disk: AtomicU64,
+    disk_rehearsals: AtomicU64,
+}
+
+impl Progress {
+    /// The last group on disk.
+    pub(super) fn on_disk(&self) -> GroupNumber {
+        GroupNumber(self.on_disk.load(Ordering::Acquire))
+    }
+
+    pub(super) fn reached(&self, group: GroupNumber) {
+        self.on_disk.store(group.0, Ordering::Release);
+    }
+
+    pub(super) fn count_disk_rehearsal(&self) {
+        self.disk_rehearsals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn disk_rehearsals(&self) -> u64 {
+        self.disk_rehearsals.load(Ordering::Relaxed)
+    }
+}
+
+impl Shared {
+    pub(super) fn new(
+        config: StoreConfig,
+        secret: [u8; 32],
+        database: Database,
+        times: Timekeeper,
+    ) -> Self {
+        Self {
+            free_space: FreeSpace::new(&config.data_dir, config.disk_reserve_octets),
+            config,
+            secret,
+            database,
+            directory: Directory::default(),
+            taken: TakenMessages::default(),
+            times,
+            progress: Progress::default(),
+            latched: OnceLock::new(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn address_key(&self, address: &Address) -> AddressKey {
+        duplicate::address_key(&self.secret, address.as_str())
+    }
+
+    /// Reading is possible until the close.
+    pub(super) fn check_open(&self) -> Result<(), StoreError> {
+        match self.closed.load(Ordering::Acquire) {
+            true => Err(StoreError::Closed),
+            false => Ok(()),
+        }
+    }
+
+    /// Accepting and delivering, until a sync fails.
+    pub(super) fn check_writable(&self) -> Result<(), StoreError> {
+        self.check_open()?;
+        match self.latched.get() {
+            Some(cause) => Err(StoreError::Latched {
+                cause: cause.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// A sync has failed: what of the group is on disk nobody knows until the store is opened
+    /// again.
+    pub(super) fn latch(&self, cause: String) -> StoreError {
+        let cause = self.latched.get_or_init(|| cause).clone();
+        StoreError::Latched { cause }
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+}

@@ -1,0 +1,228 @@
+//! One operation's view of the store: rows it reads, rows it writes. The same code of an operation
+//! runs twice: as a rehearsal in its own task, which finds out what it reads and throws the writes
+//! away, and in the committer, with the rows of the rehearsal under those of the open group.
+
+use std::sync::Arc;
+
+use super::database::ReadError;
+use super::row::{FirstWaiting, Row, RowKey};
+use super::shared::Shared;
+use crate::column_family::Family;
+use crate::key::{AddressKey, DuplicateKey};
+use crate::model::{MailboxId, MessageNumber, Sequence};
+use crate::store::StoreError;
+use crate::timekeeper::Times;
+use crate::value::{
+    AccountValue, AddressValue, BindingsValue, ClaimValue, Counters, DuplicateValue, EnvelopeValue,
+    LocationValue, MailboxValue, StateValue,
+};
+
+/// Why an operation stopped in the middle; nothing of it was written.
+#[derive(Debug)]
+pub(super) enum Interrupt {
+    /// Rehearsal: a row is not in memory.
+    NeedsDisk,
+    /// Committer: a row that the rehearsal did not read. The operation is rehearsed again.
+    NotRehearsed,
+    /// The answer is an error.
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Interrupt {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<ReadError> for Interrupt {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NeedsDisk => Self::NeedsDisk,
+            ReadError::Failed(error) => Self::Failed(error),
+        }
+    }
+}
+
+/// Where a transaction reads rows from.
+pub(super) trait Rows {
+    fn row(&mut self, key: &RowKey) -> Result<Option<Row>, Interrupt>;
+
+    /// Messages in state `Stored` of one mailbox: always known in memory.
+    fn deliverable(&mut self, mailbox: MailboxId) -> u64;
+
+    /// Members of one mailbox: always known in memory.
+    fn members(&mut self, mailbox: MailboxId) -> Vec<MailboxId>;
+}
+
+/// A row that no decision reads before it is on disk: it goes straight into the batch.
+#[derive(Debug)]
+pub(super) struct Write {
+    pub(super) family: Family,
+    pub(super) key: Vec<u8>,
+    /// `None` removes the row.
+    pub(super) value: Option<Vec<u8>>,
+}
+
+/// What a transaction leaves behind.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) rows: Vec<(RowKey, Option<Row>)>,
+    pub(super) writes: Vec<Write>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Rehearsal,
+    Commit,
+}
+
+pub(super) struct Transaction<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) times: Times,
+    pub(super) counters: Counters,
+    mode: Mode,
+    source: &'a mut dyn Rows,
+    changes: Changes,
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        mode: Mode,
+        times: Times,
+        counters: Counters,
+        source: &'a mut dyn Rows,
+    ) -> Self {
+        Self {
+            shared,
+            times,
+            counters,
+            mode,
+            source,
+            changes: Changes::default(),
+        }
+    }
+
+    /// Whether the writes will be kept.
+    pub(super) fn is_commit(&self) -> bool {
+        self.mode == Mode::Commit
+    }
+
+    pub(super) fn finish(self) -> (Counters, Changes) {
+        (self.counters, self.changes)
+    }
+
+    fn row(&mut self, key: RowKey) -> Result<Option<Row>, Interrupt> {
+        let own = self.changes.rows.iter().rev().find(|(own, _)| *own == key);
+        match own {
+            Some((_, row)) => Ok(row.clone()),
+            None => self.source.row(&key),
+        }
+    }
+
+    /// Writes a row that decisions read, or removes it.
+    fn set(&mut self, key: RowKey, row: Option<Row>) {
+        self.changes.rows.push((key, row));
+    }
+
+    /// Writes a row that no decision reads before it is on disk. Made only if it is kept.
+    pub(super) fn append(
+        &mut self,
+        family: Family,
+        key: impl Into<Vec<u8>>,
+        value: impl FnOnce() -> Vec<u8>,
+    ) {
+        if self.is_commit() {
+            let write = Write {
+                family,
+                key: key.into(),
+                value: Some(value()),
+            };
+            self.changes.writes.push(write);
+        }
+    }
+
+    /// Removes a row that was written by [`Transaction::append`].
+    pub(super) fn erase(&mut self, family: Family, key: impl Into<Vec<u8>>) {
+        if self.is_commit() {
+            let write = Write {
+                family,
+                key: key.into(),
+                value: None,
+            };
+            self.changes.writes.push(write);
+        }
+    }
+
+    /// Where an address leads.
+    pub(super) fn mailbox_of(&mut self, key: AddressKey) -> Result<Option<MailboxId>, Interrupt> {
+        Ok(self.address(key)?.map(|row| row.mailbox))
+    }
+
+    /// A mailbox and its members.
+    pub(super) fn mailboxes_of(&mut self, mailbox: MailboxId) -> Vec<MailboxId> {
+        let own = self.own_mailbox(mailbox).map(|row| row.members.clone());
+        let members = own.unwrap_or_else(|| self.source.members(mailbox));
+        std::iter::once(mailbox).chain(members).collect()
+    }
+
+    /// Whether a mailbox or a member of it has a message in state `Stored`.
+    pub(super) fn has_deliverable(&mut self, mailbox: MailboxId) -> bool {
+        let mailboxes = self.mailboxes_of(mailbox);
+        mailboxes.into_iter().any(|mailbox| {
+            let own = self.own_mailbox(mailbox).map(|row| row.deliverable);
+            own.unwrap_or_else(|| self.source.deliverable(mailbox)) > 0
+        })
+    }
+
+    fn own_mailbox(&self, mailbox: MailboxId) -> Option<&MailboxValue> {
+        let mut own = self.changes.rows.iter().rev();
+        own.find_map(|(key, row)| match (key, row) {
+            (RowKey::Mailbox(id), Some(Row::Mailbox(row))) if *id == mailbox => Some(row),
+            _ => None,
+        })
+    }
+
+    /// The first message that a claim can deliver.
+    pub(super) fn first_waiting(
+        &mut self,
+        question: FirstWaiting,
+    ) -> Result<Option<Sequence>, Interrupt> {
+        match self.row(RowKey::FirstWaiting(question))? {
+            Some(Row::FirstWaiting(sequence)) => Ok(Some(sequence)),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Typed reading and writing of one kind of row.
+macro_rules! rows {
+    ($($read:ident, $write:ident: $kind:ident($($name:ident: $type:ty),+) => $value:ty;)+) => {
+        impl Transaction<'_> {
+            $(
+                pub(super) fn $read(&mut self, $($name: $type),+) -> Result<Option<$value>, Interrupt> {
+                    match self.row(RowKey::$kind($($name),+))? {
+                        Some(Row::$kind(row)) => Ok(Some(row)),
+                        _ => Ok(None),
+                    }
+                }
+
+                pub(super) fn $write(&mut self, $($name: $type,)+ row: Option<$value>) {
+                    self.set(RowKey::$kind($($name),+), row.map(Row::$kind));
+                }
+            )+
+        }
+    };
+}
+
+rows! {
+    address, set_address: Address(key: AddressKey) => AddressValue;
+    account, set_account: Account(mailbox: MailboxId) => AccountValue;
+    mailbox, set_mailbox: Mailbox(mailbox: MailboxId) => MailboxValue;
+    bindings, set_bindings: Bindings(mailbox: MailboxId) => Arc<BindingsValue>;
+    claim, set_claim: Claim(mailbox: MailboxId) => ClaimValue;
+    location, set_location: Location(number: MessageNumber) => LocationValue;
+    envelope, set_envelope: Envelope(mailbox: MailboxId, number: MessageNumber) => Arc<EnvelopeValue>;
+    state, set_state: State(mailbox: MailboxId, number: MessageNumber) => StateValue;
+    duplicate, set_duplicate: Duplicate(key: DuplicateKey) => DuplicateValue;
+}

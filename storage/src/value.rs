@@ -1,0 +1,59 @@
+//! Values on disk. Each begins with a header: one octet of format version, four of key id (0: not
+//! encrypted). Fields follow in a fixed order, first those that stay in the clear, then those that
+//! a key will cover: bodies, subjects, names. The table is in `docs/storage-format.md`; the files
+//! in `fixtures/v1` hold every kind of value as this version writes it.
+
+mod account;
+mod codec;
+mod content;
+mod delivery;
+mod mailbox;
+mod message;
+mod meta;
+mod timeline;
+
+pub(crate) use account::{AccountValue, AddressValue, BindingsValue};
+pub(crate) use codec::{Decoder, Encoder, Malformed};
+pub(crate) use content::{decode_chunk, encode_chunk};
+pub(crate) use delivery::{ClaimValue, DuplicateValue, LocationValue, Mark, WaitingValue};
+pub(crate) use mailbox::MailboxValue;
+pub(crate) use message::{EnvelopeValue, StateValue};
+pub(crate) use meta::{Counters, Identity};
+pub(crate) use timeline::{AttemptValue, EventValue};
+
+use crate::store::StoreError;
+
+/// The format of all values of this version.
+pub(crate) const FORMAT: u8 = 1;
+/// Octets of the header.
+pub(crate) const HEADER_OCTETS: usize = 5;
+/// The key id of a value that is not encrypted.
+const NO_KEY: u32 = 0;
+
+/// Something that is the value of a row.
+pub(crate) trait Value: Sized {
+    /// What to call it in an error.
+    const WHAT: &'static str;
+
+    /// Appends the fields in the clear, calls [`Encoder::seal`], appends the others.
+    fn write(&self, out: &mut Encoder);
+
+    /// Reads what [`Value::write`] wrote.
+    fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed>;
+}
+
+/// Header and fields.
+pub(crate) fn encode<V: Value>(value: &V) -> Vec<u8> {
+    let mut out = Encoder::with_header(FORMAT, NO_KEY);
+    value.write(&mut out);
+    out.finish()
+}
+
+/// The inverse of [`encode`]; nothing may follow the fields.
+pub(crate) fn decode<V: Value>(octets: &[u8]) -> Result<V, StoreError> {
+    let corrupt = |Malformed| StoreError::Corrupt { what: V::WHAT };
+    let mut fields = Decoder::after_header(octets, FORMAT, NO_KEY).map_err(corrupt)?;
+    let value = V::read(&mut fields).map_err(corrupt)?;
+    fields.end().map_err(corrupt)?;
+    Ok(value)
+}

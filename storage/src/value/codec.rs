@@ -1,0 +1,186 @@
+//! Fields: fixed big-endian integers, variable ones (7 bits per octet, least first), and texts with
+//! their length in front.
+
+/// The octets are not what this version writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// Appends fields.
+pub(crate) struct Encoder {
+    octets: Vec<u8>,
+    sealed_from: usize,
+}
+
+impl Encoder {
+    pub(super) fn with_header(format: u8, key_id: u32) -> Self {
+        let mut out = Self {
+            octets: Vec::with_capacity(128),
+            sealed_from: usize::MAX,
+        };
+        out.u8(format);
+        out.octets.extend_from_slice(&key_id.to_be_bytes());
+        out
+    }
+
+    /// Marks where the part begins that a key will cover. Without a key it looks like the rest.
+    pub(crate) fn seal(&mut self) {
+        self.sealed_from = self.octets.len();
+    }
+
+    pub(crate) fn u8(&mut self, value: u8) {
+        self.octets.push(value);
+    }
+
+    pub(crate) fn flag(&mut self, value: bool) {
+        self.u8(u8::from(value));
+    }
+
+    /// Eight octets: times and ids.
+    pub(crate) fn u64(&mut self, value: u64) {
+        self.octets.extend_from_slice(&value.to_be_bytes());
+    }
+
+    /// One to ten octets: counters and lengths.
+    pub(crate) fn count(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.u8(low_bits(value) | 0x80);
+            value >>= 7;
+        }
+        self.u8(low_bits(value));
+    }
+
+    pub(crate) fn octets(&mut self, octets: &[u8]) {
+        self.count(octets.len() as u64);
+        self.octets.extend_from_slice(octets);
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.octets(text.as_bytes());
+    }
+
+    /// A flag, then the value if there is one.
+    pub(crate) fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.flag(value.is_some());
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+
+    /// How many, then each.
+    pub(crate) fn list<T>(&mut self, items: &[T], write: impl Fn(&mut Self, &T)) {
+        self.count(items.len() as u64);
+        for item in items {
+            write(self, item);
+        }
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.octets
+    }
+
+    /// The part in the clear, and the one that a key will cover.
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> (&[u8], &[u8]) {
+        self.octets
+            .split_at(self.sealed_from.min(self.octets.len()))
+    }
+}
+
+fn low_bits(value: u64) -> u8 {
+    (value & 0x7f) as u8
+}
+
+/// Takes fields from the front.
+pub(crate) struct Decoder<'a>(&'a [u8]);
+
+impl<'a> Decoder<'a> {
+    pub(super) fn after_header(octets: &'a [u8], format: u8, key: u32) -> Result<Self, Malformed> {
+        let mut fields = Self(octets);
+        let found_format = fields.u8()?;
+        let found_key = fields.array::<4>().map(u32::from_be_bytes)?;
+        match (found_format, found_key) == (format, key) {
+            true => Ok(fields),
+            false => Err(Malformed),
+        }
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (array, rest) = self.0.split_first_chunk::<N>().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(*array)
+    }
+
+    pub(crate) fn u8(&mut self) -> Result<u8, Malformed> {
+        self.array::<1>().map(|[octet]| octet)
+    }
+
+    pub(crate) fn flag(&mut self) -> Result<bool, Malformed> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Malformed),
+        }
+    }
+
+    pub(crate) fn u64(&mut self) -> Result<u64, Malformed> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    pub(crate) fn count(&mut self) -> Result<u64, Malformed> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let octet = self.u8()?;
+            let bits = u64::from(octet & 0x7f);
+            if bits << shift >> shift != bits {
+                return Err(Malformed);
+            }
+            value |= bits << shift;
+            if octet & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(Malformed)
+    }
+
+    pub(crate) fn count32(&mut self) -> Result<u32, Malformed> {
+        u32::try_from(self.count()?).map_err(|_| Malformed)
+    }
+
+    pub(crate) fn octets(&mut self) -> Result<&'a [u8], Malformed> {
+        let length = usize::try_from(self.count()?).map_err(|_| Malformed)?;
+        let (octets, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(octets)
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String, Malformed> {
+        let octets = self.octets()?;
+        String::from_utf8(octets.to_vec()).map_err(|_| Malformed)
+    }
+
+    pub(crate) fn option<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<Option<T>, Malformed> {
+        match self.flag()? {
+            true => read(self).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    pub(crate) fn list<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<Vec<T>, Malformed> {
+        let length = self.count()?;
+        (0..length).map(|_| read(self)).collect()
+    }
+
+    /// Nothing may be left.
+    pub(super) fn end(&self) -> Result<(), Malformed> {
+        match self.0.is_empty() {
+            true => Ok(()),
+            false => Err(Malformed),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Envelopes, which never change, and states, which do.
+
+use super::{Decoder, Encoder, Malformed, Value};
+use crate::model::{
+    Address, Class, Envelope, Generation, Headers, MailboxId, MessageId, MessageNumber, PartKind,
+    Priority, Sequence, State, UnixMillis,
+};
+
+/// An envelope, and what the engine must know of its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EnvelopeValue {
+    pub(crate) envelope: Envelope,
+    /// Place of the deposit among the events of the mailbox.
+    pub(crate) order: u64,
+    /// Its parts and their octets.
+    pub(crate) parts: Vec<(PartKind, u64)>,
+}
+
+impl EnvelopeValue {
+    /// Octets of content.
+    pub(crate) fn octets(&self) -> u64 {
+        self.parts.iter().map(|(_, octets)| octets).sum()
+    }
+}
+
+impl Value for EnvelopeValue {
+    const WHAT: &'static str = "envelope";
+
+    fn write(&self, out: &mut Encoder) {
+        let envelope = &self.envelope;
+        out.u64(envelope.mailbox.0);
+        out.u64(envelope.id.number.0);
+        out.text(&envelope.id.hostname);
+        out.u8(envelope.class as u8);
+        out.u8(envelope.priority as u8);
+        out.flag(envelope.is_text);
+        out.u64(envelope.received_at.0);
+        out.u64(envelope.expires_at.0);
+        out.count(self.order);
+        out.count(envelope.body_octets);
+        out.count(envelope.body_offset);
+        out.list(&self.parts, |out, (kind, octets)| {
+            out.u8(*kind as u8);
+            out.count(*octets);
+        });
+        out.seal();
+        out.text(envelope.served_user.as_str());
+        out.option(envelope.sender.as_ref(), |out, sender| {
+            out.text(sender.as_str());
+        });
+        out.text(&envelope.received_from);
+        write_headers(&envelope.headers, out);
+    }
+
+    fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        let mailbox = MailboxId(fields.u64()?);
+        let number = MessageNumber(fields.u64()?);
+        let hostname = fields.text()?;
+        let class = class(fields.u8()?)?;
+        let priority = priority(fields.u8()?)?;
+        let is_text = fields.flag()?;
+        let received_at = UnixMillis(fields.u64()?);
+        let expires_at = UnixMillis(fields.u64()?);
+        let order = fields.count()?;
+        let body_octets = fields.count()?;
+        let body_offset = fields.count()?;
+        let parts = fields.list(|fields| Ok((part_kind(fields.u8()?)?, fields.count()?)))?;
+        let envelope = Envelope {
+            id: MessageId { number, hostname },
+            mailbox,
+            sequence: Sequence(number.0),
+            served_user: Address::new(fields.text()?),
+            sender: fields.option(Decoder::text)?.map(Address::new),
+            class,
+            priority,
+            is_text,
+            received_from: fields.text()?,
+            headers: read_headers(fields)?,
+            body_octets,
+            body_offset,
+            received_at,
+            expires_at,
+        };
+        Ok(Self {
+            envelope,
+            order,
+            parts,
+        })
+    }
+}
+
+fn write_headers(headers: &Headers, out: &mut Encoder) {
+    let texts = [
+        &headers.from,
+        &headers.to,
+        &headers.call_id,
+        &headers.subject,
+        &headers.date,
+        &headers.priority,
+        &headers.privacy,
+        &headers.asserted_identity,
+        &headers.contact,
+        &headers.content_type,
+        &headers.imdn_message_id,
+        &headers.conversation_id,
+        &headers.contribution_id,
+    ];
+    for text in texts {
+        out.text(text);
+    }
+}
+
+fn read_headers(fields: &mut Decoder<'_>) -> Result<Headers, Malformed> {
+    Ok(Headers {
+        from: fields.text()?,
+        to: fields.text()?,
+        call_id: fields.text()?,
+        subject: fields.text()?,
+        date: fields.text()?,
+        priority: fields.text()?,
+        privacy: fields.text()?,
+        asserted_identity: fields.text()?,
+        contact: fields.text()?,
+        content_type: fields.text()?,
+        imdn_message_id: fields.text()?,
+        conversation_id: fields.text()?,
+        contribution_id: fields.text()?,
+    })
+}
+
+/// What has happened to a message. A message that nothing has happened to has no such row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StateValue {
+    /// Never `Claimed`.
+    pub(crate) state: State,
+    pub(crate) attempts: u32,
+    pub(crate) redeliveries: u32,
+    pub(crate) refusals: u32,
+    /// Registrations of the account at the last refusal.
+    pub(crate) refused_on: Option<u64>,
+    pub(crate) settled_at: Option<UnixMillis>,
+    pub(crate) content_retained: bool,
+    /// When the sweep looks at the message next: the time in its row in `Due`.
+    pub(crate) due_at: UnixMillis,
+    /// Rows in `Events`.
+    pub(crate) events: u32,
+    /// Claims before this one have nothing to say about the message any more.
+    pub(crate) earliest_generation: Generation,
+    pub(crate) reason: String,
+}
+
+impl StateValue {
+    /// The state of a message that nothing has happened to.
+    pub(crate) fn fresh(envelope: &Envelope) -> Self {
+        Self {
+            state: State::Stored,
+            attempts: 0,
+            redeliveries: 0,
+            refusals: 0,
+            refused_on: None,
+            settled_at: None,
+            content_retained: true,
+            due_at: envelope.expires_at,
+            events: 0,
+            earliest_generation: Generation::default(),
+            reason: String::new(),
+        }
+    }
+}
+
+impl Value for StateValue {
+    const WHAT: &'static str = "message state";
+
+    fn write(&self, out: &mut Encoder) {
+        out.u8(self.state as u8);
+        out.count(u64::from(self.attempts));
+        out.count(u64::from(self.redeliveries));
+        out.count(u64::from(self.refusals));
+        out.option(self.refused_on, Encoder::count);
+        out.option(self.settled_at, |out, at| out.u64(at.0));
+        out.flag(self.content_retained);
+        out.u64(self.due_at.0);
+        out.count(u64::from(self.events));
+        out.count(self.earliest_generation.0);
+        out.seal();
+        out.text(&self.reason);
+    }
+
+    fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            state: state(fields.u8()?)?,
+            attempts: fields.count32()?,
+            redeliveries: fields.count32()?,
+            refusals: fields.count32()?,
+            refused_on: fields.option(Decoder::count)?,
+            settled_at: fields.option(Decoder::u64)?.map(UnixMillis),
+            content_retained: fields.flag()?,
+            due_at: UnixMillis(fields.u64()?),
+            events: fields.count32()?,
+            earliest_generation: Generation(fields.count()?),
+            reason: fields.text()?,
+        })
+    }
+}
+
+fn class(number: u8) -> Result<Class, Malformed> {
+    [Class::Pager, Class::Large, Class::Imdn]
+        .into_iter()
+        .find(|class| *class as u8 == number)
+        .ok_or(Malformed)
+}
+
+fn priority(number: u8) -> Result<Priority, Malformed> {
+    [
+        Priority::NonUrgent,
+        Priority::Normal,
+        Priority::Urgent,
+        Priority::Emergency,
+    ]
+    .into_iter()
+    .find(|priority| *priority as u8 == number)
+    .ok_or(Malformed)
+}
+
+/// The part with this number.
+pub(crate) fn part_kind(number: u8) -> Result<PartKind, Malformed> {
+    [
+        PartKind::Message,
+        PartKind::Invite,
+        PartKind::InviteResponse,
+        PartKind::SendHead,
+        PartKind::SendBody,
+        PartKind::Bye,
+    ]
+    .into_iter()
+    .find(|kind| *kind as u8 == number)
+    .ok_or(Malformed)
+}
+
+/// `Claimed` is refused: it is never written.
+fn state(number: u8) -> Result<State, Malformed> {
+    [
+        State::Stored,
+        State::Held,
+        State::Delivered,
+        State::Expired,
+        State::Refused,
+        State::Recalled,
+        State::Deleted,
+    ]
+    .into_iter()
+    .find(|state| *state as u8 == number)
+    .ok_or(Malformed)
+}
