@@ -14,7 +14,7 @@ use storage_client::{ClientConfig, StorageClient};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, RegistrarAuth};
+use crate::config::{Config, RegistrarAuth, RegistrarSwitch};
 use crate::dialogs::Dialogs;
 use crate::edge::Edge;
 use crate::flows::Flows;
@@ -43,10 +43,8 @@ impl App {
         let site = Site::new(&config).ok_or_else(|| contradictions(&config))?;
         let (sip, incoming) = bind_sip(&config, &site).await?;
         let msrp = bind_msrp(&config, &site).await?;
-        if config.registrar.auth == Some(RegistrarAuth::None) {
-            event::registrar_unauthenticated();
-        }
         let loopback = config.trust.loopback && config.is_loopback_only();
+        warn_of_consequences(&config, loopback);
         let edge = Edge {
             trusted: TrustedPeers::new(config.trust.peers.clone(), loopback),
             rules: Rules::new(&config.registrar),
@@ -130,6 +128,22 @@ async fn report_storage(edge: &Edge, storage: &Condition) {
         if connected.changed().await.is_err() {
             return;
         }
+    }
+}
+
+/// What an operator may not expect of his configuration.
+fn warn_of_consequences(config: &Config, loopback: bool) {
+    if config.is_registrar() && config.registrar.auth == Some(RegistrarAuth::None) {
+        event::registrar_unauthenticated();
+    }
+    if config.registrar.enabled == RegistrarSwitch::Auto
+        && config.sip.next_hop.is_none()
+        && !config.is_loopback_only()
+    {
+        event::registrar_closed();
+    }
+    if config.trust.peers.is_empty() && !loopback {
+        event::nobody_trusted();
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod sections;
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use daemon::config::{Document, Section, SectionDoc};
 use sip::{Host, SipUri, Transport, Uri};
@@ -14,6 +15,12 @@ use sip::{Host, SipUri, Transport, Uri};
 pub use sections::{
     Common, Limits, Msrp, Process, Push, Registrar, RegistrarAuth, RegistrarSwitch, Sip, Trust,
 };
+
+/// The hard limit for the answer to a MESSAGE (requirements §3.1).
+const LATEST_ANSWER: Duration = Duration::from_secs(4);
+
+/// Whether a rule holds, the key to mend if it does not, and the sentence that says so.
+type Rule = (bool, &'static str, &'static str);
 
 /// Everything the process is told before it starts.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -69,81 +76,111 @@ impl Config {
 
     /// What is wrong with the values together, each with the key to mend.
     pub fn contradictions(&self) -> Vec<(&'static str, String)> {
-        let mut found = Vec::new();
-        let mut check = |holds: bool, key: &'static str, sentence: &str| {
-            if !holds {
-                found.push((key, sentence.to_owned()));
-            }
-        };
-        check(
-            !self.common.domains.is_empty(),
-            "domains",
-            "names no domain: nobody would be served",
-        );
-        check(
-            !self.process.name.is_empty(),
-            "sip-edge.name",
-            "must not be empty",
-        );
-        check(
-            self.listeners().next().is_some(),
-            "sip-edge.listen_udp",
-            "at least one of listen_udp and listen_tcp must name an address",
-        );
-        check(
-            self.advertised_host().is_some(),
-            "sip-edge.advertised_host",
-            "must be a host name or address, and be set where the first listener is on all addresses",
-        );
-        check(
-            self.next_hop().is_ok(),
-            "sip.next_hop",
-            "must be a sip or sips URI",
-        );
-        check(
-            self.store_identity().is_some(),
-            "sip.store_identity",
-            "must be a sip or sips URI",
-        );
-        check(
-            !self.sip.t1.is_zero(),
-            "sip.t1",
-            "must be longer than nothing",
-        );
-        check(
-            self.sip.t2 >= self.sip.t1,
-            "sip.t2",
-            "must not be shorter than sip.t1",
-        );
-        check(
-            is_release(&self.sip.release),
-            "sip.release",
-            "must be `name/version` without blanks",
-        );
-        check(
-            self.registrar.min_expires <= self.registrar.max_expires,
-            "registrar.max_expires",
-            "must not be shorter than registrar.min_expires",
-        );
-        check(
-            self.registrar.enabled != RegistrarSwitch::On
-                || self.is_loopback_only()
-                || self.registrar.auth.is_some(),
-            "registrar.auth",
-            "a SIP listener is bound beyond loopback: say how clients prove who they are (`none` \
-             admits the networks of trust.peers)",
-        );
-        check(
-            self.push.sessions > 0,
-            "push.sessions",
-            "must be at least 1",
-        );
-        check(
-            self.limits.requests > 0,
-            "limits.requests",
-            "must be at least 1",
-        );
-        found
+        let rules = self.listening().into_iter().chain(self.speaking());
+        let rules = rules.chain(self.registering()).chain(self.bounds());
+        let broken = rules.filter(|(holds, ..)| !holds);
+        broken
+            .map(|(_, key, sentence)| (key, sentence.to_owned()))
+            .collect()
+    }
+
+    fn listening(&self) -> [Rule; 4] {
+        [
+            (
+                !self.common.domains.is_empty(),
+                "domains",
+                "names no domain: nobody would be served",
+            ),
+            (
+                !self.process.name.is_empty(),
+                "sip-edge.name",
+                "must not be empty",
+            ),
+            (
+                self.listeners().next().is_some(),
+                "sip-edge.listen_udp",
+                "at least one of listen_udp and listen_tcp must name an address",
+            ),
+            (
+                self.advertised_host().is_some(),
+                "sip-edge.advertised_host",
+                "must be a host name or address, and be set where the first listener is on all addresses",
+            ),
+        ]
+    }
+
+    fn speaking(&self) -> [Rule; 5] {
+        // Without one of its own the store is known by the advertised host, which has its own rule.
+        let has_identity = self.sip.store_identity.is_none() || self.store_identity().is_some();
+        [
+            (
+                self.next_hop().is_ok(),
+                "sip.next_hop",
+                "must be a sip or sips URI",
+            ),
+            (
+                has_identity,
+                "sip.store_identity",
+                "must be a sip or sips URI",
+            ),
+            (
+                !self.sip.t1.is_zero(),
+                "sip.t1",
+                "must be longer than nothing",
+            ),
+            (
+                self.sip.t2 >= self.sip.t1,
+                "sip.t2",
+                "must not be shorter than sip.t1",
+            ),
+            (
+                is_release(&self.sip.release),
+                "sip.release",
+                "must be `name/version` without blanks",
+            ),
+        ]
+    }
+
+    fn registering(&self) -> [Rule; 2] {
+        let is_proven = self.registrar.auth.is_some() || self.is_loopback_only();
+        [
+            (
+                self.registrar.min_expires <= self.registrar.max_expires,
+                "registrar.max_expires",
+                "must not be shorter than registrar.min_expires",
+            ),
+            (
+                self.registrar.enabled != RegistrarSwitch::On || is_proven,
+                "registrar.auth",
+                "a SIP listener is bound beyond loopback: say how clients prove who they are (`none` \
+                 admits the networks of trust.peers)",
+            ),
+        ]
+    }
+
+    fn bounds(&self) -> [Rule; 4] {
+        [
+            (
+                self.push.session_expires >= sip::session_timer::FLOOR,
+                "push.session_expires",
+                "must not be shorter than 90s",
+            ),
+            (
+                self.limits.deposit_time <= LATEST_ANSWER,
+                "limits.deposit_time",
+                "must not exceed 4s, the time in which a sender is answered",
+            ),
+            (
+                self.push.sessions > 0,
+                "push.sessions",
+                "must be at least 1",
+            ),
+            (
+                self.limits.requests > 0,
+                "limits.requests",
+                "must be at least 1",
+            ),
+        ]
     }
 
     /// The SIP listeners: UDP first, each list in its order.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use net::sip::ServerTransaction;
 use sip::Request;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 /// Requests that may wait for one dialog; a client has no reason to have more under way.
 const QUEUE: usize = 8;
@@ -25,9 +26,16 @@ pub(crate) struct DialogEntry {
     requests: mpsc::Receiver<ServerTransaction>,
 }
 
-/// The dialog has more requests waiting than it takes.
+/// Where a request belongs.
 #[derive(Debug)]
-pub(crate) struct Congested(pub(crate) ServerTransaction);
+pub(crate) enum Routed {
+    /// To a dialog of ours, which has it now.
+    Ours,
+    /// To no dialog of ours.
+    Foreign(ServerTransaction),
+    /// To a dialog of ours that has more requests waiting than it takes.
+    Congested(ServerTransaction),
+}
 
 impl Dialogs {
     /// Makes a dialog known before its INVITE leaves.
@@ -42,21 +50,16 @@ impl Dialogs {
         }
     }
 
-    /// Hands a request to its dialog; gives it back if none of ours matches.
-    pub(crate) fn route(
-        &self,
-        transaction: ServerTransaction,
-    ) -> Result<Option<ServerTransaction>, Congested> {
-        let Some(key) = key_of(transaction.request()) else {
-            return Ok(Some(transaction));
-        };
-        let Some(sender) = self.lock().get(&key).cloned() else {
-            return Ok(Some(transaction));
+    /// Hands a request to its dialog, if it is one of ours.
+    pub(crate) fn route(&self, transaction: ServerTransaction) -> Routed {
+        let key = key_of(transaction.request());
+        let Some(sender) = key.and_then(|key| self.lock().get(&key).cloned()) else {
+            return Routed::Foreign(transaction);
         };
         match sender.try_send(transaction) {
-            Ok(()) => Ok(None),
-            Err(mpsc::error::TrySendError::Full(transaction)) => Err(Congested(transaction)),
-            Err(mpsc::error::TrySendError::Closed(transaction)) => Ok(Some(transaction)),
+            Ok(()) => Routed::Ours,
+            Err(TrySendError::Full(transaction)) => Routed::Congested(transaction),
+            Err(TrySendError::Closed(transaction)) => Routed::Foreign(transaction),
         }
     }
 

@@ -83,6 +83,22 @@ pub(crate) fn release_failed(reason: &str) {
     tracing::warn!(reason, "delivery.release_failed");
 }
 
+/// Nobody is trusted: every request will be answered 403 (requirements §3.8).
+pub(crate) fn nobody_trusted() {
+    tracing::warn!(
+        key = "trust.peers",
+        "trust.nobody: a SIP listener is bound beyond loopback and no peer is trusted"
+    );
+}
+
+/// Clients cannot register although they have nowhere else to (REG-02).
+pub(crate) fn registrar_closed() {
+    tracing::warn!(
+        key = "registrar.enabled",
+        "registrar.closed: a SIP listener is bound beyond loopback; set registrar.enabled and registrar.auth"
+    );
+}
+
 /// Registering is possible without any proof of identity (REG-02).
 pub(crate) fn registrar_unauthenticated() {
     tracing::warn!("registrar.unauthenticated");

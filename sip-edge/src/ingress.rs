@@ -29,6 +29,7 @@ use storage_client::{Deposit, DepositAnswer, Deposited};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::dialogs::Routed;
 use crate::edge::{Edge, now, peer};
 use crate::{event, metrics, registration};
 use checks::{Received, admit};
@@ -60,9 +61,9 @@ pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTr
 /// Answers one request.
 async fn handle(edge: &Edge, transaction: ServerTransaction) {
     let transaction = match edge.dialogs.route(transaction) {
-        Ok(None) => return,
-        Ok(Some(transaction)) => transaction,
-        Err(congested) => return refuse(edge, &congested.0, &Refusal::OutOfOrder),
+        Routed::Ours => return,
+        Routed::Foreign(transaction) => transaction,
+        Routed::Congested(transaction) => return refuse(edge, &transaction, &Refusal::OutOfOrder),
     };
     match serve_one(edge, &transaction).await {
         Ok(response) => transaction.respond(response),

@@ -42,7 +42,7 @@ fn the_default_file_gives_the_defaults() {
 #[test]
 fn all_contradictions_are_reported_at_once() {
     let text = "domains = []\n[sip]\nnext_hop = \"tel:+1\"\nrelease = \"plain\"\nt2 = \"1ms\"\n\
-                [sip-edge]\nlisten_udp = [\"0.0.0.0:5060\"]\n[registrar]\nenabled = \"on\"\n[push]\nsessions = 0\n";
+                [sip-edge]\nlisten_udp = [\"0.0.0.0:5060\"]\n[registrar]\nenabled = \"on\"\n[push]\nsessions = 0\nsession_expires = \"89s\"\n[limits]\ndeposit_time = \"5s\"\n";
     let found = mistakes(text);
     for key in [
         "domains",
@@ -52,6 +52,8 @@ fn all_contradictions_are_reported_at_once() {
         "sip-edge.advertised_host",
         "registrar.auth",
         "push.sessions",
+        "push.session_expires",
+        "limits.deposit_time",
     ] {
         assert!(
             found.iter().any(|line| line.contains(&format!("{key}: "))),

@@ -119,7 +119,7 @@ fn expires_nought_ends_what_is_embedded_or_all() {
         reg_id: 0,
     };
     let embedded = third_party("Expires: 0\r\nContent-Type: message/sip\r\n", REGISTER);
-    assert_eq!(read(&embedded).changes, [unbind.clone()]);
+    assert_eq!(read(&embedded).changes, std::slice::from_ref(&unbind));
     let bare = third_party("Expires: 0\r\n", "");
     assert_eq!(read(&bare).changes, [BindingChange::UnbindAll]);
     let leaving = REGISTER.replace("expires=3600", "expires=0");

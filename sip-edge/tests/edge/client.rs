@@ -1,0 +1,178 @@
+//! SIP peers that say what the test wrote.
+
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use sip::{Limits, Message, Name, Request, Response, StreamDecoder, StreamItem, parse_datagram};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+
+use crate::within;
+
+/// A peer over UDP.
+pub(crate) struct UdpPeer {
+    socket: UdpSocket,
+    edge: SocketAddr,
+}
+
+impl UdpPeer {
+    pub(crate) async fn new(edge: SocketAddr) -> Self {
+        Self {
+            socket: UdpSocket::bind("127.0.0.1:0").await.expect("a free port"),
+            edge,
+        }
+    }
+
+    pub(crate) async fn send(&self, text: &str) {
+        self.socket
+            .send_to(text.as_bytes(), self.edge)
+            .await
+            .expect("sent");
+    }
+
+    /// The next datagram as text.
+    pub(crate) async fn receive(&self) -> String {
+        let mut buffer = vec![0; 65_536];
+        let (octets, _) = within("a datagram", self.socket.recv_from(&mut buffer))
+            .await
+            .expect("received");
+        String::from_utf8_lossy(&buffer[..octets]).into_owned()
+    }
+
+    /// The final response to what was sent.
+    pub(crate) async fn response(&self) -> Response {
+        let text = self.receive().await;
+        match parse_datagram(Bytes::from(text), &Limits::default()) {
+            Ok(Message::Response(response)) => response,
+            other => panic!("no response: {other:?}"),
+        }
+    }
+}
+
+/// A peer over one TCP connection.
+pub(crate) struct TcpPeer {
+    stream: TcpStream,
+    decoder: StreamDecoder,
+}
+
+impl TcpPeer {
+    pub(crate) async fn connect(edge: SocketAddr) -> Self {
+        let stream = TcpStream::connect(edge).await.expect("it listens");
+        Self {
+            stream,
+            decoder: StreamDecoder::new(Limits::default()),
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.stream.local_addr().expect("connected")
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).await.expect("sent");
+    }
+
+    async fn next(&mut self) -> Message {
+        loop {
+            match self.decoder.next().expect("SIP") {
+                Some(StreamItem::Message(message)) => return message,
+                Some(other) => panic!("not a message: {other:?}"),
+                None => {}
+            }
+            let mut buffer = BytesMut::with_capacity(65_536);
+            let octets = within("octets", self.stream.read_buf(&mut buffer))
+                .await
+                .expect("read");
+            assert_ne!(octets, 0, "the edge closed the connection");
+            self.decoder.push(&buffer);
+        }
+    }
+
+    /// The next response; provisional ones are passed over.
+    pub(crate) async fn response(&mut self) -> Response {
+        loop {
+            match self.next().await {
+                Message::Response(response) if response.status().is_final() => return response,
+                Message::Response(_) => {}
+                Message::Request(request) => panic!("a request came: {request:?}"),
+            }
+        }
+    }
+
+    /// The next request.
+    pub(crate) async fn request(&mut self) -> Request {
+        match self.next().await {
+            Message::Request(request) => request,
+            Message::Response(response) => panic!("a response came: {response:?}"),
+        }
+    }
+
+    /// The next request, which must have this method.
+    pub(crate) async fn request_of(&mut self, method: &str) -> Request {
+        let request = self.request().await;
+        assert_eq!(request.method().as_str(), method, "{request:?}");
+        request
+    }
+
+    /// Answers a request with this status line and these lines before the body.
+    pub(crate) async fn answer(
+        &mut self,
+        request: &Request,
+        status: &str,
+        lines: &str,
+        body: &str,
+    ) {
+        let text = answer(request, status, lines, body);
+        self.send(&text).await;
+    }
+
+    /// The requests and responses until the edge closes the connection.
+    pub(crate) async fn rest(mut self) -> String {
+        let mut rest = Vec::new();
+        within(
+            "the end of the connection",
+            self.stream.read_to_end(&mut rest),
+        )
+        .await
+        .expect("read");
+        String::from_utf8_lossy(&rest).into_owned()
+    }
+}
+
+/// A response with what RFC 3261 §8.2.6 copies, and the tag `b-9d`.
+pub(crate) fn answer(request: &Request, status: &str, lines: &str, body: &str) -> String {
+    let copied: String = [
+        Name::Via,
+        Name::RecordRoute,
+        Name::From,
+        Name::CallId,
+        Name::CSeq,
+    ]
+    .iter()
+    .flat_map(|name| request.headers().all(*name))
+    .map(|field| format!("{}: {}\r\n", field.name(), field.value()))
+    .collect();
+    let to = request
+        .headers()
+        .first(Name::To)
+        .expect("a To")
+        .value()
+        .into_owned();
+    let tag = if to.contains(";tag=") {
+        ""
+    } else {
+        ";tag=b-9d"
+    };
+    format!(
+        "SIP/2.0 {status}\r\n{copied}To: {to}{tag}\r\n{lines}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// The value of a header, empty if it is not there.
+pub(crate) fn value(headers: &sip::Headers, name: &str) -> String {
+    headers
+        .first_named(name)
+        .map(|field| field.value().into_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,24 @@
+//! The edge over real sockets, with a store that does what the test tells it. One binary: it links
+//! once.
+
+mod client;
+mod deposit;
+mod msrp_client;
+mod privacy;
+mod push;
+mod push_failures;
+mod registration;
+mod running;
+mod store;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Longer than anything here takes; a test that waits for what never comes ends with it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The outcome of `future`, which must come.
+async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let outcome = tokio::time::timeout(PATIENCE, future).await;
+    outcome.unwrap_or_else(|_| panic!("nothing came: {what}"))
+}
