@@ -65,9 +65,38 @@ async fn the_example_is_stored_and_answered_202_with_the_profile() {
 
     let octets = &deposit.parts[0].octets;
     let offset = usize::try_from(deposit.body_offset).expect("small");
+    assert_eq!(
+        String::from_utf8_lossy(octets),
+        message("z9hG4bK-s1-7f3a", "")
+    );
     assert_eq!(&octets[offset..], b"Lunch at noon, same place?");
     assert_eq!(deposit.served_user, "sip:bob@example.org");
     assert_eq!(deposit.sender, "sip:alice@example.org");
+}
+
+#[tokio::test]
+async fn what_is_stored_keeps_every_octet_of_a_strange_spelling() {
+    let mut store = Store::start(Behaviour::Stores).await;
+    let edge = Running::ready(laptop(store.address)).await;
+    let peer = UdpPeer::new(edge.udp).await;
+    let text = "MESSAGE sip:bob@example.org SIP/2.0\r\n\
+                v : SIP / 2.0 / UDP  198.51.100.7:5062 ;rport; branch=z9hG4bK-odd,\r\n \
+                SIP/2.0/UDP 198.51.100.8;branch=z9hG4bK-0\r\n\
+                f:\t\"Alice\" <sip:alice@example.org>;tag=a48f\r\nt: <sip:bob@example.org>\r\n\
+                i: odd@198.51.100.7\r\ncseq:  7   MESSAGE\r\nX-Folded: one\r\n\ttwo\r\n   three\r\n\
+                P-ASSERTED-IDENTITY: <sip:alice@example.org>\r\nc: application/octet-stream\r\n\
+                l: 6\r\n\r\n\u{0}\r\n\r\n\u{1}";
+    peer.send(text).await;
+    let deposit = store.deposit().await;
+    let response = peer.response().await;
+    assert_eq!(response.status().code(), 202, "{response:?}");
+    assert_eq!(String::from_utf8_lossy(&deposit.parts[0].octets), text);
+    let top = response
+        .headers()
+        .top_via()
+        .expect("well-formed")
+        .expect("a Via");
+    assert!(top.received().is_some() && top.rport().is_some(), "{top}");
 }
 
 #[tokio::test]
