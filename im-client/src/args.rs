@@ -30,6 +30,12 @@ pub(crate) struct Arguments {
     /// Address of this machine to send from and to be reached at.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) local: IpAddr,
+    /// Port to be reached at by SIP; 0 means any.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Assert the user's identity, as a core does that the server trusts, instead of preferring it.
+    #[arg(long)]
+    pub(crate) assert_identity: bool,
     /// Who connects when a message session is set up: this client, or its peer.
     #[arg(long, value_enum, default_value = "active")]
     pub(crate) setup: SetupChoice,

@@ -29,6 +29,11 @@ const EVENT_QUEUE: usize = 64;
 pub struct Options {
     /// Address of this machine to send from and to be reached at.
     pub local: IpAddr,
+    /// Port for SIP, both UDP and TCP; zero means any.
+    pub port: u16,
+    /// Assert the user's identity instead of preferring it: only a core may, and only a server that
+    /// trusts it believes it (requirements §3.8).
+    pub asserts_identity: bool,
     /// Who connects when the peer leaves the choice to us (`a=setup:actpass`).
     pub setup: msrp::sdp::Role,
     /// Largest message taken from a session, in octets.
@@ -39,6 +44,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             local: IpAddr::from([127, 0, 0, 1]),
+            port: 0,
+            asserts_identity: false,
             setup: msrp::sdp::Role::Active,
             max_message_octets: 64 << 20,
         }
@@ -121,7 +128,7 @@ impl Client {
         let any_port = SocketAddr::new(options.local, 0);
         let listeners = [Transport::Udp, Transport::Tcp].map(|transport| SipListener {
             transport,
-            address: any_port,
+            address: SocketAddr::new(options.local, options.port),
         });
         let host = options.local.to_string();
         let (endpoint, incoming) = SipEndpoint::bind(SipConfig {

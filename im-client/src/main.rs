@@ -29,12 +29,16 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         user,
         proxy,
         local,
+        port,
+        assert_identity,
         setup,
         command,
     } = arguments;
     let account = restante_im_client::Account { user, proxy };
     let options = restante_im_client::client::Options {
         local,
+        port,
+        asserts_identity: assert_identity,
         setup: setup.into(),
         ..Default::default()
     };

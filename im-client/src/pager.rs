@@ -21,6 +21,8 @@ pub struct PagerMessage {
     pub expires: Option<u32>,
     /// Hide the sender from the recipient (COM-06).
     pub anonymous: bool,
+    /// Assert the sender's identity, as a trusted core does, instead of preferring it.
+    pub asserted: bool,
 }
 
 impl PagerMessage {
@@ -34,6 +36,7 @@ impl PagerMessage {
             subject: None,
             expires: None,
             anonymous: false,
+            asserted: false,
         }
     }
 
@@ -47,6 +50,11 @@ impl PagerMessage {
         now: SipDate,
         rng: &mut StdRng,
     ) -> Request {
+        let identity = if self.asserted {
+            "P-Asserted-Identity"
+        } else {
+            "P-Preferred-Identity"
+        };
         let mut builder = RequestBuilder::new(Method::Message, &self.to)
             .header(Name::MaxForwards, 70)
             .header(
@@ -58,7 +66,7 @@ impl PagerMessage {
             .header(Name::CSeq, "1 MESSAGE")
             .header(Name::Date, now)
             .raw_header("Accept-Contact", format_args!("*;{IM_FEATURE_TAG}"))
-            .raw_header("P-Preferred-Identity", format_args!("<{}>", account.user))
+            .raw_header(identity, format_args!("<{}>", account.user))
             .header(Name::UserAgent, RELEASE);
         if self.anonymous {
             builder = builder.raw_header("Privacy", "id");
@@ -118,6 +126,23 @@ mod tests {
             .expect("present");
         assert_eq!(identity.value(), "<sip:alice@example.org>");
         assert_eq!(request.body().as_ref(), b"Lunch?");
+    }
+
+    #[test]
+    fn com_14_who_speaks_for_the_core_asserts_the_identity() {
+        let bob = "sip:bob@example.org".parse().expect("a URI");
+        let message = PagerMessage {
+            asserted: true,
+            ..PagerMessage::text(bob, "Lunch?")
+        };
+        let request = composed(&message);
+        let asserted = request.headers().first_named("P-Asserted-Identity");
+        assert_eq!(
+            asserted.expect("present").value(),
+            "<sip:alice@example.org>"
+        );
+        let preferred = request.headers().first_named("P-Preferred-Identity");
+        assert!(preferred.is_none());
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) async fn run(account: Account, options: Options, send: Send) -> anyho
             .expires
             .map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX)),
         anonymous: send.anonymous,
+        asserted: options.asserts_identity,
     };
     let (client, _events) = Client::open(account, options).await?;
     let answer = client.send(&message).await?;
