@@ -9,7 +9,7 @@ use std::process::ExitStatus;
 
 use tempfile::TempDir;
 
-pub use plan::{Part, Plan, Settings};
+pub use plan::{Part, Plan};
 
 use crate::net::LoopbackNet;
 use crate::operator::Operator;
@@ -123,26 +123,7 @@ impl Deployment {
     /// The command that starts a part.
     pub fn command(&self, part: Part) -> tokio::process::Command {
         let part = self.plan.part(part);
-        let mut command = command("restante");
-        command.arg(part.command());
-        command.envs(self.settings(part).variables());
-        command.envs(self.plan.variables(part));
-        command
-    }
-
-    fn settings(&self, part: Part) -> Settings {
-        let mut settings = self.plan.settings.clone();
-        let data = self.data();
-        settings.set_default("storage.data_dir", &data.display().to_string());
-        for (_, key) in part.listeners() {
-            let fresh = self.plan.net.any_port(LoopbackNet::SERVER);
-            let address = self.addresses.get(key).unwrap_or(&fresh);
-            settings.set_default(key, &address.to_string());
-        }
-        if let (Part::SipEdge, Some(address)) = (part, self.addresses.get("storage.listen")) {
-            settings.set_default("sip-edge.storage", &format!("http://{address}"));
-        }
-        settings
+        self.plan.command(part, &self.data(), &self.addresses)
     }
 
     /// Waits until a part is ready.
@@ -205,6 +186,11 @@ impl Deployment {
     /// Asks a part to end (SIGTERM), and how it did.
     pub async fn terminate(&mut self, part: Part) -> ExitStatus {
         self.process(part).terminate();
+        self.ended(part).await
+    }
+
+    /// Waits for the end of a part, and how it ended.
+    pub async fn ended(&mut self, part: Part) -> ExitStatus {
         let status = self.process_mut(part).ended().await;
         self.keep_log(part);
         status

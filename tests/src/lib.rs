@@ -10,15 +10,18 @@ pub mod binaries;
 pub mod date;
 pub mod deployment;
 pub mod http;
+pub mod load;
 pub mod msrp;
 pub mod net;
 pub mod operator;
 pub mod patience;
 pub mod process;
 pub mod run;
+pub mod scene;
 pub mod shim;
 pub mod sip;
 
 pub use deployment::{Deployment, Part};
 pub use net::LoopbackNet;
 pub use operator::Operator;
+pub use scene::{Scene, uri};

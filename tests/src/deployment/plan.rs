@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use tokio::process::Command;
 
 use super::Deployment;
 use crate::net::LoopbackNet;
+use crate::run::command;
 use crate::sip::SipPeer;
 
 /// A part of Restante that runs as a process.
@@ -73,23 +78,23 @@ impl Part {
 
 /// Configuration keys as `section.key`, and their values.
 #[derive(Clone, Debug, Default)]
-pub struct Settings(BTreeMap<String, String>);
+pub(super) struct Settings(BTreeMap<String, String>);
 
 impl Settings {
     /// Sets a key; an earlier value is replaced.
-    pub fn set(&mut self, key: &str, value: &str) {
+    pub(super) fn set(&mut self, key: &str, value: &str) {
         self.0.insert(key.to_owned(), value.to_owned());
     }
 
     /// Sets a key that has no value yet.
-    pub fn set_default(&mut self, key: &str, value: &str) {
+    pub(super) fn set_default(&mut self, key: &str, value: &str) {
         self.0
             .entry(key.to_owned())
             .or_insert_with(|| value.to_owned());
     }
 
     /// The environment variables that say so.
-    pub fn variables(&self) -> impl Iterator<Item = (String, &str)> {
+    pub(super) fn variables(&self) -> impl Iterator<Item = (String, &str)> {
         self.0
             .iter()
             .map(|(key, value)| (variable(key), value.as_str()))
@@ -117,6 +122,9 @@ impl Plan {
         let mut settings = Settings::default();
         settings.set("log.format", "json");
         settings.set("storage.hostname", "store.example.org");
+        // Nobody waits for a push longer than needed, and none comes that the test did not cause.
+        settings.set("push.delay", "50ms");
+        settings.set("push.on_deposit", "off");
         Self {
             parts,
             net: LoopbackNet::draw(),
@@ -170,11 +178,34 @@ impl Plan {
         }
     }
 
-    pub(super) fn variables(&self, part: Part) -> Vec<(OsString, OsString)> {
-        match part {
-            Part::All | Part::Storage => self.of_storage.clone(),
-            Part::SipEdge | Part::ControllingEdge => Vec::new(),
+    /// The command that starts a part on its own, with data in this folder and all ports chosen by
+    /// the system.
+    pub fn stand_alone(&self, part: Part, data: &Path) -> Command {
+        self.command(part, data, &BTreeMap::new())
+    }
+
+    /// The command that starts a part; listeners without an address here get any port.
+    pub(super) fn command(
+        &self,
+        part: Part,
+        data: &Path,
+        addresses: &BTreeMap<&'static str, SocketAddr>,
+    ) -> Command {
+        let mut settings = self.settings.clone();
+        settings.set_default("storage.data_dir", &data.display().to_string());
+        for (_, key) in part.listeners() {
+            let any = self.net.any_port(LoopbackNet::SERVER);
+            settings.set_default(key, &addresses.get(key).unwrap_or(&any).to_string());
         }
+        if let (Part::SipEdge, Some(address)) = (part, addresses.get("storage.listen")) {
+            settings.set_default("sip-edge.storage", &format!("http://{address}"));
+        }
+        let mut command = command("restante");
+        command.arg(part.command()).envs(settings.variables());
+        if matches!(part, Part::All | Part::Storage) {
+            command.envs(self.of_storage.iter().map(|(name, value)| (name, value)));
+        }
+        command
     }
 }
 

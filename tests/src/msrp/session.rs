@@ -159,6 +159,13 @@ impl PushSession {
         bye
     }
 
+    /// Closes the MSRP connection, and waits for the BYE that follows.
+    pub async fn bye_after_disconnection(mut self, core: &mut SipPeer) -> Arrival {
+        // The edge may have closed it first.
+        let _ = self.connection.shutdown().await;
+        self.bye(core).await
+    }
+
     /// Says BYE and waits for the answer.
     pub async fn hang_up(self, core: &mut SipPeer) -> u16 {
         let invite = &self.invite.text;

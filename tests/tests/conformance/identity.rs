@@ -1,0 +1,100 @@
+//! Requirements §5.1: who sends, and to whom.
+
+use restante_tests::sip::{Transport, example, fresh};
+use restante_tests::{Deployment, Scene, uri};
+
+#[tokio::test]
+async fn ct_pfm_16_strangers_senders_without_identity_and_foreign_users_are_refused() {
+    let mut scene = Scene::all().await;
+    let bob = format!("bob-{}", fresh());
+    let foreign = example::message(&bob)
+        .start_line("MESSAGE sip:bob@elsewhere.example SIP/2.0")
+        .without("P-Served-User");
+    assert_eq!(scene.status(&foreign).await, 404);
+    let anonymous = example::message(&bob).without("P-Asserted-Identity");
+    assert_eq!(scene.status(&anonymous).await, 403);
+    let mut stranger = restante_tests::sip::SipPeer::open(
+        scene
+            .deployment
+            .net()
+            .host(restante_tests::LoopbackNet::STRANGER),
+    )
+    .await;
+    for transport in [Transport::Tcp, Transport::Udp] {
+        let way = stranger
+            .way(transport, scene.deployment.edge(transport))
+            .await;
+        let exchange = stranger.call(&way, &example::message(&bob)).await;
+        assert_eq!(exchange.response.status(), Some(403), "{transport}");
+    }
+    assert_eq!(scene.operator.list(&uri(&bob)).await, []);
+    scene.deposit(&example::message(&bob)).await;
+    assert_eq!(scene.operator.list(&uri(&bob)).await.len(), 1);
+}
+
+#[tokio::test]
+async fn ct_pfm_16_an_unknown_user_is_404_where_users_are_listed() {
+    let mut scene = Scene::start(Deployment::all().set("provisioning", "listed")).await;
+    assert_eq!(scene.status(&example::message("nobody")).await, 404);
+    assert_eq!(scene.operator.list("").await, []);
+}
+
+#[tokio::test]
+async fn ct_pfm_22_an_address_is_compared_by_its_canonical_form() {
+    let mut scene = Scene::all().await;
+    let bob = format!("bob-{}", fresh());
+    let upper = bob.to_uppercase();
+    let unserved = |uri: String| {
+        let line = format!("MESSAGE {uri} SIP/2.0");
+        example::message(&bob)
+            .without("P-Served-User")
+            .start_line(&line)
+    };
+    scene
+        .deposit(&unserved(format!("sip:{upper}@example.org")))
+        .await;
+    assert_eq!(
+        scene.operator.list(&uri(&bob)).await,
+        [],
+        "the user part keeps its case"
+    );
+    scene
+        .deposit(&unserved(format!(
+            "sip:{bob}@EXAMPLE.org:5060;transport=tcp"
+        )))
+        .await;
+    let stored = scene.operator.only(&uri(&bob)).await;
+    assert_eq!(stored.served_user, uri(&bob));
+    assert_eq!(
+        scene.operator.only(&uri(&upper)).await.served_user,
+        uri(&upper)
+    );
+}
+
+#[tokio::test]
+async fn ct_pfm_23_p_served_user_names_the_served_user() {
+    let mut scene = Scene::all().await;
+    let (bob, alias) = (format!("bob-{}", fresh()), format!("alias-{}", fresh()));
+    let request = example::message(&bob).start_line(&format!("MESSAGE {} SIP/2.0", uri(&alias)));
+    scene.deposit(&request).await;
+    assert_eq!(scene.operator.only(&uri(&bob)).await.served_user, uri(&bob));
+    assert_eq!(scene.operator.list(&uri(&alias)).await, []);
+}
+
+#[tokio::test]
+async fn ct_pfm_27_the_originating_session_case_is_not_served() {
+    let mut scene = Scene::all().await;
+    let bob = format!("bob-{}", fresh());
+    let originating = example::message(&bob)
+        .without("Route")
+        .set("P-Served-User", "<sip:alice@example.org>;sescase=orig");
+    let response = scene.call(&originating).await.response;
+    assert_eq!(response.status(), Some(404));
+    assert!(response.field("Warning").starts_with("399 "), "{response}");
+    for user in [uri(&bob), example::ALICE.to_owned()] {
+        assert_eq!(scene.operator.list(&user).await, []);
+    }
+    let without_case = example::message(&bob).set("P-Served-User", &format!("<{}>", uri(&bob)));
+    scene.deposit(&without_case).await;
+    assert_eq!(scene.operator.list(&uri(&bob)).await.len(), 1);
+}

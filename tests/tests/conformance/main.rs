@@ -1,0 +1,14 @@
+//! Rows of the conformance checklist (requirements §5), each over real sockets, each test named after its
+//! row. A row is here when all that it asks for is served, or the part that is; rows of later features
+//! are not.
+
+mod deferral;
+mod delivery;
+mod delivery_failure;
+mod error;
+mod identity;
+mod message_id;
+mod robustness;
+mod server;
+mod storage_failure;
+mod trigger;

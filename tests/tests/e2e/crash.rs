@@ -1,0 +1,73 @@
+//! Kill -9 of each process: nothing that was promised is lost (P2), no Message-ID is used twice (P6).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::v1::MessageState;
+use restante_tests::load::{Load, Promised, by_call_id, lost};
+use restante_tests::sip::{Transport, fresh};
+use restante_tests::{Deployment, LoopbackNet, Part, Scene};
+
+/// Kills of the store.
+const ROUNDS: usize = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_9_of_storage_right_after_a_202_loses_nothing() {
+    let mut deployment = Deployment::two_processes()
+        .set("trust.peers", "127.0.0.0/8+udp")
+        .start()
+        .await;
+    let mut promised = Promised::new();
+    let mut ids = BTreeMap::new();
+    for round in 0..ROUNDS {
+        deployment.ready(Part::SipEdge).await;
+        let edge = deployment.edge(Transport::Tcp);
+        let mut load = Load::start(deployment.net().host(LoopbackNet::CORE), edge, 4);
+        load.accepted(1 + round * 7 % 40).await;
+        deployment.kill(Part::Storage).await;
+        promised.extend(load.ended().await);
+        deployment.launch(Part::Storage).await;
+        let stored = deployment.operator().list("").await;
+        assert_eq!(lost(&promised, &stored), [""; 0], "round {round}");
+        ids = ids_stay(ids, by_call_id(&stored));
+    }
+    for (call_id, octets) in promised.iter().step_by(10) {
+        assert_eq!(
+            deployment.operator().request_octets(&ids[call_id]).await,
+            *octets
+        );
+    }
+}
+
+/// What was stored before has its Message-ID still, and all differ.
+fn ids_stay(
+    before: BTreeMap<String, String>,
+    now: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    for (call_id, id) in before {
+        assert_eq!(now.get(&call_id), Some(&id));
+    }
+    let distinct: BTreeSet<&String> = now.values().collect();
+    assert_eq!(distinct.len(), now.len());
+    now
+}
+
+#[tokio::test]
+async fn ct_dlv_25_kill_9_of_the_edge_in_mid_push_repeats_what_was_not_acknowledged() {
+    let plan = Deployment::two_processes().set("push.lease", "2s");
+    let mut scene = Scene::start(plan).await;
+    let bob = format!("bob-{}", fresh());
+    let mut ids = Vec::new();
+    for text in ["one", "two", "three"] {
+        ids.push(scene.deposit_text(&bob, text).await.message_id);
+    }
+    scene.register(&bob).await;
+    let mut session = scene.accept_push(&bob).await;
+    let first = session.next().await;
+    assert_eq!(first.message_id(), ids[0]);
+    scene.deployment.kill(Part::SipEdge).await;
+    scene.deployment.launch(Part::SipEdge).await;
+    scene.reconnect().await;
+    scene.register(&bob).await;
+    assert_eq!(scene.receive(&bob, 3).await, ids);
+    assert_eq!(scene.states(&bob).await, [MessageState::Delivered; 3]);
+}

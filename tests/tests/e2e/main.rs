@@ -1,0 +1,9 @@
+//! Restante from end to end: the real binaries, as one process and as several, over real sockets.
+
+mod configuration;
+mod crash;
+mod disk;
+mod power;
+mod sipp;
+mod start;
+mod story;
