@@ -1,5 +1,6 @@
 //! Sockets, TLS, name resolution and timers that drive sip and msrp.
 
+pub mod hop;
 pub mod msrp;
 mod resolve;
 pub mod sip;
