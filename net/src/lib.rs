@@ -2,7 +2,7 @@
 
 pub mod hop;
 pub mod msrp;
-mod resolve;
+pub mod resolve;
 pub mod sip;
 
 pub use resolve::ResolveError;
