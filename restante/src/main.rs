@@ -1,2 +1,47 @@
-//! Server binary.
-fn main() {}
+//! `restante`: the server binary. It joins the libraries of the processes; what they do is theirs.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use daemon::exit::{Code, Fatal, report};
+
+mod args;
+mod config;
+mod process;
+mod ready;
+
+use args::{Arguments, Command, ConfigCommand};
+use process::Role;
+
+fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(arguments) => report(run(arguments.command)),
+        Err(error) => {
+            // Help and version are errors to clap that belong to standard output.
+            let is_mistake = error.use_stderr();
+            // Nothing can be told if the terminal is gone.
+            let _ = error.print();
+            if is_mistake {
+                Code::Usage.into()
+            } else {
+                ExitCode::SUCCESS
+            }
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Fatal> {
+    match command {
+        Command::All(serve) => process::run(&Role::ALL, &serve),
+        Command::Storage(serve) => process::run(&[Role::Storage], &serve),
+        Command::SipEdge(serve) => process::run(&[Role::SipEdge], &serve),
+        Command::ControllingEdge(serve) => process::run(&[Role::ControllingEdge], &serve),
+        Command::Config {
+            command: ConfigCommand::Default,
+        } => {
+            print!("{}", config::default_file());
+            Ok(())
+        }
+        Command::Ready(ready) => ready::run(&ready),
+    }
+}

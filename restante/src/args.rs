@@ -1,0 +1,94 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Deferred messaging for SIP and IMS networks: keeps messages for users who are offline.
+#[derive(Debug, Parser)]
+#[command(name = "restante", version, about, after_help = NOTES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const NOTES: &str = "\
+Configuration: one file for all processes; `restante config default` prints it with every key and its
+default. RESTANTE_<SECTION>__<KEY> in the environment overrides a key.
+
+Exit codes: 0 ended cleanly, 64 wrong usage, 69 something needed is not there (a port in use), 74 the
+data folder cannot be used, 78 the configuration is wrong; each with a sentence that says what to do.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Storage service, sip-edge and controlling-edge in one process: for laptops and demonstrations.
+    All(Serve),
+    /// The storage service: mailboxes over gRPC.
+    Storage(Serve),
+    /// The participating function: takes in messages for offline users and pushes them later.
+    SipEdge(Serve),
+    /// The controlling function: groups and URI-lists.
+    ControllingEdge(Serve),
+    /// About the configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Ask a process whether it may be given work: exit 0 if it is ready, 69 if not.
+    Ready(Ready),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The configuration file; without one the defaults hold.
+    #[arg(long, value_name = "FILE", env = "RESTANTE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Report every mistake in the configuration and exit, without starting anything.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print a file with every key, its meaning and its default.
+    Default,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ready {
+    /// Admin address of the process.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9400")]
+    pub(crate) admin: SocketAddr,
+    /// Wait so long for it to become ready, such as 30s.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(crate) wait: Option<Duration>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text
+        .strip_suffix('s')
+        .and_then(|number| number.parse().ok());
+    number
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("'{text}' is no time: write seconds, such as 30s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_needs_its_unit() {
+        assert_eq!(seconds("30s"), Ok(Duration::from_secs(30)));
+        assert!(seconds("30").is_err());
+        assert!(seconds("s").is_err());
+    }
+}

@@ -1,0 +1,55 @@
+//! The one configuration file of all processes.
+
+use std::path::Path;
+
+use daemon::config::{Document, Environment, SectionDoc, render_default};
+use daemon::exit::Fatal;
+use daemon::log::Log;
+
+/// What all processes are told.
+pub(crate) struct Config {
+    pub(crate) log: Log,
+    pub(crate) service: service::Config,
+    pub(crate) sip_edge: sip_edge::Config,
+    pub(crate) controlling_edge: controlling_edge::Config,
+}
+
+impl Config {
+    /// Reads the file and the environment. All sections are checked, also those of processes that
+    /// are not started here: a mistake is found before the machine it is meant for has it.
+    ///
+    /// # Errors
+    /// [`daemon::exit::Code::Config`] with every mistake and its place.
+    pub(crate) fn load(path: Option<&Path>, is_laptop: bool) -> Result<Self, Fatal> {
+        let mut document = Document::load(path, Environment::of_process());
+        if is_laptop {
+            for (key, value) in LAPTOP {
+                document.preset(key, value);
+            }
+        }
+        let config = Self {
+            log: document.read(),
+            service: service::Config::read(&mut document),
+            sip_edge: sip_edge::Config::read(&mut document),
+            controlling_edge: controlling_edge::Config::read(&mut document),
+        };
+        document.finish()?;
+        Ok(config)
+    }
+}
+
+/// What `restante all` takes for granted where nothing else is written: one machine, no core.
+const LAPTOP: [(&str, &str); 1] = [
+    // Clients of the same machine may ask to be connected to.
+    ("msrp.allow_networks", r#"["127.0.0.0/8", "::1/128"]"#),
+];
+
+/// Every key with its meaning and its default, as a file.
+pub(crate) fn default_file() -> String {
+    let sections: Vec<&SectionDoc> = std::iter::once(&<Log as daemon::config::Section>::DOC)
+        .chain(service::Config::DOCS)
+        .chain(sip_edge::Config::DOCS)
+        .chain(controlling_edge::Config::DOCS)
+        .collect();
+    render_default(&sections)
+}
