@@ -6,6 +6,8 @@ use std::time::Duration;
 use sip::transaction::{LayerLimits, Timers};
 use sip::{Limits, Transport};
 
+use crate::resolve::Resolver;
+
 /// One address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SipListener {
@@ -54,6 +56,8 @@ pub struct SipConfig {
     pub write_timeout: Duration,
     /// Octets that may wait to be written to one connection; what exceeds them fails as if it were closed.
     pub write_queue_octets: usize,
+    /// Finds the hops of the URIs that requests go to.
+    pub resolver: Resolver,
 }
 
 impl Default for SipConfig {
@@ -79,6 +83,7 @@ impl Default for SipConfig {
             connect_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(10),
             write_queue_octets: 4 << 20,
+            resolver: Resolver::system(),
         }
     }
 }

@@ -73,7 +73,7 @@ fn take_request(core: &Arc<Core>, request: Request, flow: &Flow) {
         via::response_destination(&top, flow.remote()),
     );
     let reliable = flow.transport().is_reliable();
-    let request = via::note_source(&request, top, flow.remote()).unwrap_or(request);
+    let request = request.received_from(flow.remote());
     core.step(shard, |layer| {
         layer.handle_request(Instant::now(), request, peer, reliable);
     });

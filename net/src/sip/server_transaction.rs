@@ -54,8 +54,8 @@ impl ServerTransaction {
         }
     }
 
-    /// The request; its top Via carries `received` and `rport` (RFC 3261 §18.2.1, RFC 3581 §4), so that a response
-    /// built from it needs nothing more.
+    /// The request exactly as it was received (P7). Responses built from it note its source in their top Via
+    /// (RFC 3261 §18.2.1, RFC 3581 §4).
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.request

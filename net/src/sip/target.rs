@@ -1,14 +1,14 @@
 //! Where a request goes, and the flow it takes there.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sip::{SipUri, Transport, Uri};
+use sip::{Transport, Uri};
 
 use super::core::Core;
 use super::error::SendError;
 use super::flow::Flow;
-use crate::resolve::{self, ResolveError};
+use crate::hop::Hop;
+use crate::resolve::{ResolveError, Sending};
 
 /// Octets our Via adds to a request at most, as far as the choice of the transport is concerned.
 const VIA_OCTETS: usize = 160;
@@ -23,13 +23,6 @@ pub enum Target {
     Uri(Uri),
     /// Along the connection or UDP five-tuple a binding registered on (RFC 5626 §5.3, `REG-03`).
     Flow(Flow),
-}
-
-/// One address to try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Hop {
-    pub(crate) transport: Transport,
-    pub(crate) address: SocketAddr,
 }
 
 impl Target {
@@ -61,40 +54,17 @@ fn fitting(flow: Flow, octets: usize) -> Result<Flow, SendError> {
     }
 }
 
-/// All addresses to try, in their order.
+/// All hops to try, in their order.
 async fn hops(core: &Core, uri: &Uri, octets: usize) -> Result<Vec<Hop>, SendError> {
-    let Uri::Sip(uri) = uri else {
-        return Err(ResolveError::NotSip.into());
+    let transports: &[Transport] = match core.udp.is_empty() {
+        true => &[Transport::Tcp],
+        false => &[Transport::Udp, Transport::Tcp],
     };
-    let transports = transports(uri, octets > core.config.datagram_request_octets);
-    let host = uri
-        .params
-        .value("maddr")
-        .and_then(|maddr| maddr.parse().ok())
-        .unwrap_or_else(|| uri.host.clone());
-    let mut hops = Vec::new();
-    for transport in transports {
-        let port = uri.port.unwrap_or(transport.default_port());
-        let addresses = resolve::addresses(&host, port).await?;
-        hops.extend(
-            addresses
-                .into_iter()
-                .map(|address| Hop { transport, address }),
-        );
-    }
-    Ok(hops)
-}
-
-/// The transports to try. A URI that names one gets it; else UDP, but for a large request TCP, and UDP only if nobody
-/// listens there (RFC 3261 §18.1.1).
-fn transports(uri: &SipUri, large: bool) -> Vec<Transport> {
-    match uri.transport() {
-        Some(Transport::Tcp) if uri.secure => vec![Transport::Tls],
-        Some(transport) => vec![transport],
-        None if uri.secure => vec![Transport::Tls],
-        None if large => vec![Transport::Tcp, Transport::Udp],
-        None => vec![Transport::Udp],
-    }
+    let sending = Sending {
+        transports,
+        is_large: octets > core.config.datagram_request_octets,
+    };
+    Ok(core.config.resolver.hops(uri, &sending).await?)
 }
 
 async fn open_hop(core: &Arc<Core>, hop: Hop) -> Result<Flow, SendError> {
@@ -115,38 +85,5 @@ async fn open_hop(core: &Arc<Core>, hop: Hop) -> Result<Flow, SendError> {
                 .map_err(|source| SendError::Connect { address, source })
         }
         Transport::Tls => Err(SendError::NoTransport(transport)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn transports_of(uri: &str, large: bool) -> Vec<Transport> {
-        let Ok(Uri::Sip(uri)) = uri.parse() else {
-            panic!("a SIP URI")
-        };
-        transports(&uri, large)
-    }
-
-    #[test]
-    fn large_requests_prefer_tcp_unless_the_uri_names_a_transport() {
-        assert_eq!(transports_of("sip:a@example.org", false), [Transport::Udp]);
-        assert_eq!(
-            transports_of("sip:a@example.org", true),
-            [Transport::Tcp, Transport::Udp]
-        );
-        assert_eq!(
-            transports_of("sip:a@example.org;transport=udp", true),
-            [Transport::Udp]
-        );
-        assert_eq!(
-            transports_of("sip:a@example.org;transport=tcp", false),
-            [Transport::Tcp]
-        );
-        assert_eq!(
-            transports_of("sips:a@example.org;transport=tcp", false),
-            [Transport::Tls]
-        );
     }
 }

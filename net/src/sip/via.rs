@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sip::{Host, Name, Request, Transport, Via};
+use sip::{Host, Transport, Via};
 
 /// Where a response goes if not back on a connection (RFC 3261 §18.2.2, RFC 3581 §4): to `maddr`; else to the source
 /// address, at the source port if the sender asked with `rport`, at the sent-by port if not.
@@ -20,36 +20,9 @@ pub(crate) fn response_destination(top: &Via, source: SocketAddr) -> SocketAddr 
     }
 }
 
-/// The request with `received` and `rport` noted in its top Via (RFC 3261 §18.2.1, RFC 3581 §4); none if there is
-/// nothing to note. All other lines keep their bytes.
-pub(crate) fn note_source(request: &Request, mut top: Via, source: SocketAddr) -> Option<Request> {
-    if !top.note_source(source) {
-        return None;
-    }
-    let line = request.headers().first(Name::Via)?.value();
-    let values: Vec<_> = request
-        .headers()
-        .values(Name::Via)
-        .map(|value| value.into_owned())
-        .collect();
-    if values.first().is_some_and(|first| *first == line) {
-        return Some(request.edit().replace_first(Name::Via, top).build());
-    }
-    // Several values share the first line: each gets its own.
-    let editor = request.edit().remove(Name::Via);
-    let older = values.iter().skip(1).rev();
-    Some(
-        older
-            .fold(editor, |editor, via| editor.prepend(Name::Via, via))
-            .prepend(Name::Via, top)
-            .build(),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sip::{Message, parse_datagram};
 
     fn via(text: &str) -> Via {
         text.parse().unwrap()
@@ -87,23 +60,5 @@ mod tests {
             response_destination(&multicast, source()),
             "192.0.2.9:5060".parse().unwrap()
         );
-    }
-
-    #[test]
-    fn source_is_noted_in_the_first_value_of_a_shared_line() {
-        let text = "OPTIONS sip:b@example.org SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;rport;branch=z9hG4bK2, \
-                    SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1\r\nSubject: x\r\n\r\n";
-        let Message::Request(request) =
-            parse_datagram(text.into(), &sip::Limits::default()).unwrap()
-        else {
-            panic!("a request")
-        };
-        let top = request.headers().top_via().unwrap().unwrap();
-        let noted = note_source(&request, top, source()).unwrap();
-        let vias = noted.headers().vias().unwrap();
-        assert_eq!(vias[0].rport(), Some(40000));
-        assert_eq!(vias[0].received(), Some(Host::from(source().ip())));
-        assert_eq!(vias[1].branch(), Some("z9hG4bK1"));
-        assert_eq!(vias.len(), 2);
     }
 }

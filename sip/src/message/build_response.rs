@@ -32,6 +32,7 @@ impl ResponseBuilder {
         let makes_dialog = makes_dialog(request.method(), status);
         Self {
             makes_dialog,
+            source: request.source(),
             ..Self::reply_to_headers(request.headers(), status)
         }
     }

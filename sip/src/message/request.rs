@@ -1,6 +1,6 @@
 //! Requests.
 
-use std::ops::Range;
+use std::{net::SocketAddr, ops::Range};
 
 use bytes::Bytes;
 
@@ -15,6 +15,7 @@ pub struct Request {
     version: Range<usize>,
     headers: Headers,
     body: Bytes,
+    source: Option<SocketAddr>,
 }
 
 impl Request {
@@ -32,7 +33,20 @@ impl Request {
             version,
             headers,
             body,
+            source: None,
         }
+    }
+
+    /// Remembers where the request came from. Its bytes stay as they are (P7); every response made
+    /// for it notes the source in the top Via (RFC 3261 §18.2.1, RFC 3581 §4).
+    #[must_use]
+    pub fn received_from(mut self, source: SocketAddr) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    pub(super) fn source(&self) -> Option<SocketAddr> {
+        self.source
     }
 
     /// The method of the request line.

@@ -25,6 +25,24 @@ async fn request_is_answered_to_the_port_it_came_from() {
 }
 
 #[tokio::test]
+async fn ct_pfm_09_a_request_is_handed_over_as_it_was_received() {
+    let (endpoint, mut incoming) = endpoint(T1).await;
+    let peer = UdpPeer::of(&endpoint).await;
+    let message = request(
+        "MESSAGE",
+        "SIP/2.0/UDP  10.1.2.3:5099 ;rport",
+        "z9hG4bK4, SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK5",
+    );
+    peer.send(&message).await;
+    let transaction = next_request(&mut incoming).await;
+    assert_eq!(transaction.request().as_bytes(), message.as_bytes());
+    transaction.respond(reply(&transaction, StatusCode::ACCEPTED));
+    let vias = peer.response().await.headers().vias().unwrap();
+    assert_eq!(vias[0].rport(), Some(peer.address().port()));
+    assert_eq!(vias[1].branch(), Some("z9hG4bK5"));
+}
+
+#[tokio::test]
 async fn retransmission_gets_the_same_response_and_is_seen_once() {
     let (endpoint, mut incoming) = endpoint(T1).await;
     let peer = UdpPeer::of(&endpoint).await;
