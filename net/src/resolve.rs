@@ -12,9 +12,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
-
-use sip::{Host, Transport};
+use sip::Transport;
 
 pub use self::record::{Answer, Lookup, LookupError, Naptr, Srv};
 pub use self::resolver::Resolver;
@@ -51,22 +49,4 @@ pub enum ResolveError {
     /// The answers did not come within the time of a resolution.
     #[error("no hop found in time")]
     Timeout,
-}
-
-/// The addresses of `host`, in the order in which they are to be tried (RFC 3263 §4.2).
-pub(crate) async fn addresses(host: &Host, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
-    let name = match host {
-        Host::V4(address) => return Ok(vec![SocketAddr::from((*address, port))]),
-        Host::V6(address) => return Ok(vec![SocketAddr::from((*address, port))]),
-        Host::Name(name) => name,
-    };
-    let found: Vec<_> = tokio::net::lookup_host((name.as_str(), port))
-        .await
-        .map_err(LookupError::from)?
-        .collect();
-    if found.is_empty() {
-        Err(ResolveError::NoAddress)
-    } else {
-        Ok(found)
-    }
 }

@@ -56,9 +56,10 @@ fn fitting(flow: Flow, octets: usize) -> Result<Flow, SendError> {
 
 /// All hops to try, in their order.
 async fn hops(core: &Core, uri: &Uri, octets: usize) -> Result<Vec<Hop>, SendError> {
-    let transports: &[Transport] = match core.udp.is_empty() {
-        true => &[Transport::Tcp],
-        false => &[Transport::Udp, Transport::Tcp],
+    let transports: &[Transport] = if core.udp.is_empty() {
+        &[Transport::Tcp]
+    } else {
+        &[Transport::Udp, Transport::Tcp]
     };
     let sending = Sending {
         transports,

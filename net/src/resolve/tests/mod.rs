@@ -1,6 +1,7 @@
 //! Resolution from a zone in memory, and once through real questions to a name server on loopback.
 
 mod dns;
+mod failover;
 mod property;
 mod rfc3263;
 mod searching;
