@@ -82,17 +82,16 @@ impl SipText {
         parameter(self.find(name)?, "tag")
     }
 
+    /// The branch of the topmost Via.
+    pub fn branch(&self) -> Option<&str> {
+        parameter(self.find("Via")?, "branch")
+    }
+
     /// Whether this is an answer to that request, by branch, Call-ID and CSeq.
     pub fn answers(&self, request: &SipText) -> bool {
         let same = |name| self.find(name) == request.find(name);
-        let branch = |text: &Self| {
-            text.find("Via")
-                .and_then(|via| parameter(via, "branch").map(str::to_owned))
-        };
-        self.status().is_some()
-            && same("Call-ID")
-            && same("CSeq")
-            && branch(self) == branch(request)
+        let is_same_branch = self.branch() == request.branch();
+        self.status().is_some() && same("Call-ID") && same("CSeq") && is_same_branch
     }
 }
 

@@ -143,17 +143,13 @@ fn store_identity(scene: &Scene) -> String {
 fn is_the_push_invite(scene: &Scene, user: &str, invite: &SipText) {
     let edge = scene.deployment.edge(Transport::Tcp);
     let msrp = scene.deployment.address("sip-edge.msrp_listen");
-    let branch = invite
-        .field("Via")
-        .rsplit_once(";branch=")
-        .expect("a branch")
-        .1;
+    let branch = invite.branch().expect("a branch");
     let mark = branch
         .strip_prefix("z9hG4bK-rst-")
         .and_then(|mark| mark.split_once('-'));
     let (nonce, code) = mark.unwrap_or_else(|| panic!("no mark: {branch}"));
     assert!(
-        nonce.len() >= 16 && code.len() == 16 && code.bytes().all(|c| c.is_ascii_hexdigit()),
+        nonce.len() >= 12 && code.len() == 16 && code.bytes().all(|c| c.is_ascii_hexdigit()),
         "{branch}"
     );
     let tag = invite.tag("From").expect("a tag");
@@ -161,7 +157,8 @@ fn is_the_push_invite(scene: &Scene, user: &str, invite: &SipText) {
     let sdp = String::from_utf8_lossy(invite.body()).into_owned();
     let mut expected = vec![
         format!("INVITE {} SIP/2.0", uri(user)),
-        format!("Via: SIP/2.0/TCP {edge};branch={branch}"),
+        // With the parameter of RFC 3581 §3, which the example leaves out.
+        format!("Via: SIP/2.0/TCP {edge};branch={branch};rport"),
         "Max-Forwards: 70".to_owned(),
         format!("Route: <sip:{};transport=tcp;lr>", scene.core.tcp()),
         format!("From: <{store}>;tag={tag}"),
