@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use daemon::drain::{Tasks, settle};
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::{Condition, Readiness};
-use storage::Store;
-use storage::model::Clock;
+use storage::model::{Clock, SystemClock};
+use storage::{RocksStore, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +23,10 @@ use crate::scheduler::{DepositWatch, Driver, Scheduler};
 use crate::serve::{self, Listener};
 use crate::{health, sweeper};
 
+/// How long connections without streams of ours may stay open in a drain: those of watchers of
+/// health never end by themselves.
+const LAST_CONNECTIONS: Duration = Duration::from_secs(3);
+
 /// A storage service that has bound its listeners and opened its store, and serves nothing yet.
 pub struct App<S> {
     config: Config,
@@ -33,6 +38,26 @@ pub struct App<S> {
     addresses: Vec<(String, SocketAddr)>,
 }
 
+impl App<RocksStore> {
+    /// Binds all listeners, then opens the store in its folder. `readiness` gets the conditions
+    /// `store` and `listeners`.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] if an address cannot be bound, [`Code::Io`] if the store cannot be
+    /// opened.
+    pub async fn build(config: Config, readiness: &Readiness) -> Result<Self, Fatal> {
+        let listeners = Listeners::bind(&config.process)?;
+        let store = config.store();
+        let opened = tokio::task::spawn_blocking(move || RocksStore::open(store, SystemClock));
+        let store = opened
+            .await
+            .map_err(|error| Fatal::new(Code::Bug, format!("opening the store: {error}")))?
+            .map_err(|error| Fatal::new(Code::Io, error.to_string()))?;
+        let clock = Arc::new(SystemClock);
+        Self::assemble(config, Arc::new(store), clock, readiness, listeners)
+    }
+}
+
 impl<S: Store> App<S> {
     /// Binds all listeners over a store that is open already.
     ///
@@ -40,12 +65,12 @@ impl<S: Store> App<S> {
     /// [`Code::Unavailable`] if an address cannot be bound.
     pub fn with_store(
         config: Config,
-        store: S,
+        store: Arc<S>,
         clock: Arc<dyn Clock>,
         readiness: &Readiness,
     ) -> Result<Self, Fatal> {
         let listeners = Listeners::bind(&config.process)?;
-        Self::assemble(config, Arc::new(store), clock, readiness, listeners)
+        Self::assemble(config, store, clock, readiness, listeners)
     }
 
     fn assemble(
@@ -114,7 +139,7 @@ impl<S: Store> App<S> {
         let outcome = tasks.supervise(&shutdown).await;
         stop.cancel();
         settle(&streams, "streams", grace).await;
-        let drained = tasks.drain(grace).await;
+        let drained = tasks.drain(grace.min(LAST_CONNECTIONS)).await;
         store.close().await;
         outcome.and(drained.failure.map_or(Ok(()), Err))
     }
@@ -181,7 +206,11 @@ impl<S: Store> App<S> {
             streams.clone(),
             stop.clone(),
         );
-        let registrations = Registrations::new(Arc::clone(&self.store), scheduler.clone());
+        let registrations = Registrations::new(
+            Arc::clone(&self.store),
+            scheduler.clone(),
+            watch.unreachable(),
+        );
         serve::data(deposits, deliveries, registrations)
     }
 

@@ -4,22 +4,48 @@ use std::sync::Arc;
 
 use proto::v1;
 use proto::v1::registration_service_server::RegistrationService;
-use storage::Store;
-use storage::model::{BindingChange, Registered, Registration};
+use storage::model::{BindingChange, MailboxId, Registered, Registration, RegistrationRefusal};
+use storage::{Store, StoreError, Synced};
 use tonic::{Request, Response, Status};
 
-use crate::scheduler::{Scheduler, is_reachable};
+use crate::scheduler::{Scheduler, Unreachable, is_reachable};
 use crate::{convert, status};
 
 /// The registration service over a store.
 pub(crate) struct Registrations<S> {
     store: Arc<S>,
     scheduler: Scheduler,
+    unreachable: Unreachable,
 }
 
 impl<S: Store> Registrations<S> {
-    pub(crate) fn new(store: Arc<S>, scheduler: Scheduler) -> Self {
-        Self { store, scheduler }
+    pub(crate) fn new(store: Arc<S>, scheduler: Scheduler, unreachable: Unreachable) -> Self {
+        Self {
+            store,
+            scheduler,
+            unreachable,
+        }
+    }
+
+    /// The mailboxes, as far as there are any, of all addresses that are registered.
+    async fn concerned(&self, registration: &Registration) -> Result<Vec<MailboxId>, StoreError> {
+        let mut mailboxes = Vec::new();
+        for address in [&registration.address]
+            .into_iter()
+            .chain(&registration.aliases)
+        {
+            mailboxes.extend(self.store.mailbox(address.clone()).await?);
+        }
+        Ok(mailboxes)
+    }
+
+    async fn commit(
+        &self,
+        registration: Registration,
+    ) -> Result<Result<Synced<Registered>, RegistrationRefusal>, StoreError> {
+        let concerned = self.concerned(&registration).await?;
+        let _registering = self.unreachable.begin(concerned);
+        self.store.register(registration).await
     }
 
     /// A de-registration or a question triggers nothing.
@@ -49,8 +75,7 @@ impl<S: Store> RegistrationService for Registrations<S> {
         let registration = convert::registration(request.into_inner())?;
         let registers = has_bind(&registration);
         let registered = self
-            .store
-            .register(registration)
+            .commit(registration)
             .await
             .map_err(|error| status::of_store(&error))?
             .map_err(|refusal| status::of_registration(&refusal))?

@@ -13,6 +13,7 @@ mod machine;
 mod plans;
 mod policy;
 mod start;
+mod unreachable;
 
 pub(crate) use deposit_watch::DepositWatch;
 pub(crate) use driver::Driver;
@@ -21,6 +22,7 @@ pub(crate) use machine::Planned;
 pub(crate) use policy::{Ending, Outcome, Policy};
 pub(crate) use start::Job;
 pub(crate) use start::is_reachable;
+pub(crate) use unreachable::Unreachable;
 
 #[cfg(test)]
 mod tests;

@@ -16,3 +16,31 @@ pub(super) fn deposited(receipt: Synced<Receipt>, duplicate: bool) -> v1::Deposi
         duplicate,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).expect("the sources are there");
+        let paths = entries.map(|entry| entry.expect("readable").path());
+        paths
+            .flat_map(|path| match path.is_dir() {
+                true => sources(&path),
+                false => vec![path],
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_reply_is_made_in_this_file_alone() {
+        let name = concat!("v1::", "Deposited");
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mentions = sources(&here).into_iter().filter(|path| {
+            let text = std::fs::read_to_string(path).expect("text");
+            text.contains(name)
+        });
+        let expected = here.join("deposit").join("receipt.rs");
+        assert_eq!(mentions.collect::<Vec<_>>(), [expected]);
+    }
+}

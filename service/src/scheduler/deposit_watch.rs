@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::handle::Scheduler;
 use super::start::is_reachable;
+use super::unreachable::Unreachable;
 
 /// Deposits that may wait to be looked at.
 const BUFFER: usize = 65_536;
@@ -23,18 +24,31 @@ const AT_ONCE: usize = 4_096;
 pub(crate) struct DepositWatch {
     deposits: mpsc::Sender<Address>,
     overflowed: Arc<AtomicBool>,
+    unreachable: Unreachable,
 }
 
 impl DepositWatch {
     /// Starts the look-out; it ends when the last handle is dropped.
     pub(crate) fn start<S: Store>(store: Arc<S>, scheduler: Scheduler) -> Self {
         let (deposits, receiver) = mpsc::channel(BUFFER);
-        let overflowed = Arc::new(AtomicBool::new(false));
-        tokio::spawn(watch(store, scheduler, receiver, Arc::clone(&overflowed)));
-        Self {
+        let watch = Self {
             deposits,
-            overflowed,
-        }
+            overflowed: Arc::default(),
+            unreachable: Unreachable::default(),
+        };
+        let look_out = LookOut {
+            store,
+            scheduler,
+            overflowed: Arc::clone(&watch.overflowed),
+            unreachable: watch.unreachable.clone(),
+        };
+        tokio::spawn(look_out.run(receiver));
+        watch
+    }
+
+    /// Who has to be told of registrations.
+    pub(crate) fn unreachable(&self) -> Unreachable {
+        self.unreachable.clone()
     }
 
     /// A message for this served user was stored.
@@ -45,33 +59,43 @@ impl DepositWatch {
     }
 }
 
-async fn watch<S: Store>(
+/// The other end.
+struct LookOut<S> {
     store: Arc<S>,
     scheduler: Scheduler,
-    mut deposits: mpsc::Receiver<Address>,
     overflowed: Arc<AtomicBool>,
-) {
-    let mut batch = Vec::new();
-    while deposits.recv_many(&mut batch, AT_ONCE).await > 0 {
-        let users: HashSet<Address> = batch.drain(..).collect();
-        for user in users {
-            if let Err(error) = look(&*store, &scheduler, user).await {
-                tracing::debug!(%error, "deposit not looked at");
-                overflowed.store(true, Ordering::Release);
-            }
-        }
-        if deposits.is_empty() && overflowed.swap(false, Ordering::AcqRel) {
-            scheduler.rescan().await;
-        }
-    }
+    unreachable: Unreachable,
 }
 
-async fn look<S: Store>(store: &S, scheduler: &Scheduler, user: Address) -> Result<(), StoreError> {
-    let Some(mailbox) = store.mailbox(user).await? else {
-        return Ok(());
-    };
-    if is_reachable(&store.registration(mailbox).await?) {
-        scheduler.deposited(mailbox).await;
+impl<S: Store> LookOut<S> {
+    async fn run(self, mut deposits: mpsc::Receiver<Address>) {
+        let mut batch = Vec::new();
+        while deposits.recv_many(&mut batch, AT_ONCE).await > 0 {
+            let users: HashSet<Address> = batch.drain(..).collect();
+            for user in users {
+                if let Err(error) = self.look(user).await {
+                    tracing::debug!(%error, "deposit not looked at");
+                    self.overflowed.store(true, Ordering::Release);
+                }
+            }
+            if deposits.is_empty() && self.overflowed.swap(false, Ordering::AcqRel) {
+                self.scheduler.rescan().await;
+            }
+        }
     }
-    Ok(())
+
+    async fn look(&self, user: Address) -> Result<(), StoreError> {
+        let Some(mailbox) = self.store.mailbox(user).await? else {
+            return Ok(());
+        };
+        if self.unreachable.contains(mailbox) {
+            return Ok(());
+        }
+        let epoch = self.unreachable.epoch();
+        match is_reachable(&self.store.registration(mailbox).await?) {
+            true => self.scheduler.deposited(mailbox).await,
+            false => self.unreachable.insert(mailbox, epoch),
+        }
+        Ok(())
+    }
 }

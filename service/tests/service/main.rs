@@ -1,0 +1,7 @@
+//! The storage service in process, over real gRPC on free ports, seen through the edges' client.
+
+mod deliveries;
+mod deposits;
+mod failures;
+mod operators;
+mod support;
