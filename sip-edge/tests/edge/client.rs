@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::{Bytes, BytesMut};
 use sip::{Limits, Message, Name, Request, Response, StreamDecoder, StreamItem, parse_datagram};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::within;
 
@@ -39,13 +39,24 @@ impl UdpPeer {
         String::from_utf8_lossy(&buffer[..octets]).into_owned()
     }
 
-    /// The final response to what was sent.
+    /// The response to what was sent.
     pub(crate) async fn response(&self) -> Response {
-        let text = self.receive().await;
-        match parse_datagram(Bytes::from(text), &Limits::default()) {
-            Ok(Message::Response(response)) => response,
-            other => panic!("no response: {other:?}"),
+        match self.next().await {
+            Message::Response(response) => response,
+            Message::Request(request) => panic!("a request came: {request:?}"),
         }
+    }
+
+    /// The next request.
+    pub(crate) async fn request(&self) -> Request {
+        match self.next().await {
+            Message::Request(request) => request,
+            Message::Response(response) => panic!("a response came: {response:?}"),
+        }
+    }
+
+    async fn next(&self) -> Message {
+        parse_datagram(Bytes::from(self.receive().await), &Limits::default()).expect("SIP")
     }
 }
 
@@ -58,6 +69,17 @@ pub(crate) struct TcpPeer {
 impl TcpPeer {
     pub(crate) async fn connect(edge: SocketAddr) -> Self {
         let stream = TcpStream::connect(edge).await.expect("it listens");
+        Self {
+            stream,
+            decoder: StreamDecoder::new(Limits::default()),
+        }
+    }
+
+    /// Waits for the edge to connect.
+    pub(crate) async fn accept(listener: &TcpListener) -> Self {
+        let (stream, _) = within("the edge", listener.accept())
+            .await
+            .expect("accepted");
         Self {
             stream,
             decoder: StreamDecoder::new(Limits::default()),

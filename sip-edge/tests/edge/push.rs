@@ -289,6 +289,45 @@ async fn requests_of_the_client_in_the_dialog_are_answered() {
     story.bob.request_of("BYE").await;
 }
 
+#[tokio::test]
+async fn a_refresh_of_the_client_gets_the_same_description() {
+    let mut story = Story::with_messages(1).await;
+    let (invite, mut client) = story.answered().await;
+    let send = client.next().await;
+    let refresh = in_dialog(&invite, "INVITE", 5).replace(
+        "Content-Length: 0",
+        "Contact: <sip:bob@203.0.113.9>\r\nSupported: timer\r\n\
+         Session-Expires: 600;refresher=uac\r\nContent-Length: 0",
+    );
+    let elsewhere = format!("<sip:bob@{};transport=tcp>", story.bob.address());
+    story
+        .bob
+        .send(&refresh.replace("<sip:bob@203.0.113.9>", &elsewhere))
+        .await;
+    let response = story.bob.response().await;
+    assert_eq!(response.status().code(), 200, "{response:?}");
+    assert_eq!(response.body(), invite.body());
+    assert_eq!(
+        value(response.headers(), "Session-Expires"),
+        "600;refresher=uac"
+    );
+    assert_eq!(value(response.headers(), "Require"), "timer");
+    assert!(value(response.headers(), "Contact").contains(";automata;+g.oma.sip-im"));
+    story.bob.send(&in_dialog(&invite, "ACK", 5)).await;
+
+    story.bob.send(&in_dialog(&invite, "UPDATE", 4)).await;
+    let late = story.bob.response().await;
+    assert_eq!(late.status().code(), 500, "{late:?}");
+    assert!(
+        late.headers()
+            .retry_after()
+            .expect("well-formed")
+            .is_some_and(|wait| wait <= 10)
+    );
+    client.answer(&send, "200 OK").await;
+    story.bob.request_of("BYE").await;
+}
+
 /// A request of Bob's client in the dialog of this INVITE.
 pub(crate) fn in_dialog(invite: &Request, method: &str, cseq: usize) -> String {
     let headers = invite.headers();

@@ -20,7 +20,7 @@ pub(crate) fn register(contact: &str, lines: &str) -> String {
 }
 
 /// The REGISTER of the core about Bob, with his own embedded.
-fn third_party() -> String {
+pub(crate) fn third_party() -> String {
     let embedded = register(
         "<sip:bob@203.0.113.9:5060;transport=tcp>;+g.oma.sip-im;expires=3600",
         "",
