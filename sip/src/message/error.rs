@@ -106,11 +106,14 @@ impl ParseError {
     }
 
     /// The answer to a malformed request. `None` means drop it: it is a response, an ACK, or has no usable Via
-    /// (ERR-01).
+    /// (ERR-01). What broke a line of the request does not break one of the answer.
     pub fn reply(&self) -> Option<ResponseBuilder> {
         let word = self.request_word.as_deref()?;
         let has_via = self.headers.first(Name::Via).is_some() && self.headers.top_via().is_ok();
         let answerable = has_via && word != Method::Ack.as_str();
-        answerable.then(|| ResponseBuilder::reply_to_headers(&self.headers, self.status()))
+        answerable.then(|| {
+            let headers = self.headers.without_lone_breaks();
+            ResponseBuilder::reply_to_headers(&headers, self.status())
+        })
     }
 }

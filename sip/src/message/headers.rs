@@ -30,6 +30,23 @@ impl Headers {
         &self.bytes
     }
 
+    /// The same fields with a space for each lone CR or LF, which only the fields of a refused message can hold.
+    pub(super) fn without_lone_breaks(&self) -> Self {
+        let mut octets = self.bytes.to_vec();
+        let mut line_end = None;
+        for at in memchr::memchr2_iter(b'\r', b'\n', &self.bytes) {
+            if self.bytes[at..].starts_with(b"\r\n") {
+                line_end = Some(at + 1);
+            } else if line_end != Some(at) {
+                octets[at] = b' ';
+            }
+        }
+        Self {
+            bytes: octets.into(),
+            lines: Arc::clone(&self.lines),
+        }
+    }
+
     /// Every field in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Field<'_>> + Clone {
         self.lines.iter().map(|line| Field::new(&self.bytes, *line))

@@ -87,6 +87,23 @@ fn lone_line_breaks_end_nothing() {
 }
 
 #[test]
+fn the_answer_to_lone_line_breaks_has_none() {
+    let text =
+        "OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a\r\nCSeq: 1\nX: smuggled\rOPTIONS\r\n\r\n";
+    let error = parse_datagram(Bytes::from(text), &Limits::default()).expect_err(text);
+    let reply = error.reply().expect("answerable").build();
+    let lines = reply.headers().iter().map(|field| field.raw().to_vec());
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        [
+            &b"Via: SIP/2.0/UDP a"[..],
+            b"CSeq: 1 X: smuggled OPTIONS",
+            b"Content-Length: 0"
+        ]
+    );
+}
+
+#[test]
 fn lines_without_a_name_are_refused() {
     for line in ["no colon", ": no name", "two words: x"] {
         let error = refused(&format!("A sip:a SIP/2.0\nVia: SIP/2.0/UDP a\n{line}\n\n"));
