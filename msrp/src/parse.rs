@@ -30,6 +30,9 @@ impl StartLine {
         let (id, rest) = rest.split_once(' ').ok_or(Malformed::StartLine)?;
         let transaction_id = id.parse().map_err(|_| Malformed::StartLine)?;
         let (word, comment) = rest.split_once(' ').unwrap_or((rest, ""));
+        if !is_text(comment) {
+            return Err(Malformed::StartLine);
+        }
         let kind = match three_digits(word) {
             Some(code) => Kind::Response {
                 code,
@@ -79,7 +82,7 @@ impl Gathered {
         let line = std::str::from_utf8(line).map_err(|_| Malformed::HeaderLine)?;
         let (name, value) = line.split_once(':').ok_or(Malformed::HeaderLine)?;
         let value = value.trim_matches([' ', '\t']);
-        if !is_header_name(name) || value.chars().any(|c| c.is_control() && c != '\t') {
+        if !is_header_name(name) || !is_text(value) {
             return Err(Malformed::HeaderLine);
         }
         match name.to_ascii_lowercase().as_str() {
@@ -214,6 +217,11 @@ fn yes_or_no(value: &str) -> Result<bool, ()> {
         "no" => Ok(false),
         _ => Err(()),
     }
+}
+
+/// RFC 4975 §9: `utf8text`, where no control character but the tab may stand.
+fn is_text(text: &str) -> bool {
+    !text.chars().any(|c| c.is_control() && c != '\t')
 }
 
 fn is_header_name(name: &str) -> bool {

@@ -171,6 +171,7 @@ fn garbage_and_other_protocols_are_refused_at_once() {
         "\r\n",
         "MSRP x SEND\r\n",
         "MSRP d93kswow\r\n",
+        "MSRP d93kswow 200 O\0K\r\n",
         "\u{16}\u{3}",
     ] {
         assert_eq!(
