@@ -2,80 +2,78 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 
 use proto::v1::Message;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::patience::{START, within};
 use crate::sip::{SipPeer, Transport, example};
 
 /// Every message that was answered 202, by Call-ID, with the octets of its request.
 pub type Promised = BTreeMap<String, Vec<u8>>;
 
-/// Senders at work, each on a connection of its own, one message after the other.
+/// Messages to one mailbox, which holds no more than a thousand.
+const PER_MAILBOX: usize = 100;
+
+/// Senders at work, each on a connection of its own, one message after the other, whatever the answers.
 pub struct Load {
-    senders: JoinSet<Promised>,
-    accepted: watch::Receiver<usize>,
+    senders: JoinSet<()>,
+    promised: Arc<Mutex<Promised>>,
+    accepted: watch::Sender<usize>,
 }
 
 impl Load {
-    /// Starts so many senders at `host`. Each sends to a user of its own until the first answer that
-    /// is not 202, or until it gets none any more.
+    /// Starts so many senders at `host`.
     pub fn start(host: IpAddr, edge: SocketAddr, senders: usize) -> Self {
-        let (sender, accepted) = watch::channel(0);
-        let mut tasks = JoinSet::new();
+        let mut load = Self {
+            senders: JoinSet::new(),
+            promised: Arc::default(),
+            accepted: watch::Sender::new(0),
+        };
         for number in 0..senders {
-            let count = sender.clone();
-            tasks.spawn(async move { send(host, edge, &format!("user-{number}"), &count).await });
+            let (promised, accepted) = (Arc::clone(&load.promised), load.accepted.clone());
+            load.senders.spawn(async move {
+                let mut peer = SipPeer::open(host).await;
+                let way = peer.way(Transport::Tcp, edge).await;
+                for count in 0.. {
+                    let user = format!("user-{number}-{}", count / PER_MAILBOX);
+                    let exchange = peer.call(&way, &example::message(&user)).await;
+                    if exchange.response.status() == Some(202) {
+                        let call_id = exchange.request.field("Call-ID").to_owned();
+                        let octets = exchange.request.octets().to_vec();
+                        promised
+                            .lock()
+                            .expect("nobody panics with it")
+                            .insert(call_id, octets);
+                        accepted.send_modify(|count| *count += 1);
+                    }
+                }
+            });
         }
-        Self {
-            senders: tasks,
-            accepted,
-        }
+        load
     }
 
-    /// Waits until so many messages were answered 202.
+    /// Waits until so many more messages were answered 202.
     ///
     /// # Panics
-    /// When the senders gave up before.
-    pub async fn accepted(&mut self, count: usize) {
-        let reached = self.accepted.wait_for(|accepted| *accepted >= count);
-        let reached =
-            crate::patience::within(crate::patience::START, "messages to be accepted", reached)
-                .await;
-        reached.expect("the senders got answers");
+    /// When that takes too long.
+    pub async fn more(&self, count: usize) {
+        let mut accepted = self.accepted.subscribe();
+        let goal = *accepted.borrow() + count;
+        let reached = accepted.wait_for(|accepted| *accepted >= goal);
+        within(START, "messages to be accepted", reached)
+            .await
+            .expect("we hold the sender");
     }
 
-    /// Waits for the senders to give up; what was promised to them.
+    /// What was promised so far.
     ///
     /// # Panics
     /// When a sender panicked.
-    pub async fn ended(mut self) -> Promised {
-        let mut promised = Promised::new();
-        while let Some(ended) = self.senders.join_next().await {
-            promised.extend(ended.expect("a sender that did not panic"));
-        }
-        promised
-    }
-}
-
-async fn send(
-    host: IpAddr,
-    edge: SocketAddr,
-    user: &str,
-    count: &watch::Sender<usize>,
-) -> Promised {
-    let mut peer = SipPeer::open(host).await;
-    let way = peer.way(Transport::Tcp, edge).await;
-    let mut promised = Promised::new();
-    loop {
-        let exchange = peer.call(&way, &example::message(user)).await;
-        if exchange.response.status() != Some(202) {
-            return promised;
-        }
-        let call_id = exchange.request.field("Call-ID").to_owned();
-        promised.insert(call_id, exchange.request.octets().to_vec());
-        count.send_modify(|count| *count += 1);
+    pub fn promised(&self) -> Promised {
+        self.promised.lock().expect("no sender panicked").clone()
     }
 }
 

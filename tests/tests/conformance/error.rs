@@ -58,6 +58,10 @@ async fn is_refused_without_match(scene: &mut Scene, request: &RequestText) {
         .await
         .text;
     assert_eq!(response.status(), Some(400), "{response}");
+    assert!(
+        response.field("Server").starts_with("IM-serv/"),
+        "{response}"
+    );
     assert_eq!(scene.operator.list("").await, []);
 }
 

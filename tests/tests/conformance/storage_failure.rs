@@ -73,7 +73,10 @@ async fn ct_dlv_34_a_registration_without_a_store_is_answered_and_pushed_later()
 
 #[tokio::test]
 async fn ct_dlv_35_a_restarted_store_plans_the_push_again() {
-    let plan = Deployment::two_processes().set("push.on_deposit", "50ms");
+    // A claim whose release is lost with the store lapses.
+    let plan = Deployment::two_processes()
+        .set("push.on_deposit", "50ms")
+        .set("push.lease", "2s");
     let mut scene = Scene::start(plan).await;
     let bob = format!("bob-{}", fresh());
     scene.register(&bob).await;

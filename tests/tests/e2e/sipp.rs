@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use restante_tests::Deployment;
 use restante_tests::run::run;
 use restante_tests::sip::Transport;
+use restante_tests::{Deployment, LoopbackNet};
 use tokio::process::Command;
 
 /// Runs a scenario of `tests/sipp` against the participating edge until so many calls were made.
@@ -14,6 +14,7 @@ async fn sipp(deployment: &Deployment, scenario: &str, transport: Transport, cal
         Transport::Udp => "u1",
         Transport::Tcp => "t1",
     };
+    let host = deployment.net().host(LoopbackNet::CORE);
     let mut command = Command::new("sipp");
     command
         .arg(deployment.edge(transport).to_string())
