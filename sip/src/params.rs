@@ -49,7 +49,7 @@ impl Param {
             Some((name, value)) => (trim(name), Some(Value::parse(trim(value))?)),
             None => (trim(text), None),
         };
-        if name.is_empty() || name.contains([' ', '\t', '"', '<', '>']) {
+        if name.is_empty() || name.contains([' ', '"', '<', '>']) || has_control(name) {
             return Err(BadParams);
         }
         Ok(Self {
@@ -61,13 +61,16 @@ impl Param {
 
 impl Value {
     fn parse(text: &str) -> Result<Self, BadParams> {
-        if !text.starts_with('"') {
-            return Ok(Self::Plain(text.to_owned()));
+        if text.starts_with('"') {
+            return match take_quoted(text) {
+                Some((meaning, "")) => Ok(Self::Quoted(meaning.into_owned())),
+                _ => Err(BadParams),
+            };
         }
-        match take_quoted(text) {
-            Some((meaning, "")) => Ok(Self::Quoted(meaning.into_owned())),
-            _ => Err(BadParams),
+        if has_control(text) {
+            return Err(BadParams);
         }
+        Ok(Self::Plain(text.to_owned()))
     }
 }
 
@@ -171,6 +174,11 @@ impl Params {
     }
 }
 
+/// Control characters stand in no token and no host; the printer would make spaces of some.
+fn has_control(text: &str) -> bool {
+    text.bytes().any(|octet| octet.is_ascii_control())
+}
+
 /// A token, or a host such as `[2001:db8::1]` or `2001:db8::1` (gen-value, RFC 3261 §25.1).
 fn is_bare_value(value: &str) -> bool {
     is_token(value.as_bytes())
@@ -217,6 +225,15 @@ mod tests {
         for text in ["", ";", "a;", "a;;b", "=b", r#"a="b"#, r#"a="b"c"#] {
             assert_eq!(Params::parse(text), Err(BadParams), "{text}");
         }
+    }
+
+    #[test]
+    fn control_characters_stand_in_quotes_only() {
+        for text in ["br\0anch", "branch=z\0", "a\tb", "a=b\tc"] {
+            assert_eq!(Params::parse(text), Err(BadParams), "{text:?}");
+        }
+        let quoted = Params::parse("a=\"NUL:\\\0\"").expect("a quoted pair");
+        assert_eq!(quoted.value("a"), Some("NUL:\0"));
     }
 
     #[test]
