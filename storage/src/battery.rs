@@ -11,7 +11,7 @@ pub(crate) mod releases;
 pub(crate) mod sweeps;
 pub(crate) mod timelines;
 
-pub(crate) use bench::{Engine, letter};
+pub(crate) use bench::{Bench, Engine, MINUTE, START, address, deposit_to, letter, registration};
 
 /// Runs the named claims of this folder on an engine.
 macro_rules! battery {

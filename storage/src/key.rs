@@ -131,6 +131,12 @@ pub(crate) fn duplicate(mailbox: MailboxId, fingerprint: &Fingerprint) -> Duplic
     key
 }
 
+/// The mailbox of a key in `Duplicates`.
+pub(crate) fn duplicate_mailbox(key: &DuplicateKey) -> Option<MailboxId> {
+    let (mailbox, _) = key.split_first_chunk::<8>()?;
+    Some(MailboxId(u64::from_be_bytes(*mailbox)))
+}
+
 /// Number, ordinal: `Events`.
 pub(crate) fn event(number: MessageNumber, ordinal: u32) -> [u8; 12] {
     let mut key = [0; 12];

@@ -28,5 +28,5 @@ mod value;
 
 pub use config::StoreConfig;
 pub use memory::MemoryStore;
-pub use rocks::{OpenError, RocksStore};
+pub use rocks::{CheckReport, OpenError, RocksStore};
 pub use store::{Store, StoreError, Swept, Synced};

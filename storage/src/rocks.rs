@@ -5,6 +5,7 @@
 //! disk. See `docs/storage-format.md` for the rows.
 
 mod change;
+mod check;
 mod committer;
 mod counting;
 mod database;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use self::check::{CheckReport, Finding};
 use self::committer::Job;
 use self::folder::Folder;
 pub use self::open_error::OpenError;

@@ -116,7 +116,8 @@ impl Committer {
         self.counters = counters;
         self.shared.directory.observe(self.overlay.open_rows());
         self.overlay.close_group(self.group);
-        self.shared.progress.reached(self.group);
+        let next_mailbox = MailboxId(counters.next_mailbox);
+        self.shared.progress.reached(self.group, next_mailbox);
         self.number_floor.reached(counters.next_number);
     }
 }
@@ -199,11 +200,13 @@ impl Group<'_> {
 }
 
 /// What a request has read before it queued up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rehearsed {
     pub(super) rows: std::collections::HashMap<RowKey, Option<Row>>,
     /// The last group that was on disk before the first of these reads.
     pub(super) group: GroupNumber,
+    /// Mailboxes from this one on were made later: all there is about them is in the overlay.
+    pub(super) next_mailbox: MailboxId,
 }
 
 /// Rows as of now: of the overlay, else of memory, else as rehearsed.
@@ -220,6 +223,7 @@ impl Rows for UpToDate<'_> {
         }
         match self.rehearsed.rows.get(key) {
             Some(row) => Ok(row.clone()),
+            None if key.mailbox() >= Some(self.rehearsed.next_mailbox) => Ok(None),
             None => super::rehearsal::from_memory(self.shared, key)?.ok_or(Interrupt::NotRehearsed),
         }
     }

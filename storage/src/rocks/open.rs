@@ -11,6 +11,7 @@ use super::database::Database;
 use super::disk::{Disk, SyncedDisk};
 use super::folder::Folder;
 use super::open_error::OpenError;
+use super::overlay::GroupNumber;
 use super::queue::Queues;
 use super::row::RowKey;
 use super::shared::Shared;
@@ -18,7 +19,7 @@ use super::{RocksStore, number_floor, options};
 use crate::column_family::Family;
 use crate::config::StoreConfig;
 use crate::key;
-use crate::model::{Clock, UnixMillis};
+use crate::model::{Clock, MailboxId, UnixMillis};
 use crate::store::StoreError;
 use crate::timekeeper::Timekeeper;
 use crate::value::{self, Counters, Identity};
@@ -68,6 +69,10 @@ impl RocksStore {
             database,
             times,
         ));
+        let next_mailbox = MailboxId(start.counters.next_mailbox);
+        shared
+            .progress
+            .reached(GroupNumber::default(), next_mailbox);
         fill_directory(&shared).map_err(|error| folder.damaged(error))?;
         let queues = Arc::new(Queues::new(&config.queues));
         let committer = Committer::new(

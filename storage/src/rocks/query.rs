@@ -324,7 +324,7 @@ fn next_of_all(shared: &Shared, scan: &mut Scan<'_>) -> Result<Option<Found>, St
 }
 
 /// The messages of one mailbox, each with the state row that follows its envelope.
-struct MessageScan<'a> {
+pub(super) struct MessageScan<'a> {
     scan: Scan<'a>,
     head: Option<Found>,
     /// An envelope that the scan has stepped over while it looked for a state.
@@ -337,7 +337,7 @@ enum ScannedRow {
 }
 
 impl<'a> MessageScan<'a> {
-    fn new(
+    pub(super) fn new(
         database: &'a Database,
         mailbox: MailboxId,
         start: MessageNumber,
@@ -359,7 +359,7 @@ impl<'a> MessageScan<'a> {
             .map(|head| head.envelope.envelope.id.number)
     }
 
-    fn next(&mut self) -> Result<Option<Found>, StoreError> {
+    pub(super) fn next(&mut self) -> Result<Option<Found>, StoreError> {
         let next = self.head.take();
         self.advance()?;
         Ok(next)

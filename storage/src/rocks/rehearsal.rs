@@ -3,6 +3,7 @@
 //! First with what is in memory only (memtables, filters, cached blocks: some microseconds, so it
 //! may run on an async thread); if that is not enough, again on a blocking thread, to the disk.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::committer::Rehearsed;
@@ -50,7 +51,8 @@ fn rehearse_within(
         now: times.wall,
         read: Rehearsed {
             group: shared.progress.on_disk(),
-            ..Rehearsed::default()
+            next_mailbox: shared.progress.next_mailbox(),
+            rows: HashMap::new(),
         },
     };
     let counters = Counters {

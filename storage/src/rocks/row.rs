@@ -74,6 +74,20 @@ impl RowKey {
         Some(place)
     }
 
+    /// The mailbox it is about, if the key names one.
+    pub(super) fn mailbox(&self) -> Option<MailboxId> {
+        match self {
+            Self::Account(mailbox)
+            | Self::Mailbox(mailbox)
+            | Self::Bindings(mailbox)
+            | Self::Claim(mailbox)
+            | Self::Envelope(mailbox, _)
+            | Self::State(mailbox, _) => Some(*mailbox),
+            Self::Duplicate(duplicate) => key::duplicate_mailbox(duplicate),
+            Self::Address(_) | Self::Location(_) | Self::FirstWaiting(_) => None,
+        }
+    }
+
     /// Reads the value that stands under this key.
     pub(super) fn decode(&self, octets: &[u8]) -> Result<Row, StoreError> {
         Ok(match self {

@@ -10,7 +10,7 @@ use super::overlay::GroupNumber;
 use super::taken::TakenMessages;
 use crate::config::StoreConfig;
 use crate::key::AddressKey;
-use crate::model::Address;
+use crate::model::{Address, MailboxId};
 use crate::rule::duplicate;
 use crate::store::StoreError;
 use crate::timekeeper::Timekeeper;
@@ -33,6 +33,7 @@ pub(super) struct Shared {
 #[derive(Default)]
 pub(super) struct Progress {
     on_disk: AtomicU64,
+    next_mailbox: AtomicU64,
     disk_rehearsals: AtomicU64,
 }
 
@@ -42,7 +43,14 @@ impl Progress {
         GroupNumber(self.on_disk.load(Ordering::Acquire))
     }
 
-    pub(super) fn reached(&self, group: GroupNumber) {
+    /// Mailboxes from this one on were made in later groups than [`Progress::on_disk`] said just
+    /// before.
+    pub(super) fn next_mailbox(&self) -> MailboxId {
+        MailboxId(self.next_mailbox.load(Ordering::Acquire))
+    }
+
+    pub(super) fn reached(&self, group: GroupNumber, next_mailbox: MailboxId) {
+        self.next_mailbox.store(next_mailbox.0, Ordering::Release);
         self.on_disk.store(group.0, Ordering::Release);
     }
 

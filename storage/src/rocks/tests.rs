@@ -1,5 +1,10 @@
 //! The battery on RocksDB, and what only it can show.
 
+mod checking;
+mod committing;
+mod memory;
+mod opening;
+
 use std::sync::Arc;
 
 use tempfile::TempDir;

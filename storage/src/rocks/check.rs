@@ -1,0 +1,42 @@
+//! Whether indexes, counters and contents agree: `restante storage check`. For a store that serves
+//! nobody meanwhile; what changes under the check is reported as wrong.
+
+mod messages;
+mod orphans;
+mod report;
+mod restate;
+
+pub use self::report::{CheckReport, Finding};
+
+use std::sync::Arc;
+
+use self::restate::Restate;
+use super::RocksStore;
+use super::submit::submit;
+use crate::store::StoreError;
+
+impl RocksStore {
+    /// Reads everything and compares. With `restate`, counters of mailboxes that are wrong are
+    /// written anew from their messages; nothing else is changed.
+    ///
+    /// # Errors
+    /// The disk fails while reading, or a row cannot be understood at all.
+    pub async fn check(&self, restate: bool) -> Result<CheckReport, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let checking = tokio::task::spawn_blocking(move || {
+            let mut report = CheckReport::default();
+            let wrong = shared.check_mailboxes(&mut report)?;
+            shared.check_orphans(&mut report)?;
+            Ok::<_, StoreError>((report, wrong))
+        });
+        let (mut report, wrong) = checking.await.map_err(|_| StoreError::Closed)??;
+        if restate {
+            for (mailbox, counted) in wrong {
+                let restate = Restate { mailbox, counted };
+                submit(&self.shared, &self.queues, restate).await?;
+                report.restated += 1;
+            }
+        }
+        Ok(report)
+    }
+}

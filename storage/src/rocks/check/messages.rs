@@ -1,0 +1,138 @@
+//! From mailboxes to messages to everything that hangs on them.
+
+use super::{CheckReport, Finding};
+use crate::column_family::Family;
+use crate::key::{self, Due, DueKind};
+use crate::model::{MailboxId, MessageNumber};
+use crate::rocks::change::chunks_of;
+use crate::rocks::counting::{Share, is_deliverable};
+use crate::rocks::query::{Found, MessageScan};
+use crate::rocks::shared::Shared;
+use crate::store::StoreError;
+use crate::value::{self, LocationValue, MailboxValue, WaitingValue};
+
+impl Shared {
+    /// Mailboxes with wrong counters, and the right ones.
+    pub(super) fn check_mailboxes(
+        &self,
+        report: &mut CheckReport,
+    ) -> Result<Vec<(MailboxId, MailboxValue)>, StoreError> {
+        let mut wrong = Vec::new();
+        let mut scan = self.database.scan(Family::Mailboxes, &[], None);
+        while let Some((mailbox, row)) = scan.step(|key, octets| {
+            let row: MailboxValue = value::decode(octets)?;
+            Ok((key::decode_mailbox(key)?, row))
+        })? {
+            report.mailboxes += 1;
+            let counted = self.check_mailbox(mailbox, &row, report)?;
+            if counted != row {
+                report.add(Finding::Counters(mailbox));
+                wrong.push((mailbox, counted));
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// The row as it should be.
+    fn check_mailbox(
+        &self,
+        mailbox: MailboxId,
+        row: &MailboxValue,
+        report: &mut CheckReport,
+    ) -> Result<MailboxValue, StoreError> {
+        let mut counted = without_counts(row);
+        let mut scan = MessageScan::new(&self.database, mailbox, MessageNumber::default())?;
+        while let Some(found) = scan.next()? {
+            let number = found.envelope.envelope.id.number;
+            report.messages += 1;
+            self.check_message(mailbox, number, &found, report)?;
+            Share::of(&found.envelope, &found.state).add_to(&mut counted);
+            counted.last_number = counted.last_number.max(number);
+            if is_deliverable(&found.state) {
+                counted.deliverable += 1;
+                counted.head = counted.head.min(number);
+            }
+        }
+        Ok(counted)
+    }
+
+    fn check_message(
+        &self,
+        mailbox: MailboxId,
+        number: MessageNumber,
+        found: &Found,
+        report: &mut CheckReport,
+    ) -> Result<(), StoreError> {
+        let read = |family, key: &[u8]| self.database.read(family, key);
+        let location = read(Family::Locations, &key::location(number))?;
+        let location = location
+            .map(|row| value::decode::<LocationValue>(&row))
+            .transpose()?;
+        report.expect(location == Some(LocationValue(mailbox)), || {
+            Finding::Location(number)
+        });
+        let waiting = read(Family::Waiting, &key::waiting(mailbox, number))?;
+        let waiting = waiting.map(|row| value::decode(&row)).transpose()?;
+        report.expect(waiting == expected_waiting(found), || {
+            Finding::Waiting(number)
+        });
+        let due = Due {
+            at: found.state.due_at,
+            what: DueKind::Message(mailbox, number),
+        };
+        let due = read(Family::Due, &due.key())?;
+        report.expect(due.is_some(), || Finding::Due(number));
+        for ordinal in 1..=found.state.events {
+            let event = read(Family::Events, &key::event(number, ordinal))?;
+            report.expect(event.is_some(), || Finding::Timeline(number));
+        }
+        self.check_content(number, found, report)
+    }
+
+    fn check_content(
+        &self,
+        number: MessageNumber,
+        found: &Found,
+        report: &mut CheckReport,
+    ) -> Result<(), StoreError> {
+        for (kind, octets) in &found.envelope.parts {
+            let mut there = 0;
+            for chunk in 0..chunks_of(*octets) {
+                let row = self
+                    .database
+                    .read(Family::Contents, &key::content(number, *kind, chunk))?;
+                if let Some(row) = row {
+                    there += value::decode_chunk(&row)?.len() as u64;
+                }
+            }
+            let expected = if found.state.content_retained {
+                *octets
+            } else {
+                0
+            };
+            report.expect(there == expected, || Finding::Content(number));
+            report.content_octets += there;
+        }
+        Ok(())
+    }
+}
+
+/// What cannot be counted stays as it is.
+fn without_counts(row: &MailboxValue) -> MailboxValue {
+    MailboxValue {
+        text: Default::default(),
+        multimedia: Default::default(),
+        imdn: 0,
+        octets: 0,
+        deliverable: 0,
+        ..row.clone()
+    }
+}
+
+fn expected_waiting(found: &Found) -> Option<WaitingValue> {
+    is_deliverable(&found.state).then(|| WaitingValue {
+        octets: found.envelope.octets(),
+        expires_at: found.envelope.envelope.expires_at,
+        earliest_generation: found.state.earliest_generation,
+    })
+}

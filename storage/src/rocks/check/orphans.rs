@@ -1,0 +1,109 @@
+//! From index rows back to what they should belong to, and the counters of the store.
+
+use super::{CheckReport, Finding};
+use crate::column_family::Family;
+use crate::key::{self, Due, DueKind};
+use crate::rocks::shared::Shared;
+use crate::store::StoreError;
+use crate::value::{self, AddressValue, Counters, DuplicateValue, LocationValue};
+
+impl Shared {
+    pub(super) fn check_orphans(&self, report: &mut CheckReport) -> Result<(), StoreError> {
+        let counters = self.counters()?;
+        self.check_locations(&counters, report)?;
+        self.check_family(Family::Mailboxes, report, |key, _| {
+            let mailbox = key::decode_mailbox(key)?;
+            let is_counted = mailbox.0 < counters.next_mailbox;
+            Ok(is_counted && self.has(Family::Accounts, key)?)
+        })?;
+        self.check_family(Family::Messages, report, |key, _| {
+            let (mailbox, number, _) = key::decode_message(key)?;
+            Ok(self.has(Family::Messages, &key::envelope(mailbox, number))?
+                && self.has(Family::Mailboxes, &key::mailbox(mailbox))?)
+        })?;
+        self.check_family(Family::Waiting, report, |key, _| {
+            let (mailbox, number) = key::decode_waiting(key)?;
+            self.has(Family::Messages, &key::envelope(mailbox, number))
+        })?;
+        self.check_family(Family::Contents, report, |key, _| {
+            let (number, _, _) = key::decode_content(key)?;
+            self.has(Family::Locations, &key::location(number))
+        })?;
+        self.check_family(Family::Events, report, |key, _| {
+            let (number, _) = key::decode_event(key)?;
+            self.has(Family::Locations, &key::location(number))
+        })?;
+        self.check_family(Family::Addresses, report, |_, octets| {
+            let row: AddressValue = value::decode(octets)?;
+            self.has(Family::Mailboxes, &key::mailbox(row.mailbox))
+        })?;
+        self.check_family(Family::Duplicates, report, |key, octets| {
+            let corrupt = StoreError::Corrupt {
+                what: "receipt key",
+            };
+            let row: DuplicateValue = value::decode(octets)?;
+            let due = Due {
+                at: row.until,
+                what: DueKind::Duplicate(key.try_into().map_err(|_| corrupt)?),
+            };
+            self.has(Family::Due, &due.key())
+        })?;
+        self.check_family(Family::Due, report, |key, _| {
+            self.is_due(&Due::decode(key)?)
+        })
+    }
+
+    fn counters(&self) -> Result<Counters, StoreError> {
+        let row = self.database.read(Family::Meta, &key::COUNTERS)?;
+        let row = row.ok_or(StoreError::Corrupt { what: "meta rows" })?;
+        value::decode(&row)
+    }
+
+    /// Numbers lead to messages, and the next one is still free.
+    fn check_locations(
+        &self,
+        counters: &Counters,
+        report: &mut CheckReport,
+    ) -> Result<(), StoreError> {
+        let mut is_behind = false;
+        self.check_family(Family::Locations, report, |key, octets| {
+            let number = key::decode_location(key)?;
+            is_behind |= number.0 >= counters.next_number;
+            let LocationValue(mailbox) = value::decode(octets)?;
+            self.has(Family::Messages, &key::envelope(mailbox, number))
+        })?;
+        report.expect(!is_behind, || Finding::Behind("message ids"));
+        Ok(())
+    }
+
+    /// Whether what is due is there. A receipt may have been replaced by one that is due later.
+    fn is_due(&self, due: &Due) -> Result<bool, StoreError> {
+        match due.what {
+            DueKind::Message(mailbox, number) => {
+                let found = self.find_in(mailbox, number)?;
+                Ok(found.is_some_and(|found| found.state.due_at == due.at))
+            }
+            DueKind::Duplicate(key) => self.has(Family::Duplicates, &key),
+            DueKind::Attempt(mailbox, order) => {
+                self.has(Family::Attempts, &key::attempt(mailbox, order))
+            }
+        }
+    }
+
+    fn has(&self, family: Family, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.database.read(family, key)?.is_some())
+    }
+
+    fn check_family(
+        &self,
+        family: Family,
+        report: &mut CheckReport,
+        mut belongs: impl FnMut(&[u8], &[u8]) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut scan = self.database.scan(family, &[], None);
+        while let Some(belongs) = scan.step(&mut belongs)? {
+            report.expect(belongs, || Finding::Orphan(family.name()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! What a check has found.
+
+use crate::model::{MailboxId, MessageNumber};
+
+/// Findings that are kept; more are only counted.
+const KEPT: usize = 1_000;
+
+/// Something that does not agree.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Finding {
+    /// The counters of a mailbox are not the sums of its messages. Can be restated.
+    #[error("mailbox {}: its counters do not match its messages", .0.0)]
+    Counters(MailboxId),
+    /// The number of a message does not lead to it.
+    #[error("message {}: it is not found by its number", .0.0)]
+    Location(MessageNumber),
+    /// A deliverable message is not offered, or another one is.
+    #[error("message {}: its state and the delivery index differ", .0.0)]
+    Waiting(MessageNumber),
+    /// The sweep would not find the message when its time comes.
+    #[error("message {}: it is missing from the index by due time", .0.0)]
+    Due(MessageNumber),
+    /// Octets of the content are missing, or are there though they were removed.
+    #[error("message {}: its content is not what its envelope says", .0.0)]
+    Content(MessageNumber),
+    /// Entries of the timeline are missing.
+    #[error("message {}: its timeline has holes", .0.0)]
+    Timeline(MessageNumber),
+    /// A row of this family belongs to nothing.
+    #[error("a row in {0} belongs to nothing")]
+    Orphan(&'static str),
+    /// A counter of the store would hand out something that is taken (STO-08).
+    #[error("the counter of {0} is behind what has been handed out")]
+    Behind(&'static str),
+}
+
+/// The result of a check.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Mailboxes looked at.
+    pub mailboxes: u64,
+    /// Messages looked at.
+    pub messages: u64,
+    /// Octets of content found.
+    pub content_octets: u64,
+    /// What does not agree: the first thousand.
+    pub findings: Vec<Finding>,
+    /// How many findings there are in all.
+    pub total_findings: u64,
+    /// Mailboxes whose counters were written anew.
+    pub restated: u64,
+}
+
+impl CheckReport {
+    /// Whether everything agrees.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.total_findings == 0
+    }
+
+    pub(super) fn add(&mut self, finding: Finding) {
+        self.total_findings += 1;
+        if self.findings.len() < KEPT {
+            self.findings.push(finding);
+        }
+    }
+
+    pub(super) fn expect(&mut self, agrees: bool, finding: impl FnOnce() -> Finding) {
+        if !agrees {
+            self.add(finding());
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `check` finds what is wrong, and nothing where nothing is.
+
+use rocksdb::WriteBatch;
+
+use crate::battery::{Bench, MINUTE, deposit_to, registration};
+use crate::column_family::Family;
+use crate::key;
+use crate::model::{MessageNumber, PartKind, Verb};
+use crate::rocks::check::{CheckReport, Finding};
+use crate::rocks::tests::OnDisk;
+use crate::value::{self, MailboxValue};
+
+async fn checked(bench: &Bench<OnDisk>, restate: bool) -> CheckReport {
+    let report = bench.store().check(restate).await;
+    report.expect("it can be read")
+}
+
+/// A store in which everything has happened once.
+async fn lived_in() -> Bench<OnDisk> {
+    let bench = Bench::<OnDisk>::new();
+    bench
+        .register(registration("bob", "sip:a@1", 1))
+        .await
+        .expect("it is new");
+    bench.deposit(deposit_to("bob", "a", "hi")).await;
+    bench.deposit(deposit_to("bob", "a", "hi")).await;
+    bench.deliver_all("bob").await;
+    for verb in [Verb::Hold, Verb::Delete, Verb::Expire] {
+        let number = bench.mail("bob").await;
+        bench.order(number, verb).await.expect("it waits");
+    }
+    bench.mail("carol").await;
+    let claim = bench.claim("carol").await;
+    bench.release_with(claim, 0, "INVITE 480").await;
+    bench
+}
+
+fn erase(bench: &Bench<OnDisk>, family: Family, key: &[u8]) {
+    let database = &bench.store().shared.database;
+    let mut batch = WriteBatch::default();
+    database.delete(&mut batch, family, key);
+    database.rocks().write(batch).expect("there is place");
+}
+
+fn put(bench: &Bench<OnDisk>, family: Family, key: &[u8], octets: &[u8]) {
+    let database = &bench.store().shared.database;
+    let mut batch = WriteBatch::default();
+    database.put(&mut batch, family, key, octets);
+    database.rocks().write(batch).expect("there is place");
+}
+
+#[tokio::test]
+async fn a_store_that_has_lived_is_sound_at_every_age() {
+    let bench = lived_in().await;
+    for _ in 0..45 {
+        let report = checked(&bench, false).await;
+        assert!(report.is_sound(), "{:?}", report.findings);
+        bench.clock.advance(24 * 60 * MINUTE);
+        bench.sweep().await;
+    }
+    let report = checked(&bench, false).await;
+    assert_eq!((report.messages, report.content_octets), (0, 0));
+    let bench = bench.reopen().await;
+    let database = &bench.store().shared.database;
+    for family in [
+        Family::Due,
+        Family::Attempts,
+        Family::Events,
+        Family::Duplicates,
+    ] {
+        let left = database.scan(family, &[], None).step(|_, _| Ok(()));
+        assert_eq!(left, Ok(None), "{}", family.name());
+    }
+}
+
+#[tokio::test]
+async fn missing_rows_are_found() {
+    let bench = lived_in().await;
+    let number = bench.mail("dave").await;
+    let mailbox = bench.mailbox("dave").await;
+    erase(&bench, Family::Waiting, &key::waiting(mailbox, number));
+    erase(
+        &bench,
+        Family::Contents,
+        &key::content(number, PartKind::Message, 0),
+    );
+    let found = checked(&bench, false).await;
+    assert_eq!(
+        found.findings,
+        [Finding::Waiting(number), Finding::Content(number)]
+    );
+    erase(&bench, Family::Locations, &key::location(number));
+    let found = checked(&bench, false).await;
+    assert!(found.findings.contains(&Finding::Location(number)));
+}
+
+#[tokio::test]
+async fn rows_that_belong_to_nothing_are_found() {
+    let bench = lived_in().await;
+    let mailbox = bench.mailbox("bob").await;
+    let nothing = key::waiting(mailbox, MessageNumber(1));
+    let row = value::WaitingValue {
+        octets: 1,
+        expires_at: crate::battery::START,
+        earliest_generation: Default::default(),
+    };
+    put(&bench, Family::Waiting, &nothing, &value::encode(&row));
+    let found = checked(&bench, false).await;
+    assert_eq!(found.findings, [Finding::Orphan("waiting")]);
+}
+
+#[tokio::test]
+async fn wrong_counters_are_restated() {
+    let bench = lived_in().await;
+    let mailbox = bench.mailbox("carol").await;
+    let wrong = MailboxValue {
+        octets: 12_345,
+        last_order: 9,
+        last_number: MessageNumber(u64::MAX / 2),
+        ..MailboxValue::default()
+    };
+    put(
+        &bench,
+        Family::Mailboxes,
+        &key::mailbox(mailbox),
+        &value::encode(&wrong),
+    );
+    let found = checked(&bench, true).await;
+    assert_eq!(found.findings, [Finding::Counters(mailbox)]);
+    assert_eq!(found.restated, 1);
+    assert!(checked(&bench, false).await.is_sound());
+    assert_eq!(bench.deliver_all("carol").await.len(), 1);
+}

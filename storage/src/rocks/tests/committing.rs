@@ -1,0 +1,288 @@
+//! P1 and P2: what is answered when syncs fail, hang or are slow.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::{Context, Poll, Waker};
+
+use rocksdb::WriteBatch;
+use tempfile::TempDir;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::battery::{START, address, letter};
+use crate::config::{QueueLimits, StoreConfig};
+use crate::model::{DepositOutcome, ManualClock, Refusal, Sequence, TakeLimit};
+use crate::rocks::RocksStore;
+use crate::rocks::database::Database;
+use crate::rocks::disk::{Disk, SyncedDisk};
+use crate::store::{Store, StoreError};
+
+fn config(folder: &TempDir) -> StoreConfig {
+    StoreConfig {
+        data_dir: folder.path().join("data"),
+        ..StoreConfig::default()
+    }
+}
+
+fn new_folder() -> TempDir {
+    TempDir::new().expect("there is place for tests")
+}
+
+fn open_on(config: &StoreConfig, disk: impl Disk) -> RocksStore {
+    let clock = Arc::new(ManualClock::new(START));
+    RocksStore::open_on(config.clone(), clock, Box::new(disk)).expect("the folder is free")
+}
+
+/// Syncs so many times, then fails; like a disk, it may have written all the same.
+struct FailingDisk {
+    good: usize,
+    writes_all_the_same: bool,
+}
+
+impl Disk for FailingDisk {
+    fn commit(&mut self, database: &Database, batch: WriteBatch) -> Result<(), String> {
+        let fails = self.good == 0;
+        self.good = self.good.saturating_sub(1);
+        if !fails || self.writes_all_the_same {
+            SyncedDisk.commit(database, batch)?;
+        }
+        match fails {
+            true => Err("the disk is gone".to_owned()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Tells that a sync has begun and waits until it is let go.
+struct GatedDisk {
+    begun: tokio::sync::mpsc::UnboundedSender<usize>,
+    let_go: Receiver<()>,
+    opened: bool,
+    syncs: Arc<AtomicUsize>,
+}
+
+impl Disk for GatedDisk {
+    fn commit(&mut self, database: &Database, batch: WriteBatch) -> Result<(), String> {
+        if self.opened {
+            self.begun.send(batch.len()).map_err(|e| e.to_string())?;
+            self.let_go.recv().map_err(|e| e.to_string())?;
+            self.syncs.fetch_add(1, Ordering::SeqCst);
+        }
+        self.opened = true;
+        SyncedDisk.commit(database, batch)
+    }
+}
+
+struct Gate {
+    begun: UnboundedReceiver<usize>,
+    let_go: Sender<()>,
+    syncs: Arc<AtomicUsize>,
+}
+
+/// A disk whose first commit, the one of the opening, passes.
+fn gated() -> (GatedDisk, Gate) {
+    let (begin, begun) = unbounded_channel();
+    let (let_go, wait) = channel();
+    let syncs = Arc::new(AtomicUsize::new(0));
+    let disk = GatedDisk {
+        begun: begin,
+        let_go: wait,
+        opened: false,
+        syncs: Arc::clone(&syncs),
+    };
+    let gate = Gate {
+        begun,
+        let_go,
+        syncs,
+    };
+    (disk, gate)
+}
+
+fn is_latched<T>(answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Latched { .. }))
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_accepted_or_delivered() {
+    let folder = new_folder();
+    let disk = FailingDisk {
+        good: 3,
+        writes_all_the_same: false,
+    };
+    let store = open_on(&config(&folder), disk);
+    let stored = store.deposit(letter("bob")).await;
+    assert!(matches!(stored, Ok(DepositOutcome::Stored(_))));
+    let mailbox = store.mailbox(address("bob")).await.expect("it answers");
+    let request = crate::model::ClaimRequest {
+        mailbox: mailbox.expect("bob has one"),
+        edge: String::new(),
+        lease: std::time::Duration::from_secs(60),
+    };
+    let claim = match store.claim(request.clone()).await {
+        Ok(crate::model::ClaimGrant::Granted(claim)) => claim,
+        other => panic!("not granted: {other:?}"),
+    };
+    assert!(is_latched(&store.deposit(letter("bob")).await));
+    assert!(is_latched(&store.deposit(letter("carol")).await));
+    assert!(is_latched(&store.claim(request).await));
+    let limit = TakeLimit {
+        messages: 1,
+        octets: 1,
+    };
+    assert!(is_latched(&store.take(claim, Sequence(0), limit).await));
+    assert!(
+        store
+            .unready()
+            .is_some_and(|why| why.contains("the disk is gone"))
+    );
+    assert!(
+        store.summary(claim.mailbox).await.is_ok(),
+        "reading goes on"
+    );
+}
+
+/// Nobody was told that it is stored, so that either is right; the next id is free in any case.
+#[tokio::test]
+async fn a_store_reopened_after_a_failed_sync_goes_on_either_way() {
+    for writes_all_the_same in [false, true] {
+        let folder = new_folder();
+        let disk = FailingDisk {
+            good: 2,
+            writes_all_the_same,
+        };
+        let store = open_on(&config(&folder), disk);
+        let first = store.deposit(letter("bob")).await;
+        assert!(matches!(first, Ok(DepositOutcome::Stored(_))));
+        assert!(is_latched(&store.deposit(letter("bob")).await));
+        drop(store);
+        let store = open_on(&config(&folder), SyncedDisk);
+        let next = store.deposit(letter("bob")).await;
+        let Ok(DepositOutcome::Stored(next)) = next else {
+            panic!("not stored: {next:?}");
+        };
+        let expected = START.0 * 1_000 + 1 + u64::from(writes_all_the_same);
+        assert_eq!(next.id.number.0, expected);
+        let report = store.check(false).await.expect("it can be read");
+        assert!(report.is_sound(), "{:?}", report.findings);
+    }
+}
+
+#[tokio::test]
+async fn a_sync_that_never_returns_answers_no_deposit() {
+    let folder = new_folder();
+    let (disk, mut gate) = gated();
+    let store = open_on(&config(&folder), disk);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut deposits: Vec<_> = (0..10)
+        .map(|_| Box::pin(store.deposit(letter("bob"))))
+        .collect();
+    for deposit in &mut deposits {
+        assert!(deposit.as_mut().poll(&mut context).is_pending());
+    }
+    gate.begun.recv().await.expect("the sync has begun");
+    for deposit in &mut deposits {
+        assert!(deposit.as_mut().poll(&mut context).is_pending());
+    }
+    let seen = store.mailbox(address("bob")).await;
+    assert_eq!(seen, Ok(None), "nobody sees what is not on disk");
+    drop(gate);
+    for deposit in deposits {
+        assert!(is_latched(&deposit.await));
+    }
+}
+
+#[tokio::test]
+async fn deposits_that_come_during_a_sync_share_the_next_one() {
+    let folder = new_folder();
+    let (disk, mut gate) = gated();
+    let store = open_on(&config(&folder), disk);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = Box::pin(store.deposit(letter("bob")));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    gate.begun.recv().await.expect("the sync has begun");
+    let mut others: Vec<_> = (0..50)
+        .map(|_| Box::pin(store.deposit(letter("carol"))))
+        .collect();
+    for other in &mut others {
+        assert!(other.as_mut().poll(&mut context).is_pending());
+    }
+    for _ in 0..2 {
+        gate.let_go.send(()).expect("the disk waits");
+    }
+    first.await.expect("it is stored");
+    for other in others {
+        assert!(matches!(other.await, Ok(DepositOutcome::Stored(_))));
+    }
+    assert_eq!(gate.syncs.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_full_queue_is_an_answer() {
+    let folder = new_folder();
+    let (disk, mut gate) = gated();
+    let config = StoreConfig {
+        queues: QueueLimits {
+            deposits: 2,
+            ..QueueLimits::default()
+        },
+        ..config(&folder)
+    };
+    let store = open_on(&config, disk);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = Box::pin(store.deposit(letter("bob")));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    gate.begun.recv().await.expect("the sync has begun");
+    let mut queued: Vec<_> = (0..2)
+        .map(|_| Box::pin(store.deposit(letter("bob"))))
+        .collect();
+    for deposit in &mut queued {
+        assert!(deposit.as_mut().poll(&mut context).is_pending());
+    }
+    let answer = store.deposit(letter("bob")).await;
+    assert!(matches!(answer, Err(StoreError::Overloaded)));
+    drop(gate);
+}
+
+/// It waited in the queue until its edge had answered 503 (PFM-05).
+#[tokio::test]
+async fn a_deposit_whose_time_runs_out_in_the_queue_is_not_stored() {
+    let folder = new_folder();
+    let (disk, mut gate) = gated();
+    let clock = Arc::new(ManualClock::new(START));
+    let store = RocksStore::open_on(config(&folder), Arc::clone(&clock), Box::new(disk));
+    let store = store.expect("the folder is free");
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = Box::pin(store.deposit(letter("bob")));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    gate.begun.recv().await.expect("the sync has begun");
+    let mut late = letter("bob");
+    late.deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let mut late = Box::pin(store.deposit(late));
+    assert!(late.as_mut().poll(&mut context).is_pending());
+    clock.advance(std::time::Duration::from_secs(60));
+    gate.let_go.send(()).expect("the disk waits");
+    first.await.expect("it is stored");
+    let answer = late.await;
+    assert!(matches!(
+        answer,
+        Ok(DepositOutcome::Refused(Refusal::TooLate))
+    ));
+    assert_eq!(gate.syncs.load(Ordering::SeqCst), 1, "nothing to sync");
+}
+
+#[tokio::test]
+async fn a_close_finishes_what_is_queued() {
+    let folder = new_folder();
+    let store = open_on(&config(&folder), SyncedDisk);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut queued = Box::pin(store.deposit(letter("bob")));
+    let answered = queued.as_mut().poll(&mut context);
+    store.close().await;
+    match answered {
+        Poll::Ready(answer) => drop(answer.expect("it is stored")),
+        Poll::Pending => drop(queued.await.expect("it is stored")),
+    }
+    let late = store.deposit(letter("bob")).await;
+    assert!(matches!(late, Err(StoreError::Closed)));
+    assert_eq!(store.mailbox(address("bob")).await, Err(StoreError::Closed));
+}
