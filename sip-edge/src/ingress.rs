@@ -6,7 +6,6 @@
 
 mod accept;
 pub(crate) mod checks;
-mod cpim_peek;
 #[cfg(test)]
 pub(crate) mod example;
 mod identity;

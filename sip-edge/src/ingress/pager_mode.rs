@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use cpim::imdn;
 use sip::{MediaType, Name, Request};
 use storage_client::Deposit;
 use storage_client::deposit::DuplicateKey;
 use storage_client::message::{Class, Headers, Part, PartKind, Priority};
 
-use super::cpim_peek::{CpimPeek, peek};
 use super::identity::{AssertedIdentity, originator};
 use super::lifetime::expires_at;
 use super::refuse::Refusal;
@@ -51,15 +51,13 @@ pub(crate) fn read(
     if request.body().len() > site.message_body_octets {
         return Err(Refusal::BodyTooLarge);
     }
-    let cpim = match &content_type {
-        Some(held) if held.is("message/cpim") => peek(request.body()),
-        _ => CpimPeek::default(),
-    };
+    let cpim = wrapped(request, content_type.as_ref());
+    let cpim = cpim.as_ref();
     Ok(Pager::Deposit(Box::new(Deposit {
         served_user: served_user.to_string(),
-        class: class(&cpim),
+        class: class(cpim),
         priority: priority(request),
-        is_text: is_text(content_type.as_ref(), &cpim),
+        is_text: is_text(content_type.as_ref(), cpim),
         headers: headers(request, originator.as_ref(), cpim),
         sender: originator.map(|originator| originator.address.to_string()),
         duplicate_key: duplicate_key(request)?,
@@ -97,20 +95,26 @@ fn lifetime(request: &Request, now: SystemTime) -> Result<Option<SystemTime>, Re
     expires_at(date, expires, now).map_err(|_| Refusal::TemporarilyUnavailable)
 }
 
+/// The CPIM message in the body; `None` also for a body that is not what its type says. It is stored
+/// all the same.
+fn wrapped(request: &Request, content_type: Option<&MediaType>) -> Option<cpim::Message> {
+    content_type.filter(|held| held.is("message/cpim"))?;
+    cpim::Message::parse(request.body()).ok()
+}
+
 /// A notification of disposition is delivered but never counted (PFM-10).
-fn class(cpim: &CpimPeek) -> Class {
-    match cpim.wrapped_type.as_deref() {
-        Some("message/imdn+xml") => Class::Imdn,
-        _ => Class::Pager,
+fn class(cpim: Option<&cpim::Message>) -> Class {
+    if cpim.is_some_and(imdn::is_notification) {
+        Class::Imdn
+    } else {
+        Class::Pager
     }
 }
 
 /// Counted as Text-Message: text, or text wrapped in CPIM (MWI-09).
-fn is_text(content_type: Option<&MediaType>, cpim: &CpimPeek) -> bool {
-    let wrapped = cpim.wrapped_type.as_deref().unwrap_or_default();
-    content_type.is_some_and(|held| {
-        held.is_of_type("text") || (held.is("message/cpim") && wrapped.starts_with("text/"))
-    })
+fn is_text(content_type: Option<&MediaType>, cpim: Option<&cpim::Message>) -> bool {
+    content_type.is_some_and(|held| held.is_of_type("text"))
+        || cpim.is_some_and(|message| message.content_type().starts_with("text/"))
 }
 
 fn priority(request: &Request) -> Priority {
@@ -123,7 +127,11 @@ fn priority(request: &Request) -> Priority {
 }
 
 /// Header values for the index. `Contact` is of no meaning in a MESSAGE (COM-05).
-fn headers(request: &Request, originator: Option<&AssertedIdentity>, cpim: CpimPeek) -> Headers {
+fn headers(
+    request: &Request,
+    originator: Option<&AssertedIdentity>,
+    cpim: Option<&cpim::Message>,
+) -> Headers {
     let fields = request.headers();
     let value = |name: Name| {
         fields
@@ -150,7 +158,10 @@ fn headers(request: &Request, originator: Option<&AssertedIdentity>, cpim: CpimP
             .unwrap_or_default(),
         contact: String::new(),
         content_type: value(Name::ContentType),
-        imdn_message_id: cpim.imdn_message_id.unwrap_or_default(),
+        imdn_message_id: cpim
+            .and_then(imdn::message_id)
+            .unwrap_or_default()
+            .to_owned(),
         conversation_id: named("Conversation-ID"),
         contribution_id: named("Contribution-ID"),
     }

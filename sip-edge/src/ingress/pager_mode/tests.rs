@@ -173,3 +173,14 @@ fn critical_privacy_is_refused_only_where_it_cannot_be_given() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn the_imdn_message_id_is_found_under_any_prefix_and_only_where_it_is_declared() {
+    let body = "NS: x <urn:ietf:params:imdn>\r\nx.Message-ID: Xk39\r\n\r\n\
+                Content-Type: text/plain\r\n\r\nhi";
+    let undeclared = body.replace("NS: x <urn:ietf:params:imdn>\r\n", "");
+    for (body, expected) in [(body, "Xk39"), (&undeclared, ""), ("garbage", "")] {
+        let deposit = deposit(&with_body("message/cpim", body));
+        assert_eq!(deposit.headers.imdn_message_id, expected, "{body}");
+    }
+}
