@@ -49,7 +49,7 @@ impl Param {
             Some((name, value)) => (trim(name), Some(Value::parse(trim(value))?)),
             None => (trim(text), None),
         };
-        if name.is_empty() || name.contains([' ', '"', '<', '>']) || has_control(name) {
+        if name.is_empty() || name.contains(' ') || !is_bare(name) {
             return Err(BadParams);
         }
         Ok(Self {
@@ -67,7 +67,7 @@ impl Value {
                 _ => Err(BadParams),
             };
         }
-        if has_control(text) {
+        if !is_bare(text) {
             return Err(BadParams);
         }
         Ok(Self::Plain(text.to_owned()))
@@ -174,9 +174,11 @@ impl Params {
     }
 }
 
-/// Control characters stand in no token and no host; the printer would make spaces of some.
-fn has_control(text: &str) -> bool {
-    text.bytes().any(|octet| octet.is_ascii_control())
+/// Whether the text can stand without quotes and leave what follows it alone: an open quote or bracket would take in
+/// the parameters appended behind it, and the printer makes spaces of control characters.
+fn is_bare(text: &str) -> bool {
+    let breaks_out = |octet: u8| octet.is_ascii_control() || matches!(octet, b'"' | b'<' | b'>');
+    !text.bytes().any(breaks_out)
 }
 
 /// A token, or a host such as `[2001:db8::1]` or `2001:db8::1` (gen-value, RFC 3261 §25.1).
@@ -228,8 +230,15 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_stand_in_quotes_only() {
-        for text in ["br\0anch", "branch=z\0", "a\tb", "a=b\tc"] {
+    fn controls_quotes_and_brackets_stand_in_quotes_only() {
+        for text in [
+            "br\0anch",
+            "branch=z\0",
+            "a\tb",
+            "a=b\tc",
+            "branch=z\" <x",
+            "a=b<c",
+        ] {
             assert_eq!(Params::parse(text), Err(BadParams), "{text:?}");
         }
         let quoted = Params::parse("a=\"NUL:\\\0\"").expect("a quoted pair");
