@@ -54,7 +54,10 @@ fn render_section(out: &mut String, name: &str, sections: &[&SectionDoc]) {
         .filter(|section| section.name == name)
         .collect();
     out.push('\n');
-    parts.iter().for_each(|part| comment(out, part.doc));
+    let mut said = BTreeSet::new();
+    for part in parts.iter().filter(|part| said.insert(part.doc)) {
+        comment(out, part.doc);
+    }
     if !name.is_empty() {
         push_line(out, &format!("[{name}]"));
     }
@@ -70,7 +73,9 @@ fn render_key(out: &mut String, key: &KeyDoc) {
     out.push('\n');
     comment(out, key.doc);
     push_line(out, &format!("# Takes {}.", (key.expected)()));
-    push_line(out, &format!("#{} = {}", key.name, key.default));
+    // A long list was wrapped by the compiler; the comment sign stands for one line only.
+    let default: Vec<_> = key.default.lines().map(str::trim).collect();
+    push_line(out, &format!("#{} = {}", key.name, default.join(" ")));
 }
 
 fn comment(out: &mut String, lines: &[&str]) {

@@ -109,3 +109,28 @@ fn keys_declared_twice_must_be_alike() {
         .collect();
     assert_eq!(found, ["push.delay", "push.sessions"]);
 }
+
+crate::section! {
+    /// Peers of a long list.
+    struct Wide in "wide" {
+        /// Names, more than fit on a line.
+        names: Vec<String> = ["the-first-of-many-names-that-are-long", "the-second-of-many-names-that-are-long", "the-third-of-many-names-that-are-long", "the-fourth-of-many-names-that-are-long"],
+    }
+}
+
+#[test]
+fn a_list_that_does_not_fit_on_a_line_stays_in_its_comment() {
+    let printed = render_default(&[&Wide::DOC, &Wide::DOC]);
+    let lost = printed
+        .lines()
+        .find(|line| !line.is_empty() && !line.starts_with(['#', '[']));
+    assert_eq!(lost, None, "{printed}");
+    assert_eq!(
+        printed.matches("# Peers of a long list.").count(),
+        1,
+        "{printed}"
+    );
+    let in_force = printed.replace("#names", "names");
+    let mut document = document(&in_force);
+    assert_eq!(document.read::<Wide>().names.len(), 4);
+}
