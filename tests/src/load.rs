@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::patience::{START, within};
-use crate::sip::{SipPeer, Transport, example};
+use crate::sip::{Exchange, SipPeer, Transport, example};
 
 /// Every message that was answered 202, by Call-ID, with the octets of its request.
 pub type Promised = BTreeMap<String, Vec<u8>>;
@@ -17,7 +17,8 @@ pub type Promised = BTreeMap<String, Vec<u8>>;
 /// Messages to one mailbox, which holds no more than a thousand.
 const PER_MAILBOX: usize = 100;
 
-/// Senders at work, each on a connection of its own, one message after the other, whatever the answers.
+/// Senders at work, each on a connection of its own, one message after the other, whatever the answers,
+/// until their connections end.
 pub struct Load {
     senders: JoinSet<()>,
     promised: Arc<Mutex<Promised>>,
@@ -37,18 +38,18 @@ impl Load {
             load.senders.spawn(async move {
                 let mut peer = SipPeer::open(host).await;
                 let way = peer.way(Transport::Tcp, edge).await;
-                for count in 0.. {
-                    let user = format!("user-{number}-{}", count / PER_MAILBOX);
-                    let exchange = peer.call(&way, &example::message(&user)).await;
-                    if exchange.response.status() == Some(202) {
-                        let call_id = exchange.request.field("Call-ID").to_owned();
-                        let octets = exchange.request.octets().to_vec();
-                        promised
-                            .lock()
-                            .expect("nobody panics with it")
-                            .insert(call_id, octets);
-                        accepted.send_modify(|count| *count += 1);
+                let closed = way.clone();
+                let sending = async {
+                    for count in 0.. {
+                        let user = format!("user-{number}-{}", count / PER_MAILBOX);
+                        let exchange = peer.call(&way, &example::message(&user)).await;
+                        remember(&exchange, &promised, &accepted);
                     }
+                };
+                tokio::select! {
+                    biased;
+                    () = closed.closed() => {}
+                    () = sending => {}
                 }
             });
         }
@@ -74,6 +75,18 @@ impl Load {
     /// When a sender panicked.
     pub fn promised(&self) -> Promised {
         self.promised.lock().expect("no sender panicked").clone()
+    }
+}
+
+fn remember(exchange: &Exchange, promised: &Mutex<Promised>, accepted: &watch::Sender<usize>) {
+    if exchange.response.status() == Some(202) {
+        let call_id = exchange.request.field("Call-ID").to_owned();
+        let octets = exchange.request.octets().to_vec();
+        promised
+            .lock()
+            .expect("nobody panics with it")
+            .insert(call_id, octets);
+        accepted.send_modify(|count| *count += 1);
     }
 }
 

@@ -72,6 +72,18 @@ impl Log {
         *count.borrow()
     }
 
+    /// Waits until the process has closed its outputs.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn closed(&self) {
+        let mut count = self.count.clone();
+        within(START, "the end of a log", async {
+            while count.changed().await.is_ok() {}
+        })
+        .await;
+    }
+
     /// Number of lines so far.
     pub fn len(&self) -> usize {
         *self.count.borrow()
@@ -173,10 +185,12 @@ impl Process {
     /// Asks it to end (SIGTERM).
     ///
     /// # Panics
-    /// When `kill` is missing or refuses.
+    /// When the signal cannot be sent.
     pub fn terminate(&self) {
-        let status = std::process::Command::new("kill")
-            .args(["-TERM", &self.id().to_string()])
+        // The shell has `kill` built in; the program of that name is not on every system.
+        let signal = format!("kill -TERM {}", self.id());
+        let status = std::process::Command::new("sh")
+            .args(["-c", &signal])
             .status();
         assert!(
             status.is_ok_and(|status| status.success()),

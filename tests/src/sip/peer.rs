@@ -47,6 +47,14 @@ impl Way {
         }
     }
 
+    /// Returns when the connection has ended; never for datagrams.
+    pub async fn closed(&self) {
+        match &self.link {
+            Link::Udp(_) => std::future::pending().await,
+            Link::Tcp(writer) => writer.closed().await,
+        }
+    }
+
     /// Sends octets as they are.
     ///
     /// # Panics
@@ -298,7 +306,7 @@ fn serve(stream: TcpStream, inbox: mpsc::Sender<Arrival>) -> Way {
         link: Link::Tcp(writer),
     };
     let (mut reader, mut sink) = stream.into_split();
-    tokio::spawn(async move {
+    let writing = tokio::spawn(async move {
         while let Some(octets) = outgoing.recv().await {
             if sink.write_all(&octets).await.is_err() {
                 return;
@@ -312,18 +320,14 @@ fn serve(stream: TcpStream, inbox: mpsc::Sender<Arrival>) -> Way {
         while let Ok(length @ 1..) = reader.read(&mut buffer).await {
             framing.push(&buffer[..length]);
             while let Some(text) = framing.next() {
-                if inbox
-                    .send(Arrival {
-                        text,
-                        way: back.clone(),
-                    })
-                    .await
-                    .is_err()
-                {
+                let way = back.clone();
+                if inbox.send(Arrival { text, way }).await.is_err() {
                     return;
                 }
             }
         }
+        // With the writer ends what `Way::closed` waits for.
+        writing.abort();
     });
     way
 }

@@ -8,6 +8,7 @@ mod delivery_failure;
 mod error;
 mod identity;
 mod message_id;
+mod registration;
 mod robustness;
 mod server;
 mod storage_failure;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::v1::MessageState;
+use restante_tests::deployment::Plan;
 use restante_tests::load::{Load, by_call_id, lost};
 use restante_tests::sip::{Transport, fresh};
 use restante_tests::{Deployment, LoopbackNet, Part, Scene};
@@ -31,6 +32,50 @@ async fn kill_9_of_storage_right_after_a_202_loses_nothing() {
         if let Some(id) = ids.get(call_id) {
             assert_eq!(operator.request_octets(id).await, *octets);
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_9_of_the_edge_under_load_loses_nothing() {
+    ends_without_loss(Deployment::two_processes(), Part::SipEdge, End::Kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_9_of_everything_under_load_loses_nothing() {
+    ends_without_loss(Deployment::all(), Part::All, End::Kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ct_rob_04_sigterm_under_load_loses_nothing() {
+    ends_without_loss(Deployment::all(), Part::All, End::Terminate).await;
+    ends_without_loss(Deployment::two_processes(), Part::SipEdge, End::Terminate).await;
+    ends_without_loss(Deployment::two_processes(), Part::Storage, End::Terminate).await;
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    Kill,
+    Terminate,
+}
+
+/// Ends a part under load a few times; whatever was promised until then is there afterwards.
+async fn ends_without_loss(plan: Plan, part: Part, end: End) {
+    let mut deployment = plan.set("trust.peers", "127.0.0.0/8+udp").start().await;
+    let host = deployment.net().host(LoopbackNet::CORE);
+    for round in 0..4 {
+        deployment.ready(Part::SipEdge).await;
+        let load = Load::start(host, deployment.edge(Transport::Tcp), 4);
+        load.more(10 + round * 13).await;
+        match end {
+            End::Kill => deployment.kill(part).await,
+            End::Terminate => {
+                assert_eq!(deployment.terminate(part).await.code(), Some(0), "{part:?}");
+            }
+        }
+        let promised = load.promised();
+        deployment.launch(part).await;
+        let stored = deployment.operator().list("").await;
+        assert_eq!(lost(&promised, &stored), [""; 0], "{part:?}, round {round}");
     }
 }
 

@@ -4,6 +4,7 @@ mod configuration;
 mod crash;
 mod disk;
 mod power;
+mod privacy;
 mod sipp;
 mod start;
 mod story;

@@ -9,42 +9,25 @@ use tokio::process::Command;
 
 /// Runs a scenario of `tests/sipp` against the participating edge until so many calls were made.
 async fn sipp(deployment: &Deployment, scenario: &str, transport: Transport, calls: u32) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp");
-    let mode = match transport {
-        Transport::Udp => "u1",
-        Transport::Tcp => "t1",
-    };
-    let host = deployment.net().host(LoopbackNet::CORE);
-    let mut command = Command::new("sipp");
-    command
-        .arg(deployment.edge(transport).to_string())
-        .arg("-sf")
-        .arg(folder.join(scenario))
-        .args([
-            "-t",
-            mode,
-            "-m",
-            &calls.to_string(),
-            "-r",
-            "100",
-            "-l",
-            "20",
-        ])
-        .args([
-            "-i",
-            "127.0.0.1",
-            "-timeout",
-            "50",
-            "-timeout_error",
-            "-nostdin",
-        ])
-        .current_dir(deployment.scratch())
-        .env("TERM", "dumb");
     let found = std::process::Command::new("sipp").arg("-v").output();
     assert!(
         found.is_ok(),
         "sipp is missing: install the Debian package sip-tester"
     );
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp");
+    let mode = match transport {
+        Transport::Udp => "u1",
+        Transport::Tcp => "t1",
+    };
+    let host = deployment.net().host(LoopbackNet::CORE).to_string();
+    let mut command = Command::new("sipp");
+    command.arg(deployment.edge(transport).to_string());
+    command.arg("-sf").arg(folder.join(scenario));
+    command.args(["-t", mode, "-i", &host, "-m", &calls.to_string()]);
+    command.args("-r 200 -l 20 -timeout 50 -timeout_error -nostdin".split(' '));
+    command
+        .current_dir(deployment.scratch())
+        .env("TERM", "dumb");
     let ended = run(command).await;
     assert_eq!(ended.code, Some(0), "{}{}", ended.output, ended.errors);
 }
