@@ -20,6 +20,8 @@ pub mod config;
 mod key;
 pub mod memory;
 pub mod model;
+#[cfg(test)]
+mod model_test;
 pub mod rocks;
 mod rule;
 pub mod store;

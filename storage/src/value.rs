@@ -12,6 +12,9 @@ mod message;
 mod meta;
 mod timeline;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use account::{AccountValue, AddressValue, BindingsValue};
 pub(crate) use codec::{Decoder, Encoder, Malformed};
 pub(crate) use content::{decode_chunk, encode_chunk};

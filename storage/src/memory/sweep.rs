@@ -12,13 +12,15 @@ impl Model {
         let now = now.min(times.wall);
         self.duplicates.retain(|_, first| first.until > now);
         let due = self.messages.iter().filter(|(_, m)| m.due_at <= now);
-        let mut due: Vec<_> = due.map(|(number, m)| (m.due_at, *number)).collect();
+        let mut due: Vec<_> = due
+            .map(|(number, m)| (m.due_at, m.envelope.mailbox, *number))
+            .collect();
         due.sort_unstable();
         let mut swept = Swept {
             more: due.len() > limit,
             ..Swept::default()
         };
-        for (_, number) in due.into_iter().take(limit) {
+        for (_, _, number) in due.into_iter().take(limit) {
             self.sweep_one(number, times, &mut swept);
         }
         swept

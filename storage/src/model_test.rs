@@ -1,0 +1,47 @@
+//! Random histories: RocksDB, reopened in between, answers as the in-memory model does.
+
+mod history;
+mod player;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+use self::history::{Step, step};
+use self::player::Player;
+use crate::memory::tests::InMemory;
+use crate::rocks::tests::OnDisk;
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 32,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn both_engines_tell_the_same_story(steps in proptest::collection::vec(step(), 1..120)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.expect("a runtime needs nothing");
+        runtime.block_on(compare(steps))?;
+    }
+}
+
+async fn compare(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut model = Player::<InMemory>::new();
+    let mut engine = Player::<OnDisk>::new();
+    for (place, step) in steps.iter().enumerate() {
+        let expected = model.play(step).await;
+        let answer = engine.play(step).await;
+        prop_assert_eq!(&answer, &expected, "step {}: {:?}", place, step);
+        if matches!(step, Step::Reopen) {
+            model = model.reopen().await;
+            engine = engine.reopen().await;
+        }
+    }
+    let expected = model.everything().await;
+    prop_assert_eq!(engine.everything().await, expected);
+    let report = engine.store().check(false).await;
+    let report = report.map_err(|e| TestCaseError::fail(e.to_string()))?;
+    prop_assert!(report.is_sound(), "{:?}", report.findings);
+    Ok(())
+}

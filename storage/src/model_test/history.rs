@@ -1,0 +1,185 @@
+//! The steps of a history. Names are small numbers, so that steps meet each other.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::model::{Barring, Class, Priority, State, Verb};
+
+/// Which of a few users.
+pub(super) type User = u8;
+/// Which of the messages so far, counted from the first; those beyond do not exist.
+pub(super) type Nth = u64;
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Deposit {
+        user: User,
+        call: u8,
+        class: Class,
+        priority: Priority,
+        lifetime: Option<Duration>,
+    },
+    Claim(User),
+    /// By the claim granted last, or the one before.
+    Take {
+        older: bool,
+        messages: usize,
+    },
+    Acknowledge {
+        older: bool,
+        nth: Nth,
+        ending: Ending,
+    },
+    Renew {
+        older: bool,
+    },
+    Release {
+        older: bool,
+        last_seen: Nth,
+        failed: bool,
+    },
+    Order(Nth, Verb),
+    Register {
+        user: User,
+        device: u8,
+        alias: Option<User>,
+        ends: bool,
+    },
+    AddAlias(User, User),
+    RemoveAlias(User),
+    CreateAccount(User),
+    DeleteAccount(User),
+    Bar(User, Barring),
+    Advance(Duration),
+    Sweep,
+    Reopen,
+    Look(Nth),
+    List {
+        user: Option<User>,
+        state: Option<State>,
+        page_size: usize,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ending {
+    Delivered,
+    Refused,
+    Failed,
+    RefusedThisTime,
+}
+
+fn user() -> impl Strategy<Value = User> {
+    0..4u8
+}
+
+fn nth() -> impl Strategy<Value = Nth> {
+    0..12u64
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        Just(Duration::ZERO),
+        Just(Duration::from_secs(20)),
+        Just(Duration::from_secs(60)),
+        Just(Duration::from_secs(3_600)),
+        Just(Duration::from_secs(86_400)),
+        Just(Duration::from_secs(7 * 86_400)),
+    ]
+}
+
+fn deposit() -> impl Strategy<Value = Step> {
+    let class =
+        prop_oneof![4 => Just(Class::Pager), 1 => Just(Class::Large), 1 => Just(Class::Imdn)];
+    let priority = prop_oneof![Just(Priority::Normal), Just(Priority::Urgent)];
+    let lifetime = proptest::option::of(duration());
+    (user(), 0..6u8, class, priority, lifetime).prop_map(
+        |(user, call, class, priority, lifetime)| Step::Deposit {
+            user,
+            call,
+            class,
+            priority,
+            lifetime,
+        },
+    )
+}
+
+fn delivery() -> impl Strategy<Value = Step> {
+    let ending = prop_oneof![
+        Just(Ending::Delivered),
+        Just(Ending::Refused),
+        Just(Ending::Failed),
+        Just(Ending::RefusedThisTime),
+    ];
+    let older = || proptest::bool::weighted(0.2);
+    prop_oneof![
+        4 => user().prop_map(Step::Claim),
+        4 => (older(), 0..4usize).prop_map(|(older, messages)| Step::Take { older, messages }),
+        6 => (older(), nth(), ending)
+            .prop_map(|(older, nth, ending)| Step::Acknowledge { older, nth, ending }),
+        1 => older().prop_map(|older| Step::Renew { older }),
+        3 => (older(), nth(), any::<bool>()).prop_map(|(older, last_seen, failed)| Step::Release {
+            older,
+            last_seen,
+            failed,
+        }),
+    ]
+}
+
+fn order() -> impl Strategy<Value = Step> {
+    let verb = prop_oneof![
+        3 => Just(Verb::Redeliver),
+        1 => Just(Verb::Hold),
+        1 => Just(Verb::Unhold),
+        1 => Just(Verb::Expire),
+        1 => Just(Verb::Delete),
+    ];
+    (nth(), verb).prop_map(|(nth, verb)| Step::Order(nth, verb))
+}
+
+fn account() -> impl Strategy<Value = Step> {
+    let alias = proptest::option::weighted(0.3, user());
+    let barring = any::<(bool, bool)>().prop_map(|(pager, large)| Barring { pager, large });
+    prop_oneof![
+        5 => (user(), 0..3u8, alias, any::<bool>()).prop_map(|(user, device, alias, ends)| {
+            Step::Register { user, device, alias, ends }
+        }),
+        2 => (user(), user()).prop_map(|(user, alias)| Step::AddAlias(user, alias)),
+        1 => user().prop_map(Step::RemoveAlias),
+        1 => user().prop_map(Step::CreateAccount),
+        1 => user().prop_map(Step::DeleteAccount),
+        1 => (user(), barring).prop_map(|(user, barring)| Step::Bar(user, barring)),
+    ]
+}
+
+fn look() -> impl Strategy<Value = Step> {
+    let user = proptest::option::of(user());
+    let state = prop_oneof![
+        Just(None),
+        Just(Some(State::Stored)),
+        Just(Some(State::Claimed)),
+        Just(Some(State::Delivered)),
+    ];
+    prop_oneof![
+        nth().prop_map(Step::Look),
+        (user, state, 1..5usize).prop_map(|(user, state, page_size)| Step::List {
+            user,
+            state,
+            page_size,
+        }),
+    ]
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => deposit(),
+        12 => delivery(),
+        3 => order(),
+        4 => account(),
+        2 => duration().prop_map(Step::Advance),
+        2 => Just(Step::Sweep),
+        1 => Just(Step::Reopen),
+        3 => look(),
+    ]
+}

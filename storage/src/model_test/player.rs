@@ -1,0 +1,300 @@
+//! Plays steps on one engine and writes down what it answers.
+
+use std::fmt::Debug;
+
+use super::history::{Ending, Nth, Step, User};
+use crate::battery::{Bench, Engine, MINUTE, START, address, deposit_to, registration};
+use crate::config::{Quota, StoreConfig};
+use crate::model::{
+    Binding, BindingChange, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome,
+    Generation, ListQuery, MailboxId, MessageNumber, Order, Registration, ReleaseOutcome, Sequence,
+    Settlement, TakeLimit, Verb,
+};
+use crate::store::Store;
+
+pub(super) struct Player<E> {
+    bench: Bench<E>,
+    /// Granted claims, newest first.
+    claims: Vec<ClaimToken>,
+    cseq: u32,
+}
+
+const USERS: [&str; 4] = ["bob", "carol", "dave", "erin"];
+
+fn name(user: User) -> &'static str {
+    USERS[usize::from(user) % USERS.len()]
+}
+
+fn number(nth: Nth) -> MessageNumber {
+    MessageNumber(START.0 * 1_000 + nth)
+}
+
+fn told(answer: impl Debug) -> String {
+    format!("{answer:?}")
+}
+
+impl<E: Engine> Player<E> {
+    pub(super) fn new() -> Self {
+        let config = StoreConfig {
+            quota: Quota {
+                messages: 5,
+                octets: 4_000,
+                imdn: 2,
+            },
+            ..StoreConfig::default()
+        };
+        Self {
+            bench: Bench::with(config),
+            claims: Vec::new(),
+            cseq: 0,
+        }
+    }
+
+    pub(super) async fn reopen(self) -> Self {
+        Self {
+            bench: self.bench.reopen().await,
+            ..self
+        }
+    }
+
+    pub(super) fn store(&self) -> &E::Store {
+        self.bench.store()
+    }
+
+    fn claim(&self, older: bool) -> ClaimToken {
+        let nobody = ClaimToken {
+            mailbox: MailboxId(1),
+            generation: Generation(0),
+        };
+        let claim = self.claims.get(usize::from(older));
+        claim.copied().unwrap_or(nobody)
+    }
+
+    /// What the store says to one step.
+    pub(super) async fn play(&mut self, step: &Step) -> String {
+        match step {
+            Step::Deposit { .. } => self.deposit(step).await,
+            Step::Claim(_)
+            | Step::Take { .. }
+            | Step::Acknowledge { .. }
+            | Step::Renew { .. }
+            | Step::Release { .. } => self.deliver(step).await,
+            Step::Order(nth, verb) => self.order(*nth, *verb).await,
+            Step::Advance(duration) => {
+                self.bench.clock.advance(*duration);
+                String::new()
+            }
+            Step::Sweep => told(self.bench.sweep().await),
+            Step::Reopen => String::new(),
+            Step::Look(nth) => self.look(*nth).await,
+            Step::List { .. } => self.list(step).await,
+            _ => self.change_account(step).await,
+        }
+    }
+
+    async fn deposit(&self, step: &Step) -> String {
+        let Step::Deposit {
+            user,
+            call,
+            class,
+            priority,
+            lifetime,
+        } = step
+        else {
+            return String::new();
+        };
+        let now = crate::model::Clock::now(&*self.bench.clock);
+        let deposit = Deposit {
+            class: *class,
+            priority: *priority,
+            expires_at: lifetime.map(|lifetime| now.after(lifetime)),
+            ..deposit_to(name(*user), &format!("call-{call}"), "hi")
+        };
+        match self.bench.deposit(deposit).await {
+            DepositOutcome::Stored(receipt) => told(("stored", receipt.into_inner())),
+            DepositOutcome::Duplicate(receipt) => told(("duplicate", receipt.into_inner())),
+            DepositOutcome::Refused(refusal) => told(refusal),
+        }
+    }
+
+    async fn deliver(&mut self, step: &Step) -> String {
+        let store = self.bench.store();
+        match *step {
+            Step::Claim(user) => {
+                let mailbox = store.mailbox(address(name(user))).await;
+                let request = ClaimRequest {
+                    mailbox: mailbox.ok().flatten().unwrap_or(MailboxId(999)),
+                    edge: "edge-1".to_owned(),
+                    lease: MINUTE,
+                };
+                let grant = store.claim(request).await;
+                if let Ok(ClaimGrant::Granted(claim)) = grant {
+                    self.claims.insert(0, claim);
+                }
+                told(grant)
+            }
+            Step::Take { older, messages } => {
+                let limit = TakeLimit {
+                    messages,
+                    octets: u64::MAX,
+                };
+                let taken = store.take(self.claim(older), Sequence(0), limit).await;
+                told(taken)
+            }
+            Step::Acknowledge { older, nth, ending } => {
+                let claim = self.claim(older);
+                told(
+                    store
+                        .acknowledge(claim, number(nth), settlement(ending))
+                        .await,
+                )
+            }
+            Step::Renew { older } => told(store.renew(self.claim(older), MINUTE).await),
+            Step::Release {
+                older,
+                last_seen,
+                failed,
+            } => {
+                let reason = if failed { "INVITE 480" } else { "" }.to_owned();
+                let last_seen = Sequence(number(last_seen).0);
+                let outcome = ReleaseOutcome { reason };
+                told(store.release(self.claim(older), last_seen, outcome).await)
+            }
+            _ => String::new(),
+        }
+    }
+
+    async fn order(&self, nth: Nth, verb: Verb) -> String {
+        let order = Order {
+            verb,
+            actor: "operator".to_owned(),
+            reason: "as asked".to_owned(),
+        };
+        told(self.bench.store().carry_out(number(nth), order).await)
+    }
+
+    async fn change_account(&mut self, step: &Step) -> String {
+        let store = self.bench.store();
+        match *step {
+            Step::Register {
+                user,
+                device,
+                alias,
+                ends,
+            } => {
+                self.cseq += 1;
+                let registration = register(user, device, alias, ends, self.cseq);
+                told(store.register(registration).await)
+            }
+            Step::AddAlias(user, alias) => {
+                let user = address(name(user));
+                told(store.add_alias(user, address(name(alias))).await)
+            }
+            Step::RemoveAlias(alias) => told(store.remove_alias(address(name(alias))).await),
+            Step::CreateAccount(user) => told(store.create_account(address(name(user))).await),
+            Step::DeleteAccount(user) => told(store.delete_account(address(name(user))).await),
+            Step::Bar(user, barring) => told(store.set_barring(address(name(user)), barring).await),
+            _ => String::new(),
+        }
+    }
+
+    async fn look(&self, nth: Nth) -> String {
+        let store = self.bench.store();
+        let number = number(nth);
+        let kind = crate::model::PartKind::Message;
+        told((
+            store.message(number).await,
+            store.timeline(number).await,
+            store.read_part(number, kind, 3, 20).await,
+        ))
+    }
+
+    async fn list(&self, step: &Step) -> String {
+        let Step::List {
+            user,
+            state,
+            page_size,
+        } = step
+        else {
+            return String::new();
+        };
+        let query = ListQuery {
+            served_user: user.map(|user| address(name(user))),
+            states: state.iter().copied().collect(),
+            page_size: *page_size,
+            ..ListQuery::default()
+        };
+        told(self.bench.store().list(query).await)
+    }
+
+    /// All that can be asked, at the end of a history.
+    pub(super) async fn everything(&self) -> Vec<String> {
+        let store = self.bench.store();
+        let mut all = vec![
+            told(store.list_accounts(None, 100).await),
+            told(store.reachable_with_waiting(None, 100).await),
+        ];
+        for user in USERS {
+            let mailbox = store.mailbox(address(user)).await;
+            all.push(told(&mailbox));
+            if let Ok(Some(mailbox)) = mailbox {
+                all.push(told(store.summary(mailbox).await));
+                all.push(told(store.registration(mailbox).await));
+                all.push(told(store.account(mailbox).await));
+            }
+        }
+        for nth in 0..60 {
+            all.push(self.look(nth).await);
+        }
+        all
+    }
+}
+
+fn settlement(ending: Ending) -> Settlement {
+    let reason = "MSRP 413".to_owned();
+    match ending {
+        Ending::Delivered => Settlement::Delivered {
+            by: "MSRP 200".to_owned(),
+        },
+        Ending::Refused => Settlement::Refused { reason },
+        Ending::Failed => Settlement::Failed {
+            reason,
+            refusal: false,
+        },
+        Ending::RefusedThisTime => Settlement::Failed {
+            reason,
+            refusal: true,
+        },
+    }
+}
+
+fn register(user: User, device: u8, alias: Option<User>, ends: bool, cseq: u32) -> Registration {
+    let contact = format!("sip:device{device}@192.0.2.1");
+    let bind = registration(name(user), &contact, cseq);
+    let unbind = BindingChange::Unbind {
+        contact,
+        instance: String::new(),
+        reg_id: 0,
+    };
+    Registration {
+        aliases: alias
+            .map(|alias| address(name(alias)))
+            .into_iter()
+            .collect(),
+        changes: match ends {
+            true => vec![unbind],
+            false => bind.changes.into_iter().map(for_a_month).collect(),
+        },
+        ..bind
+    }
+}
+
+fn for_a_month(change: BindingChange) -> BindingChange {
+    match change {
+        BindingChange::Bind(binding) => BindingChange::Bind(Binding {
+            expires_at: START.after(MINUTE * 60 * 24 * 30),
+            ..binding
+        }),
+        other => other,
+    }
+}

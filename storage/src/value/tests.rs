@@ -1,0 +1,120 @@
+//! Every kind of value round-trips, refuses what it did not write, keeps names in the part that a
+//! key will cover, and still reads the files that the first version wrote.
+
+mod golden;
+mod strategies;
+
+use std::fmt::Debug;
+
+use proptest::prelude::*;
+
+use super::{Encoder, Value, decode, encode};
+use crate::store::StoreError;
+
+/// Reads back what it writes; every shorter text is refused, and so are trailing octets.
+fn round_trips<V: Value + Debug + PartialEq>(value: &V) {
+    let octets = encode(value);
+    assert_eq!(decode::<V>(&octets).as_ref(), Ok(value));
+    for cut in 0..octets.len() {
+        assert!(is_corrupt(&decode::<V>(&octets[..cut])), "cut at {cut}");
+    }
+    let mut longer = octets.clone();
+    longer.push(0);
+    assert!(is_corrupt(&decode::<V>(&longer)));
+    let mut other_format = octets.clone();
+    other_format[0] += 1;
+    assert!(is_corrupt(&decode::<V>(&other_format)));
+    let mut other_key = octets;
+    other_key[4] = 1;
+    assert!(is_corrupt(&decode::<V>(&other_key)));
+}
+
+fn is_corrupt<V>(answer: &Result<V, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Corrupt { .. }))
+}
+
+/// The octets of a value that no key will cover.
+fn in_the_clear<V: Value>(value: &V) -> Vec<u8> {
+    let mut out = Encoder::with_header(super::FORMAT, super::NO_KEY);
+    value.write(&mut out);
+    out.parts().0.to_vec()
+}
+
+fn contains(octets: &[u8], text: &str) -> bool {
+    octets
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn envelopes_round_trip(value in strategies::envelope()) {
+        round_trips(&value);
+    }
+
+    #[test]
+    fn states_round_trip(value in strategies::state()) {
+        round_trips(&value);
+    }
+
+    #[test]
+    fn mailboxes_round_trip(value in strategies::mailbox()) {
+        round_trips(&value);
+    }
+
+    #[test]
+    fn bindings_round_trip(value in strategies::bindings()) {
+        round_trips(&value);
+    }
+
+    #[test]
+    fn small_values_round_trip(
+        (claim, receipt, waiting) in strategies::delivery(),
+        (address, account) in strategies::account(),
+        (event, attempt) in strategies::timeline(),
+        (identity, counters) in strategies::meta(),
+    ) {
+        round_trips(&claim);
+        round_trips(&receipt);
+        round_trips(&waiting);
+        round_trips(&address);
+        round_trips(&account);
+        round_trips(&event);
+        round_trips(&attempt);
+        round_trips(&identity);
+        round_trips(&counters);
+    }
+
+    #[test]
+    fn any_octets_are_read_or_refused(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let mut with_header = vec![super::FORMAT, 0, 0, 0, 0];
+        with_header.extend(octets);
+        if let Ok(value) = decode::<super::EnvelopeValue>(&with_header) {
+            prop_assert_eq!(decode(&encode(&value)), Ok(value));
+        }
+        drop(decode::<super::BindingsValue>(&with_header));
+        drop(decode::<super::MailboxValue>(&with_header));
+        drop(decode::<super::EventValue>(&with_header));
+    }
+}
+
+#[test]
+fn names_and_subjects_are_where_a_key_will_cover_them() {
+    let envelope = in_the_clear(&golden::envelope());
+    for text in ["alice", "bob", "Lunch", "192.0.2.1"] {
+        assert!(!contains(&envelope, text), "{text}");
+    }
+    assert!(contains(&envelope, "store.example.org"), "the test can see");
+    assert!(!contains(&in_the_clear(&golden::account()), "bob"));
+    assert!(!contains(&in_the_clear(&golden::address()), "bob"));
+    assert!(!contains(&in_the_clear(&golden::bindings()), "sip:"));
+    assert!(!contains(&in_the_clear(&golden::claim()), "edge"));
+    assert!(!contains(&in_the_clear(&golden::event()), "operator"));
+    assert!(!contains(&in_the_clear(&golden::attempt()), "480"));
+    assert!(!contains(&in_the_clear(&golden::state()), "413"));
+    let secret = golden::identity().secret;
+    let identity = in_the_clear(&golden::identity());
+    assert!(!identity.windows(32).any(|window| window == secret));
+}

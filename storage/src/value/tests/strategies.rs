@@ -1,0 +1,308 @@
+//! Arbitrary values.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::model::{
+    Address, Barring, Binding, Class, Envelope, Event, EventKind, Flow, Generation, Headers,
+    MailboxId, MessageCount, MessageId, MessageNumber, PartKind, Priority, Receipt,
+    RegistrationKind, Sequence, State, UnixMillis,
+};
+use crate::value::{
+    AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
+    EnvelopeValue, EventValue, Identity, MailboxValue, StateValue, WaitingValue,
+};
+
+fn text() -> impl Strategy<Value = String> {
+    "\\PC{0,20}"
+}
+
+fn name() -> impl Strategy<Value = Address> {
+    text().prop_map(Address::new)
+}
+
+fn time() -> impl Strategy<Value = UnixMillis> {
+    any::<u64>().prop_map(UnixMillis)
+}
+
+fn id() -> impl Strategy<Value = MessageId> {
+    (any::<u64>(), text()).prop_map(|(number, hostname)| MessageId {
+        number: MessageNumber(number),
+        hostname,
+    })
+}
+
+fn headers() -> impl Strategy<Value = Headers> {
+    vec(text(), 13).prop_map(|texts| {
+        let mut texts = texts.into_iter();
+        let mut next = || texts.next().expect("there are thirteen");
+        Headers {
+            from: next(),
+            to: next(),
+            call_id: next(),
+            subject: next(),
+            date: next(),
+            priority: next(),
+            privacy: next(),
+            asserted_identity: next(),
+            contact: next(),
+            content_type: next(),
+            imdn_message_id: next(),
+            conversation_id: next(),
+            contribution_id: next(),
+        }
+    })
+}
+
+fn part_kind() -> impl Strategy<Value = PartKind> {
+    prop_oneof![
+        Just(PartKind::Message),
+        Just(PartKind::Invite),
+        Just(PartKind::InviteResponse),
+        Just(PartKind::SendHead),
+        Just(PartKind::SendBody),
+        Just(PartKind::Bye),
+    ]
+}
+
+pub(super) fn envelope() -> impl Strategy<Value = EnvelopeValue> {
+    let class = prop_oneof![Just(Class::Pager), Just(Class::Large), Just(Class::Imdn)];
+    let priority = prop_oneof![
+        Just(Priority::NonUrgent),
+        Just(Priority::Normal),
+        Just(Priority::Urgent),
+        Just(Priority::Emergency),
+    ];
+    let names = (id(), any::<u64>(), name(), option::of(name()), text());
+    let kinds = (class, priority, any::<bool>(), headers());
+    let numbers = (any::<u64>(), any::<u64>(), time(), time(), any::<u64>());
+    let parts = vec((part_kind(), any::<u64>()), 0..4);
+    (names, kinds, numbers, parts).prop_map(|(names, kinds, numbers, parts)| {
+        let (id, mailbox, served_user, sender, received_from) = names;
+        let (class, priority, is_text, headers) = kinds;
+        let (body_octets, body_offset, received_at, expires_at, order) = numbers;
+        let envelope = Envelope {
+            sequence: Sequence(id.number.0),
+            id,
+            mailbox: MailboxId(mailbox),
+            served_user,
+            sender,
+            class,
+            priority,
+            is_text,
+            headers,
+            body_octets,
+            body_offset,
+            received_at,
+            expires_at,
+            received_from,
+        };
+        EnvelopeValue {
+            envelope,
+            order,
+            parts,
+        }
+    })
+}
+
+pub(super) fn state() -> impl Strategy<Value = StateValue> {
+    let state = prop_oneof![
+        Just(State::Stored),
+        Just(State::Held),
+        Just(State::Delivered),
+        Just(State::Expired),
+        Just(State::Refused),
+        Just(State::Recalled),
+        Just(State::Deleted),
+    ];
+    let counts = any::<(u32, u32, u32, u32)>();
+    let times = (option::of(time()), time());
+    let rest = (any::<Option<u64>>(), any::<bool>(), any::<u64>(), text());
+    (state, counts, times, rest).prop_map(|(state, counts, (settled_at, due_at), rest)| {
+        let (attempts, redeliveries, refusals, events) = counts;
+        let (refused_on, content_retained, generation, reason) = rest;
+        StateValue {
+            state,
+            attempts,
+            redeliveries,
+            refusals,
+            refused_on,
+            settled_at,
+            content_retained,
+            due_at,
+            events,
+            earliest_generation: Generation(generation),
+            reason,
+        }
+    })
+}
+
+fn count() -> impl Strategy<Value = MessageCount> {
+    any::<(u64, u64, u64, u64)>().prop_map(|(new, old, new_urgent, old_urgent)| MessageCount {
+        new,
+        old,
+        new_urgent,
+        old_urgent,
+    })
+}
+
+pub(super) fn mailbox() -> impl Strategy<Value = MailboxValue> {
+    let counters = any::<(u64, u64, u64, u64, u64, u64, u64)>();
+    let flags = any::<(bool, bool, bool)>();
+    let members = vec(any::<u64>().prop_map(MailboxId), 0..3);
+    (count(), count(), counters, flags, members).prop_map(
+        |(text, multimedia, counters, (pager, large, provisioned), members)| MailboxValue {
+            text,
+            multimedia,
+            imdn: counters.0,
+            octets: counters.1,
+            deliverable: counters.2,
+            version: counters.3,
+            last_order: counters.4,
+            last_number: MessageNumber(counters.5),
+            head: MessageNumber(counters.6),
+            barring: Barring { pager, large },
+            provisioned,
+            members,
+        },
+    )
+}
+
+fn binding() -> impl Strategy<Value = Binding> {
+    let kind = prop_oneof![
+        Just(RegistrationKind::ThirdParty),
+        Just(RegistrationKind::Copied),
+        Just(RegistrationKind::Direct),
+    ];
+    let flow = option::of((text(), text()).prop_map(|(edge, token)| Flow { edge, token }));
+    let texts = (text(), text(), text(), text(), vec(text(), 0..3));
+    let numbers = any::<(u32, u32, bool, bool)>();
+    (texts, numbers, time(), kind, flow).prop_map(|(texts, numbers, expires_at, kind, flow)| {
+        let (contact, instance, call_id, user_agent, path) = texts;
+        let (reg_id, cseq, has_im_tag, allows_message) = numbers;
+        Binding {
+            contact,
+            instance,
+            reg_id,
+            call_id,
+            cseq,
+            path,
+            flow,
+            has_im_tag,
+            allows_message,
+            kind,
+            user_agent,
+            expires_at,
+        }
+    })
+}
+
+pub(super) fn bindings() -> impl Strategy<Value = BindingsValue> {
+    (any::<u64>(), vec(binding(), 0..4)).prop_map(|(registrations, bindings)| BindingsValue {
+        registrations,
+        bindings,
+    })
+}
+
+pub(super) fn delivery() -> impl Strategy<Value = (ClaimValue, DuplicateValue, WaitingValue)> {
+    let claim = (any::<u64>(), time(), time(), any::<bool>(), text());
+    let claim =
+        claim.prop_map(
+            |(generation, claimed_at, lease_until, released, edge)| ClaimValue {
+                generation: Generation(generation),
+                claimed_at,
+                lease_until,
+                released,
+                edge,
+            },
+        );
+    let receipt = (id(), time(), time()).prop_map(|(id, received_at, until)| DuplicateValue {
+        receipt: Receipt { id, received_at },
+        until,
+    });
+    let waiting = (any::<u64>(), time(), any::<u64>());
+    let waiting = waiting.prop_map(|(octets, expires_at, generation)| WaitingValue {
+        octets,
+        expires_at,
+        earliest_generation: Generation(generation),
+    });
+    (claim, receipt, waiting)
+}
+
+pub(super) fn account() -> impl Strategy<Value = (AddressValue, AccountValue)> {
+    let address = (any::<u64>(), name()).prop_map(|(mailbox, address)| AddressValue {
+        mailbox: MailboxId(mailbox),
+        address,
+    });
+    let account = (name(), vec(name(), 0..3), any::<bool>());
+    let account = account.prop_map(|(address, aliases, deleted)| AccountValue {
+        address,
+        aliases,
+        deleted,
+    });
+    (address, account)
+}
+
+pub(super) fn timeline() -> impl Strategy<Value = (EventValue, AttemptValue)> {
+    let kind = prop_oneof![
+        Just(EventKind::Deposited),
+        Just(EventKind::DuplicateAbsorbed),
+        Just(EventKind::Claimed),
+        Just(EventKind::AttemptFailed),
+        Just(EventKind::Delivered),
+        Just(EventKind::Refused),
+        Just(EventKind::Expired),
+        Just(EventKind::Held),
+        Just(EventKind::Unheld),
+        Just(EventKind::Redelivered),
+        Just(EventKind::Recalled),
+        Just(EventKind::Deleted),
+        Just(EventKind::ContentRemoved),
+    ];
+    let event = (
+        any::<u64>(),
+        time(),
+        kind,
+        any::<Option<u64>>(),
+        text(),
+        text(),
+    );
+    let event = event.prop_map(|(order, at, kind, generation, actor, detail)| EventValue {
+        order,
+        event: Event {
+            at,
+            kind,
+            generation: generation.map(Generation),
+            actor,
+            detail,
+        },
+    });
+    let attempt = (time(), any::<u64>(), text(), text());
+    let attempt = attempt.prop_map(|(at, generation, edge, reason)| AttemptValue {
+        at,
+        generation: Generation(generation),
+        edge,
+        reason,
+    });
+    (event, attempt)
+}
+
+pub(super) fn meta() -> impl Strategy<Value = (Identity, Counters)> {
+    let identity = (text(), time(), any::<[u8; 32]>());
+    let identity = identity.prop_map(|(hostname, created_at, secret)| Identity {
+        hostname,
+        created_at,
+        secret,
+    });
+    let counters = (any::<u64>(), any::<u64>(), time(), time());
+    let counters = counters.prop_map(
+        |(next_number, next_mailbox, latest, swept_until)| Counters {
+            next_number,
+            next_mailbox,
+            latest,
+            swept_until,
+        },
+    );
+    (identity, counters)
+}
