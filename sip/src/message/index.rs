@@ -102,12 +102,15 @@ impl Head {
         self.note_if(true, ParseErrorKind::Truncated);
     }
 
-    /// Appends a field, or its continuation if the line starts with a blank (RFC 3261 §7.3.1).
+    /// Appends a field, or its continuation if the line starts with a blank (RFC 3261 §7.3.1). What continues a line
+    /// that is no field belongs to no field before it.
     fn push_line(&mut self, bytes: &[u8], line: Range<usize>) {
         if is_blank(bytes[line.start]) {
             match self.lines.last_mut() {
-                Some(folded) => folded.end = offset(line.end),
-                None => self.note_if(true, ParseErrorKind::BadHeaderLine),
+                Some(folded) if folded.end as usize + 2 == line.start => {
+                    folded.end = offset(line.end);
+                }
+                _ => self.note_if(true, ParseErrorKind::BadHeaderLine),
             }
             return;
         }

@@ -113,6 +113,16 @@ fn lines_without_a_name_are_refused() {
 }
 
 #[test]
+fn a_fold_behind_a_line_without_a_name_belongs_to_no_field() {
+    let error =
+        refused("A sip:a SIP/2.0\nVia: SIP/2.0/UDP a\ni: 1\nno colon\n folded\nCSeq: 1 A\n\n");
+    assert_eq!(error.headers().call_id().as_deref(), Some("1"));
+    let reply = error.reply().expect("answerable").build();
+    let read = parse_datagram(reply.as_bytes().clone(), &Limits::default());
+    assert_eq!(read.expect("well-formed").headers().iter().count(), 4);
+}
+
+#[test]
 fn a_fold_behind_the_start_line_continues_nothing() {
     assert_eq!(
         refused("A sip:a SIP/2.0\n Via: x\n\n").kind(),
