@@ -120,6 +120,27 @@ daemon::section! {
     }
 }
 
+daemon::section! {
+    /// By what deferred messages are delivered.
+    pub struct Delivery in "delivery" {
+        /// `auto`: push sessions to IM clients, MESSAGE to other clients that take it; `session`:
+        /// push sessions only; `message`: MESSAGE only.
+        mode: DeliveryMode = "auto",
+    }
+}
+
+daemon::choice! {
+    /// By what deferred messages are delivered (DLM-01).
+    pub enum DeliveryMode {
+        /// Push sessions to IM clients, MESSAGE to other clients that take it.
+        Auto = "auto",
+        /// Push sessions only.
+        Session = "session",
+        /// MESSAGE only.
+        Message = "message",
+    }
+}
+
 /// Everything the process is told before it starts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
@@ -133,21 +154,24 @@ pub struct Config {
     pub dedupe: Dedupe,
     /// Bounds.
     pub limits: Limits,
-    /// Deliveries.
+    /// When deliveries begin.
     pub push: Push,
+    /// By what they are made.
+    pub delivery: Delivery,
     /// What the operator has accepted and is reminded of in log and readiness.
     pub warnings: Vec<String>,
 }
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 6] = [
+    pub const DOCS: [&'static SectionDoc; 7] = [
         &Common::DOC,
         &Process::DOC,
         &Retention::DOC,
         &Dedupe::DOC,
         &Limits::DOC,
         &Push::DOC,
+        &Delivery::DOC,
     ];
 
     /// Reads the sections; mistakes and contradictions are noted in the document.
@@ -159,6 +183,7 @@ impl Config {
             dedupe: document.read(),
             limits: document.read(),
             push: document.read(),
+            delivery: document.read(),
             warnings: Vec::new(),
         };
         for (key, sentence) in config.contradictions() {
@@ -240,6 +265,7 @@ impl Config {
             backoff: push.backoff.clone(),
             hop_pause: push.hop_pause,
             restart_rate: push.restart_rate,
+            mode: self.delivery.mode,
         }
     }
 

@@ -11,7 +11,7 @@ use storage::{Store, StoreError};
 use tonic::transport::server::{TcpConnectInfo, UdsConnectInfo};
 use tonic::{Code, Request, Response, Status};
 
-use crate::scheduler::{DepositWatch, EdgeStatus, Planned, Scheduler, is_reachable};
+use crate::scheduler::{DepositWatch, EdgeStatus, Planned, Scheduler};
 use crate::{convert, mailbox, status};
 
 /// The operator service over a store.
@@ -60,7 +60,7 @@ impl<S: Store> Operators<S> {
         let waiting = waiting(&summary);
         let plan = if waiting == 0 {
             v1::PushPlan::NothingWaiting
-        } else if !force && !is_reachable(&registered) {
+        } else if !force && !self.scheduler.is_reachable(&registered) {
             v1::PushPlan::NotRegistered
         } else {
             self.plan(mailbox, force).await?

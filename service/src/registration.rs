@@ -8,7 +8,7 @@ use storage::model::{BindingChange, MailboxId, Registered, Registration, Registr
 use storage::{Store, StoreError, Synced};
 use tonic::{Request, Response, Status};
 
-use crate::scheduler::{Scheduler, Unreachable, is_reachable};
+use crate::scheduler::{Scheduler, Unreachable};
 use crate::{convert, status};
 
 /// The registration service over a store.
@@ -54,7 +54,7 @@ impl<S: Store> Registrations<S> {
             count("nothing_pending");
             return;
         };
-        if registers && is_reachable(registered) {
+        if registers && self.scheduler.is_reachable(registered) {
             let has_waiting = registered.has_waiting;
             count(if has_waiting {
                 "scheduled"

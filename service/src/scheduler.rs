@@ -21,7 +21,6 @@ pub(crate) use handle::{AlreadyAttached, Attachment, EdgeStatus, Scheduler};
 pub(crate) use machine::Planned;
 pub(crate) use policy::{Ending, Outcome, Policy};
 pub(crate) use start::Job;
-pub(crate) use start::is_reachable;
 pub(crate) use unreachable::Unreachable;
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use storage::{Store, StoreError};
 use tokio::sync::mpsc;
 
 use super::handle::Scheduler;
-use super::start::is_reachable;
 use super::unreachable::Unreachable;
 
 /// Deposits that may wait to be looked at.
@@ -92,7 +91,8 @@ impl<S: Store> LookOut<S> {
             return Ok(());
         }
         let epoch = self.unreachable.epoch();
-        match is_reachable(&self.store.registration(mailbox).await?) {
+        let registered = self.store.registration(mailbox).await?;
+        match self.scheduler.is_reachable(&registered) {
             true => self.scheduler.deposited(mailbox).await,
             false => self.unreachable.insert(mailbox, epoch),
         }

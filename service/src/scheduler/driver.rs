@@ -69,6 +69,7 @@ struct Gauges {
 impl<S: Store> Driver<S> {
     pub(crate) fn new(policy: Policy, store: Arc<S>, clock: Arc<dyn Clock>) -> (Self, Scheduler) {
         let (sender, inputs) = mpsc::channel(INPUTS);
+        let scheduler = Scheduler::new(sender, policy.mode);
         let driver = Self {
             machine: Machine::new(now(), policy.clone(), StdRng::from_os_rng()),
             policy,
@@ -84,7 +85,7 @@ impl<S: Store> Driver<S> {
                 edges: metrics::gauge!("restante_edges_attached"),
             },
         };
-        (driver, Scheduler::new(sender))
+        (driver, scheduler)
     }
 
     /// Runs until the shutdown. Deliveries under way are the edges' to end.
@@ -186,6 +187,7 @@ impl<S: Store> Driver<S> {
                 jobs: edge.jobs.clone(),
                 takers: self.machine.takers(),
                 lease: self.policy.lease,
+                mode: self.policy.mode,
             };
             self.starts.push(Box::pin(starter.start(start)));
         }

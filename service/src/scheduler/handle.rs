@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use storage::model::{ClaimToken, MailboxId, UnixMillis};
+use storage::model::{ClaimToken, MailboxId, Registered, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Planned;
 use super::edges::EdgeName;
 use super::policy::Outcome;
-use super::start::Job;
+use super::start::{Job, is_reachable};
+use crate::config::DeliveryMode;
 
 /// Inputs that may wait for the driver; senders wait when it is full.
 pub(super) const INPUTS: usize = 4_096;
@@ -82,11 +83,17 @@ pub(crate) struct EdgeStatus {
 #[derive(Clone, Debug)]
 pub(crate) struct Scheduler {
     inputs: mpsc::Sender<Input>,
+    mode: DeliveryMode,
 }
 
 impl Scheduler {
-    pub(super) fn new(inputs: mpsc::Sender<Input>) -> Self {
-        Self { inputs }
+    pub(super) fn new(inputs: mpsc::Sender<Input>, mode: DeliveryMode) -> Self {
+        Self { inputs, mode }
+    }
+
+    /// Whether a delivery has somebody to go to.
+    pub(crate) fn is_reachable(&self, registered: &Registered) -> bool {
+        is_reachable(registered, self.mode)
     }
 
     /// A registration was committed.

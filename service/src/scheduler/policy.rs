@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::DeliveryMode;
+
 /// How a delivery ended, as the edge says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -68,6 +70,8 @@ pub(crate) struct Policy {
     pub(crate) hop_pause: Duration,
     /// Mailboxes planned per second after a restart.
     pub(crate) restart_rate: u32,
+    /// By what is delivered, and so to whom.
+    pub(crate) mode: DeliveryMode,
 }
 
 impl Policy {
@@ -119,6 +123,7 @@ mod tests {
             backoff: vec![S30, S120],
             hop_pause: Duration::from_secs(5),
             restart_rate: 100,
+            mode: DeliveryMode::Auto,
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::edges::EdgeName;
 use super::machine::{Start, Started};
+use crate::config::DeliveryMode;
 
 /// What an edge gets.
 #[derive(Clone, Debug)]
@@ -29,6 +30,7 @@ pub(super) struct Starter<S> {
     /// Edges that take jobs now, for users whose connection is at one of them.
     pub(super) takers: Vec<EdgeName>,
     pub(super) lease: Duration,
+    pub(super) mode: DeliveryMode,
 }
 
 impl<S: Store> Starter<S> {
@@ -44,7 +46,7 @@ impl<S: Store> Starter<S> {
 
     async fn try_start(&self, start: Start) -> Result<Started, StoreError> {
         let registered = self.store.registration(start.mailbox).await?;
-        if !is_reachable(&registered) && !start.forced {
+        if !is_reachable(&registered, self.mode) && !start.forced {
             return Ok(Started::Nothing);
         }
         if let Some(home) = self.other_home(&registered.bindings, &start.edge) {
@@ -94,8 +96,62 @@ impl<S: Store> Starter<S> {
     }
 }
 
-/// Whether a push has somebody to go to (DLM-01).
-pub(crate) fn is_reachable(registered: &Registered) -> bool {
-    let serves = |binding: &Binding| binding.has_im_tag || binding.allows_message;
+/// Whether a delivery in this mode has somebody to go to (DLM-01).
+pub(super) fn is_reachable(registered: &Registered, mode: DeliveryMode) -> bool {
+    let serves = |binding: &Binding| match mode {
+        DeliveryMode::Auto => binding.has_im_tag || binding.allows_message,
+        DeliveryMode::Session => binding.has_im_tag,
+        DeliveryMode::Message => binding.allows_message,
+    };
     registered.bindings.iter().any(serves)
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::model::{RegistrationKind, UnixMillis};
+
+    use super::*;
+
+    fn registered(clients: &[(bool, bool)]) -> Registered {
+        let binding = |(has_im_tag, allows_message): &(bool, bool)| Binding {
+            contact: "sip:bob@203.0.113.9".to_owned(),
+            instance: String::new(),
+            reg_id: 0,
+            call_id: "r".to_owned(),
+            cseq: 1,
+            path: Vec::new(),
+            flow: None,
+            has_im_tag: *has_im_tag,
+            allows_message: *allows_message,
+            kind: RegistrationKind::Direct,
+            user_agent: String::new(),
+            expires_at: UnixMillis(1),
+        };
+        Registered {
+            bindings: clients.iter().map(binding).collect(),
+            mailbox: None,
+            has_waiting: true,
+            refused_aliases: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_mode_says_which_clients_are_a_reason_to_deliver() {
+        use DeliveryMode::{Auto, Message, Session};
+        let (im, im_only, phone, neither) =
+            ((true, true), (true, false), (false, true), (false, false));
+        let table = [
+            (vec![], [false, false, false]),
+            (vec![im], [true, true, true]),
+            (vec![im_only], [true, true, false]),
+            (vec![phone], [true, false, true]),
+            (vec![neither], [false, false, false]),
+            (vec![neither, phone], [true, false, true]),
+        ];
+        for (clients, expected) in table {
+            let registered = registered(&clients);
+            let found = [Auto, Session, Message].map(|mode| is_reachable(&registered, mode));
+            assert_eq!(found, expected, "{clients:?}");
+        }
+    }
 }

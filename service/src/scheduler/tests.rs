@@ -9,6 +9,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use storage::model::{Generation, MailboxId};
 
+use crate::config::DeliveryMode;
+
 use super::edges::EdgeName;
 use super::machine::{Machine, Start, Started};
 use super::policy::{Ending, Outcome, Policy};
@@ -24,6 +26,7 @@ fn policy() -> Policy {
         backoff: vec![30 * SECOND, 120 * SECOND, 600 * SECOND],
         hop_pause: 10 * SECOND,
         restart_rate: 100,
+        mode: DeliveryMode::Auto,
     }
 }
 
