@@ -9,6 +9,7 @@ mod call;
 mod encapsulate;
 mod establish;
 mod invite;
+mod mailbox;
 pub(crate) mod mark;
 mod mode;
 mod outcome;
@@ -26,8 +27,9 @@ use tokio_util::task::TaskTracker;
 use crate::edge::Edge;
 use crate::{event, metrics};
 use establish::establish;
+use mailbox::Ending;
 use mode::{Mode, mode};
-use push_session::{Ending, PushSession};
+use push_session::PushSession;
 
 /// Takes push jobs until the edge drains; the store gives no more at a time than this edge asked for.
 pub(crate) async fn serve(edge: Arc<Edge>, pushes: TaskTracker) {
@@ -49,7 +51,7 @@ async fn deliver(edge: &Arc<Edge>, job: PushJob) {
     event::delivery_started(&job.served_user, job.attempt);
     let ending = match mode(&job.bindings) {
         Mode::Session => push(edge, &job).await,
-        Mode::Message => not_begun(DeliveryOutcome::new(
+        Mode::Message => Ending::not_begun(DeliveryOutcome::new(
             DeliveryResult::Unsupported,
             "no IM client is registered",
         )),
@@ -64,15 +66,7 @@ async fn deliver(edge: &Arc<Edge>, job: PushJob) {
 async fn push(edge: &Arc<Edge>, job: &PushJob) -> Ending {
     match establish(edge, job).await {
         Ok(established) => PushSession::new(edge, job, established).run().await,
-        Err(failure) => not_begun(failure.outcome(edge.site.next_hop.is_some())),
-    }
-}
-
-fn not_begun(outcome: DeliveryOutcome) -> Ending {
-    Ending {
-        outcome,
-        last_sequence: 0,
-        is_released: false,
+        Err(failure) => Ending::not_begun(failure.outcome(edge.site.next_hop.is_some())),
     }
 }
 

@@ -94,35 +94,35 @@ pub(crate) enum SendEnd {
     ConnectionLost,
 }
 
-/// What a SEND means: for its message, if anything, and for the session.
+/// What the end of a SEND or MESSAGE means: for its message, if anything, and for the delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SendMeaning {
+pub(crate) struct Meaning {
     /// What the store is told of the message; `None` leaves it stored.
     pub(crate) settlement: Option<Settlement>,
-    /// Why the session is over, if it is.
-    pub(crate) session_end: Option<DeliveryOutcome>,
+    /// Why the delivery is over, if it is.
+    pub(crate) ending: Option<DeliveryOutcome>,
 }
 
 /// The rows about SENDs: 413, 415 and 403 are the client's word on this message, everything else on
 /// the session (RFC 4975 §7.3.2).
-pub(crate) fn of_send(end: SendEnd) -> SendMeaning {
-    let broken = |reason: String| SendMeaning {
+pub(crate) fn of_send(end: SendEnd) -> Meaning {
+    let broken = |reason: String| Meaning {
         settlement: None,
-        session_end: Some(DeliveryOutcome::new(DeliveryResult::Broken, reason)),
+        ending: Some(DeliveryOutcome::new(DeliveryResult::Broken, reason)),
     };
     match end {
-        SendEnd::Delivered => SendMeaning {
+        SendEnd::Delivered => Meaning {
             settlement: Some(Settlement::Delivered {
                 by: "MSRP 200".to_owned(),
             }),
-            session_end: None,
+            ending: None,
         },
-        SendEnd::Refused(code @ (403 | 413 | 415)) => SendMeaning {
+        SendEnd::Refused(code @ (403 | 413 | 415)) => Meaning {
             settlement: Some(Settlement::Failed {
                 reason: format!("MSRP {code}"),
                 refusal: true,
             }),
-            session_end: None,
+            ending: None,
         },
         SendEnd::Refused(code) => broken(format!("MSRP {code}")),
         SendEnd::Timeout => broken("MSRP not answered".to_owned()),
@@ -211,7 +211,7 @@ mod tests {
             delivered.settlement,
             Some(Settlement::Delivered { .. })
         ));
-        assert_eq!(delivered.session_end, None);
+        assert_eq!(delivered.ending, None);
         for code in [403, 413, 415] {
             let meaning = of_send(SendEnd::Refused(code));
             assert!(
@@ -221,7 +221,7 @@ mod tests {
                 ),
                 "{code}"
             );
-            assert_eq!(meaning.session_end, None, "{code}");
+            assert_eq!(meaning.ending, None, "{code}");
         }
         let ends = [400, 408, 423, 481, 501, 506].map(SendEnd::Refused);
         for end in ends
@@ -230,7 +230,7 @@ mod tests {
         {
             let meaning = of_send(end);
             assert_eq!(meaning.settlement, None, "{end:?}");
-            let result = meaning.session_end.map(|outcome| outcome.result);
+            let result = meaning.ending.map(|outcome| outcome.result);
             assert_eq!(result, Some(DeliveryResult::Broken), "{end:?}");
         }
     }

@@ -3,23 +3,21 @@
 //!
 //! Whatever ends it early leaves every unacknowledged message stored (P4).
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use msrp::{MessageId, OutboundMessage};
 use net::msrp::{AbortReason, SendFailure, SendTicket};
-use storage_client::delivery::{
-    DeliveryOutcome, DeliveryResult, ReleaseResult, Settlement, TakeLimits, TakenMessage,
-};
+use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement, TakenMessage};
 use storage_client::{PushJob, Unavailable};
 use tokio::time::{Instant, sleep_until};
 
 use super::call::Served;
 use super::encapsulate::{Encapsulated, encapsulate};
 use super::establish::Established;
-use super::outcome::{SendEnd, SendMeaning, of_send};
+use super::mailbox::{Ending, Mailbox};
+use super::outcome::{Meaning, SendEnd, of_send};
 use crate::edge::{Edge, now};
 use crate::{event, metrics};
 
@@ -32,22 +30,11 @@ const AFTER_BYE: Duration = Duration::from_secs(1);
 /// Attempts are counted up to so many, then from nought: six digits (requirements §2.4.3).
 const ATTEMPTS: u64 = 1_000_000;
 
-/// How a delivery ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ending {
-    /// The row of the outcome table.
-    pub(crate) outcome: DeliveryOutcome,
-    /// Last place in the mailbox that was looked at.
-    pub(crate) last_sequence: u64,
-    /// Whether the claim has been given back, or is not ours any more.
-    pub(crate) is_released: bool,
-}
-
 /// What became of one SEND.
 struct Sent {
     message_id: String,
     end: SendEnd,
-    meaning: SendMeaning,
+    meaning: Meaning,
     /// Whether the store took the settlement.
     settled: Result<(), Unavailable>,
 }
@@ -57,12 +44,7 @@ pub(crate) struct PushSession<'a> {
     edge: &'a Edge,
     job: &'a PushJob,
     established: Established,
-    taken: VecDeque<TakenMessage>,
-    last_sequence: u64,
-    /// Whether the last take found nothing.
-    is_exhausted: bool,
-    /// Whether the store said that something newer waits.
-    is_told_to_look: bool,
+    mailbox: Mailbox<'a>,
     in_flight: FuturesUnordered<BoxFuture<'a, Sent>>,
     /// Why nothing more is sent.
     ending: Option<DeliveryOutcome>,
@@ -76,10 +58,7 @@ impl<'a> PushSession<'a> {
             edge,
             job,
             established,
-            taken: VecDeque::new(),
-            last_sequence: 0,
-            is_exhausted: false,
-            is_told_to_look: false,
+            mailbox: Mailbox::new(edge, job),
             in_flight: FuturesUnordered::new(),
             ending: None,
             ended_by_peer: None,
@@ -108,36 +87,18 @@ impl<'a> PushSession<'a> {
     /// Sends as long as there is something and the window has room.
     async fn fill(&mut self) {
         while self.ending.is_none() && self.in_flight.len() < WINDOW {
-            let Some(taken) = self.next_message().await else {
-                return;
+            let taken = match self.mailbox.next().await {
+                Ok(Some(taken)) => taken,
+                Ok(None) => return,
+                Err(outcome) => {
+                    self.ending.get_or_insert(outcome);
+                    return;
+                }
             };
-            self.last_sequence = taken.message.sequence;
             if let Some(message) = self.prepared(&taken) {
                 self.send(&taken.message.message_id, message).await;
             }
         }
-    }
-
-    async fn next_message(&mut self) -> Option<TakenMessage> {
-        if self.taken.is_empty() && !self.is_exhausted {
-            let storage = &self.edge.storage;
-            match storage
-                .take(self.job.claim, self.last_sequence, TakeLimits::default())
-                .await
-            {
-                // Nothing to take although told so: another look would bring the same.
-                Ok(taken) if taken.is_empty() && self.is_told_to_look => {
-                    self.end(DeliveryResult::Broken, "nothing to take");
-                }
-                Ok(taken) => {
-                    self.is_exhausted = taken.is_empty();
-                    self.is_told_to_look = false;
-                    self.taken.extend(taken);
-                }
-                Err(_) => self.end(DeliveryResult::Broken, "store unavailable"),
-            }
-        }
-        self.taken.pop_front()
     }
 
     /// The message as it is sent; `None` if it is passed over and stays stored.
@@ -180,37 +141,9 @@ impl<'a> PushSession<'a> {
 
     /// Nothing is under way: the end, unless something newer waits (DLV-18).
     async fn finish(&mut self) -> Option<Ending> {
-        if let Some(outcome) = self.ending.take() {
-            return Some(self.ending(outcome, false));
-        }
-        let storage = &self.edge.storage;
-        let completed = DeliveryOutcome::completed();
-        match storage
-            .release(self.job.claim, self.last_sequence, completed.clone())
-            .await
-        {
-            Ok(ReleaseResult::Released) => Some(self.ending(completed, true)),
-            Ok(ReleaseResult::LookAgain) => {
-                self.is_exhausted = false;
-                self.is_told_to_look = true;
-                None
-            }
-            Ok(ReleaseResult::Superseded) => {
-                let superseded = DeliveryOutcome::new(DeliveryResult::Broken, "claim superseded");
-                Some(self.ending(superseded, true))
-            }
-            Err(unavailable) => {
-                event::release_failed(&unavailable.reason);
-                Some(self.ending(completed, true))
-            }
-        }
-    }
-
-    fn ending(&self, outcome: DeliveryOutcome, is_released: bool) -> Ending {
-        Ending {
-            outcome,
-            last_sequence: self.last_sequence,
-            is_released,
+        match self.ending.take() {
+            Some(outcome) => Some(self.mailbox.ending(outcome, false)),
+            None => self.mailbox.complete().await,
         }
     }
 
@@ -251,7 +184,7 @@ impl<'a> PushSession<'a> {
         if let SendEnd::Refused(code @ (400 | 501)) = sent.end {
             event::send_faulted(&sent.message_id, code);
         }
-        if let Some(outcome) = &sent.meaning.session_end {
+        if let Some(outcome) = &sent.meaning.ending {
             self.ending.get_or_insert_with(|| outcome.clone());
         }
         if sent.settled.is_err() {
