@@ -32,8 +32,21 @@ async fn a_sync_that_never_returns_answers_no_2xx() {
     for _ in 0..20 {
         sent.push(scene.core.send(&scene.way, &example::message(&bob)).await);
     }
+    // One message by two ways: no copy is promised for the sake of the other (CT-DUP-11).
+    let (request, udp) = (example::message(&bob), scene.udp().await);
+    let copies = [
+        scene.core.send(&scene.way, &request).await,
+        scene.core.send(&udp, &request).await,
+    ];
     for request in &sent {
         is_unavailable(&scene.core.response_to(request).await);
+    }
+    for copy in &copies {
+        let response = scene.core.response_to(copy).await;
+        assert!(
+            response.status().is_some_and(|status| status >= 400),
+            "{response}"
+        );
     }
     assert!(began.elapsed() < HARD_LIMIT, "{:?}", began.elapsed());
     scene.deployment.kill(Part::Storage).await;
