@@ -10,6 +10,30 @@
 //! * **An acknowledgement settles only what it may** (P4): see [`model::ClaimToken`].
 //! * **Message-IDs** are unique for ever and without gaps in one life of a store (P6, STO-08).
 //!
+//! * **A store that cannot promise says so** (P2): after a failed sync it accepts and delivers nothing
+//!   until it is opened again ([`StoreError::Latched`]).
+//! * **Bounded** (P9): three queues with limits, groups of at most 128 operations or 1 MiB, takes and
+//!   pages with bounds. In memory for good: some 32 octets per address, 24 per mailbox with something
+//!   to deliver, and the bindings of accounts that have registered.
+//!
+//! Limits: a message is handed over and taken as a whole, so its content is in memory while it is
+//! stored and while it is taken; [`Store::read_part`] reads pieces.
+//!
+//! Every engine passes the same battery of claims (`battery`), and random histories are compared
+//! between the two (`model_test`). What is on disk is in `docs/storage-format.md`.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! use restante_storage::model::{Address, SystemClock};
+//! use restante_storage::{MemoryStore, Store, StoreConfig};
+//!
+//! let store = MemoryStore::new(StoreConfig::default(), SystemClock);
+//! let bob = Address::new("sip:bob@example.org");
+//! let mailbox = store.create_account(bob.clone()).await?.into_inner();
+//! assert_eq!(store.mailbox(bob).await?, Some(mailbox));
+//! # Ok::<_, restante_storage::StoreError>(()) }).unwrap();
+//! ```
+//!
 //! It is not: a network service (that is `service`), a SIP parser (addresses and header values
 //! are opaque text here), a scheduler (nothing is delivered from here).
 

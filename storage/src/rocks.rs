@@ -67,6 +67,9 @@ use crate::rule::registration::live;
 use crate::store::{Store, StoreError, Swept, Synced};
 use crate::value::{self, AccountValue};
 
+/// Content up to this size is hashed on the async thread: some 100 µs at most.
+const HASHED_INLINE_OCTETS: usize = 64 << 10;
+
 /// A store in RocksDB. Dropping it finishes what is queued and closes it.
 pub struct RocksStore {
     shared: Arc<Shared>,
@@ -139,7 +142,14 @@ impl Drop for RocksStore {
 
 impl Store for RocksStore {
     async fn deposit(&self, deposit: Deposit) -> Result<DepositOutcome, StoreError> {
-        let operation = DepositMessage::new(deposit, &self.shared);
+        let octets: usize = deposit.parts.iter().map(|part| part.octets.len()).sum();
+        let operation = match octets > HASHED_INLINE_OCTETS {
+            true => {
+                self.read(|shared| Ok(DepositMessage::new(deposit, shared)))
+                    .await?
+            }
+            false => DepositMessage::new(deposit, &self.shared),
+        };
         Ok(self.submit(operation).await?.into_outcome())
     }
 
