@@ -4,5 +4,6 @@ pub mod hop;
 pub mod msrp;
 pub mod resolve;
 pub mod sip;
+pub mod tls;
 
 pub use resolve::ResolveError;

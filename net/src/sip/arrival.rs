@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::flow::Flow;
 use super::server_transaction::ServerTransaction;
+use crate::tls::PeerNames;
 
 /// Where a request came from.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Source {
     pub remote: SocketAddr,
     /// The address of ours it arrived at.
     pub local: SocketAddr,
+    /// The names that the peer's certificate proves; none without TLS, or if no certificate was asked for (3.8).
+    pub peer_names: PeerNames,
     /// The way back.
     pub flow: Flow,
 }
@@ -29,6 +32,7 @@ impl Source {
             transport,
             remote,
             local,
+            peer_names: flow.peer_names(),
             flow: flow.clone(),
         }
     }

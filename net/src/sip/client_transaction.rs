@@ -10,7 +10,7 @@ use sip::{Method, Response};
 use super::core::{Core, Shard};
 use super::error::TransactionFailure;
 use super::flow::Flow;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Outcome};
 
 /// A request that waits for its responses. Dropping it does not end it: the transaction goes on unattended.
 pub struct ClientTransaction {
@@ -21,6 +21,8 @@ pub struct ClientTransaction {
     pub(crate) flow: Flow,
     pub(crate) method: Method,
     pub(crate) ended: bool,
+    /// Whether the layer knows that the connection has failed.
+    pub(crate) failure_told: bool,
 }
 
 impl ClientTransaction {
@@ -31,7 +33,7 @@ impl ClientTransaction {
         if self.ended {
             return None;
         }
-        let outcome = self.inbox.next().await;
+        let outcome = self.outcome().await;
         self.ended = match &outcome {
             Some(Ok(response)) => {
                 let accepted = self.method == Method::Invite && response.status().is_success();
@@ -40,6 +42,19 @@ impl ClientTransaction {
             Some(Err(_)) | None => true,
         };
         outcome
+    }
+
+    /// What comes next, be it that the connection fails while nothing has come (RFC 3261 §17.1.4).
+    async fn outcome(&mut self) -> Option<Outcome> {
+        tokio::select! {
+            biased;
+            outcome = self.inbox.next() => return outcome,
+            () = self.flow.failed(), if !self.failure_told => self.failure_told = true,
+        }
+        self.core.step(self.shard, |layer| {
+            layer.handle_transport_failure(Instant::now(), self.id);
+        });
+        self.inbox.next().await
     }
 
     /// Gives up on an INVITE: a CANCEL leaves as soon as a provisional response has come (RFC 3261 §9.1). The outcome

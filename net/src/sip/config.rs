@@ -7,11 +7,12 @@ use sip::transaction::{LayerLimits, Timers};
 use sip::{Limits, Transport};
 
 use crate::resolve::Resolver;
+use crate::tls::TlsConfig;
 
 /// One address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SipListener {
-    /// UDP or TCP; TLS needs a certificate and is refused by [`bind`](super::SipEndpoint::bind) for now.
+    /// What is spoken there; TLS needs [`SipConfig::tls`].
     pub transport: Transport,
     /// Address and port; port 0 takes any free one, see [`local_addresses`](super::SipEndpoint::local_addresses).
     pub address: SocketAddr,
@@ -22,6 +23,8 @@ pub struct SipListener {
 pub struct SipConfig {
     /// Where to listen; all are bound before the first message is served.
     pub listeners: Vec<SipListener>,
+    /// How TLS is spoken; none speaks it in neither direction.
+    pub tls: Option<TlsConfig>,
     /// Host name or address written into the sent-by of our Vias, without port.
     pub advertised_host: String,
     /// Values of the transaction timers.
@@ -50,7 +53,7 @@ pub struct SipConfig {
     pub idle_timeout: Duration,
     /// Longest time from the first to the last octet of one message on a connection.
     pub message_timeout: Duration,
-    /// Longest time to set up a connection to one address.
+    /// Longest time to set up a connection to one address, before any handshake of TLS.
     pub connect_timeout: Duration,
     /// Longest time a connection may refuse what is written to it.
     pub write_timeout: Duration,
@@ -66,6 +69,7 @@ impl Default for SipConfig {
         let listen = |transport| SipListener { transport, address };
         Self {
             listeners: vec![listen(Transport::Udp), listen(Transport::Tcp)],
+            tls: None,
             advertised_host: Ipv4Addr::LOCALHOST.to_string(),
             timers: Timers::default(),
             transactions: LayerLimits::default(),

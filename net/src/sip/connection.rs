@@ -2,6 +2,7 @@
 //!
 //! Generic over the two halves, so that TLS is a matter of who sets the stream up.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +19,7 @@ use super::core::Core;
 use super::error::NotSent;
 use super::flow::Flow;
 use super::receive;
+use crate::tls::PeerNames;
 
 /// Octets read at once.
 const READ_OCTETS: usize = 16 * 1024;
@@ -34,10 +36,13 @@ pub(crate) struct Connection {
     transport: Transport,
     local: SocketAddr,
     remote: SocketAddr,
+    peer_names: PeerNames,
     queue: mpsc::Sender<Bytes>,
     queued_octets: AtomicUsize,
     max_queued_octets: usize,
     closed: CancellationToken,
+    /// Cancelled if the connection did not end in order.
+    failed: CancellationToken,
 }
 
 /// Both ends of a connection about to be served.
@@ -45,6 +50,8 @@ pub(crate) struct Ends {
     pub(crate) transport: Transport,
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
+    /// What the peer has proved over TLS.
+    pub(crate) peer_names: PeerNames,
     /// The place of an accepted connection among those allowed.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
@@ -61,16 +68,18 @@ impl Connection {
             transport: ends.transport,
             local: ends.local,
             remote: ends.remote,
+            peer_names: ends.peer_names,
             queue,
             queued_octets: AtomicUsize::new(0),
             max_queued_octets: core.config.write_queue_octets,
             closed: core.shutdown.child_token(),
+            failed: CancellationToken::new(),
         });
         core.tasks.spawn(write_all(
+            Arc::clone(core),
             Arc::clone(&connection),
             queued,
             writer,
-            core.config.write_timeout,
         ));
         core.tasks.spawn(read_all(
             Arc::clone(core),
@@ -93,8 +102,17 @@ impl Connection {
         self.remote
     }
 
+    pub(crate) fn peer_names(&self) -> &PeerNames {
+        &self.peer_names
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         !self.closed.is_cancelled()
+    }
+
+    /// Waits until the connection has ended otherwise than in order, see [`Flow::failed`].
+    pub(crate) async fn failed(&self) {
+        self.failed.cancelled().await;
     }
 
     /// Queues bytes to be written.
@@ -136,11 +154,21 @@ async fn read_all<R: AsyncRead + Unpin>(
         let read = connection
             .closed
             .run_until_cancelled(timeout(wait, reader.read_buf(&mut buffer)));
-        let Some(Ok(Ok(1..))) = read.await else { break };
+        match read.await {
+            Some(Ok(Ok(1..))) => {}
+            Some(Ok(Ok(0))) | None => break,
+            Some(Ok(Err(_)) | Err(_)) => {
+                connection.failed.cancel();
+                break;
+            }
+        }
         decoder.push(&buffer);
         buffer.clear();
         match drain(&core, &flow, &mut decoder) {
-            Drained::Broken => break,
+            Drained::Broken => {
+                connection.failed.cancel();
+                break;
+            }
             Drained::Nothing => {
                 begun = begun.or_else(|| decoder.is_mid_message().then(Instant::now));
             }
@@ -185,11 +213,12 @@ fn drain(core: &Arc<Core>, flow: &Flow, decoder: &mut StreamDecoder) -> Drained 
 
 /// Writes what is queued; after the end of the connection also what was queued before it, as far as the peer takes it.
 async fn write_all<W: AsyncWrite + Unpin>(
+    core: Arc<Core>,
     connection: Arc<Connection>,
     mut queued: mpsc::Receiver<Bytes>,
     mut writer: W,
-    patience: Duration,
 ) {
+    let patience = core.config.write_timeout;
     let mut batch = Vec::with_capacity(WRITE_BATCH);
     loop {
         let received = queued.recv_many(&mut batch, WRITE_BATCH);
@@ -203,19 +232,30 @@ async fn write_all<W: AsyncWrite + Unpin>(
             if queued.recv_many(&mut batch, WRITE_QUEUE).await == 0 {
                 break;
             }
+            // Nobody may be there to take them.
+            if !core.shutdown.is_cancelled() {
+                connection.failed.cancel();
+            }
         }
         let octets = joined(&mut batch);
-        let written = timeout(patience, writer.write_all(&octets)).await;
+        let written = timeout(patience, write_out(&mut writer, &octets)).await;
         connection
             .queued_octets
             .fetch_sub(octets.len(), Ordering::Relaxed);
         if !matches!(written, Ok(Ok(()))) {
+            connection.failed.cancel();
             break;
         }
     }
     connection.closed.cancel();
     // The peer may have closed first: nothing is lost then.
     let _ = timeout(patience, writer.shutdown()).await;
+}
+
+/// Writes to the end: TLS may hold back what is not flushed.
+async fn write_out<W: AsyncWrite + Unpin>(writer: &mut W, octets: &[u8]) -> io::Result<()> {
+    writer.write_all(octets).await?;
+    writer.flush().await
 }
 
 /// The messages of a batch in a row.

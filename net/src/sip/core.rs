@@ -20,11 +20,12 @@ use super::arrival::{Arrival, Source};
 use super::config::SipConfig;
 use super::flow::{Flow, Listener, Peer, Progress};
 use super::metric;
+use super::pool::{ConnectionPool, Destination};
 use super::receive;
 use super::server_transaction::ServerTransaction;
-use super::tcp::ConnectionPool;
 use super::udp::UdpChannel;
 use super::{TransactionFailure, tcp, udp};
+use crate::tls::{SipTls, server_name};
 
 /// Timers fire up to this late: one wake-up serves all that are due within it.
 const TIMER_QUANTUM: Duration = Duration::from_millis(10);
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) udp: Vec<Arc<UdpChannel>>,
     /// What is bound, in the order of the configuration.
     pub(crate) listening: Vec<(Transport, HostPort, std::net::SocketAddr)>,
+    /// Only with a configuration for it.
+    pub(crate) tls: Option<Arc<SipTls>>,
     pub(crate) pool: ConnectionPool,
     /// Places for accepted connections.
     pub(crate) inbound: Arc<Semaphore>,
@@ -82,7 +85,8 @@ impl Alarm {
 /// What is bound and not yet served.
 pub(crate) struct Sockets {
     pub(crate) udp: Vec<Arc<UdpChannel>>,
-    pub(crate) tcp: Vec<TcpListener>,
+    pub(crate) streams: Vec<(TcpListener, Transport)>,
+    pub(crate) tls: Option<Arc<SipTls>>,
     pub(crate) listening: Vec<(Transport, HostPort, std::net::SocketAddr)>,
 }
 
@@ -101,6 +105,7 @@ impl Core {
         Arc::new(Self {
             udp: std::mem::take(&mut sockets.udp),
             listening: std::mem::take(&mut sockets.listening),
+            tls: sockets.tls.take(),
             pool: ConnectionPool::default(),
             inbound: Arc::new(Semaphore::new(config.max_connections)),
             tasks: TaskTracker::new(),
@@ -119,13 +124,19 @@ impl Core {
     }
 
     /// Starts the tasks that serve the sockets and the timers.
-    pub(crate) fn serve(self: &Arc<Self>, listeners: Vec<TcpListener>) {
+    pub(crate) fn serve(self: &Arc<Self>, listeners: Vec<(TcpListener, Transport)>) {
         for channel in &self.udp {
             self.tasks
                 .spawn(udp::serve(Arc::clone(self), Arc::clone(channel)));
         }
-        for listener in listeners {
-            self.tasks.spawn(tcp::serve(Arc::clone(self), listener));
+        for (listener, transport) in listeners {
+            self.tasks
+                .spawn(tcp::serve(Arc::clone(self), listener, transport));
+        }
+        if let Some(tls) = self.tls.clone() {
+            let shutdown = self.shutdown.clone();
+            self.tasks
+                .spawn(async move { shutdown.run_until_cancelled(tls.watch()).await });
         }
         self.tasks.spawn(run_timers(Arc::clone(self)));
     }
@@ -264,15 +275,13 @@ impl Core {
     /// RFC 3261 §18.2.2: a response whose connection has gone is sent on a new one to where the Via says.
     pub(crate) fn send_anew(self: &Arc<Self>, peer: &Peer, bytes: bytes::Bytes) {
         let permit = Arc::clone(&self.reconnects).try_acquire_owned();
-        let (Ok(permit), Transport::Tcp, false) =
-            (permit, peer.flow.transport(), peer.flow.is_open())
-        else {
+        let (Ok(permit), Some(destination)) = (permit, replacement(peer, &bytes)) else {
             metric::dropped(metric::Drop::ResponseUndeliverable);
             return;
         };
-        let (core, destination) = (Arc::clone(self), peer.destination);
+        let core = Arc::clone(self);
         self.tasks.spawn(async move {
-            let connecting = core.pool.connect(&core, destination);
+            let connecting = core.pool.connect(&core, &destination);
             let connected = core.shutdown.run_until_cancelled(connecting).await;
             let sent = connected.is_some_and(|it| it.is_ok_and(|it| it.send(bytes).is_ok()));
             if !sent {
@@ -314,6 +323,26 @@ pub(crate) fn requester(request: &Request, flow: &Flow, destination: std::net::S
         flow: flow.clone(),
         destination,
         listener,
+    }
+}
+
+/// Where a connection goes that takes the place of one that has gone; over TLS the peer must be whom the Via of the
+/// response names.
+fn replacement(peer: &Peer, response: &bytes::Bytes) -> Option<Destination> {
+    let address = peer.destination;
+    match peer.flow.transport() {
+        _ if peer.flow.is_open() => None,
+        Transport::Udp => None,
+        Transport::Tcp => Some(Destination::clear(address)),
+        Transport::Tls => {
+            let parsed = sip::parse_datagram(response.clone(), &sip::Limits::default()).ok()?;
+            let sip::Message::Response(response) = parsed else {
+                return None;
+            };
+            let top = response.headers().top_via().ok()??;
+            let name = Some(server_name(&top.sent_by.host)?);
+            Some(Destination { address, name })
+        }
     }
 }
 

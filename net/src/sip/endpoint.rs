@@ -17,6 +17,7 @@ use super::flow::{Flow, Listener, Peer};
 use super::inbox::inbox;
 use super::target::Target;
 use super::{tcp, udp};
+use crate::tls::{SipTls, TlsError};
 
 /// A bound SIP endpoint. Clones share it; when the last one is dropped it closes.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ impl SipEndpoint {
         }
         let (sender, receiver) = mpsc::channel(config.incoming_queue.max(1));
         let core = Core::new(config, &mut sockets, sender);
-        core.serve(sockets.tcp);
+        core.serve(sockets.streams);
         let incoming = Incoming::new(receiver, core.shutdown.clone());
         let guard = Arc::new(core.shutdown.clone().drop_guard());
         Ok((
@@ -92,6 +93,7 @@ impl SipEndpoint {
             flow,
             method,
             ended: false,
+            failure_told: false,
         })
     }
 
@@ -125,6 +127,18 @@ impl SipEndpoint {
     #[must_use]
     pub fn sent_by(&self, transport: Transport) -> String {
         self.via_sent_by(transport).to_string()
+    }
+
+    /// Reads the certificates again now; without this call they are read when they change.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] if they cannot be used: the old ones stay in use.
+    pub async fn reload_certificates(&self) -> Result<(), TlsError> {
+        match &self.core.tls {
+            Some(tls) => tls.reload().await,
+            None => Ok(()),
+        }
     }
 
     /// Stops to listen, writes out what is queued and waits for all tasks. Open transactions end without news.
@@ -166,9 +180,11 @@ impl SipEndpoint {
 
 fn bind_all(config: &SipConfig) -> Result<Sockets, BindError> {
     let host = advertised(&config.advertised_host)?;
+    let tls = config.tls.clone().map(SipTls::new).transpose()?;
     let mut sockets = Sockets {
         udp: Vec::new(),
-        tcp: Vec::new(),
+        streams: Vec::new(),
+        tls: tls.map(Arc::new),
         listening: Vec::new(),
     };
     for listener in &config.listeners {
@@ -208,12 +224,12 @@ fn bind_listener(
             sockets.udp.extend(channels);
             Ok(bound)
         }
-        Transport::Tcp => {
+        Transport::Tls if sockets.tls.is_none() => Err(BindError::Unsupported(transport)),
+        Transport::Tcp | Transport::Tls => {
             let socket = tcp::listen(address).map_err(failed)?;
             let bound = socket.local_addr().map_err(failed)?;
-            sockets.tcp.push(socket);
+            sockets.streams.push((socket, transport));
             Ok(bound)
         }
-        Transport::Tls => Err(BindError::Unsupported(transport)),
     }
 }

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use sip::Transport;
 
+use crate::tls::TlsError;
+
 /// An endpoint could not be bound.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -22,7 +24,10 @@ pub enum BindError {
     /// The advertised host is neither a host name nor an address.
     #[error("advertised host is no host name or address")]
     AdvertisedHost,
-    /// A listener of a transport this endpoint cannot serve.
+    /// The certificates for TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A listener of a transport this endpoint cannot serve: TLS without certificates.
     #[error("no listener for {0} can be served")]
     Unsupported(Transport),
 }

@@ -11,6 +11,7 @@ use super::connection::Connection;
 use super::error::NotSent;
 use super::inbox::InboxSender;
 use super::udp::UdpChannel;
+use crate::tls::PeerNames;
 
 /// The way to one peer: one connection, or one UDP socket of ours with the peer's address. Cheap to clone; requests to
 /// a binding that registered on it go the same way back ([`Target::Flow`](super::Target), `REG-03`).
@@ -68,6 +69,23 @@ impl Flow {
         match &self.0 {
             Channel::Udp { .. } => true,
             Channel::Stream(connection) => connection.is_open(),
+        }
+    }
+
+    /// The names the peer has proved, in either role.
+    pub(crate) fn peer_names(&self) -> PeerNames {
+        match &self.0 {
+            Channel::Udp { .. } => PeerNames::default(),
+            Channel::Stream(connection) => connection.peer_names().clone(),
+        }
+    }
+
+    /// Waits until the connection has failed, so that what was sent on it may not have arrived. A peer that closes its
+    /// connection in order has failed nobody: its responses come on another one (RFC 3261 §18.2.2).
+    pub(crate) async fn failed(&self) {
+        match &self.0 {
+            Channel::Udp { .. } => std::future::pending().await,
+            Channel::Stream(connection) => connection.failed().await,
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) enum Drop {
     ResponseUndeliverable,
     /// A connection beyond the limit.
     ConnectionLimit,
+    /// A connection to us that came to no agreement on TLS, or not in time.
+    TlsHandshake,
 }
 
 impl Drop {
@@ -31,6 +33,7 @@ impl Drop {
             Drop::SocketError => "socket_error",
             Drop::ResponseUndeliverable => "response_undeliverable",
             Drop::ConnectionLimit => "connection_limit",
+            Drop::TlsHandshake => "tls_handshake",
         }
     }
 }

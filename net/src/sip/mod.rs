@@ -1,4 +1,4 @@
-//! SIP over UDP and TCP: the sockets under [`sip::transaction`].
+//! SIP over UDP, TCP and TLS: the sockets under [`sip::transaction`].
 //!
 //! Tasks that read parse, lock one shard of the transaction layer for a pure step, and send what it leads to; one task
 //! runs the timers. There is no task per transaction. Queues are bounded: a request that finds [`Incoming`] full is
@@ -16,12 +16,14 @@ mod error;
 mod flow;
 mod inbox;
 mod metric;
+mod pool;
 mod receive;
 mod server_transaction;
 mod target;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod udp;
 mod via;
 

@@ -1,5 +1,6 @@
 //! Where a request goes, and the flow it takes there.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sip::{Transport, Uri};
@@ -7,8 +8,10 @@ use sip::{Transport, Uri};
 use super::core::Core;
 use super::error::SendError;
 use super::flow::Flow;
+use super::pool::Destination;
 use crate::hop::Hop;
 use crate::resolve::{ResolveError, Sending};
+use crate::tls::server_name;
 
 /// Octets our Via adds to a request at most, as far as the choice of the transport is concerned.
 const VIA_OCTETS: usize = 160;
@@ -28,14 +31,15 @@ pub enum Target {
 impl Target {
     /// Opens a flow for a request of `octets` to the first address that can be reached.
     pub(crate) async fn open(&self, core: &Arc<Core>, octets: usize) -> Result<Flow, SendError> {
-        let hops = match self {
+        let uri = match self {
             Target::Flow(flow) if flow.is_open() => return fitting(flow.clone(), octets),
             Target::Flow(_) => return Err(SendError::FlowGone),
-            Target::Uri(uri) => hops(core, uri, octets + VIA_OCTETS).await?,
+            Target::Uri(uri) => uri,
         };
+        let hops = hops(core, uri, octets + VIA_OCTETS).await?;
         let mut failure = SendError::Unresolved(ResolveError::NoAddress);
         for hop in hops {
-            match open_hop(core, hop)
+            match open_hop(core, hop, uri)
                 .await
                 .and_then(|flow| fitting(flow, octets))
             {
@@ -56,35 +60,40 @@ fn fitting(flow: Flow, octets: usize) -> Result<Flow, SendError> {
 
 /// All hops to try, in their order.
 async fn hops(core: &Core, uri: &Uri, octets: usize) -> Result<Vec<Hop>, SendError> {
-    let transports: &[Transport] = if core.udp.is_empty() {
-        &[Transport::Tcp]
-    } else {
-        &[Transport::Udp, Transport::Tcp]
-    };
+    let udp = (!core.udp.is_empty()).then_some(Transport::Udp);
+    let tls = core.tls.is_some().then_some(Transport::Tls);
+    let transports: Vec<_> = udp.into_iter().chain([Transport::Tcp]).chain(tls).collect();
     let sending = Sending {
-        transports,
+        transports: &transports,
         is_large: octets > core.config.datagram_request_octets,
     };
     Ok(core.config.resolver.hops(uri, &sending).await?)
 }
 
-async fn open_hop(core: &Arc<Core>, hop: Hop) -> Result<Flow, SendError> {
+async fn open_hop(core: &Arc<Core>, hop: Hop, uri: &Uri) -> Result<Flow, SendError> {
     let Hop { transport, address } = hop;
-    match transport {
-        Transport::Udp => {
-            let socket = core
-                .udp
-                .iter()
-                .find(|socket| socket.local().is_ipv4() == address.is_ipv4());
-            let socket = socket.ok_or(SendError::NoTransport(transport))?;
-            Ok(Flow::udp(Arc::clone(socket), address))
-        }
-        Transport::Tcp => {
-            let connected = core.pool.connect(core, address).await;
-            connected
-                .map(Flow::stream)
-                .map_err(|source| SendError::Connect { address, source })
-        }
-        Transport::Tls => Err(SendError::NoTransport(transport)),
-    }
+    let destination = match transport {
+        Transport::Udp => return open_udp(core, address),
+        Transport::Tls if core.tls.is_none() => return Err(SendError::NoTransport(transport)),
+        Transport::Tls => secured(uri, address).ok_or(SendError::NoTransport(transport))?,
+        Transport::Tcp => Destination::clear(address),
+    };
+    let connected = core.pool.connect(core, &destination).await;
+    connected
+        .map(Flow::stream)
+        .map_err(|source| SendError::Connect { address, source })
+}
+
+fn open_udp(core: &Core, address: SocketAddr) -> Result<Flow, SendError> {
+    let mut sockets = core.udp.iter();
+    let socket = sockets.find(|socket| socket.local().is_ipv4() == address.is_ipv4());
+    let socket = socket.ok_or(SendError::NoTransport(Transport::Udp))?;
+    Ok(Flow::udp(Arc::clone(socket), address))
+}
+
+/// TLS to whoever the URI names, at whatever address the resolution found.
+fn secured(uri: &Uri, address: SocketAddr) -> Option<Destination> {
+    let Uri::Sip(uri) = uri else { return None };
+    let name = Some(server_name(&uri.host)?);
+    Some(Destination { address, name })
 }

@@ -3,11 +3,13 @@
 use super::*;
 
 use sip::{Method, Name, RequestBuilder};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
-use crate::sip::{SendError, Target, TransactionFailure};
+use crate::sip::{ClientTransaction, SendError, Target, TransactionFailure};
 
 /// A request without Via.
-fn own(method: Method, uri: &str, body: usize) -> Request {
+pub(super) fn own(method: Method, uri: &str, body: usize) -> Request {
     let cseq = format!("1 {method}");
     RequestBuilder::new(method, &uri)
         .header(Name::MaxForwards, 70)
@@ -23,7 +25,7 @@ fn to(address: SocketAddr, params: &str) -> Target {
     Target::Uri(format!("sip:{address}{params}").parse().unwrap())
 }
 
-async fn final_response(transaction: &mut super::super::ClientTransaction) -> Response {
+pub(super) async fn final_response(transaction: &mut ClientTransaction) -> Response {
     loop {
         let response = soon(transaction.next()).await.unwrap().unwrap();
         if response.status().is_final() {
@@ -206,9 +208,7 @@ async fn targets_that_lead_nowhere_are_errors() {
         .request(message(), &tel, "z9hG4bK1".to_owned())
         .await;
     assert!(matches!(unresolved, Err(SendError::Unresolved(_))));
-    let free = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .unwrap();
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let closed = to(free.local_addr().unwrap(), ";transport=tcp");
     drop(free);
     let refused = endpoint
@@ -219,4 +219,53 @@ async fn targets_that_lead_nowhere_are_errors() {
     let udp = to(address(&endpoint, Transport::Udp), ";transport=udp");
     let too_large = endpoint.request(huge, &udp, "z9hG4bK3".to_owned()).await;
     assert!(matches!(too_large, Err(SendError::TooLarge)));
+}
+
+/// A stream peer that has one of our requests in hand, and its listener.
+async fn with_request_by_tcp(endpoint: &SipEndpoint) -> (ClientTransaction, TcpStream, Request) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let target = to(listener.local_addr().unwrap(), ";transport=tcp");
+    let message = own(Method::Message, "sip:bob@example.org", 10);
+    let transaction = endpoint
+        .request(message, &target, "z9hG4bK1".to_owned())
+        .await
+        .unwrap();
+    let (mut stream, _) = soon(listener.accept()).await.unwrap();
+    let mut octets = vec![0; 4096];
+    let length = soon(stream.read(&mut octets)).await.unwrap();
+    let message = parse_datagram(octets[..length].to_vec().into(), &Limits::default()).unwrap();
+    let Message::Request(request) = message else {
+        panic!("expected a request: {message:?}");
+    };
+    (transaction, stream, request)
+}
+
+#[tokio::test]
+async fn broken_connection_fails_its_requests_at_once() {
+    let (endpoint, _incoming) = endpoint(T1).await;
+    let (mut transaction, stream, _) = with_request_by_tcp(&endpoint).await;
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+    assert_eq!(
+        soon(transaction.next()).await.unwrap().unwrap_err(),
+        TransactionFailure::Unreachable
+    );
+    assert!(soon(transaction.next()).await.is_none());
+}
+
+#[tokio::test]
+async fn peer_that_closes_its_connection_may_answer_on_another() {
+    let (endpoint, _incoming) = endpoint(T1).await;
+    let (mut transaction, stream, request) = with_request_by_tcp(&endpoint).await;
+    drop(stream);
+    is_closed(transaction.flow()).await;
+    let response = ResponseBuilder::reply_to(&request, StatusCode::ACCEPTED).build();
+    let mut other = TcpStream::connect(address(&endpoint, Transport::Tcp))
+        .await
+        .unwrap();
+    other.write_all(response.as_bytes()).await.unwrap();
+    assert_eq!(
+        final_response(&mut transaction).await.status(),
+        StatusCode::ACCEPTED
+    );
 }

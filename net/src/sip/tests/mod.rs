@@ -3,6 +3,7 @@
 mod client;
 mod server;
 mod stream;
+mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use sip::{
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-use super::{Arrival, Incoming, ServerTransaction, SipConfig, SipEndpoint, SipListener};
+use super::{Arrival, Flow, Incoming, ServerTransaction, SipConfig, SipEndpoint, SipListener};
 
 /// What no test should need.
 const TOO_LONG: Duration = Duration::from_secs(10);
@@ -57,6 +58,16 @@ async fn next_request(incoming: &mut Incoming) -> ServerTransaction {
         Some(Arrival::Request(transaction)) => transaction,
         other => panic!("expected a request: {other:?}"),
     }
+}
+
+/// Waits until the connection of a flow has gone.
+async fn is_closed(flow: &Flow) {
+    soon(async {
+        while flow.is_open() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 /// A request with the given top Via.

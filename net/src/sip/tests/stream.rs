@@ -154,13 +154,7 @@ async fn response_whose_connection_has_gone_takes_a_new_one() {
     peer.send(request("MESSAGE", &via, "z9hG4bK1")).await;
     let transaction = next_request(&mut incoming).await;
     drop(peer);
-    let flow = transaction.source().flow.clone();
-    soon(async {
-        while flow.is_open() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    is_closed(&transaction.source().flow).await;
     transaction.respond(reply(&transaction, StatusCode::ACCEPTED));
     let (stream, _) = soon(listener.accept()).await.unwrap();
     let mut peer = TcpPeer {
