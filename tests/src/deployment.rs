@@ -126,6 +126,26 @@ impl Deployment {
         self.plan.command(part, &self.data(), &self.addresses)
     }
 
+    /// Starts one more participating edge for the same store, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub async fn second_edge(&self) -> SecondEdge {
+        let storage = format!("http://{}", self.address("storage.listen"));
+        let plan = self.plan.clone().set("sip-edge.storage", &storage);
+        let plan = plan.set("sip-edge.name", "second");
+        let command = plan.stand_alone(Part::SipEdge, &self.data());
+        let process = Process::start("second edge", command);
+        let tcp = process.listener("sip-edge/sip/TCP").await;
+        let is_ready = |event: &serde_json::Value| {
+            let is_it = event["condition"] == "sip-edge/storage" && event["state"] == "ready";
+            is_it.then_some(())
+        };
+        let ready = within(START, "the second edge", process.log().find(is_ready)).await;
+        assert!(ready.is_some(), "the second edge ended");
+        SecondEdge { process, tcp }
+    }
+
     /// Waits until a part is ready.
     ///
     /// # Panics
@@ -245,6 +265,19 @@ impl Deployment {
             .args(["--user", user, "--proxy", &proxy])
             .args(arguments);
         command
+    }
+}
+
+/// A participating edge beside that of a deployment.
+pub struct SecondEdge {
+    process: Process,
+    /// Where it takes SIP.
+    pub tcp: SocketAddr,
+}
+
+impl Drop for SecondEdge {
+    fn drop(&mut self) {
+        show_log(&self.process);
     }
 }
 

@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
@@ -18,13 +17,13 @@ pub struct Shim {
 }
 
 impl Shim {
-    /// Compiles the shim, once per test.
+    /// Compiles the shim.
     ///
     /// # Panics
     /// When there is no C compiler.
     pub fn new() -> Self {
-        library();
         let folder = tempfile::tempdir().expect("a temporary folder");
+        compile(&folder.path().join("disk.so"));
         fs::create_dir(folder.path().join("undo")).expect("a folder of ours");
         Self { folder }
     }
@@ -33,7 +32,7 @@ impl Shim {
     pub fn under(&self, plan: Plan) -> Plan {
         fs::create_dir_all(self.data()).expect("a folder of ours");
         plan.set("storage.data_dir", &self.data().display().to_string())
-            .storage_variable("LD_PRELOAD", library())
+            .storage_variable("LD_PRELOAD", self.folder.path().join("disk.so"))
             .storage_variable("SHIM_ROOT", self.data())
             .storage_variable("SHIM_UNDO", self.folder.path().join("undo"))
             .storage_variable("SHIM_HANG", self.folder.path().join("hang"))
@@ -102,27 +101,16 @@ impl Default for Shim {
     }
 }
 
-/// The compiled shim.
-fn library() -> &'static Path {
-    static LIBRARY: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, library) = LIBRARY.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let library = folder.path().join("disk.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim/disk.c");
-        let compiler = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o"])
-            .args([&library, &source])
-            .args(["-ldl", "-lpthread"])
-            .output();
-        let output = compiler.expect("a C compiler: install the Debian package gcc");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        (folder, library)
-    });
-    library
+fn compile(library: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim/disk.c");
+    let compiler = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o"])
+        .args([library, &source])
+        .args(["-ldl", "-lpthread"])
+        .output();
+    let output = compiler.expect("a C compiler: install the Debian package gcc");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
 }
 
 fn undo_renames(log: &Path) {

@@ -1,6 +1,6 @@
 //! The example messages of the requirements, written by hand.
 
-use super::{RequestText, fresh};
+use super::{RequestText, SipText, fresh};
 
 /// Address of the sender in the examples.
 pub const ALICE: &str = "sip:alice@example.org";
@@ -115,6 +115,18 @@ pub fn multipart(boundary: &str, content_type: &str, parts: &[String]) -> String
         body += &format!("--{boundary}\r\nContent-Type: {content_type}\r\n\r\n{part}\r\n");
     }
     body + &format!("--{boundary}--\r\n")
+}
+
+/// A request of the edge, sent back to it by a core: with one more Via on top.
+///
+/// # Panics
+/// When it is no whole request.
+pub fn returned(request: &SipText) -> RequestText {
+    let text = request.to_string();
+    let (head, body) = text.split_once("\r\n\r\n").expect("an empty line");
+    let (first, lines) = head.split_once("\r\n").expect("header fields");
+    let head = format!("{first}\r\nVia: {{hop}}\r\n{lines}");
+    RequestText::new(&head).body("application/sdp", body)
 }
 
 /// Registrations are ordered by CSeq.

@@ -2,7 +2,7 @@
 
 use proto::v1::MessageState;
 use restante_tests::msrp::{PushSession, Setup};
-use restante_tests::sip::{RequestText, SipPeer, SipText, example, fresh};
+use restante_tests::sip::{SipPeer, SipText, example, fresh};
 use restante_tests::{LoopbackNet, Scene, date, uri};
 
 fn somebody() -> String {
@@ -149,16 +149,6 @@ async fn ct_dlv_26_the_edge_connects_to_a_passive_client() {
     assert_eq!(scene.states(&bob).await, [MessageState::Delivered]);
 }
 
-/// The lines of an INVITE that came back, with one more Via on top.
-fn returned(invite: &SipText) -> RequestText {
-    let text = invite.to_string();
-    let (head, body) = text.split_once("\r\n\r\n").expect("a body");
-    let mut lines = head.split("\r\n");
-    let start = format!("{}\r\nVia: {{hop}}", lines.next().expect("a first line"));
-    let kept: Vec<&str> = lines.collect();
-    RequestText::new(&format!("{start}\r\n{}", kept.join("\r\n"))).body("application/sdp", body)
-}
-
 #[tokio::test]
 async fn ct_dlv_30_our_own_push_that_comes_back_is_a_loop() {
     let mut scene = Scene::all().await;
@@ -166,7 +156,7 @@ async fn ct_dlv_30_our_own_push_that_comes_back_is_a_loop() {
     let id = scene.deposit_text(&bob, "hi").await.message_id;
     scene.register(&bob).await;
     let invite = scene.core.request("INVITE", &uri(&bob)).await;
-    let back = returned(&invite.text);
+    let back = example::returned(&invite.text);
     assert_eq!(scene.status(&back).await, 482);
     // A core that is a B2BUA hides our Via: the asserted store identity gives the push away.
     let hidden = back

@@ -13,3 +13,4 @@ mod robustness;
 mod server;
 mod storage_failure;
 mod trigger;
+mod two_edges;
