@@ -1,9 +1,12 @@
-//! MSRP over TCP: one listener, sessions bound to connections by their paths.
+//! MSRP over TCP and TLS: a listener for each, sessions bound to connections by their paths.
 //!
 //! [`MsrpEndpoint::open`] makes a [`PendingSession`] whose path goes into an offer or answer; when
 //! the peer's path is known, [`PendingSession::accept`] waits for the peer's connection and
 //! [`PendingSession::connect`] opens one. Either gives an [`MsrpSession`] that sends messages and
 //! hands over received ones.
+//!
+//! [`MsrpEndpoint::open_secure`] makes one for TLS, whose description names our certificate by its fingerprint; the
+//! peer's must be the one that its own description names (MSR-03).
 //!
 //! A connection belongs to no session by itself: each request on it is led to the session that its
 //! To-Path names, if its From-Path is the one negotiated (MSR-02). Every queue is bounded; a
@@ -17,6 +20,7 @@ mod connection;
 mod endpoint;
 mod guard;
 mod incoming;
+mod listener;
 mod outgoing;
 mod pace;
 mod pending;
@@ -25,7 +29,7 @@ mod registry;
 mod session;
 
 pub use body::{BodyRead, BodySource};
-pub use config::{BindError, MsrpConfig, SessionRules};
+pub use config::{BindError, MsrpConfig, MsrpTlsConfig, SessionRules};
 pub use endpoint::MsrpEndpoint;
 pub use pending::{OpenError, PendingSession};
 pub use session::{

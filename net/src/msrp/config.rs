@@ -7,18 +7,22 @@ use std::time::Duration;
 use ::msrp::InboxRules;
 use ipnet::IpNet;
 
+use crate::tls::{CertificateFiles, HANDSHAKE_TIMEOUT, RELOAD_INTERVAL, TlsError};
+
 /// Settings of an [`MsrpEndpoint`](super::MsrpEndpoint).
 #[derive(Debug, Clone)]
 pub struct MsrpConfig {
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
+    /// How MSRP is spoken over TLS; none speaks it in neither direction.
+    pub tls: Option<MsrpTlsConfig>,
     /// Host of our paths; none takes the address that was bound.
     pub advertised_host: Option<String>,
     /// Networks we connect to although MSR-04 forbids it: for laptops and tests.
     pub allow_networks: Vec<IpNet>,
     /// Networks we never connect to, beyond those that MSR-04 names.
     pub deny_networks: Vec<IpNet>,
-    /// From the start of a connection attempt to its end (3.1: 10 s).
+    /// From the start of a connection attempt to its end (3.1: 10 s), before any handshake of TLS.
     pub connect_timeout: Duration,
     /// Connection attempts for one signalling peer in any second (MSR-04: 20).
     pub connects_per_second: usize,
@@ -42,6 +46,7 @@ impl MsrpConfig {
     pub fn new(address: SocketAddr) -> MsrpConfig {
         MsrpConfig {
             address,
+            tls: None,
             advertised_host: None,
             allow_networks: Vec::new(),
             deny_networks: Vec::new(),
@@ -53,6 +58,31 @@ impl MsrpConfig {
             write_stall: Duration::from_secs(30),
             max_connections: 16_384,
             sessmatch: false,
+        }
+    }
+}
+
+/// MSRP over TLS: peers know each other by the fingerprints in their descriptions (MSR-03).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MsrpTlsConfig {
+    /// Where to listen, beside the listener in clear; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// What we show; none makes a certificate that lives as long as the endpoint.
+    pub own: Option<CertificateFiles>,
+    /// Time between two looks at the files.
+    pub reload_interval: Duration,
+    /// Longest time for a handshake.
+    pub handshake_timeout: Duration,
+}
+
+impl MsrpTlsConfig {
+    /// A listener with a certificate of its own making.
+    pub fn new(address: SocketAddr) -> MsrpTlsConfig {
+        MsrpTlsConfig {
+            address,
+            own: None,
+            reload_interval: RELOAD_INTERVAL,
+            handshake_timeout: HANDSHAKE_TIMEOUT,
         }
     }
 }
@@ -69,6 +99,9 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// The certificate for TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// `advertised_host` is no host of an MSRP URI.
     #[error("{0:?} cannot stand in an MSRP path")]
     AdvertisedHost(String),

@@ -5,10 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter, ReadHalf, WriteHalf};
 use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+use super::listener::Established;
+
+/// Longest time for the last octets of a connection.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a connection runs over: TCP, or TLS over it.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug {}
@@ -35,16 +41,21 @@ pub(super) struct Connection {
     sessions: AtomicUsize,
     closed: CancellationToken,
     write_stall: Duration,
+    certificate: Option<CertificateDer<'static>>,
 }
 
 impl Connection {
     /// Splits a stream; `closed` ends the connection from outside.
     pub(super) fn new(
         id: u64,
-        stream: Box<dyn Stream>,
+        established: Established,
         closed: CancellationToken,
         write_stall: Duration,
     ) -> (Arc<Connection>, Input) {
+        let Established {
+            stream,
+            certificate,
+        } = established;
         let (input, output) = tokio::io::split(stream);
         let connection = Connection {
             id,
@@ -54,12 +65,26 @@ impl Connection {
             sessions: AtomicUsize::new(0),
             closed,
             write_stall,
+            certificate,
         };
         (Arc::new(connection), input)
     }
 
     pub(super) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// What the peer showed over TLS; none in clear.
+    pub(super) fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.certificate.as_ref()
+    }
+
+    /// Tells the peer that no more comes, as TLS wants it (RFC 8446 §6.1), unless somebody is writing.
+    pub(super) async fn shut_down(&self) {
+        if let Ok(mut writer) = self.writer.try_lock() {
+            // A peer that does not take it has gone, or will see the end of TCP.
+            let _ = timeout(FAREWELL, writer.shutdown()).await;
+        }
     }
 
     /// Ends the connection for all its sessions.

@@ -1,27 +1,23 @@
-//! The listener and everything its sessions share.
+//! The listeners and everything its sessions share.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use ::msrp::{MsrpUri, SessionId};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::config::{BindError, MsrpConfig, SessionRules};
-use super::connection::{Connection, Stream};
+use super::config::{BindError, MsrpConfig};
+use super::connection::Connection;
 use super::guard::AddressGuard;
+use super::listener::{Established, Listener, Secure};
 use super::pace::{ConnectPacer, WrongPaths};
 use super::pending::PendingSession;
 use super::reader::Reader;
 use super::registry::{Registry, RouteRules};
-
-/// Pause after the system refused to accept, as it does without free descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+use crate::tls::TlsError;
 
 /// Listens for MSRP connections and opens sessions. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -38,24 +34,29 @@ pub(super) struct Shared {
     pub(super) pacer: ConnectPacer,
     pub(super) tasks: TaskTracker,
     local_address: SocketAddr,
+    secure: Option<Secure>,
     advertised_host: String,
     wrong_paths: Arc<WrongPaths>,
-    closing: CancellationToken,
+    pub(super) closing: CancellationToken,
     next_connection: AtomicU64,
 }
 
 impl MsrpEndpoint {
-    /// Binds the listener and begins to accept.
+    /// Binds the listeners and begins to accept.
     pub async fn bind(config: MsrpConfig) -> Result<MsrpEndpoint, BindError> {
-        let address = config.address;
-        let listen_error = |source: io::Error| BindError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen_error)?;
-        let local_address = listener.local_addr().map_err(listen_error)?;
+        let listener = Listener::bind(config.address).await?;
+        let local_address = listener.address;
+        let (secure, secure_listener) = match &config.tls {
+            Some(tls) => Secure::bind(tls)
+                .await
+                .map(|(secure, at)| (Some(secure), Some(at)))?,
+            None => (None, None),
+        };
         let advertised_host = advertised_host(&config, local_address)?;
         let guard = AddressGuard::new(
             config.allow_networks.clone(),
             config.deny_networks.clone(),
-            own_addresses(local_address, &advertised_host),
+            own_addresses(local_address, secure.as_ref(), &advertised_host),
         );
         let shared = Arc::new(Shared {
             registry: Arc::new(Registry::default()),
@@ -63,37 +64,61 @@ impl MsrpEndpoint {
             pacer: ConnectPacer::new(config.connects_per_second),
             tasks: TaskTracker::new(),
             local_address,
+            secure,
             advertised_host,
             wrong_paths: Arc::new(WrongPaths::new(config.wrong_paths_per_minute)),
             closing: CancellationToken::new(),
             next_connection: AtomicU64::new(0),
             config,
         });
-        shared
-            .tasks
-            .spawn(accept_loop(Arc::clone(&shared), listener));
+        shared.serve(listener, secure_listener);
         Ok(MsrpEndpoint { shared })
     }
 
     /// Makes a session with a fresh path and the default rules.
     pub fn open(&self) -> PendingSession {
-        let id = SessionId::generate(&mut rand::rng());
-        let (host, port) = (
-            &self.shared.advertised_host,
-            self.shared.local_address.port(),
-        );
-        let uri = MsrpUri::new(host, port, id.clone()).expect("the host was checked by bind");
+        let (id, uri) = self.fresh_uri(self.shared.local_address.port());
         let registration = self.shared.registry.register(id, uri.into());
-        PendingSession::new(
-            Arc::clone(&self.shared),
-            registration,
-            SessionRules::default(),
-        )
+        PendingSession::new(Arc::clone(&self.shared), registration, None)
     }
 
-    /// The address that is listened on, with its real port.
+    /// Makes a session over TLS, with an `msrps` path and a [`fingerprint`](PendingSession::fingerprint); none without
+    /// [`MsrpConfig::tls`]. The peer's fingerprint must be set before it is bound.
+    pub fn open_secure(&self) -> Option<PendingSession> {
+        let secure = self.shared.secure.as_ref()?;
+        let (id, uri) = self.fresh_uri(secure.address.port());
+        let registration = self.shared.registry.register(id, uri.secured().into());
+        let identity = Some(secure.tls.current());
+        Some(PendingSession::new(
+            Arc::clone(&self.shared),
+            registration,
+            identity,
+        ))
+    }
+
+    fn fresh_uri(&self, port: u16) -> (SessionId, MsrpUri) {
+        let id = SessionId::generate(&mut rand::rng());
+        let uri = MsrpUri::new(&self.shared.advertised_host, port, id.clone());
+        (id, uri.expect("the host was checked by bind"))
+    }
+
+    /// The address that is listened on in clear, with its real port.
     pub fn local_address(&self) -> SocketAddr {
         self.shared.local_address
+    }
+
+    /// The address that is listened on for TLS, with its real port.
+    pub fn secure_address(&self) -> Option<SocketAddr> {
+        self.shared.secure.as_ref().map(|secure| secure.address)
+    }
+
+    /// Reads the certificate again now; without this call it is read when its files change. One that cannot be used
+    /// changes nothing.
+    pub async fn reload_certificates(&self) -> Result<(), TlsError> {
+        match &self.shared.secure {
+            Some(secure) => secure.tls.reload().await,
+            None => Ok(()),
+        }
     }
 
     /// Host of the paths made here, for `c=` and `o=` of a description (RFC 4975 §8.1).
@@ -110,15 +135,30 @@ impl MsrpEndpoint {
 }
 
 impl Shared {
+    /// Begins to accept.
+    fn serve(self: &Arc<Shared>, listener: Listener, secure_listener: Option<Listener>) {
+        let places = Arc::new(Semaphore::new(self.config.max_connections));
+        let accepting = listener.serve(Arc::clone(self), Arc::clone(&places), None);
+        self.tasks.spawn(accepting);
+        let Some((secure, listener)) = self.secure.as_ref().zip(secure_listener) else {
+            return;
+        };
+        let (tls, closing) = (Arc::clone(&secure.tls), self.closing.clone());
+        let accepting = listener.serve(Arc::clone(self), places, Some(Arc::clone(&tls)));
+        self.tasks.spawn(accepting);
+        self.tasks
+            .spawn(async move { closing.run_until_cancelled(tls.watch()).await });
+    }
+
     /// Begins to read a connection.
     pub(super) fn start_connection(
         self: &Arc<Shared>,
-        stream: Box<dyn Stream>,
+        established: Established,
         remote: IpAddr,
     ) -> (Arc<Connection>, impl Future<Output = ()> + Send + use<>) {
         let id = self.next_connection.fetch_add(1, Ordering::Relaxed);
         let closed = self.closing.child_token();
-        let (connection, input) = Connection::new(id, stream, closed, self.config.write_stall);
+        let (connection, input) = Connection::new(id, established, closed, self.config.write_stall);
         let reader = Reader {
             connection: Arc::clone(&connection),
             remote,
@@ -135,41 +175,6 @@ impl Shared {
     }
 }
 
-async fn accept_loop(shared: Arc<Shared>, listener: TcpListener) {
-    let places = Arc::new(Semaphore::new(shared.config.max_connections));
-    loop {
-        let accepted = tokio::select! {
-            () = shared.closing.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, remote)) => {
-                // Without a free place the stream is dropped, which closes it.
-                let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                    continue;
-                };
-                let (_, reading) = shared.start_connection(prepared(stream), remote.ip());
-                shared.tasks.spawn(async move {
-                    reading.await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept MSRP connections");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-/// Small frames leave at once: responses must not wait for more data.
-pub(super) fn prepared(stream: TcpStream) -> Box<dyn Stream> {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-    Box::new(stream)
-}
-
 fn advertised_host(config: &MsrpConfig, bound: SocketAddr) -> Result<String, BindError> {
     let host = match &config.advertised_host {
         Some(host) => host.clone(),
@@ -182,9 +187,17 @@ fn advertised_host(config: &MsrpConfig, bound: SocketAddr) -> Result<String, Bin
     }
 }
 
-/// The addresses under which our own listener may be named.
-fn own_addresses(bound: SocketAddr, advertised_host: &str) -> Vec<SocketAddr> {
+/// The addresses under which our own listeners may be named.
+fn own_addresses(
+    bound: SocketAddr,
+    secure: Option<&Secure>,
+    advertised_host: &str,
+) -> Vec<SocketAddr> {
     let advertised = advertised_host.parse::<IpAddr>().ok();
-    let advertised = advertised.map(|ip| SocketAddr::new(ip, bound.port()));
-    std::iter::once(bound).chain(advertised).collect()
+    let bound = std::iter::once(bound).chain(secure.map(|secure| secure.address));
+    let names = |bound: SocketAddr| {
+        let advertised = advertised.map(|ip| SocketAddr::new(ip, bound.port()));
+        std::iter::once(bound).chain(advertised)
+    };
+    bound.flat_map(names).collect()
 }

@@ -12,9 +12,11 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::config::SessionRules;
 use super::connection::Connection;
-use super::endpoint::{Shared, prepared};
-use super::registry::Registration;
+use super::endpoint::Shared;
+use super::listener::{Established, prepared};
+use super::registry::{ExpectedPeer, Registration, WrongCertificate};
 use super::session::{MsrpSession, SendFailure, SessionParts};
+use crate::tls::{Fingerprint, Identity};
 
 /// Frames and pieces that wait for a session; a piece is at most one read.
 const INPUT_QUEUE: usize = 8;
@@ -38,9 +40,15 @@ pub enum OpenError {
     /// Too many connections are being opened (MSR-04).
     #[error("too many connections are being opened")]
     TooMany,
-    /// The host of the peer's path cannot be resolved or connected to.
+    /// The host of the peer's path cannot be resolved or connected to, or does not agree on TLS.
     #[error("cannot connect to the peer")]
     Connect(#[source] io::Error),
+    /// The session is one for TLS, and the peer's fingerprint is not known (MSR-03).
+    #[error("no fingerprint of the peer")]
+    NoFingerprint,
+    /// Whoever is on the connection does not have the certificate of the peer's fingerprint, or no certificate (MSR-03).
+    #[error("the certificate is not the peer's")]
+    WrongCertificate,
     /// The peer did not take the request that binds the connection.
     #[error("the peer did not bind the connection")]
     Binding(#[source] SendFailure),
@@ -52,24 +60,41 @@ pub struct PendingSession {
     shared: Arc<Shared>,
     registration: Registration,
     rules: SessionRules,
+    /// What we show over TLS; none for a session in clear.
+    identity: Option<Arc<Identity>>,
+    peer_fingerprint: Option<Fingerprint>,
 }
 
 impl PendingSession {
     pub(super) fn new(
         shared: Arc<Shared>,
         registration: Registration,
-        rules: SessionRules,
+        identity: Option<Arc<Identity>>,
     ) -> PendingSession {
         PendingSession {
             shared,
             registration,
-            rules,
+            rules: SessionRules::default(),
+            identity,
+            peer_fingerprint: None,
         }
     }
 
     /// Our path, for `a=path`.
     pub fn local_path(&self) -> &Path {
         self.registration.local_path()
+    }
+
+    /// The fingerprint of our certificate, for `a=fingerprint`; none for a session in clear. A certificate that is
+    /// replaced before a passive session is bound makes the peer see another one.
+    pub fn fingerprint(&self) -> Option<&Fingerprint> {
+        self.identity.as_ref().map(|own| &own.fingerprint)
+    }
+
+    /// Sets what the peer's description says of its certificate; a session for TLS needs it, one in clear ignores it.
+    pub fn with_peer_fingerprint(mut self, fingerprint: Fingerprint) -> PendingSession {
+        self.peer_fingerprint = Some(fingerprint);
+        self
     }
 
     /// Sets what the session takes and how it sends.
@@ -81,9 +106,14 @@ impl PendingSession {
     /// We are passive: waits for the peer's first request, which binds its connection (MSR-02).
     pub async fn accept(self, peer_path: Path, wait: Duration) -> Result<MsrpSession, OpenError> {
         let (input, events) = mpsc::channel(INPUT_QUEUE);
-        let binding = self.registration.expect(peer_path.clone(), input);
+        let peer = ExpectedPeer {
+            path: peer_path.clone(),
+            fingerprint: self.expected_fingerprint()?.cloned(),
+        };
+        let binding = self.registration.expect(peer, input);
         match timeout(wait, binding).await {
-            Ok(Ok(connection)) => Ok(self.start(connection, peer_path, events, false)),
+            Ok(Ok(Err(WrongCertificate))) => Err(OpenError::WrongCertificate),
+            Ok(Ok(Ok(connection))) => Ok(self.start(connection, peer_path, events, false)),
             Ok(Err(_)) => Err(OpenError::Closing),
             Err(_) => Err(OpenError::Timeout),
         }
@@ -141,7 +171,10 @@ impl PendingSession {
         peer: &MsrpUri,
         signalling_peer: &str,
     ) -> Result<Arc<Connection>, OpenError> {
-        if peer.is_secure() || !peer.transport().eq_ignore_ascii_case("tcp") {
+        let fingerprint = self.expected_fingerprint()?;
+        if peer.is_secure() != self.identity.is_some()
+            || !peer.transport().eq_ignore_ascii_case("tcp")
+        {
             return Err(OpenError::Transport);
         }
         let shared = &self.shared;
@@ -154,9 +187,27 @@ impl PendingSession {
         sleep_until(due.ok_or(OpenError::TooMany)?).await;
         let connecting = timeout(shared.config.connect_timeout, TcpStream::connect(address));
         let stream = connecting.await.map_err(|_| OpenError::Timeout)?;
-        let stream = prepared(stream.map_err(OpenError::Connect)?);
-        let (connection, reading) = shared.start_connection(stream, address.ip());
+        let stream = stream.map_err(OpenError::Connect)?;
+        let established = match &self.identity {
+            None => Established::clear(prepared(stream)),
+            Some(own) => Established::secured(own.connect(prepared(stream)))
+                .await
+                .map_err(OpenError::Connect)?,
+        };
+        if !fingerprint.is_none_or(|fingerprint| established.is_from(fingerprint)) {
+            return Err(OpenError::WrongCertificate);
+        }
+        let (connection, reading) = shared.start_connection(established, address.ip());
         shared.tasks.spawn(reading);
         Ok(connection)
+    }
+
+    /// What the peer's certificate must match; none for a session in clear.
+    fn expected_fingerprint(&self) -> Result<Option<&Fingerprint>, OpenError> {
+        match (&self.identity, &self.peer_fingerprint) {
+            (None, _) => Ok(None),
+            (Some(_), Some(fingerprint)) => Ok(Some(fingerprint)),
+            (Some(_), None) => Err(OpenError::NoFingerprint),
+        }
     }
 }

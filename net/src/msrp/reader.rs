@@ -38,6 +38,7 @@ impl Reader {
             _ = self.read(&mut input) => {}
         }
         connection.close();
+        connection.shut_down().await;
     }
 
     async fn read(&mut self, input: &mut Input) -> Result<(), Lost> {
@@ -93,6 +94,10 @@ impl Reader {
             Ok(session) => return Ok(Some(session)),
             Err(misdirected) => misdirected,
         };
+        if misdirected == Misdirected::WrongCertificate {
+            tracing::debug!("certificate of another peer: closing the connection");
+            return Err(Lost);
+        }
         let code = misdirected.code();
         if head.method != Method::Report && head.wanted_responses().wants(code) {
             self.connection

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::connection::Connection;
+use crate::tls::Fingerprint;
 
 /// Where the events of a bound session go.
 pub(super) type SessionInput = mpsc::Sender<Event>;
@@ -33,9 +34,9 @@ enum State {
     Reserved,
     /// Waiting for the peer to connect.
     Expecting {
-        peer_path: Path,
+        peer: ExpectedPeer,
         input: SessionInput,
-        bound: oneshot::Sender<Arc<Connection>>,
+        bound: oneshot::Sender<Binding>,
     },
     /// We connect: no connection of a peer may bind.
     Active,
@@ -48,6 +49,32 @@ enum State {
     },
 }
 
+/// Who may bind a session.
+#[derive(Debug, Clone)]
+pub(super) struct ExpectedPeer {
+    pub(super) path: Path,
+    /// What the peer's certificate must match; none for a session in clear.
+    pub(super) fingerprint: Option<Fingerprint>,
+}
+
+impl ExpectedPeer {
+    /// MSR-03. Knowing the paths is not enough in either direction: a session of one kind is never bound over the other.
+    fn may_use(&self, connection: &Connection) -> bool {
+        match (&self.fingerprint, connection.certificate()) {
+            (None, None) => true,
+            (Some(fingerprint), Some(certificate)) => fingerprint.matches(certificate),
+            _ => false,
+        }
+    }
+}
+
+/// The connection that a session is bound to, if the right peer made it.
+pub(super) type Binding = Result<Arc<Connection>, WrongCertificate>;
+
+/// Whoever knew the paths of the session did not have the certificate of its peer (MSR-03).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WrongCertificate;
+
 /// Why a request is led nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Misdirected {
@@ -57,13 +84,17 @@ pub(super) enum Misdirected {
     NotForYou,
     /// The session is bound to another connection.
     BoundElsewhere,
+    /// The paths are right, the certificate is not: the session has failed.
+    WrongCertificate,
 }
 
 impl Misdirected {
     /// The code to answer with (ERR-32, ERR-33).
     pub(super) fn code(self) -> u16 {
         match self {
-            Misdirected::NoSuchPath | Misdirected::NotForYou => status::NO_SESSION,
+            Misdirected::NoSuchPath | Misdirected::NotForYou | Misdirected::WrongCertificate => {
+                status::NO_SESSION
+            }
             Misdirected::BoundElsewhere => status::WRONG_CONNECTION,
         }
     }
@@ -163,27 +194,28 @@ impl Slot {
                     _ => Err(Misdirected::NotForYou),
                 };
             }
-            State::Expecting { peer_path, .. } if !same_peer(peer_path, from, sessmatch) => {
+            State::Expecting { peer, .. } if !same_peer(&peer.path, from, sessmatch) => {
                 return Err(Misdirected::NotForYou);
             }
             State::Expecting { .. } => {}
         }
-        let State::Expecting {
-            peer_path,
-            input,
-            bound,
-        } = std::mem::replace(&mut *state, State::Active)
+        let State::Expecting { peer, input, bound } = std::mem::replace(&mut *state, State::Active)
         else {
             return Err(Misdirected::NotForYou);
         };
+        if !peer.may_use(connection) {
+            // Nobody may wait for the news any more.
+            let _ = bound.send(Err(WrongCertificate));
+            return Err(Misdirected::WrongCertificate);
+        }
         connection.session_bound();
-        if bound.send(Arc::clone(connection)).is_err() {
+        if bound.send(Ok(Arc::clone(connection))).is_err() {
             connection.session_ended();
             return Err(Misdirected::NotForYou);
         }
         let to_session = input.clone();
         *state = State::Bound {
-            peer_path,
+            peer_path: peer.path,
             input,
             connection: connection.id(),
             by_us: false,
@@ -205,18 +237,14 @@ impl Registration {
         &self.slot.local_path
     }
 
-    /// From now on the peer with this path may bind a connection.
+    /// From now on this peer may bind a connection.
     pub(super) fn expect(
         &self,
-        peer_path: Path,
+        peer: ExpectedPeer,
         input: SessionInput,
-    ) -> oneshot::Receiver<Arc<Connection>> {
+    ) -> oneshot::Receiver<Binding> {
         let (bound, binding) = oneshot::channel();
-        self.change(State::Expecting {
-            peer_path,
-            input,
-            bound,
-        });
+        self.change(State::Expecting { peer, input, bound });
         binding
     }
 

@@ -5,6 +5,7 @@ mod binding;
 mod peer;
 mod receiving;
 mod sending;
+mod tls;
 
 use std::time::Duration;
 
