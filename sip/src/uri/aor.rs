@@ -58,10 +58,11 @@ fn canonical_sip(uri: &SipUri) -> String {
         Host::Name(name) => name.to_ascii_lowercase(),
         literal => literal.to_string(),
     };
-    let default_port = if uri.secure { 5061 } else { 5060 };
+    // The canonical form is a sip URI, whatever it was made from: its own default port is gone in any case.
+    let is_default = |port: u16| port == 5060 || (uri.secure && port == 5061);
     let port = uri
         .port
-        .filter(|port| *port != default_port)
+        .filter(|port| !is_default(*port))
         .map(|port| format!(":{port}"));
     let user = uri.user.as_deref().map(|user| normalised_user(user) + "@");
     format!(

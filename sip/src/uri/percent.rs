@@ -29,7 +29,8 @@ pub fn percent_encoded_user(text: &str) -> String {
 }
 
 /// Decodes the escapes of characters that need none and writes the others with capital digits, so that two spellings
-/// of one user part become equal (RFC 3261 §19.1.4).
+/// of one user part become equal (RFC 3261 §19.1.4). A percent sign that begins no escape is written as one, lest what
+/// is decoded behind it make it one.
 pub(super) fn normalised_user(user: &str) -> String {
     let mut normal = String::with_capacity(user.len());
     let mut rest = user;
@@ -40,7 +41,7 @@ pub(super) fn normalised_user(user: &str) -> String {
         match octet {
             Some(octet) if is_unreserved(octet) => normal.push(char::from(octet)),
             Some(octet) => push_escape(&mut normal, octet),
-            None => normal.push('%'),
+            None => push_escape(&mut normal, b'%'),
         }
         rest = &rest[position + if octet.is_some() { 3 } else { 1 }..];
     }

@@ -82,7 +82,9 @@ fn canonical_addresses_follow_the_comparison_rules() {
         ("sip:alice@example.org:5061", "sip:alice@example.org:5061"),
         ("sip:%61lice%40x@example.org", "sip:alice%40x@example.org"),
         ("sip:a%2fb@example.org", "sip:a%2Fb@example.org"),
-        ("sip:broken%4@example.org", "sip:broken%4@example.org"),
+        ("sip:broken%4@example.org", "sip:broken%254@example.org"),
+        ("sip:%4%31@example.org", "sip:%2541@example.org"),
+        ("sips:alice@example.org:5060", "sip:alice@example.org"),
         ("sip:alice:secret@example.org?a=b", "sip:alice@example.org"),
         ("sip:scscf1.example.org", "sip:scscf1.example.org"),
         ("sip:a@[2001:DB8:0::1]:5060", "sip:a@[2001:db8::1]"),
@@ -93,10 +95,12 @@ fn canonical_addresses_follow_the_comparison_rules() {
         ),
         ("im:bob@example.org", "sip:bob@example.org"),
     ] {
-        assert_eq!(
-            text.parse::<Aor>().map(|aor| aor.to_string()),
-            Ok(canonical.to_owned())
-        );
+        for text in [text, canonical] {
+            assert_eq!(
+                text.parse::<Aor>().map(|aor| aor.to_string()),
+                Ok(canonical.to_owned())
+            );
+        }
     }
     assert_eq!("http://example.org".parse::<Aor>(), Err(UriError::Scheme));
 }
