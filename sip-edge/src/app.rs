@@ -22,6 +22,7 @@ use crate::registration::direct::Rules;
 use crate::registration::kept::{self, Kept};
 use crate::site::Site;
 use crate::trust::TrustedPeers;
+use crate::unsuited::Unsuited;
 use crate::{delivery, event, ingress};
 
 /// A bound edge, not serving yet. Admin HTTP is the caller's, see [`Config`]'s `admin_listen`.
@@ -52,6 +53,7 @@ impl App {
             storage: StorageClient::connect(client_config(&config)),
             flows: Flows::default(),
             dialogs: Dialogs::default(),
+            unsuited: Unsuited::default(),
             draining: CancellationToken::new(),
             config,
             site,

@@ -13,7 +13,8 @@ use daemon::config::{Document, Section, SectionDoc};
 use sip::{Host, SipUri, Transport, Uri};
 
 pub use sections::{
-    Common, Limits, Msrp, Process, Push, Registrar, RegistrarAuth, RegistrarSwitch, Sip, Trust,
+    Common, Delivery, DeliveryMode, Limits, Msrp, Process, Push, Registrar, RegistrarAuth,
+    RegistrarSwitch, Sip, Trust,
 };
 
 /// The hard limit for the answer to a MESSAGE (requirements §3.1).
@@ -35,6 +36,8 @@ pub struct Config {
     pub trust: Trust,
     /// The registrar.
     pub registrar: Registrar,
+    /// By what is delivered.
+    pub delivery: Delivery,
     /// Push sessions.
     pub push: Push,
     /// MSRP connections.
@@ -45,12 +48,13 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 8] = [
+    pub const DOCS: [&'static SectionDoc; 9] = [
         &Common::DOC,
         &Process::DOC,
         &Sip::DOC,
         &Trust::DOC,
         &Registrar::DOC,
+        &Delivery::DOC,
         &Push::DOC,
         &Msrp::DOC,
         &Limits::DOC,
@@ -64,6 +68,7 @@ impl Config {
             sip: document.read(),
             trust: document.read(),
             registrar: document.read(),
+            delivery: document.read(),
             push: document.read(),
             msrp: document.read(),
             limits: document.read(),

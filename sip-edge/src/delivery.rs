@@ -1,16 +1,20 @@
 //! Deferred messages out: push jobs of the store, each a session with the client of one mailbox
-//! (DLV, PSH rows).
+//! (DLV, PSH rows) or a run of MESSAGEs to it (DLM rows).
 //!
 //! The store decides which mailbox is delivered and when; this edge delivers it under a claim, and
 //! reports how it went. Pure decisions: [`mode`], [`outcome`], [`terms`], [`encapsulate`],
-//! [`invite`], [`mark`]. The rest drives them.
+//! [`invite`], [`message`], [`mark`]. The rest drives them.
 
 mod call;
 mod encapsulate;
 mod establish;
+#[cfg(test)]
+pub(crate) mod example;
 mod invite;
 mod mailbox;
 pub(crate) mod mark;
+mod message;
+mod message_run;
 mod mode;
 mod outcome;
 mod push_session;
@@ -22,14 +26,22 @@ use std::time::Instant;
 
 use storage_client::PushJob;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult};
+use storage_client::registration::Binding;
 use tokio_util::task::TaskTracker;
 
-use crate::edge::Edge;
+use crate::config::DeliveryMode;
+use crate::edge::{Edge, now};
 use crate::{event, metrics};
 use establish::establish;
 use mailbox::Ending;
-use mode::{Mode, mode};
+use message_run::MessageRun;
+use mode::{Choice, choose};
 use push_session::PushSession;
+use way::{Way, way};
+
+/// Channels in the metrics.
+const MSRP: &str = "msrp";
+const MESSAGE: &str = "message";
 
 /// Takes push jobs until the edge drains; the store gives no more at a time than this edge asked for.
 pub(crate) async fn serve(edge: Arc<Edge>, pushes: TaskTracker) {
@@ -49,25 +61,75 @@ pub(crate) async fn serve(edge: Arc<Edge>, pushes: TaskTracker) {
 async fn deliver(edge: &Arc<Edge>, job: PushJob) {
     let started = Instant::now();
     event::delivery_started(&job.served_user, job.attempt);
-    let ending = match mode(&job.bindings) {
-        Mode::Session => push(edge, &job).await,
-        Mode::Message => Ending::not_begun(DeliveryOutcome::new(
-            DeliveryResult::Unsupported,
-            "no IM client is registered",
-        )),
-    };
-    metrics::delivery_ended(ending.outcome.result, started.elapsed());
+    let (channel, ending) = deliver_by_mode(edge, &job).await;
+    metrics::delivery_ended(channel, ending.outcome.result, started.elapsed());
     event::delivery_ended(&job.served_user, &ending.outcome, started.elapsed());
     if !ending.is_released {
         release(edge, &job, ending).await;
     }
 }
 
-async fn push(edge: &Arc<Edge>, job: &PushJob) -> Ending {
-    match establish(edge, job).await {
-        Ok(established) => PushSession::new(edge, job, established).run().await,
-        Err(failure) => Ending::not_begun(failure.outcome(edge.site.next_hop.is_some())),
+/// Delivers by what the user's clients can do (DLM-01); also says by what it was.
+async fn deliver_by_mode(edge: &Arc<Edge>, job: &PushJob) -> (&'static str, Ending) {
+    edge.unsuited.follow(&job.served_user, &job.bindings, now());
+    // Ends at the latest when every binding is known as unsuited.
+    loop {
+        let is_unsuited = |binding: &Binding| edge.unsuited.contains(&job.served_user, binding);
+        match choose(edge.config.delivery.mode, &job.bindings, is_unsuited) {
+            Choice::Session(bindings) => {
+                if let Some(ending) = push(edge, job, &bindings).await {
+                    return (MSRP, ending);
+                }
+            }
+            Choice::Message(bindings) => return (MESSAGE, by_message(edge, job, &bindings).await),
+            Choice::Nobody => return (MESSAGE, Ending::not_begun(nobody())),
+        }
     }
+}
+
+/// A push session; `None` if the client can do none, which is remembered.
+async fn push(edge: &Arc<Edge>, job: &PushJob, bindings: &[&Binding]) -> Option<Ending> {
+    let Some(way) = way(edge, bindings) else {
+        return Some(Ending::not_begun(nowhere()));
+    };
+    let failure = match establish(edge, job, &way).await {
+        Ok(established) => return Some(PushSession::new(edge, job, established).run().await),
+        Err(failure) => failure,
+    };
+    let may_fall_back = edge.config.delivery.mode == DeliveryMode::Auto && failure.is_unsuited();
+    if may_fall_back && remember_unsuited(edge, job, &way, bindings) {
+        return None;
+    }
+    Some(Ending::not_begun(failure.outcome(way.is_core)))
+}
+
+/// Behind a core, which forks, all have answered; else the one that was asked. Whether it is news.
+fn remember_unsuited(edge: &Edge, job: &PushJob, way: &Way, bindings: &[&Binding]) -> bool {
+    let asked = way.binding.iter().filter(|_| !way.is_core);
+    let forked = bindings.iter().copied().filter(|_| way.is_core);
+    edge.unsuited
+        .remember(&job.served_user, forked.chain(asked))
+}
+
+async fn by_message(edge: &Edge, job: &PushJob, bindings: &[&Binding]) -> Ending {
+    match way(edge, bindings) {
+        Some(way) => MessageRun::new(edge, job, &way).run().await,
+        None => Ending::not_begun(nowhere()),
+    }
+}
+
+fn nobody() -> DeliveryOutcome {
+    DeliveryOutcome::new(
+        DeliveryResult::Unsupported,
+        "no client is registered that can be delivered to",
+    )
+}
+
+fn nowhere() -> DeliveryOutcome {
+    DeliveryOutcome::new(
+        DeliveryResult::Unavailable,
+        "no way to the registered client",
+    )
 }
 
 /// Tells the store how it went. If that is not possible, the lease ends the claim.

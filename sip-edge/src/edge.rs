@@ -8,12 +8,14 @@ use storage_client::StorageClient;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::delivery::mark::marked_branch;
 use crate::dialogs::Dialogs;
 use crate::flows::Flows;
 use crate::registration::direct::Rules;
 use crate::registration::kept::Kept;
 use crate::site::Site;
 use crate::trust::TrustedPeers;
+use crate::unsuited::Unsuited;
 
 /// One running edge. It holds nothing that matters: what must survive is in the store.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(crate) struct Edge {
     pub(crate) flows: Flows,
     /// Our push dialogs.
     pub(crate) dialogs: Dialogs,
+    /// Registrations whose client can do no session.
+    pub(crate) unsuited: Unsuited,
     /// Registrations that wait for the store.
     pub(crate) kept: Kept,
     /// Cancelled when no new work is to be taken (requirements §3.12).
@@ -46,6 +50,12 @@ impl Edge {
     /// Whether what this peer asserts is believed (requirements §3.8).
     pub(crate) fn trusts(&self, source: &Source) -> bool {
         self.trusted.contains(source.transport, source.remote.ip())
+    }
+
+    /// A branch for a request that delivers (DLV-16); `None` until the store is known.
+    pub(crate) fn marked_branch(&self, call_id: &str) -> Option<String> {
+        let store = self.storage.store()?;
+        Some(marked_branch(&store.secret, call_id, &mut rand::rng()))
     }
 
     /// Whether a deposit would have a store (SRV-02).

@@ -3,11 +3,12 @@
 //!
 //! * `ingress`: requests in. A MESSAGE becomes a deposit; 202 only for what is on disk (P1).
 //! * `registration`: REGISTER in, committed before it is answered (DLV-01).
-//! * `delivery`: push jobs from the store, each an INVITE and an MSRP session (DLV, PSH rows).
+//! * `delivery`: push jobs from the store, each an INVITE and an MSRP session (DLV, PSH rows), or one
+//!   MESSAGE after the other (DLM rows).
 //!
 //! It is not a registrar of a network, not a proxy and not a store: everything durable is in the
-//! storage service, so any edge may die at any instant. Large messages, subscriptions, settings and
-//! delivery by MESSAGE are not served yet, and are refused with the status that says so.
+//! storage service, so any edge may die at any instant. Large messages, subscriptions and settings
+//! are not served yet, and are refused with the status that says so.
 //!
 //! Limits: [`config::Limits`], [`config::Push::sessions`], [`config::Registrar::kept`].
 
@@ -25,6 +26,7 @@ mod registration;
 mod signature;
 mod site;
 pub mod trust;
+mod unsuited;
 
 pub use app::App;
 pub use config::Config;

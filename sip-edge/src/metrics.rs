@@ -67,7 +67,7 @@ pub(crate) fn sent(outcome: &'static str) {
 }
 
 /// A delivery has ended.
-pub(crate) fn delivery_ended(result: DeliveryResult, took: Duration) {
+pub(crate) fn delivery_ended(channel: &'static str, result: DeliveryResult, took: Duration) {
     let outcome = match result {
         DeliveryResult::Completed => "completed",
         DeliveryResult::Unavailable => "unavailable",
@@ -79,7 +79,7 @@ pub(crate) fn delivery_ended(result: DeliveryResult, took: Duration) {
         DeliveryResult::EndedByClient => "ended_by_client",
         DeliveryResult::EdgeDraining => "edge_draining",
     };
-    counter!("restante_delivery_attempts_total", "channel" => "msrp", "outcome" => outcome)
+    counter!("restante_delivery_attempts_total", "channel" => channel, "outcome" => outcome)
         .increment(1);
-    histogram!("restante_delivery_duration_seconds", "channel" => "msrp").record(took);
+    histogram!("restante_delivery_duration_seconds", "channel" => channel).record(took);
 }

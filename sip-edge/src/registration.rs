@@ -128,6 +128,8 @@ pub(crate) async fn commit(
     let committing = timeout(patience, edge.storage.register(registration.clone()));
     let registered = committing.await.map_err(|_| late())??;
     metrics::registered("committed");
+    edge.unsuited
+        .follow(&registration.address, &registered.bindings, now());
     event::registration_committed(&registration.address, registered.bindings.len());
     for alias in &registered.refused_aliases {
         event::alias_refused(&registration.address, alias);

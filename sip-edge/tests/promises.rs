@@ -49,5 +49,5 @@ fn one_file_makes_a_202_and_it_takes_the_proof() {
 fn the_marks_secret_is_read_in_two_places_only() {
     let mut readers = naming(".secret");
     readers.sort();
-    assert_eq!(readers, ["delivery/establish.rs", "ingress/checks.rs"]);
+    assert_eq!(readers, ["edge.rs", "ingress/checks.rs"]);
 }

@@ -47,6 +47,9 @@ daemon::section! {
         release: String = "IM-serv/OMA1.0",
         /// SIP URI by which the store asserts itself. `off`: `sip:im-store@` and the advertised host.
         store_identity: Option<String> = "off",
+        /// Whether every hop behind `sip.next_hop` is congestion safe up to the devices: a MESSAGE of
+        /// more than 1300 bytes may then take it (RFC 3428 section 8).
+        next_hop_congestion_safe: bool = false,
         /// T1 of RFC 3261, the estimate of the round trip.
         t1: Duration = "500ms",
         /// T2 of RFC 3261, the longest pause between retransmissions.
@@ -108,6 +111,27 @@ daemon::section! {
         im_tags: Vec<String> = ["+g.oma.sip-im", "+g.oma.sip-im.large-message", "+g.3gpp.icsi-ref=oma.cpm"],
         /// Registrations kept while the store cannot be reached.
         kept: u32 = 10000,
+    }
+}
+
+daemon::choice! {
+    /// By what deferred messages are delivered (DLM-01).
+    pub enum DeliveryMode {
+        /// Push sessions to IM clients, MESSAGE to other clients that take it.
+        Auto = "auto",
+        /// Push sessions only.
+        Session = "session",
+        /// MESSAGE only.
+        Message = "message",
+    }
+}
+
+daemon::section! {
+    /// By what deferred messages are delivered.
+    pub struct Delivery in "delivery" {
+        /// `auto`: push sessions to IM clients, MESSAGE to other clients that take it; `session`:
+        /// push sessions only; `message`: MESSAGE only.
+        mode: DeliveryMode = "auto",
     }
 }
 

@@ -67,14 +67,7 @@ pub(crate) fn encapsulate(
     taken: &TakenMessage,
     rng: &mut impl CryptoRng,
 ) -> Result<Encapsulated, NotAMessage> {
-    let stored = taken
-        .parts
-        .iter()
-        .find(|part| part.kind == PartKind::Message)
-        .ok_or(NotAMessage)?;
-    let Ok(SipMessage::Request(request)) = multipart::parse_embedded(&stored.octets) else {
-        return Err(NotAMessage);
-    };
+    let request = stored_request(taken)?;
     let is_private = is_private(&taken.message.headers.privacy);
     let (wrapped, wrapped_type) = if is_private {
         (without_identity(&request), "message/sipfrag")
@@ -90,8 +83,23 @@ pub(crate) fn encapsulate(
     })
 }
 
+/// The MESSAGE that was stored.
+///
+/// # Errors
+/// [`NotAMessage`], which a stored MESSAGE never is.
+pub(super) fn stored_request(taken: &TakenMessage) -> Result<Request, NotAMessage> {
+    let mut parts = taken.parts.iter();
+    let stored = parts
+        .find(|part| part.kind == PartKind::Message)
+        .ok_or(NotAMessage)?;
+    match multipart::parse_embedded(&stored.octets) {
+        Ok(SipMessage::Request(request)) => Ok(request),
+        _ => Err(NotAMessage),
+    }
+}
+
 /// Whether the sender asked for any privacy (requirements §3.7).
-fn is_private(privacy: &str) -> bool {
+pub(super) fn is_private(privacy: &str) -> bool {
     let mut services = privacy
         .split([';', ','])
         .map(str::trim)
@@ -125,7 +133,8 @@ fn is_allowed_in_private(field: &Field<'_>) -> bool {
             .any(|allowed| allowed.eq_ignore_ascii_case(name))
 }
 
-fn begins_with(name: &str, prefix: &str) -> bool {
+/// Letter case apart, as header names are compared.
+pub(super) fn begins_with(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }

@@ -14,10 +14,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::call::Call;
 use super::invite::{Invitation, offer};
-use super::mark::marked_branch;
 use super::outcome::InviteFailure;
 use super::terms::Terms;
-use super::way::{Way, way};
+use super::way::Way;
 use crate::dialogs::DialogEntry;
 use crate::edge::{Edge, now};
 
@@ -50,14 +49,14 @@ struct Answered {
 pub(crate) async fn establish(
     edge: &Arc<Edge>,
     job: &PushJob,
+    way: &Way,
 ) -> Result<Established, InviteFailure> {
-    let way = way(edge, &job.bindings).ok_or(InviteFailure::Unreachable)?;
     let pending = edge.msrp.open().with_rules(SessionRules::send_only());
-    let (media, mut invitation) = invitation(edge, job, &way, &pending);
+    let (media, mut invitation) = invitation(edge, job, way, &pending);
     let requests = edge
         .dialogs
         .enter(&invitation.call_id, &invitation.local_tag);
-    let answered = invite(edge, job, &way, &mut invitation).await?;
+    let answered = invite(edge, job, way, &mut invitation).await?;
     let dialog = Dialog::uac(&answered.invite, &answered.response);
     let dialog = dialog.map_err(|_| InviteFailure::NotUsable("answer makes no dialog"))?;
     let peer = dialog.id().remote_tag().to_owned();
@@ -67,7 +66,7 @@ pub(crate) async fn establish(
         Some(failure) => Err(failure.clone()),
         None => connect(edge, pending, &media, &answered.response).await,
     };
-    let copies = follow_copies(Arc::clone(edge), answered, invitation, way, peer);
+    let copies = follow_copies(Arc::clone(edge), answered, invitation, way.clone(), peer);
     tokio::spawn(edge.draining.clone().run_until_cancelled_owned(copies));
     match connected {
         Ok((session, terms)) => Ok(Established {
@@ -160,9 +159,9 @@ async fn invite_once(
     way: &Way,
     invitation: &Invitation,
 ) -> Result<Answered, InviteFailure> {
-    let store = edge.storage.store().ok_or(InviteFailure::Withdrawn)?;
+    let branch = edge.marked_branch(&invitation.call_id);
+    let branch = branch.ok_or(InviteFailure::Withdrawn)?;
     let invite = invitation.request(&edge.site.signature, now());
-    let branch = marked_branch(&store.secret, &invitation.call_id, &mut rand::rng());
     let sent = edge.sip.request(invite.clone(), &way.target, branch).await;
     let mut transaction = sent.map_err(|_| InviteFailure::Unreachable)?;
     let mut given_up = None;

@@ -1,6 +1,10 @@
 //! The table of push outcomes (requirements §3.5): what a final answer, a SEND or the end of a
 //! session means for the mailbox and for the message.
 
+mod by_message;
+
+pub(crate) use by_message::{MessageEnd, of_message};
+
 use std::time::Duration;
 
 use sip::StatusCode;
@@ -29,6 +33,16 @@ pub(crate) enum InviteFailure {
 }
 
 impl InviteFailure {
+    /// Whether the client can do no session, so that it gets MESSAGEs for the rest of its
+    /// registration (DLM-01).
+    pub(crate) fn is_unsuited(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status.code(), 415 | 488 | 606),
+            Self::NotUsable(_) => true,
+            Self::NoAnswer | Self::Unreachable | Self::NotConnected | Self::Withdrawn => false,
+        }
+    }
+
     /// The row of the table. `has_next_hop` says that a core stands between: a 503 is then its own
     /// state, not the client's.
     pub(crate) fn outcome(&self, has_next_hop: bool) -> DeliveryOutcome {

@@ -1,11 +1,11 @@
-//! Where the INVITE of a push goes: to the core, or, without one, to a binding (REG-03, design 4).
+//! Where requests of a delivery go: to the core, or, without one, to a binding (REG-03, design 4).
 //!
-//! The Request-URI is the public user identity in either case (DLV-07). In the laptop mode there is
-//! no core to fork: the binding that lasts longest is taken, which is the one refreshed last.
+//! In the laptop mode there is no core to fork: the binding that lasts longest is taken, which is
+//! the one refreshed last.
 
 use net::sip::Target;
 use sip::{NameAddr, Transport, Uri};
-use storage_client::registration::Binding;
+use storage_client::registration::{Binding, RegistrationKind};
 
 use crate::edge::Edge;
 
@@ -18,21 +18,61 @@ pub(crate) struct Way {
     pub(crate) routes: Vec<String>,
     /// By which transport we want to be reached in return.
     pub(crate) transport: Transport,
+    /// Whether the hop is the core.
+    pub(crate) is_core: bool,
+    /// The binding it leads to; of several behind the core the one refreshed last.
+    pub(crate) binding: Option<Binding>,
 }
 
-/// The way to a user with these bindings; `None` if there is neither a core nor a usable binding.
-pub(crate) fn way(edge: &Edge, bindings: &[Binding]) -> Option<Way> {
+impl Way {
+    /// The Request-URI of a MESSAGE (DLM-02). That of an INVITE is always the user (DLV-07).
+    pub(crate) fn message_uri<'a>(&'a self, served_user: &'a str) -> &'a str {
+        match &self.binding {
+            Some(binding) if !self.is_core && binding.kind == RegistrationKind::Direct => {
+                &binding.contact
+            }
+            _ => served_user,
+        }
+    }
+
+    /// Whether the binding is one of an IM client.
+    pub(crate) fn has_im_tag(&self) -> bool {
+        self.binding
+            .as_ref()
+            .is_some_and(|binding| binding.has_im_tag)
+    }
+
+    /// Whether nothing stands between us and the device, and a stream leads there (DLM-04).
+    pub(crate) fn is_stream_to_device(&self) -> bool {
+        let is_stream = match &self.target {
+            Target::Flow(flow) => flow.transport().is_reliable(),
+            Target::Uri(uri) => asked_transport(uri).is_some_and(Transport::is_reliable),
+        };
+        is_stream && !self.is_core && self.routes.is_empty()
+    }
+}
+
+/// The way to a user by one of these bindings; `None` if there is neither a core nor a usable one.
+pub(crate) fn way(edge: &Edge, bindings: &[&Binding]) -> Option<Way> {
+    let binding = bindings.iter().max_by_key(|binding| binding.expires_at);
     if let Some(next_hop) = &edge.site.next_hop {
         let mut route = next_hop.clone();
         route.params.set("lr", None);
-        let uri = Uri::from(next_hop.clone());
-        return Some(to_uri(
-            edge,
-            uri,
-            vec![NameAddr::new(route.into()).to_string()],
-        ));
+        let routes = vec![NameAddr::new(route.into()).to_string()];
+        return Some(Way {
+            is_core: true,
+            binding: binding.copied().cloned(),
+            ..to_uri(edge, next_hop.clone().into(), routes)
+        });
     }
-    let binding = preferred(bindings)?;
+    let binding = *binding?;
+    Some(Way {
+        binding: Some(binding.clone()),
+        ..to_binding(edge, binding)?
+    })
+}
+
+fn to_binding(edge: &Edge, binding: &Binding) -> Option<Way> {
     let flow = binding
         .flow
         .as_ref()
@@ -43,6 +83,8 @@ pub(crate) fn way(edge: &Edge, bindings: &[Binding]) -> Option<Way> {
             target: Target::Flow(flow),
             routes: binding.path.clone(),
             transport,
+            is_core: false,
+            binding: None,
         });
     }
     let first_hop = match binding.path.first() {
@@ -53,24 +95,22 @@ pub(crate) fn way(edge: &Edge, bindings: &[Binding]) -> Option<Way> {
 }
 
 fn to_uri(edge: &Edge, uri: Uri, routes: Vec<String>) -> Way {
-    let asked = uri.as_sip().and_then(sip::SipUri::transport);
     let first = edge
         .sip
         .local_addresses()
         .first()
         .map(|(transport, _)| *transport);
-    let transport = asked.or(first).unwrap_or(Transport::Udp);
+    let transport = asked_transport(&uri).or(first).unwrap_or(Transport::Udp);
     Way {
         target: Target::Uri(uri),
         routes,
         transport,
+        is_core: false,
+        binding: None,
     }
 }
 
-/// Of the bindings of IM clients the one that lasts longest.
-fn preferred(bindings: &[Binding]) -> Option<&Binding> {
-    bindings
-        .iter()
-        .filter(|binding| binding.has_im_tag)
-        .max_by_key(|binding| binding.expires_at)
+/// The transport a URI asks for (RFC 3263 §4.1).
+fn asked_transport(uri: &Uri) -> Option<Transport> {
+    uri.as_sip().and_then(sip::SipUri::transport)
 }

@@ -1,6 +1,7 @@
 //! The edge over real sockets, with a store that does what the test tells it. One binary: it links
 //! once.
 
+mod by_message;
 mod client;
 mod deposit;
 mod msrp_client;

@@ -10,6 +10,7 @@ use crate::msrp_client::{MsrpClient, own_path, path_in};
 use crate::registration::register;
 use crate::running::{Running, laptop};
 use crate::store::{Behaviour, Store};
+use restante_sip_edge::Config;
 
 /// Everybody in the story.
 pub(crate) struct Story {
@@ -21,22 +22,32 @@ pub(crate) struct Story {
 impl Story {
     /// Alice's messages are stored, Bob's client has registered and was answered.
     pub(crate) async fn with_messages(count: usize) -> Self {
+        let mut story = Self::begun(count, |_| {}).await;
+        story.register(IM_TAG, "").await;
+        story
+    }
+
+    /// Alice's messages are stored, Bob's client has connected.
+    pub(crate) async fn begun(count: usize, configure: impl FnOnce(&mut Config)) -> Self {
         let mut store = Store::start(Behaviour::Stores).await;
-        let edge = Running::ready(laptop(store.address)).await;
+        let mut config = laptop(store.address);
+        configure(&mut config);
+        let edge = Running::ready(config).await;
         let mut core = TcpPeer::connect(edge.tcp).await;
         for number in 1..=count {
-            let text = message(&format!("z9hG4bK-{number}"), "")
-                .replace("CSeq: 101", &format!("CSeq: {number}"));
-            core.send(&text).await;
-            assert_eq!(core.response().await.status().code(), 202);
-            store.deposit().await;
+            deposit(&mut store, &mut core, number, "Lunch at noon, same place?").await;
         }
-        let mut bob = TcpPeer::connect(edge.tcp).await;
-        let contact = format!("<sip:bob@{};transport=tcp>;+g.oma.sip-im", bob.address());
-        bob.send(&register(&contact, "Expires: 600\r\n")).await;
-        assert_eq!(bob.response().await.status().code(), 200);
-        store.registration().await;
+        let bob = TcpPeer::connect(edge.tcp).await;
         Self { store, edge, bob }
+    }
+
+    /// Bob's client registers; its Contact has these parameters, its REGISTER these lines.
+    pub(crate) async fn register(&mut self, params: &str, lines: &str) {
+        let contact = format!("<sip:bob@{};transport=tcp>{params}", self.bob.address());
+        let text = register(&contact, &format!("Expires: 600\r\n{lines}"));
+        self.bob.send(&text).await;
+        assert_eq!(self.bob.response().await.status().code(), 200);
+        self.store.registration().await;
     }
 
     /// Bob's client answers the INVITE, connects, and has the ACK.
@@ -55,6 +66,23 @@ impl Story {
         let client = MsrpClient::connect(path, path_in(invite.body())).await;
         (invite, client)
     }
+}
+
+/// Feature tag of an IM client.
+pub(crate) const IM_TAG: &str = ";+g.oma.sip-im";
+
+/// Alice sends Bob one more message.
+pub(crate) async fn deposit(store: &mut Store, core: &mut TcpPeer, number: usize, body: &str) {
+    let text = message(&format!("z9hG4bK-{number}"), "")
+        .replace("CSeq: 101", &format!("CSeq: {number}"))
+        .replace(
+            "Content-Length: 26",
+            &format!("Content-Length: {}", body.len()),
+        )
+        .replace("Lunch at noon, same place?", body);
+    core.send(&text).await;
+    assert_eq!(core.response().await.status().code(), 202);
+    store.deposit().await;
 }
 
 /// The lines of a 2xx that carry a session description.

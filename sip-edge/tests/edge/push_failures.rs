@@ -2,19 +2,27 @@
 
 use proto::v1;
 use proto::v1::acknowledge::Settlement;
+use restante_sip_edge::Config;
+use restante_sip_edge::config::DeliveryMode;
 use tokio::net::TcpListener;
 
 use crate::client::{TcpPeer, UdpPeer, answer, value};
 use crate::deposit::message;
 use crate::msrp_client::own_path;
-use crate::push::{Story, contact, description, in_dialog};
+use crate::push::{IM_TAG, Story, contact, description, in_dialog};
 use crate::registration::{register, third_party};
 use crate::running::{Running, laptop};
 use crate::store::{Behaviour, Store};
 
-fn outcome(release: v1::ReleaseRequest) -> (v1::DeliveryResult, String) {
+/// How a delivery ended, as the store was told.
+pub(crate) fn outcome(release: v1::ReleaseRequest) -> (v1::DeliveryResult, String) {
     let outcome = release.outcome.expect("an outcome");
     (outcome.result(), outcome.reason)
+}
+
+/// Nobody falls back to MESSAGE.
+fn sessions_only(config: &mut Config) {
+    config.delivery.mode = DeliveryMode::Session;
 }
 
 #[tokio::test]
@@ -34,7 +42,8 @@ async fn a_refused_invite_is_told_with_its_status() {
         ("404 Not Found", v1::DeliveryResult::Rejected, "INVITE 404"),
     ];
     for (status, result, reason) in table {
-        let mut story = Story::with_messages(1).await;
+        let mut story = Story::begun(1, sessions_only).await;
+        story.register(IM_TAG, "").await;
         let invite = story.bob.request_of("INVITE").await;
         story.bob.answer(&invite, status, "", "").await;
         story.bob.request_of("ACK").await;
@@ -75,7 +84,8 @@ async fn a_client_that_rings_too_long_is_cancelled() {
 
 #[tokio::test]
 async fn an_answer_without_a_usable_session_is_ended_at_once() {
-    let mut story = Story::with_messages(1).await;
+    let mut story = Story::begun(1, sessions_only).await;
+    story.register(IM_TAG, "").await;
     let invite = story.bob.request_of("INVITE").await;
     let answer = description(&own_path(9), "active").replace("multipart/mixed message/cpim ", "");
     story
@@ -188,28 +198,6 @@ async fn a_draining_edge_ends_after_the_message_in_flight() {
         v1::DeliveryResult::EdgeDraining
     );
     story.edge.ended().await;
-}
-
-#[tokio::test]
-async fn clients_without_an_im_tag_get_no_session() {
-    let mut store = Store::start(Behaviour::Stores).await;
-    let edge = Running::ready(laptop(store.address)).await;
-    let mut bob = TcpPeer::connect(edge.tcp).await;
-    bob.send(&message("z9hG4bK-1", "")).await;
-    assert_eq!(bob.response().await.status().code(), 202);
-    store.deposit().await;
-    bob.send(&register(
-        &format!("<sip:bob@{};transport=tcp>", bob.address()),
-        "",
-    ))
-    .await;
-    assert_eq!(bob.response().await.status().code(), 200);
-    store.registration().await;
-    assert_eq!(
-        outcome(store.release().await).0,
-        v1::DeliveryResult::Unsupported
-    );
-    assert_eq!(store.stored(), 1);
 }
 
 #[tokio::test]
