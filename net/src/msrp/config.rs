@@ -14,7 +14,7 @@ use crate::tls::{CertificateFiles, HANDSHAKE_TIMEOUT, RELOAD_INTERVAL, TlsError}
 pub struct MsrpConfig {
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
-    /// How MSRP is spoken over TLS; none speaks it in neither direction.
+    /// How MSRP is spoken over TLS; without it none is accepted and none connected.
     pub tls: Option<MsrpTlsConfig>,
     /// Host of our paths; none takes the address that was bound.
     pub advertised_host: Option<String>,

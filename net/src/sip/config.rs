@@ -23,7 +23,7 @@ pub struct SipListener {
 pub struct SipConfig {
     /// Where to listen; all are bound before the first message is served.
     pub listeners: Vec<SipListener>,
-    /// How TLS is spoken; none speaks it in neither direction.
+    /// How TLS is spoken; without it none is accepted and none connected.
     pub tls: Option<TlsConfig>,
     /// Host name or address written into the sent-by of our Vias, without port.
     pub advertised_host: String,
