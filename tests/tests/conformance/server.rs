@@ -52,14 +52,14 @@ async fn ct_srv_01_options_tell_whether_the_edge_can_work() {
 
 #[tokio::test]
 async fn ct_srv_01_a_draining_edge_answers_503() {
-    let mut scene = Scene::all().await;
+    let mut scene = Scene::start(Deployment::two_processes()).await;
     let bob = format!("bob-{}", fresh());
     scene.deposit_text(&bob, "hi").await;
     scene.register(&bob).await;
     // A push in flight keeps the drain open.
     let mut session = scene.accept_push(&bob).await;
     let push = session.next().await;
-    scene.deployment.process(Part::All).terminate();
+    scene.deployment.process(Part::SipEdge).terminate();
     let draining = |status, _: &str| status == 503;
     scene
         .deployment
@@ -69,7 +69,7 @@ async fn ct_srv_01_a_draining_edge_answers_503() {
     is_unavailable(&scene.call(&example::message(&bob)).await.response);
     session.answer(push.last(), "200 OK").await;
     session.bye(&mut scene.core).await;
-    assert_eq!(scene.deployment.ended(Part::All).await.code(), Some(0));
+    assert_eq!(scene.deployment.ended(Part::SipEdge).await.code(), Some(0));
 }
 
 #[tokio::test]
