@@ -18,12 +18,13 @@ use crate::config::{Config, RegistrarAuth, RegistrarSwitch};
 use crate::dialogs::Dialogs;
 use crate::edge::Edge;
 use crate::flows::Flows;
+use crate::next_hop::NextHop;
 use crate::registration::direct::Rules;
 use crate::registration::kept::{self, Kept};
 use crate::site::Site;
 use crate::trust::TrustedPeers;
 use crate::unsuited::Unsuited;
-use crate::{delivery, event, ingress};
+use crate::{delivery, event, ingress, next_hop};
 
 /// A bound edge, not serving yet. Admin HTTP is the caller's, see [`Config`]'s `admin_listen`.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ impl App {
             rules: Rules::new(&config.registrar),
             kept: Kept::new(config.registrar.kept),
             storage: StorageClient::connect(client_config(&config)),
+            next_hop: next_hop(&config, &site),
             flows: Flows::default(),
             dialogs: Dialogs::default(),
             unsuited: Unsuited::default(),
@@ -101,6 +103,7 @@ impl App {
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = kept::replay(&edge) => {}
+            () = next_hop::probe(&edge) => {}
             () = report_storage(&edge, &storage) => {}
         }
         storage.not_ready("draining");
@@ -116,6 +119,11 @@ impl App {
         let _ = serving.await;
         Ok(())
     }
+}
+
+fn next_hop(config: &Config, site: &Site) -> Option<NextHop> {
+    let uri = site.next_hop.clone()?;
+    Some(NextHop::new(uri, config.push.hop_down_after))
 }
 
 /// Follows the connection to the store; ends with the client.

@@ -163,7 +163,7 @@ impl Config {
         ]
     }
 
-    fn bounds(&self) -> [Rule; 4] {
+    fn bounds(&self) -> [Rule; 5] {
         [
             (
                 self.push.session_expires >= sip::session_timer::FLOOR,
@@ -178,6 +178,11 @@ impl Config {
             (
                 self.push.sessions > 0,
                 "push.sessions",
+                "must be at least 1",
+            ),
+            (
+                self.push.hop_down_after > 0,
+                "push.hop_down_after",
                 "must be at least 1",
             ),
             (

@@ -31,6 +31,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::DeliveryMode;
 use crate::edge::{Edge, now};
+use crate::next_hop::NextHop;
 use crate::{event, metrics};
 use establish::establish;
 use mailbox::Ending;
@@ -61,7 +62,11 @@ pub(crate) async fn serve(edge: Arc<Edge>, pushes: TaskTracker) {
 async fn deliver(edge: &Arc<Edge>, job: PushJob) {
     let started = Instant::now();
     event::delivery_started(&job.served_user, job.attempt);
-    let (channel, ending) = deliver_by_mode(edge, &job).await;
+    let (channel, mut ending) = deliver_by_mode(edge, &job).await;
+    if ending.outcome.result == DeliveryResult::HopDown {
+        let pause = edge.next_hop.as_ref().and_then(NextHop::pause);
+        ending.outcome.retry_after = ending.outcome.retry_after.or(pause);
+    }
     metrics::delivery_ended(channel, ending.outcome.result, started.elapsed());
     event::delivery_ended(&job.served_user, &ending.outcome, started.elapsed());
     if !ending.is_released {
@@ -92,6 +97,9 @@ async fn push(edge: &Arc<Edge>, job: &PushJob, bindings: &[&Binding]) -> Option<
     let Some(way) = way(edge, bindings) else {
         return Some(Ending::not_begun(nowhere()));
     };
+    if let Err(paused) = way.admit(edge) {
+        return Some(Ending::not_begun(paused));
+    }
     let failure = match establish(edge, job, &way).await {
         Ok(established) => return Some(PushSession::new(edge, job, established).run().await),
         Err(failure) => failure,

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::delivery::mark::marked_branch;
 use crate::dialogs::Dialogs;
 use crate::flows::Flows;
+use crate::next_hop::NextHop;
 use crate::registration::direct::Rules;
 use crate::registration::kept::Kept;
 use crate::site::Site;
@@ -34,6 +35,8 @@ pub(crate) struct Edge {
     pub(crate) msrp: MsrpEndpoint,
     /// The store.
     pub(crate) storage: StorageClient,
+    /// The core, if requests go there.
+    pub(crate) next_hop: Option<NextHop>,
     /// Connections of registered clients.
     pub(crate) flows: Flows,
     /// Our push dialogs.

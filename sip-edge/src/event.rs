@@ -78,6 +78,16 @@ pub(crate) fn send_faulted(message_id: &str, code: u16) {
     tracing::error!(message_id, code, "delivery.send_faulted");
 }
 
+/// The core is down or has asked for time: nothing new goes there for a while.
+pub(crate) fn next_hop_paused(pause: Duration) {
+    tracing::warn!(pause_ms = pause.as_millis(), "next_hop.paused");
+}
+
+/// The core answers again.
+pub(crate) fn next_hop_open() {
+    tracing::info!("next_hop.open");
+}
+
 /// The store did not take a claim back; the lease ends it.
 pub(crate) fn release_failed(reason: &str) {
     tracing::warn!(reason, "delivery.release_failed");

@@ -22,6 +22,7 @@ mod flows;
 mod im_tag;
 mod ingress;
 mod metrics;
+mod next_hop;
 mod registration;
 mod signature;
 mod site;

@@ -35,6 +35,11 @@ pub(crate) fn registered(result: &'static str) {
     counter!("restante_register_refresh_total", "result" => result).increment(1);
 }
 
+/// Whether requests may go to the next hop now.
+pub(crate) fn next_hop_open(is_open: bool) {
+    gauge!("restante_next_hop_open").set(u8::from(is_open));
+}
+
 /// Registrations that wait for the store.
 pub(crate) fn registrations_kept(count: usize) {
     gauge!("restante_registrations_kept").set(u32::try_from(count).unwrap_or(u32::MAX));

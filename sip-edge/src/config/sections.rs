@@ -48,7 +48,7 @@ daemon::section! {
         /// SIP URI by which the store asserts itself. `off`: `sip:im-store@` and the advertised host.
         store_identity: Option<String> = "off",
         /// Whether every hop behind `sip.next_hop` is congestion safe up to the devices: a MESSAGE of
-        /// more than 1300 bytes may then take it (RFC 3428 section 8).
+        /// more than 1300 bytes may then take it (RFC 3428 §8).
         next_hop_congestion_safe: bool = false,
         /// T1 of RFC 3261, the estimate of the round trip.
         t1: Duration = "500ms",
@@ -60,7 +60,7 @@ daemon::section! {
 }
 
 daemon::section! {
-    /// Whom the edge believes (requirements section 3.8).
+    /// Whom the edge believes (requirements §3.8).
     pub struct Trust in "trust" {
         /// Networks or addresses of trusted peers. An entry means TCP and TLS; `+udp` after it adds
         /// UDP, whose source addresses can be forged: `"192.0.2.0/24"`, `"192.0.2.11+udp"`.
@@ -93,7 +93,7 @@ daemon::choice! {
 }
 
 daemon::section! {
-    /// Clients that register with this edge (requirements section 1.12b).
+    /// Clients that register with this edge (requirements §1.12b).
     pub struct Registrar in "registrar" {
         /// Whether clients may register here: `auto` means while there is no `sip.next_hop` and
         /// every SIP listener is on loopback.
@@ -140,6 +140,8 @@ daemon::section! {
     pub struct Push in "push" {
         /// Push sessions this edge runs at a time.
         sessions: u16 = 64,
+        /// Requests for so many different users that the next hop leaves unanswered in a row pause it.
+        hop_down_after: u32 = 5,
         /// How long a client may ring after its first answer.
         ring_timeout: Duration = "30s",
         /// Session interval offered (RFC 4028).

@@ -163,30 +163,42 @@ async fn invite_once(
     let branch = branch.ok_or(InviteFailure::Withdrawn)?;
     let invite = invitation.request(&edge.site.signature, now());
     let sent = edge.sip.request(invite.clone(), &way.target, branch).await;
-    let mut transaction = sent.map_err(|_| InviteFailure::Unreachable)?;
+    let hop = way.next_hop(edge);
+    let mut transaction = sent.map_err(|error| {
+        hop.inspect(|hop| hop.not_sent(&error));
+        InviteFailure::Unreachable
+    })?;
     let mut given_up = None;
     let mut ring_end = None;
     loop {
         tokio::select! {
             answer = transaction.next() => match answer {
-                Some(Ok(response)) if response.status().is_final() => {
-                    return Ok(Answered { response, invite, transaction, given_up });
-                }
-                Some(Ok(_)) => {
+                Some(Ok(response)) => {
+                    hop.inspect(|hop| hop.answered(&response));
+                    if response.status().is_final() {
+                        return Ok(Answered { response, invite, transaction, given_up });
+                    }
                     ring_end.get_or_insert(Instant::now() + invitation.ring_timeout);
                 }
-                Some(Err(TransactionFailure::Unreachable)) => {
-                    return Err(given_up.unwrap_or(InviteFailure::Unreachable));
+                Some(Err(failure)) => {
+                    hop.inspect(|hop| hop.failed(failure, &job.served_user));
+                    return Err(given_up.unwrap_or_else(|| unanswered(edge, way, failure)));
                 }
-                Some(Err(TransactionFailure::Timeout)) | None => {
-                    return Err(given_up.unwrap_or(InviteFailure::NoAnswer));
-                }
+                None => return Err(given_up.unwrap_or(InviteFailure::NoAnswer)),
             },
             failure = give_up(edge, job, ring_end), if given_up.is_none() => {
                 transaction.cancel();
                 given_up = Some(failure);
             }
         }
+    }
+}
+
+/// No final answer: where the hop is paused for that, it is the hop's fault.
+fn unanswered(edge: &Edge, way: &Way, failure: TransactionFailure) -> InviteFailure {
+    match failure {
+        TransactionFailure::Timeout if way.admit(edge).is_ok() => InviteFailure::NoAnswer,
+        TransactionFailure::Timeout | TransactionFailure::Unreachable => InviteFailure::Unreachable,
     }
 }
 

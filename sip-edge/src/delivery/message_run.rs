@@ -77,8 +77,10 @@ impl<'a> MessageRun<'a> {
         meaning.ending.map_or(Ok(()), Err)
     }
 
-    /// Whoever has lost the claim or drains ends after the message in flight (requirements §3.13).
+    /// Whoever has lost the claim or drains ends after the message in flight (requirements §3.13), and
+    /// whose next hop is paused too.
     fn may_go_on(&self) -> Result<(), DeliveryOutcome> {
+        self.way.admit(self.edge)?;
         if self.job.is_lost() {
             return Err(DeliveryOutcome::new(DeliveryResult::Broken, "claim lost"));
         }
@@ -128,12 +130,24 @@ impl<'a> MessageRun<'a> {
     }
 
     async fn send(&self, request: Request, branch: String) -> MessageEnd {
+        let hop = self.way.next_hop(self.edge);
         let sent = self.edge.sip.request(request, &self.way.target, branch);
-        let Ok(mut transaction) = sent.await else {
-            return MessageEnd::Unreachable;
+        let mut transaction = match sent.await {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                hop.inspect(|hop| hop.not_sent(&error));
+                return MessageEnd::Unreachable;
+            }
         };
         loop {
-            match transaction.next().await {
+            let answer = transaction.next().await;
+            if let (Some(hop), Some(answer)) = (hop, &answer) {
+                match answer {
+                    Ok(response) => hop.answered(response),
+                    Err(failure) => hop.failed(*failure, &self.job.served_user),
+                }
+            }
+            match answer {
                 Some(Ok(response)) if response.status().is_final() => {
                     let retry_after = response.headers().retry_after().ok().flatten();
                     return MessageEnd::Status {
@@ -142,8 +156,12 @@ impl<'a> MessageRun<'a> {
                     };
                 }
                 Some(Ok(_)) => {}
-                Some(Err(TransactionFailure::Unreachable)) => return MessageEnd::Unreachable,
-                Some(Err(TransactionFailure::Timeout)) | None => return MessageEnd::NoAnswer,
+                Some(Err(TransactionFailure::Timeout)) if self.way.admit(self.edge).is_ok() => {
+                    return MessageEnd::NoAnswer;
+                }
+                // Where the hop is paused for a timeout, that is the hop's fault.
+                Some(Err(_)) => return MessageEnd::Unreachable,
+                None => return MessageEnd::NoAnswer,
             }
         }
     }

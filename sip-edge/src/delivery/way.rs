@@ -5,9 +5,11 @@
 
 use net::sip::Target;
 use sip::{NameAddr, Transport, Uri};
+use storage_client::delivery::DeliveryOutcome;
 use storage_client::registration::{Binding, RegistrationKind};
 
 use crate::edge::Edge;
+use crate::next_hop::NextHop;
 
 /// How a request of ours gets to the user.
 #[derive(Debug, Clone)]
@@ -33,6 +35,19 @@ impl Way {
             }
             _ => served_user,
         }
+    }
+
+    /// The core, if it leads there.
+    pub(crate) fn next_hop<'a>(&self, edge: &'a Edge) -> Option<&'a NextHop> {
+        edge.next_hop.as_ref().filter(|_| self.is_core)
+    }
+
+    /// Whether nothing may go this way now, for as long as that is known to last.
+    ///
+    /// # Errors
+    /// The outcome of a delivery that cannot begin, or go on.
+    pub(crate) fn admit(&self, edge: &Edge) -> Result<(), DeliveryOutcome> {
+        self.next_hop(edge).map_or(Ok(()), NextHop::admit)
     }
 
     /// Whether the binding is one of an IM client.

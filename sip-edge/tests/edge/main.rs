@@ -5,6 +5,7 @@ mod by_message;
 mod client;
 mod deposit;
 mod msrp_client;
+mod next_hop;
 mod privacy;
 mod push;
 mod push_failures;

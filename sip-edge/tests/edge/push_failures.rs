@@ -4,13 +4,12 @@ use proto::v1;
 use proto::v1::acknowledge::Settlement;
 use restante_sip_edge::Config;
 use restante_sip_edge::config::DeliveryMode;
-use tokio::net::TcpListener;
 
-use crate::client::{TcpPeer, UdpPeer, answer, value};
+use crate::client::{TcpPeer, UdpPeer, answer};
 use crate::deposit::message;
 use crate::msrp_client::own_path;
 use crate::push::{IM_TAG, Story, contact, description, in_dialog};
-use crate::registration::{register, third_party};
+use crate::registration::register;
 use crate::running::{Running, laptop};
 use crate::store::{Behaviour, Store};
 
@@ -290,41 +289,5 @@ async fn a_push_takes_the_flow_of_the_registration_whatever_the_contact_says() {
         (told.result(), told.reason.as_str()),
         (v1::DeliveryResult::Unavailable, "INVITE 480")
     );
-    assert_eq!(told.retry_after.map(|wait| wait.seconds), Some(20));
-}
-
-#[tokio::test]
-async fn a_push_goes_by_the_next_hop_whose_503_is_its_own() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let next_hop = format!(
-        "sip:{};transport=tcp",
-        listener.local_addr().expect("bound")
-    );
-    let mut store = Store::start(Behaviour::Stores).await;
-    let mut config = laptop(store.address);
-    config.sip.next_hop = Some(next_hop.clone());
-    let edge = Running::ready(config).await;
-    let mut core = TcpPeer::connect(edge.tcp).await;
-    core.send(&message("z9hG4bK-1", "")).await;
-    assert_eq!(core.response().await.status().code(), 202);
-    store.deposit().await;
-    core.send(&third_party()).await;
-    assert_eq!(core.response().await.status().code(), 200);
-    store.registration().await;
-
-    let mut hop = TcpPeer::accept(&listener).await;
-    let invite = hop.request_of("INVITE").await;
-    assert_eq!(value(invite.headers(), "Route"), format!("<{next_hop};lr>"));
-    assert_eq!(invite.raw_uri(), "sip:bob@example.org");
-    hop.answer(
-        &invite,
-        "503 Service Unavailable",
-        "Retry-After: 20\r\n",
-        "",
-    )
-    .await;
-    hop.request_of("ACK").await;
-    let told = store.release().await.outcome.expect("an outcome");
-    assert_eq!(told.result(), v1::DeliveryResult::HopDown);
     assert_eq!(told.retry_after.map(|wait| wait.seconds), Some(20));
 }
