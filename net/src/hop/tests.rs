@@ -1,3 +1,5 @@
+//! The life of a hop as a table, and random histories of many hops.
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

@@ -120,7 +120,7 @@ impl<S: Store> Driver<S> {
                 mailbox,
                 has_waiting,
             } => self.machine.registered(now, mailbox, has_waiting),
-            Input::Deposited { mailbox } => self.machine.deposited(now, mailbox),
+            Input::MessageStored { mailbox } => self.machine.deposited(now, mailbox),
             Input::Rescan => self.scan = Scan::Next(None, now),
             Input::Ordered {
                 mailbox,

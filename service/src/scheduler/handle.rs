@@ -20,7 +20,7 @@ pub(super) enum Input {
         mailbox: MailboxId,
         has_waiting: bool,
     },
-    Deposited {
+    MessageStored {
         mailbox: MailboxId,
     },
     /// Triggers were dropped: look for what waits in the store.
@@ -107,7 +107,7 @@ impl Scheduler {
 
     /// A message was deposited, or made deliverable again, for a registered user.
     pub(crate) async fn deposited(&self, mailbox: MailboxId) {
-        self.tell(Input::Deposited { mailbox }).await;
+        self.tell(Input::MessageStored { mailbox }).await;
     }
 
     /// Triggers were dropped.

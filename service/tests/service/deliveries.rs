@@ -1,3 +1,5 @@
+//! Push jobs through the edges' client.
+
 use std::time::Duration;
 
 use storage_client::RegisterError;

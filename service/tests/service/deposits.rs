@@ -1,3 +1,5 @@
+//! Deposits through the edges' client, over good and broken connections.
+
 use futures_util::future::join_all;
 use storage_client::{DepositAnswer, RefusalReason};
 

@@ -1,3 +1,5 @@
+//! What operators see and order, over gRPC.
+
 use proto::v1;
 use storage_client::delivery::DeliveryOutcome;
 use tonic::Code;

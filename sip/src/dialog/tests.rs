@@ -1,3 +1,5 @@
+//! Dialogs of both roles, rule by rule.
+
 use super::*;
 use crate::message::{Message, ResponseBuilder, parse_datagram};
 use crate::{Limits, StatusCode};

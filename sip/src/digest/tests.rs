@@ -1,3 +1,5 @@
+//! Challenges, credentials and nonces.
+
 use std::time::Duration;
 
 use super::*;

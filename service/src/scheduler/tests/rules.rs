@@ -1,3 +1,5 @@
+//! Each rule of planning as one story with its own clock.
+
 use super::super::machine::Planned;
 use super::*;
 

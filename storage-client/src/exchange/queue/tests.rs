@@ -1,3 +1,5 @@
+//! The resend queue: order, window, deadlines.
+
 use std::time::Duration;
 
 use proptest::prelude::*;
