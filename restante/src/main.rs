@@ -13,6 +13,10 @@ mod ready;
 use args::{Arguments, Command, ConfigCommand};
 use process::Role;
 
+/// Deposits are many short-lived allocations on many threads; measured in docs/benchmarks.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Arguments::try_parse() {
         Ok(arguments) => report(run(arguments.command)),
