@@ -19,6 +19,7 @@ use crate::dialogs::Dialogs;
 use crate::edge::Edge;
 use crate::flows::Flows;
 use crate::next_hop::NextHop;
+use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
 use crate::registration::kept::{self, Kept};
 use crate::site::Site;
@@ -39,16 +40,20 @@ impl App {
     /// `readiness` gets the condition `storage`.
     ///
     /// # Errors
-    /// [`Code::Config`] for contradictions in the configuration, [`Code::Unavailable`] for an
+    /// [`Code::Config`] for contradictions in the configuration and mistakes in the users file,
+    /// [`Code::Unavailable`] for an
     /// address that cannot be bound.
     pub async fn build(config: Config, readiness: &Readiness) -> Result<Self, Fatal> {
         let site = Site::new(&config).ok_or_else(|| contradictions(&config))?;
+        let digest = Digest::load(&config)
+            .map_err(|why| Fatal::new(Code::Config, format!("registrar.users: {why}")))?;
         let (sip, incoming) = bind_sip(&config, &site).await?;
         let msrp = bind_msrp(&config, &site).await?;
         let loopback = config.trust.loopback && config.is_loopback_only();
         warn_of_consequences(&config, loopback);
         let edge = Edge {
             trusted: TrustedPeers::new(config.trust.peers.clone(), loopback),
+            digest,
             rules: Rules::new(&config.registrar),
             kept: Kept::new(config.registrar.kept),
             storage: StorageClient::connect(client_config(&config)),

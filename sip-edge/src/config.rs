@@ -146,7 +146,7 @@ impl Config {
         ]
     }
 
-    fn registering(&self) -> [Rule; 2] {
+    fn registering(&self) -> [Rule; 3] {
         let is_proven = self.registrar.auth.is_some() || self.is_loopback_only();
         [
             (
@@ -155,10 +155,16 @@ impl Config {
                 "must not be shorter than registrar.min_expires",
             ),
             (
+                self.registrar.auth != Some(RegistrarAuth::Digest)
+                    || self.registrar.users.is_some(),
+                "registrar.users",
+                "must name the file of the users where registrar.auth is `digest`",
+            ),
+            (
                 self.registrar.enabled != RegistrarSwitch::On || is_proven,
                 "registrar.auth",
-                "a SIP listener is bound beyond loopback: say how clients prove who they are (`none` \
-                 admits the networks of trust.peers)",
+                "a SIP listener is bound beyond loopback: say how clients prove who they are (`digest`; \
+                 `none` admits the networks of trust.peers)",
             ),
         ]
     }
@@ -222,6 +228,13 @@ impl Config {
             RegistrarSwitch::Off => false,
             RegistrarSwitch::Auto => self.sip.next_hop.is_none() && self.is_loopback_only(),
         }
+    }
+
+    /// What the passwords of registering clients are for (REG-02).
+    pub fn realm(&self) -> &str {
+        let first = self.common.domains.first();
+        let realm = self.registrar.realm.as_ref().or(first);
+        realm.map_or("", String::as_str)
     }
 
     /// The core that gets all requests of ours, if there is one.

@@ -12,6 +12,7 @@ use crate::delivery::mark::marked_branch;
 use crate::dialogs::Dialogs;
 use crate::flows::Flows;
 use crate::next_hop::NextHop;
+use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
 use crate::registration::kept::Kept;
 use crate::site::Site;
@@ -27,6 +28,8 @@ pub(crate) struct Edge {
     pub(crate) site: Site,
     /// Whom it believes.
     pub(crate) trusted: TrustedPeers,
+    /// How registering clients prove who they are, if they have to.
+    pub(crate) digest: Option<Digest>,
     /// Rules for registering clients.
     pub(crate) rules: Rules,
     /// SIP.

@@ -16,6 +16,7 @@ mod profile;
 pub(crate) mod refuse;
 pub(crate) mod response;
 mod served_user;
+mod standing;
 pub(crate) mod status;
 
 use std::sync::Arc;
@@ -34,6 +35,8 @@ use crate::{event, metrics, registration};
 use checks::{Received, admit};
 use pager_mode::Pager;
 use refuse::Refusal;
+pub(crate) use standing::Standing;
+use standing::standing;
 
 /// Serves requests until the endpoint is closed; each in a task of its own, a bounded number at a time.
 pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTracker) {
@@ -73,9 +76,10 @@ async fn handle(edge: &Edge, transaction: ServerTransaction) {
 /// The service of one request outside our dialogs.
 async fn serve_one(edge: &Edge, transaction: &ServerTransaction) -> Result<Response, Refusal> {
     let request = transaction.request();
+    let standing = standing(edge, transaction);
     admit(&Received {
         request,
-        is_trusted: edge.trusts(transaction.source()),
+        stranger: standing.as_ref().err(),
         is_merged: transaction.merged(),
         store: edge.storage.store().as_ref(),
         site: &edge.site,
@@ -83,7 +87,7 @@ async fn serve_one(edge: &Edge, transaction: &ServerTransaction) -> Result<Respo
     match request.method() {
         Method::Options => capabilities(edge, request),
         Method::Message => message(edge, transaction).await,
-        Method::Register => registration::register(edge, transaction).await,
+        Method::Register => registration::register(edge, transaction, &standing?).await,
         Method::Invite => Err(session_refusal(edge, request)),
         Method::Subscribe | Method::Publish => Err(event_refusal(edge, request)),
         _ => Err(Refusal::NoDialog),

@@ -3,13 +3,15 @@
 
 mod answer;
 mod binding;
+pub(crate) mod digest;
 pub(crate) mod direct;
 mod embedded;
 #[cfg(test)]
 mod example;
 pub(crate) mod kept;
-mod kind;
+pub(crate) mod kind;
 mod third_party;
+mod users;
 
 use net::sip::ServerTransaction;
 use sip::{Aor, Request, Response};
@@ -20,17 +22,28 @@ use storage_client::registration::{
 use tokio::time::timeout;
 
 use crate::edge::{Edge, now};
+use crate::ingress::Standing;
 use crate::ingress::refuse::Refusal;
 use crate::{event, metrics};
 use kind::{Kind, kind};
 
-/// Answers a REGISTER of a trusted peer.
+/// Answers a REGISTER of a trusted peer, or of a client that has proven who it is and registers
+/// itself.
 pub(crate) async fn register(
     edge: &Edge,
     transaction: &ServerTransaction,
+    standing: &Standing,
 ) -> Result<Response, Refusal> {
     let request = transaction.request();
-    match kind(request.headers(), &edge.site)? {
+    let (kind, address) = kind(request.headers(), &edge.site)?;
+    let is_entitled = match standing {
+        Standing::Trusted => true,
+        Standing::Proven(proven) => kind == Kind::Direct && *proven == address,
+    };
+    if !is_entitled {
+        return Err(Refusal::PeerUntrusted);
+    }
+    match (kind, address) {
         (Kind::ThirdParty, address) => third_party(edge, request, &address).await,
         (Kind::Copied, address) => copied(edge, request, &address).await,
         (Kind::Direct, address) => direct(edge, transaction, &address).await,

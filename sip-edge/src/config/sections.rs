@@ -1,6 +1,7 @@
 //! The keys of this process, each with its default and the sentence of the default file.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use daemon::config::Octets;
@@ -87,6 +88,8 @@ daemon::choice! {
 daemon::choice! {
     /// How registering clients prove who they are (REG-02).
     pub enum RegistrarAuth {
+        /// By digest (RFC 8760), against the users file.
+        Digest = "digest",
         /// Not at all: the networks of `[trust]` admit only clients that are known otherwise.
         None = "none",
     }
@@ -100,6 +103,12 @@ daemon::section! {
         enabled: RegistrarSwitch = "auto",
         /// How they prove who they are. Must be set where a SIP listener is bound beyond loopback.
         auth: Option<RegistrarAuth> = "off",
+        /// File of those who may register under `auth = "digest"`, read at start: lines
+        /// `name:realm:sha256` or `name:realm:sha256:md5`, the hashes of `name:realm:password` in
+        /// hexadecimal digits. The name is `user@domain`, or a user of the domain that is the realm.
+        users: Option<PathBuf> = "off",
+        /// Realm of the digest. `off`: the first of `domains`.
+        realm: Option<String> = "off",
         /// Shortest lifetime granted; a shorter request is answered 423.
         min_expires: Duration = "60s",
         /// Lifetime of a registration that asks for none.

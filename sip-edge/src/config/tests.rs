@@ -63,6 +63,22 @@ fn all_contradictions_are_reported_at_once() {
 }
 
 #[test]
+fn digest_wants_a_users_file_and_has_the_first_domain_for_realm() {
+    let missing = mistakes("[registrar]\nauth = \"digest\"\n");
+    assert!(
+        missing
+            .iter()
+            .any(|line| line.contains("registrar.users: ")),
+        "{missing:?}"
+    );
+    let text =
+        "domains = [\"a.example\", \"b.example\"]\n[registrar]\nauth = \"digest\"\nusers = \"u\"\n";
+    assert_eq!(config(text).realm(), "a.example");
+    let own = format!("{text}realm = \"r\"\n");
+    assert_eq!(config(&own).realm(), "r");
+}
+
+#[test]
 fn a_next_hop_or_a_public_listener_turns_the_default_registrar_off() {
     let routed = config("[sip]\nnext_hop = \"sip:192.0.2.11;transport=tcp\"\n");
     assert!(!routed.is_registrar());

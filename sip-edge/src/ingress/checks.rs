@@ -16,8 +16,8 @@ use crate::site::Site;
 pub(crate) struct Received<'a> {
     /// The request.
     pub(crate) request: &'a Request,
-    /// Whether the peer that handed it over is trusted (3.8).
-    pub(crate) is_trusted: bool,
+    /// Why its sender is not listened to, if he is not (3.8).
+    pub(crate) stranger: Option<&'a Refusal>,
     /// Whether it came before by another path and is still being served (RFC 3261 §8.2.2.2).
     pub(crate) is_merged: bool,
     /// What the store told us about itself, once it did.
@@ -87,11 +87,9 @@ fn hops(received: &Received<'_>) -> Result<(), Refusal> {
 
 /// Before all that would tell a stranger which extensions, dialogs or users there are.
 fn trust(received: &Received<'_>) -> Result<(), Refusal> {
-    if received.is_trusted {
-        Ok(())
-    } else {
-        Err(Refusal::PeerUntrusted)
-    }
+    received
+        .stranger
+        .map_or(Ok(()), |refusal| Err(refusal.clone()))
 }
 
 fn own_delivery_back(received: &Received<'_>) -> Result<(), Refusal> {

@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     TooManyHops,
     /// The peer is not trusted, or may not register here (ERR-09, REG-01).
     PeerUntrusted,
+    /// The sender has not proven who he is; with the challenges by which he may (REG-02).
+    Unauthenticated(Vec<String>),
     /// Our own delivery came back (ERR-06, DLV-16).
     OwnDelivery,
     /// The request came before by another path (ERR-06).
@@ -93,7 +95,9 @@ impl Refusal {
             | Self::IntervalTooBrief(_)
             | Self::OutOfOrder => "protocol",
             Self::TooManyHops | Self::OwnDelivery | Self::Merged => "loop",
-            Self::PeerUntrusted | Self::NoAssertedIdentity => "untrusted",
+            Self::PeerUntrusted | Self::Unauthenticated(_) | Self::NoAssertedIdentity => {
+                "untrusted"
+            }
             Self::OriginatingCase | Self::UserUnknown => "unknown_user",
             Self::LargeMessageMode | Self::CriticalPrivacy => "unsupported",
             Self::TemporarilyUnavailable => "policy",

@@ -21,6 +21,7 @@ pub(crate) fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Violation(violation) => violation.status,
         Refusal::WildcardContact => StatusCode::BAD_REQUEST,
+        Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
         Refusal::PeerUntrusted | Refusal::NoAssertedIdentity | Refusal::TooManyBindings => {
             StatusCode::FORBIDDEN
         }
@@ -52,6 +53,10 @@ pub(crate) fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, St
         Refusal::MethodUnknown | Refusal::MethodNotAllowed => {
             vec![(Name::Allow, profile::ALLOW.to_owned())]
         }
+        Refusal::Unauthenticated(challenges) => challenges
+            .iter()
+            .map(|challenge| (Name::WwwAuthenticate, challenge.clone()))
+            .collect(),
         Refusal::Extensions(tags) => vec![(Name::Unsupported, tags.join(", "))],
         Refusal::OriginatingCase => warning("originating session case"),
         Refusal::BodyType => vec![(Name::Accept, "application/sdp".to_owned())],
@@ -113,6 +118,11 @@ mod tests {
             (Refusal::UriScheme, 416, ""),
             (Refusal::TooManyHops, 483, ""),
             (Refusal::PeerUntrusted, 403, ""),
+            (
+                Refusal::Unauthenticated(vec!["Digest realm=\"h\"".into()]),
+                401,
+                "WWW-Authenticate: Digest",
+            ),
             (Refusal::OwnDelivery, 482, ""),
             (Refusal::Merged, 482, ""),
             (

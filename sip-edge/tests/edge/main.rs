@@ -4,6 +4,7 @@
 mod by_message;
 mod client;
 mod deposit;
+mod digest;
 mod msrp_client;
 mod next_hop;
 mod privacy;

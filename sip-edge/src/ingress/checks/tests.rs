@@ -19,7 +19,7 @@ fn verdict(request: &Request, is_trusted: bool, is_merged: bool) -> Result<(), R
     };
     admit(&Received {
         request,
-        is_trusted,
+        stranger: Some(&Refusal::PeerUntrusted).filter(|_| !is_trusted),
         is_merged,
         store: Some(&store),
         site: &site,
