@@ -115,9 +115,16 @@ impl<P> Servers<P> {
             self.by_merge.remove(&merge);
         }
         if let Some(answer) = entry.answer {
-            self.by_answer.remove(&answer);
+            self.forget_answer(&answer, id);
         }
         true
+    }
+
+    /// Merged INVITEs may have been answered alike: the ACK belongs to the one answered last.
+    fn forget_answer(&mut self, answer: &DialogKey, id: ServerId) {
+        if self.by_answer.get(answer) == Some(&id) {
+            self.by_answer.remove(answer);
+        }
     }
 
     fn insert(&mut self, entry: Entry<P>) -> Option<ServerId> {
@@ -271,9 +278,13 @@ impl<P: Clone> Layer<P> {
         }
         entry.request = None;
         if response.status().is_success() && matches!(entry.machine, Machine::Invite(_)) {
-            entry.answer = DialogKey::of(response.headers());
-            if let Some(key) = entry.answer.clone() {
-                self.servers.by_answer.insert(key, id);
+            let answer = DialogKey::of(response.headers());
+            let before = std::mem::replace(&mut entry.answer, answer.clone());
+            if let Some(before) = before {
+                self.servers.forget_answer(&before, id);
+            }
+            if let Some(answer) = answer {
+                self.servers.by_answer.insert(answer, id);
             }
         }
     }

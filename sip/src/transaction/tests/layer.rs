@@ -230,6 +230,31 @@ fn ack_of_a_2xx_reaches_the_dialog_each_time_and_stops_its_copies() {
 }
 
 #[test]
+fn merged_invites_answered_alike_do_not_lose_each_others_ack() {
+    let (mut layer, now) = (layer(), Instant::now());
+    let (first, second) = (
+        request("INVITE", "z9hG4bK1", ""),
+        request("INVITE", "z9hG4bK2", ""),
+    );
+    let id = arrive(&mut layer, now, &first);
+    layer.respond(now, id, &reply(&first, StatusCode::OK));
+    let later = now + Duration::from_secs(30);
+    layer.handle_timeout(later);
+    layer.handle_request(later, second.clone(), "alice", false);
+    let Some(Event::Merged { id, .. }) = layer.poll_event() else {
+        panic!("a merged request")
+    };
+    layer.respond(later, id, &reply(&second, StatusCode::OK));
+    // Timer L ends the first; the second still waits for its ACK.
+    layer.handle_timeout(now + Duration::from_secs(33));
+    sent(&mut layer);
+    while layer.poll_event().is_some() {}
+    layer.handle_request(later, ack(&second, "z9hG4bK3"), "alice", false);
+    layer.handle_timeout(later + Duration::from_secs(10));
+    assert_eq!(sent(&mut layer), [""; 0]);
+}
+
+#[test]
 fn failure_is_acknowledged_on_the_branch_of_the_invite() {
     let (mut layer, now) = (layer(), Instant::now());
     let invite = request(
