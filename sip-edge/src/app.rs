@@ -182,6 +182,7 @@ async fn bind_sip(config: &Config, site: &Site) -> Result<(SipEndpoint, Incoming
     let bound = SipEndpoint::bind(SipConfig {
         listeners: config.listeners().map(listen).collect(),
         advertised_host: site.signature.host().to_string(),
+        server: Some(site.signature.product().to_owned()),
         timers,
         ..SipConfig::default()
     });

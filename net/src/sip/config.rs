@@ -27,6 +27,8 @@ pub struct SipConfig {
     pub tls: Option<TlsConfig>,
     /// Host name or address written into the sent-by of our Vias, without port.
     pub advertised_host: String,
+    /// Server of the answers that the endpoint gives by itself, besides their Date (requirements 1.20).
+    pub server: Option<String>,
     /// Values of the transaction timers.
     pub timers: Timers,
     /// Bounds of the transaction tables, all shards together.
@@ -71,6 +73,7 @@ impl Default for SipConfig {
             listeners: vec![listen(Transport::Udp), listen(Transport::Tcp)],
             tls: None,
             advertised_host: Ipv4Addr::LOCALHOST.to_string(),
+            server: None,
             timers: Timers::default(),
             transactions: LayerLimits::default(),
             limits: Limits::default(),

@@ -1,12 +1,12 @@
 //! What happens to a message between the socket and the transaction layer.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use sip::{
-    Headers, Message, Method, Name, ParseError, Request, Response, ResponseBuilder, StatusCode,
-    Violation,
+    Headers, Message, Method, Name, ParseError, Request, Response, ResponseBuilder, SipDate,
+    StatusCode, Violation,
 };
 
 use super::core::{Core, requester};
@@ -46,10 +46,22 @@ pub(crate) fn keep_alive(flow: &Flow) {
 
 /// The 503 of a node that has no room (`P9`).
 pub(crate) fn unavailable(core: &Core, request: &Request) -> Response {
-    ResponseBuilder::reply_to(request, StatusCode::SERVICE_UNAVAILABLE)
+    let reply = ResponseBuilder::reply_to(request, StatusCode::SERVICE_UNAVAILABLE);
+    signed(core, reply)
         .to_tag(&stateless_tag(core, request.headers()))
         .header(Name::RetryAfter, core.config.retry_after.as_secs().max(1))
         .build()
+}
+
+/// What every answer of the node says: when it was given, and by what (requirements 1.20).
+pub(crate) fn signed(core: &Core, reply: ResponseBuilder) -> ResponseBuilder {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = i64::try_from(now.unwrap_or_default().as_secs()).unwrap_or(i64::MAX);
+    let reply = reply.header(Name::Date, SipDate::from_unix_seconds(seconds));
+    match &core.config.server {
+        Some(server) => reply.header(Name::Server, server),
+        None => reply,
+    }
 }
 
 fn take_request(core: &Arc<Core>, request: Request, flow: &Flow) {
@@ -106,14 +118,14 @@ fn refuse(core: &Arc<Core>, request: &Request, violation: Violation, flow: &Flow
     reply_outside(core, reply, request.headers(), flow);
 }
 
-/// Sends a response outside any transaction: each copy of the request gets the same one (RFC 3261 §8.2.7).
+/// Sends a response outside any transaction: each copy of the request gets the same one, Date apart (RFC 3261 §8.2.7).
 fn reply_outside(core: &Arc<Core>, reply: ResponseBuilder, request: &Headers, flow: &Flow) {
     let Ok(Some(top)) = request.top_via() else {
         metric::dropped(metric::Drop::Malformed);
         return;
     };
     let destination = via::response_destination(&top, flow.remote());
-    let response = reply
+    let response = signed(core, reply)
         .to_tag(&stateless_tag(core, request))
         .received_from(flow.remote())
         .build();

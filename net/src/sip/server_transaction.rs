@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::arrival::Source;
 use super::core::{Core, NewRequest, Shard};
 use super::flow::{Listener, Progress};
+use super::receive;
 
 /// A request that waits for its final response.
 ///
@@ -128,11 +129,8 @@ impl Drop for ServerTransaction {
             false => StatusCode::SERVER_INTERNAL_ERROR,
         };
         let tag = token::tag(&mut rand::rng());
-        self.respond(
-            ResponseBuilder::reply_to(&self.request, status)
-                .to_tag(&tag)
-                .build(),
-        );
+        let reply = ResponseBuilder::reply_to(&self.request, status).to_tag(&tag);
+        self.respond(receive::signed(&self.core, reply).build());
     }
 }
 

@@ -263,6 +263,24 @@ async fn what_cannot_be_served_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn what_is_no_request_of_sip_2_0_is_answered_with_the_profile() {
+    let store = Store::start(Behaviour::Stores).await;
+    let edge = Running::ready(laptop(store.address)).await;
+    let peer = UdpPeer::new(edge.udp).await;
+    let message = message("z9hG4bK-bad", "");
+    for (text, code) in [
+        (message.replace("CSeq: 101 MESSAGE", "CSeq: none"), 400),
+        (message.replace("SIP/2.0\r\nVia", "SIP/3.0\r\nVia"), 505),
+    ] {
+        peer.send(&text).await;
+        let response = peer.response().await;
+        assert_eq!(response.status().code(), code, "{response:?}");
+        assert!(value(response.headers(), "Server").starts_with("IM-serv/OMA1.0 Restante/"));
+        assert!(response.headers().date().is_some(), "{response:?}");
+    }
+}
+
+#[tokio::test]
 async fn is_composing_is_answered_200_and_dropped() {
     let mut store = Store::start(Behaviour::Stores).await;
     let edge = Running::ready(laptop(store.address)).await;

@@ -101,6 +101,33 @@ async fn garbage_with_a_via_is_answered_400() {
 }
 
 #[tokio::test]
+async fn own_answers_say_when_and_by_what_they_were_given() {
+    let config = SipConfig {
+        server: Some("IM-serv/OMA1.0 Restante/0.1".to_owned()),
+        incoming_queue: 1,
+        ..config(T1)
+    };
+    let (endpoint, mut incoming) = SipEndpoint::bind(config).await.unwrap();
+    let peer = UdpPeer::of(&endpoint).await;
+    let unparsed = request("MESSAGE", &peer.via(), "z9hG4bKd1").replace("CSeq: 1", "CSeq: one");
+    peer.send(unparsed).await;
+    let malformed = peer.response().await;
+    peer.send(request("MESSAGE", &peer.via(), "z9hG4bKd2"))
+        .await;
+    peer.send(request("MESSAGE", &peer.via(), "z9hG4bKd3"))
+        .await;
+    let overloaded = peer.response().await;
+    drop(next_request(&mut incoming).await);
+    let forgotten = peer.response().await;
+    for (response, code) in [(malformed, 400), (overloaded, 503), (forgotten, 500)] {
+        assert_eq!(response.status().code(), code, "{response:?}");
+        assert!(response.headers().date().is_some(), "{response:?}");
+        let server = response.headers().first(sip::Name::Server).unwrap();
+        assert_eq!(server.value(), "IM-serv/OMA1.0 Restante/0.1");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_answered_is_dropped_without_harm() {
     let (endpoint, mut incoming) = endpoint(T1).await;
     let peer = UdpPeer::of(&endpoint).await;
