@@ -131,14 +131,14 @@ fn next_hop(config: &Config, site: &Site) -> Option<NextHop> {
     Some(NextHop::new(uri, config.push.hop_down_after))
 }
 
-/// Follows the connection to the store; ends with the client.
+/// Follows what is known of the store; ends with the client.
 async fn report_storage(edge: &Edge, storage: &Condition) {
     let mut connected = edge.storage.connected();
     loop {
         if *connected.borrow_and_update() {
             storage.ready();
         } else {
-            storage.not_ready("no connection to the storage service");
+            storage.not_ready("no connection to the storage service, or its store is latched");
         }
         if connected.changed().await.is_err() {
             return;

@@ -64,6 +64,14 @@ impl Contact {
         self.connected.send_replace(true);
     }
 
+    /// The stream is open, and nothing will be accepted until the service is restarted, which breaks
+    /// it.
+    pub(crate) fn refuses(&self) {
+        if self.connected.send_replace(false) {
+            tracing::error!("storage accepts nothing until it is restarted");
+        }
+    }
+
     pub(crate) fn lost(&self) {
         self.connected.send_replace(false);
     }
@@ -94,7 +102,8 @@ impl StorageClient {
         }
     }
 
-    /// Whether the deposit stream is open, for readiness.
+    /// Whether the deposit stream is open and the store has not said on it that it accepts nothing until
+    /// it is restarted, for readiness.
     #[must_use]
     pub fn connected(&self) -> watch::Receiver<bool> {
         self.contact.connected.subscribe()

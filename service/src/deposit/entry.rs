@@ -95,5 +95,6 @@ fn unavailable(error: &StoreError) -> v1::Unavailable {
     v1::Unavailable {
         reason: error.to_string(),
         retry_after: Some(convert::proto_duration(status::RETRY_AFTER)),
+        until_restart: matches!(error, StoreError::Latched { .. }),
     }
 }

@@ -108,9 +108,12 @@ async fn a_latched_store_makes_deposits_unavailable_and_the_service_not_ready() 
     let store = memory(&config());
     store.fail_syncs();
     let service = Service::over(config(), store);
-    let answer = service.client().deposit(message_to(BOB, 1)).await;
+    let client = service.client();
+    connected(&client).await;
+    let answer = client.deposit(message_to(BOB, 1)).await;
     let unavailable = answer.expect_err("latched");
     assert!(unavailable.reason.contains("latched"), "{unavailable}");
+    assert!(!*client.connected().borrow(), "an edge is not ready either");
     assert!(!unavailable.retry_after.is_zero());
     let mut follower = service.readiness.follow();
     let mut snapshot = follower.snapshot();

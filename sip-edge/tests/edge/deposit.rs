@@ -324,6 +324,23 @@ async fn options_says_whether_to_send_anything_here() {
 }
 
 #[tokio::test]
+async fn a_latched_store_turns_dispatchers_away() {
+    let mut store = Store::start(Behaviour::IsLatched).await;
+    let edge = Running::ready(laptop(store.address)).await;
+    let mut core = TcpPeer::connect(edge.tcp).await;
+    core.send(&message("z9hG4bK-l", "")).await;
+    assert_eq!(core.response().await.status().code(), 503);
+    store.deposit().await;
+    core.send(&message("z9hG4bK-o", "").replace("MESSAGE", "OPTIONS"))
+        .await;
+    let response = core.response().await;
+    assert_eq!(response.status().code(), 503);
+    let retry_after = response.headers().retry_after().expect("well-formed");
+    assert!(retry_after.is_some(), "{response:?}");
+    edge.not_ready().await;
+}
+
+#[tokio::test]
 async fn a_deposit_under_way_is_answered_while_the_edge_drains() {
     let mut store = Store::start(Behaviour::NeverSyncs).await;
     let edge = Running::ready(laptop(store.address)).await;

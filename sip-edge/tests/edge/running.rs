@@ -68,6 +68,17 @@ impl Running {
         running
     }
 
+    /// Waits until it says that it is not ready.
+    pub(crate) async fn not_ready(&self) {
+        let mut follower = self.readiness.follow();
+        let not_ready = async {
+            while self.readiness.snapshot().is_ready() {
+                follower.changed().await.expect("it lives");
+            }
+        };
+        within("the end of the readiness", not_ready).await;
+    }
+
     /// Asks it to end.
     pub(crate) fn shut_down(&self) {
         self.shutdown.cancel();

@@ -45,6 +45,8 @@ pub(crate) enum Behaviour {
     Stores,
     /// Taken and never answered.
     NeverSyncs,
+    /// Answered as by a store that is latched.
+    IsLatched,
     /// Refused with this reason.
     Refuses(v1::RefusalReason),
 }
@@ -283,6 +285,11 @@ impl Service {
         match state.behaviour {
             Behaviour::Stores => Some(Answer::Deposited(state.store(deposit))),
             Behaviour::NeverSyncs => None,
+            Behaviour::IsLatched => Some(Answer::Unavailable(v1::Unavailable {
+                reason: "the store is latched".to_owned(),
+                retry_after: None,
+                until_restart: true,
+            })),
             Behaviour::Refuses(reason) => Some(Answer::Refused(v1::Refused {
                 reason: reason.into(),
                 retry_after: None,

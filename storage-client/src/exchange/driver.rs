@@ -130,6 +130,11 @@ impl Driver {
         let Some(content) = reply.answer else {
             return;
         };
+        if let Answer::Unavailable(unavailable) = &content
+            && unavailable.until_restart
+        {
+            self.contact.refuses();
+        }
         match self.queue.answered(reply.correlation) {
             Some(waiter) => answer(waiter, Ok(content)),
             None if matches!(content, Answer::Deposited(_)) => {
