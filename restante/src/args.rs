@@ -26,7 +26,13 @@ pub(crate) enum Command {
     /// Storage service, sip-edge and controlling-edge in one process: for laptops and demonstrations.
     All(Serve),
     /// The storage service: mailboxes over gRPC.
-    Storage(Serve),
+    #[command(args_conflicts_with_subcommands = true)]
+    Storage {
+        #[command(flatten)]
+        serve: Serve,
+        #[command(subcommand)]
+        command: Option<StorageCommand>,
+    },
     /// The participating function: takes in messages for offline users and pushes them later.
     SipEdge(Serve),
     /// The controlling function: groups and URI-lists.
@@ -48,6 +54,27 @@ pub(crate) struct Serve {
     /// Report every mistake in the configuration and exit, without starting anything.
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+/// Work on the data folder while the storage service is stopped.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StorageCommand {
+    /// Verify indexes, counters and contents; exit 74 if anything does not agree.
+    Check {
+        /// The configuration file; without one the defaults hold.
+        #[arg(long, value_name = "FILE", env = "RESTANTE_CONFIG")]
+        config: Option<PathBuf>,
+        /// Write wrong counters anew from their messages.
+        #[arg(long)]
+        restate: bool,
+    },
+    /// Take an older copy in the data folder for the store from now on: Message-IDs jump, so that
+    /// none is used twice.
+    Restore {
+        /// The configuration file; without one the defaults hold.
+        #[arg(long, value_name = "FILE", env = "RESTANTE_CONFIG")]
+        config: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

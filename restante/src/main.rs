@@ -7,6 +7,7 @@ use daemon::exit::{Code, Fatal, report};
 
 mod args;
 mod config;
+mod maintenance;
 mod process;
 mod ready;
 
@@ -37,7 +38,14 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Fatal> {
     match command {
         Command::All(serve) => process::run(&Role::ALL, &serve),
-        Command::Storage(serve) => process::run(&[Role::Storage], &serve),
+        Command::Storage {
+            command: Some(command),
+            ..
+        } => maintenance::run(command),
+        Command::Storage {
+            serve,
+            command: None,
+        } => process::run(&[Role::Storage], &serve),
         Command::SipEdge(serve) => process::run(&[Role::SipEdge], &serve),
         Command::ControllingEdge(serve) => process::run(&[Role::ControllingEdge], &serve),
         Command::Config {

@@ -18,6 +18,7 @@ mod delivery;
 mod deposit;
 mod health;
 mod mailbox;
+pub mod maintenance;
 mod operator;
 mod page_token;
 mod registration;

@@ -3,6 +3,7 @@
 mod configuration;
 mod crash;
 mod disk;
+mod maintenance;
 mod power;
 mod privacy;
 mod sipp;

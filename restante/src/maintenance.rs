@@ -1,0 +1,38 @@
+//! `restante storage check` and `restante storage restore`.
+
+use daemon::exit::{Code, Fatal};
+use service::maintenance;
+
+use crate::args::StorageCommand;
+use crate::config::Config;
+
+/// Does it and prints what was found.
+///
+/// # Errors
+/// [`Code::Io`] if the store cannot be opened, or something in it does not agree.
+pub(crate) fn run(command: StorageCommand) -> Result<(), Fatal> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Fatal::new(Code::Bug, format!("no runtime: {error}")))?;
+    match command {
+        StorageCommand::Check { config, restate } => {
+            let config = Config::load(config.as_deref(), false)?;
+            let checked = runtime.block_on(maintenance::check(&config.service, restate))?;
+            for line in &checked.lines {
+                println!("{line}");
+            }
+            if checked.is_sound {
+                println!("the store is sound");
+                return Ok(());
+            }
+            let sentence = "the store is not sound; wrong counters can be mended with --restate, for \
+                            the rest put a backup there";
+            Err(Fatal::new(Code::Io, sentence))
+        }
+        StorageCommand::Restore { config } => {
+            let config = Config::load(config.as_deref(), false)?;
+            runtime.block_on(maintenance::restore(&config.service))?;
+            println!("the copy in the data folder is the store now; its Message-IDs have jumped");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Work on a store that serves nobody meanwhile: `restante storage check` and `restante storage restore`.
+
+use daemon::exit::{Code, Fatal};
+use storage::model::SystemClock;
+use storage::rocks::CheckReport;
+use storage::{RocksStore, Store};
+
+use crate::config::Config;
+
+/// What a check found, as sentences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Whether everything agrees.
+    pub is_sound: bool,
+    /// One line each: what was looked at, then every finding.
+    pub lines: Vec<String>,
+}
+
+/// Verifies indexes, counters and contents of the configured store. With `restate`, counters that are
+/// wrong are written anew from their messages; nothing else is changed.
+///
+/// # Errors
+/// [`Code::Io`] if the store cannot be opened or read.
+pub async fn check(config: &Config, restate: bool) -> Result<Checked, Fatal> {
+    let store = open(config.clone(), false).await?;
+    let report = store.check(restate).await;
+    store.close().await;
+    let report = report.map_err(|error| Fatal::new(Code::Io, error.to_string()))?;
+    Ok(Checked {
+        is_sound: report.is_sound() || (restate && report.restated == report.total_findings),
+        lines: lines(&report),
+    })
+}
+
+/// Takes the older copy that lies in the data folder for the store from now on: its Message-IDs jump
+/// past all that were ever handed out (STO-08), and the end of its log is given up if it is cut.
+///
+/// # Errors
+/// [`Code::Io`] if the store cannot be opened.
+pub async fn restore(config: &Config) -> Result<(), Fatal> {
+    open(config.clone(), true).await?.close().await;
+    Ok(())
+}
+
+async fn open(config: Config, is_older_copy: bool) -> Result<RocksStore, Fatal> {
+    let mut store = config.store();
+    store.accept_truncated_wal |= is_older_copy;
+    let opened = tokio::task::spawn_blocking(move || RocksStore::open(store, SystemClock));
+    opened
+        .await
+        .map_err(|error| Fatal::new(Code::Bug, format!("opening the store: {error}")))?
+        .map_err(|error| Fatal::new(Code::Io, error.to_string()))
+}
+
+fn lines(report: &CheckReport) -> Vec<String> {
+    let CheckReport {
+        mailboxes,
+        messages,
+        content_octets,
+        ..
+    } = report;
+    let mut lines = vec![format!(
+        "{mailboxes} mailboxes, {messages} messages, {content_octets} octets of content"
+    )];
+    lines.extend(report.findings.iter().map(ToString::to_string));
+    let more = report
+        .total_findings
+        .saturating_sub(report.findings.len() as u64);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    if report.restated > 0 {
+        lines.push(format!("{} mailboxes have new counters", report.restated));
+    }
+    lines
+}
