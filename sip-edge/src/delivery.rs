@@ -43,6 +43,7 @@ use way::{Way, way};
 /// Channels in the metrics.
 const MSRP: &str = "msrp";
 const MESSAGE: &str = "message";
+const NONE: &str = "none";
 
 /// Takes push jobs until the edge drains; the store gives no more at a time than this edge asked for.
 pub(crate) async fn serve(edge: Arc<Edge>, pushes: TaskTracker) {
@@ -87,7 +88,7 @@ async fn deliver_by_mode(edge: &Arc<Edge>, job: &PushJob) -> (&'static str, Endi
                 }
             }
             Choice::Message(bindings) => return (MESSAGE, by_message(edge, job, &bindings).await),
-            Choice::Nobody => return (MESSAGE, Ending::not_begun(nobody())),
+            Choice::Nobody => return (NONE, Ending::not_begun(nobody())),
         }
     }
 }

@@ -127,5 +127,27 @@ fn to_uri(edge: &Edge, uri: Uri, routes: Vec<String>) -> Way {
 
 /// The transport a URI asks for (RFC 3263 §4.1).
 fn asked_transport(uri: &Uri) -> Option<Transport> {
-    uri.as_sip().and_then(sip::SipUri::transport)
+    let uri = uri.as_sip()?;
+    let secure = Some(Transport::Tls).filter(|_| uri.secure);
+    secure.or_else(|| uri.transport())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_asks_for_a_transport_by_its_scheme_or_its_parameter() {
+        for (uri, expected) in [
+            ("sip:bob@203.0.113.9", None),
+            ("sip:bob@203.0.113.9;transport=TCP", Some(Transport::Tcp)),
+            ("sip:bob@203.0.113.9;transport=sctp", None),
+            ("sips:bob@203.0.113.9", Some(Transport::Tls)),
+            ("sips:bob@203.0.113.9;transport=tcp", Some(Transport::Tls)),
+            ("tel:+15550100", None),
+        ] {
+            let parsed: Uri = uri.parse().expect("a URI");
+            assert_eq!(asked_transport(&parsed), expected, "{uri}");
+        }
+    }
 }
