@@ -40,9 +40,8 @@ impl App {
     /// `readiness` gets the condition `storage`.
     ///
     /// # Errors
-    /// [`Code::Config`] for contradictions in the configuration and mistakes in the users file,
-    /// [`Code::Unavailable`] for an
-    /// address that cannot be bound.
+    /// [`Code::Config`] for contradictions in the configuration, mistakes in the users file and
+    /// certificates that cannot be used, [`Code::Unavailable`] for an address that cannot be bound.
     pub async fn build(config: Config, readiness: &Readiness) -> Result<Self, Fatal> {
         let site = Site::new(&config).ok_or_else(|| contradictions(&config))?;
         let digest = Digest::load(&config)
@@ -182,14 +181,18 @@ async fn bind_sip(config: &Config, site: &Site) -> Result<(SipEndpoint, Incoming
     let bound = SipEndpoint::bind(SipConfig {
         listeners: config.listeners().map(listen).collect(),
         advertised_host: site.signature.host().to_string(),
+        tls: config.sip_tls(),
         server: Some(site.signature.product().to_owned()),
         timers,
         ..SipConfig::default()
     });
-    let key = "sip-edge.listen_udp, sip-edge.listen_tcp";
-    bound
-        .await
-        .map_err(|error| Fatal::new(Code::Unavailable, format!("{error} ({key})")))
+    bound.await.map_err(|error| match error {
+        net::sip::BindError::Tls(error) => Fatal::new(Code::Config, format!("tls: {error}")),
+        error => {
+            let keys = "sip-edge.listen_udp, sip-edge.listen_tcp, sip-edge.listen_tls";
+            Fatal::new(Code::Unavailable, format!("{error} ({keys})"))
+        }
+    })
 }
 
 async fn bind_msrp(config: &Config, site: &Site) -> Result<MsrpEndpoint, Fatal> {
@@ -198,10 +201,19 @@ async fn bind_msrp(config: &Config, site: &Site) -> Result<MsrpEndpoint, Fatal> 
         allow_networks: allowed_networks(config),
         deny_networks: config.msrp.deny_networks.clone(),
         connect_timeout: config.msrp.connect_timeout,
+        tls: config.msrp_tls(),
         ..MsrpConfig::new(config.process.msrp_listen)
     };
     let bound = MsrpEndpoint::bind(msrp).await;
-    bound.map_err(|error| Fatal::new(Code::Unavailable, format!("{error} (sip-edge.msrp_listen)")))
+    bound.map_err(|error| match error {
+        net::msrp::BindError::Tls(error) => {
+            Fatal::new(Code::Config, format!("msrp.certificate: {error}"))
+        }
+        error => {
+            let keys = "sip-edge.msrp_listen, sip-edge.msrp_listen_tls";
+            Fatal::new(Code::Unavailable, format!("{error} ({keys})"))
+        }
+    })
 }
 
 /// In the laptop mode, with every SIP listener on loopback, clients are on loopback too.

@@ -5,6 +5,7 @@
 //! in one round. It opens nothing.
 
 pub mod sections;
+mod tls;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use sip::{Host, SipUri, Transport, Uri};
 
 pub use sections::{
     Common, Delivery, DeliveryMode, Limits, Msrp, Process, Push, Registrar, RegistrarAuth,
-    RegistrarSwitch, Sip, Trust,
+    RegistrarSwitch, Sip, Tls, Trust, VerifyPeers,
 };
 
 /// The hard limit for the answer to a MESSAGE (requirements §3.1).
@@ -32,6 +33,8 @@ pub struct Config {
     pub process: Process,
     /// Core, identity and timers.
     pub sip: Sip,
+    /// SIP over TLS.
+    pub tls: Tls,
     /// Trusted peers.
     pub trust: Trust,
     /// The registrar.
@@ -48,10 +51,11 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 9] = [
+    pub const DOCS: [&'static SectionDoc; 10] = [
         &Common::DOC,
         &Process::DOC,
         &Sip::DOC,
+        &Tls::DOC,
         &Trust::DOC,
         &Registrar::DOC,
         &Delivery::DOC,
@@ -66,6 +70,7 @@ impl Config {
             common: document.read(),
             process: document.read(),
             sip: document.read(),
+            tls: document.read(),
             trust: document.read(),
             registrar: document.read(),
             delivery: document.read(),
@@ -83,6 +88,7 @@ impl Config {
     pub fn contradictions(&self) -> Vec<(&'static str, String)> {
         let rules = self.listening().into_iter().chain(self.speaking());
         let rules = rules.chain(self.registering()).chain(self.bounds());
+        let rules = rules.chain(self.securing_sip()).chain(self.securing_msrp());
         let broken = rules.filter(|(holds, ..)| !holds);
         broken
             .map(|(_, key, sentence)| (key, sentence.to_owned()))
@@ -104,7 +110,7 @@ impl Config {
             (
                 self.listeners().next().is_some(),
                 "sip-edge.listen_udp",
-                "at least one of listen_udp and listen_tcp must name an address",
+                "at least one of listen_udp, listen_tcp and listen_tls must name an address",
             ),
             (
                 self.advertised_host().is_some(),
@@ -199,7 +205,7 @@ impl Config {
         ]
     }
 
-    /// The SIP listeners: UDP first, each list in its order.
+    /// The SIP listeners: UDP, TCP, TLS, each list in its order.
     pub fn listeners(&self) -> impl Iterator<Item = (Transport, SocketAddr)> + '_ {
         let udp = self
             .process
@@ -211,7 +217,12 @@ impl Config {
             .listen_tcp
             .iter()
             .map(|address| (Transport::Tcp, *address));
-        udp.chain(tcp)
+        let tls = self
+            .process
+            .listen_tls
+            .iter()
+            .map(|address| (Transport::Tls, *address));
+        udp.chain(tcp).chain(tls)
     }
 
     /// Whether every SIP listener is on loopback: what loopback trust and the registrar's

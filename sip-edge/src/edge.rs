@@ -55,7 +55,7 @@ pub(crate) struct Edge {
 impl Edge {
     /// Whether what this peer asserts is believed (requirements §3.8).
     pub(crate) fn trusts(&self, source: &Source) -> bool {
-        self.trusted.contains(source.transport, source.remote.ip())
+        self.trusted.contains(&source.into())
     }
 
     /// A branch for a request that delivers (DLV-16); `None` until the store is known.

@@ -26,11 +26,15 @@ daemon::section! {
         listen_udp: Vec<SocketAddr> = ["127.0.0.1:5060"],
         /// Addresses for SIP over TCP.
         listen_tcp: Vec<SocketAddr> = ["127.0.0.1:5060"],
+        /// Addresses for SIP over TLS; they need `[tls]`.
+        listen_tls: Vec<SocketAddr> = [],
         /// Host name or address under which peers reach this edge: in Via, Contact and the media
         /// description. `off`: the address of the first listener.
         advertised_host: Option<String> = "off",
         /// Address for MSRP.
         msrp_listen: SocketAddr = "127.0.0.1:2855",
+        /// Address for MSRP over TLS. `off`: none.
+        msrp_listen_tls: Option<SocketAddr> = "off",
         /// Address of `/livez`, `/readyz` and `/metrics`.
         admin_listen: SocketAddr = "127.0.0.1:9401",
         /// Where the storage service is.
@@ -60,11 +64,42 @@ daemon::section! {
     }
 }
 
+daemon::choice! {
+    /// What those who connect over TLS must show.
+    pub enum VerifyPeers {
+        /// A certificate is optional once `tls.peer_ca` names authorities, and not asked for before.
+        Auto = "auto",
+        /// Nothing: nobody proves a name.
+        None = "none",
+        /// A good certificate, or none.
+        Optional = "optional",
+        /// A good certificate.
+        Required = "required",
+    }
+}
+
+daemon::section! {
+    /// SIP over TLS, 1.2 and 1.3. The files are PEM and are read again when they change.
+    pub struct Tls in "tls" {
+        /// Our certificate, followed by those that lead to its authority. `off`: no TLS.
+        certificate: Option<PathBuf> = "off",
+        /// The private key of the certificate.
+        key: Option<PathBuf> = "off",
+        /// Authorities by which the certificates of peers are verified. Without any, no server is
+        /// believed that we connect to.
+        peer_ca: Vec<PathBuf> = [],
+        /// What those who connect must show: `none`, `optional` (a good certificate or none) or
+        /// `required`. `auto`: `optional` where `peer_ca` names an authority, else `none`.
+        verify_peers: VerifyPeers = "auto",
+    }
+}
+
 daemon::section! {
     /// Whom the edge believes (requirements §3.8).
     pub struct Trust in "trust" {
         /// Networks or addresses of trusted peers. An entry means TCP and TLS; `+udp` after it adds
-        /// UDP, whose source addresses can be forged: `"192.0.2.0/24"`, `"192.0.2.11+udp"`.
+        /// UDP, whose source addresses can be forged: `"192.0.2.0/24"`, `"192.0.2.11+udp"`. After
+        /// `tls:` stands the name that a peer's certificate must prove: `"tls:core.example.net"`.
         peers: Vec<TrustedPeer> = [],
         /// Whether loopback is trusted on all transports while no SIP listener is bound beyond it.
         loopback: bool = true,
@@ -167,6 +202,13 @@ daemon::section! {
         deny_networks: Vec<IpNet> = [],
         /// How long a connection may take to be made and bound.
         connect_timeout: Duration = "10s",
+        /// Certificate for MSRP over TLS, a PEM file. `off`: one made at the start; peers compare
+        /// fingerprints and need no authority (MSR-03).
+        certificate: Option<PathBuf> = "off",
+        /// The private key of the certificate.
+        key: Option<PathBuf> = "off",
+        /// Whether push sessions are offered over TLS; it needs `sip-edge.msrp_listen_tls`.
+        offer_tls: bool = false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Claims about the configuration.
 
 use daemon::config::{Document, Environment, render_default};
+use net::tls::VerifyPeers;
 
 use super::{Config, RegistrarSwitch};
 
@@ -60,6 +61,72 @@ fn all_contradictions_are_reported_at_once() {
             "{key}: {found:#?}"
         );
     }
+}
+
+#[test]
+fn half_a_setting_of_tls_is_reported_with_every_place() {
+    let text = "[sip-edge]\nlisten_tls = [\"127.0.0.1:5061\"]\n[tls]\nverify_peers = \"required\"\n\
+                [trust]\npeers = [\"tls:core.example.net\"]\n[msrp]\ncertificate = \"c.pem\"\noffer_tls = true\n";
+    let found = mistakes(text);
+    let expected = [
+        "tls.certificate: ",
+        "tls.peer_ca: ",
+        "restante.toml:6:1: trust.peers: ",
+        "msrp.key: ",
+        "restante.toml:9:1: msrp.offer_tls: ",
+        "restante.toml:8:1: msrp.certificate: ",
+    ];
+    for key in expected {
+        assert!(
+            found.iter().any(|line| line.contains(key)),
+            "{key}: {found:#?}"
+        );
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (text, key) in [
+        ("[tls]\ncertificate = \"c.pem\"\n", "tls.key: "),
+        ("[tls]\nkey = \"k.pem\"\n", "tls.certificate: "),
+        ("[msrp]\nkey = \"k.pem\"\n", "msrp.certificate: "),
+        (
+            "[sip]\nnext_hop = \"sips:core.example.net\"\n",
+            "sip.next_hop: ",
+        ),
+    ] {
+        let found = mistakes(text);
+        assert!(found.len() == 1 && found[0].contains(key), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_name_is_not_trusted_where_nobody_is_asked_for_one() {
+    let text = "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\npeer_ca = [\"a.pem\"]\n\
+                verify_peers = \"none\"\n[trust]\npeers = [\"tls:core.example.net\"]\n";
+    let found = mistakes(text);
+    assert!(
+        found.len() == 1 && found[0].contains("tls.verify_peers: "),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn peers_are_verified_as_soon_as_there_is_an_authority() {
+    let own = "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+    let verified = |more: &str| {
+        let tls = config(&format!("{own}{more}")).sip_tls();
+        tls.expect("TLS is spoken").verify_peers
+    };
+    assert_eq!(verified(""), VerifyPeers::None);
+    assert_eq!(verified("peer_ca = [\"a.pem\"]\n"), VerifyPeers::Optional);
+    let required = "peer_ca = [\"a.pem\"]\nverify_peers = \"required\"\n";
+    assert_eq!(verified(required), VerifyPeers::Required);
+    assert_eq!(config("").sip_tls(), None);
+}
+
+#[test]
+fn a_listener_for_tls_beyond_loopback_is_one_beyond_loopback() {
+    let text = "[sip-edge]\nlisten_tls = [\"192.0.2.20:5061\"]\n\
+                [tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+    assert!(!config(text).is_loopback_only());
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(crate) async fn establish(
     job: &PushJob,
     way: &Way,
 ) -> Result<Established, InviteFailure> {
-    let pending = edge.msrp.open().with_rules(SessionRules::send_only());
+    let pending = open(edge).ok_or(InviteFailure::NotConnected)?;
     let (media, mut invitation) = invitation(edge, job, way, &pending);
     let requests = edge
         .dialogs
@@ -82,6 +82,15 @@ pub(crate) async fn establish(
     }
 }
 
+/// A session over TLS where it is to be offered, and never one in clear instead.
+fn open(edge: &Edge) -> Option<PendingSession> {
+    let pending = match edge.config.msrp.offer_tls {
+        true => edge.msrp.open_secure()?,
+        false => edge.msrp.open(),
+    };
+    Some(pending.with_rules(SessionRules::send_only()))
+}
+
 fn invitation(
     edge: &Edge,
     job: &PushJob,
@@ -93,6 +102,7 @@ fn invitation(
     let session_id = u64::from(rand::random::<u32>());
     let (media, offer) = offer(
         pending.local_path(),
+        pending.fingerprint(),
         edge.msrp.advertised_host(),
         session_id,
     );
@@ -225,6 +235,10 @@ async fn connect(
     response: &Response,
 ) -> Result<(MsrpSession, Terms), InviteFailure> {
     let terms = Terms::of(media, response.body()).map_err(InviteFailure::NotUsable)?;
+    let pending = match terms.fingerprint.clone() {
+        Some(fingerprint) => pending.with_peer_fingerprint(fingerprint),
+        None => pending,
+    };
     let wait = edge.config.msrp.connect_timeout;
     let path = terms.peer_path.clone();
     let opened = match terms.role {

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use msrp::Path;
 use msrp::sdp::{MsrpMedia, Origin, SessionDescription};
+use net::tls::Fingerprint;
 use sip::session_timer::{self, SessionPolicy};
 use sip::{CSeq, Method, Name, Refresher, Request, RequestBuilder, SessionExpires};
 
@@ -98,9 +99,18 @@ pub(crate) fn contact(uri: &str) -> String {
     format!("<{uri}>;automata;+g.oma.sip-im")
 }
 
-/// The offer of a push: we send, the client says who connects (DLV-11).
-pub(crate) fn offer(path: &Path, host: &str, session_id: u64) -> (MsrpMedia, String) {
-    let media = MsrpMedia::push_offer(path.clone());
+/// The offer of a push: we send, the client says who connects (DLV-11). Over TLS it names our
+/// certificate (MSR-03).
+pub(crate) fn offer(
+    path: &Path,
+    fingerprint: Option<&Fingerprint>,
+    host: &str,
+    session_id: u64,
+) -> (MsrpMedia, String) {
+    let media = MsrpMedia {
+        fingerprint: fingerprint.map(Fingerprint::to_string),
+        ..MsrpMedia::push_offer(path.clone())
+    };
     let origin = Origin {
         user: "restante".to_owned(),
         session_id,
@@ -121,7 +131,7 @@ mod tests {
         let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
             .parse()
             .expect("a path");
-        let (_, offer) = offer(&path, "192.0.2.20", 3_975);
+        let (_, offer) = offer(&path, None, "192.0.2.20", 3_975);
         let invitation = Invitation {
             served_user: "sip:bob@example.org".to_owned(),
             routes: vec!["<sip:scscf1.example.org;transport=tcp;lr>".to_owned()],

@@ -3,6 +3,7 @@
 use msrp::Path;
 use msrp::encapsulate::SIPFRAG;
 use msrp::sdp::{MsrpMedia, Role, SessionDescription, agree};
+use net::tls::Fingerprint;
 
 use super::encapsulate::Encapsulated;
 
@@ -18,6 +19,8 @@ pub(crate) struct Terms {
     pub(crate) role: Role,
     /// Whether only REPORTs prove delivery (P4).
     pub(crate) needs_reports: bool,
+    /// Whose certificate the connection must show; `None` in clear (MSR-03).
+    pub(crate) fingerprint: Option<Fingerprint>,
     answer: MsrpMedia,
 }
 
@@ -37,6 +40,7 @@ impl Terms {
             peer_path: agreement.peer_path,
             role: agreement.role,
             needs_reports: agreement.needs_reports,
+            fingerprint: fingerprint(&answer)?,
             answer,
         })
     }
@@ -61,6 +65,16 @@ impl Terms {
     }
 }
 
+/// What the answer says of the client's certificate, which it must where it agrees on TLS.
+fn fingerprint(answer: &MsrpMedia) -> Result<Option<Fingerprint>, &'static str> {
+    if !answer.path.first().is_secure() {
+        return Ok(None);
+    }
+    let value = answer.fingerprint.as_ref();
+    let read = value.ok_or("no fingerprint in the answer")?.parse();
+    read.map(Some).map_err(|_| "fingerprint cannot be used")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,7 +84,7 @@ mod tests {
         let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
             .parse()
             .expect("a path");
-        let (media, _) = offer(&path, "192.0.2.20", 1);
+        let (media, _) = offer(&path, None, "192.0.2.20", 1);
         let answer = format!(
             "v=0\r\no=bob 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\n\
              m=message 49200 TCP/MSRP *\r\na=path:msrp://203.0.113.9:49200/b0bS3ss;tcp\r\n{attributes}"
@@ -132,12 +146,47 @@ mod tests {
     }
 
     #[test]
+    fn over_tls_the_answer_must_have_a_good_fingerprint() {
+        let path = "msrps://192.0.2.20:2856/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
+            .parse()
+            .expect("a path");
+        let print = format!("sha-256 {}", ["4A"; 32].join(":"));
+        let ours = print.parse().expect("a fingerprint");
+        let (media, text) = offer(&path, Some(&ours), "192.0.2.20", 1);
+        assert!(
+            text.contains(&format!("a=fingerprint:{print}\r\n")),
+            "{text}"
+        );
+        let judged = |scheme: &str, attributes: &str| {
+            let protocol = if scheme == "msrps" {
+                "TCP/TLS/MSRP"
+            } else {
+                "TCP/MSRP"
+            };
+            let answer = format!(
+                "v=0\r\no=bob 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\n\
+                 m=message 49200 {protocol} *\r\na=path:{scheme}://203.0.113.9:49200/b0bS3ss;tcp\r\n\
+                 a=accept-types:*\r\n{attributes}"
+            );
+            Terms::of(&media, answer.as_bytes()).map(|terms| terms.fingerprint)
+        };
+        let line = format!("a=fingerprint:{print}\r\n");
+        assert_eq!(judged("msrps", &line), Ok(Some(ours)));
+        let missing = "no fingerprint in the answer";
+        assert_eq!(judged("msrps", ""), Err(missing));
+        let bad = "fingerprint cannot be used";
+        assert_eq!(judged("msrps", "a=fingerprint:sha-256 4A\r\n"), Err(bad));
+        assert_eq!(judged("msrps", "a=fingerprint:md5 4A\r\n"), Err(bad));
+        assert_eq!(judged("msrp", &line), Err("answer does not fit the offer"));
+    }
+
+    #[test]
     fn an_answer_that_takes_nothing_gives_no_session() {
         assert!(terms("a=sendonly\r\na=accept-types:*\r\n").is_err());
         let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
             .parse()
             .expect("a path");
-        let (media, _) = offer(&path, "192.0.2.20", 1);
+        let (media, _) = offer(&path, None, "192.0.2.20", 1);
         assert!(Terms::of(&media, b"").is_err());
         assert!(Terms::of(&media, b"v=0\r\no=b 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\n").is_err());
     }

@@ -1,11 +1,15 @@
 //! SIP peers that say what the test wrote.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use sip::{Limits, Message, Name, Request, Response, StreamDecoder, StreamItem, parse_datagram};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio_rustls::TlsConnector;
 
 use crate::within;
 
@@ -60,19 +64,33 @@ impl UdpPeer {
     }
 }
 
-/// A peer over one TCP connection.
+/// A connection, in clear or over TLS.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A peer over one TCP connection, which may carry TLS.
 pub(crate) struct TcpPeer {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    address: SocketAddr,
     decoder: StreamDecoder,
 }
 
 impl TcpPeer {
     pub(crate) async fn connect(edge: SocketAddr) -> Self {
         let stream = TcpStream::connect(edge).await.expect("it listens");
-        Self {
-            stream,
-            decoder: StreamDecoder::new(Limits::default()),
-        }
+        let address = stream.local_addr().expect("connected");
+        Self::over(stream, address)
+    }
+
+    /// Connects and shakes hands.
+    pub(crate) async fn connect_tls(edge: SocketAddr, tls: ClientConfig) -> Self {
+        let stream = TcpStream::connect(edge).await.expect("it listens");
+        let address = stream.local_addr().expect("connected");
+        let connector = TlsConnector::from(Arc::new(tls));
+        let shaking = connector.connect(ServerName::from(edge.ip()), stream);
+        let stream = within("the handshake", shaking).await.expect("TLS");
+        Self::over(stream, address)
     }
 
     /// Waits for the edge to connect.
@@ -80,18 +98,25 @@ impl TcpPeer {
         let (stream, _) = within("the edge", listener.accept())
             .await
             .expect("accepted");
+        let address = stream.local_addr().expect("connected");
+        Self::over(stream, address)
+    }
+
+    fn over(stream: impl Stream + 'static, address: SocketAddr) -> Self {
         Self {
-            stream,
+            stream: Box::new(stream),
+            address,
             decoder: StreamDecoder::new(Limits::default()),
         }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.stream.local_addr().expect("connected")
+        self.address
     }
 
     pub(crate) async fn send(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.expect("sent");
+        self.stream.flush().await.expect("sent");
     }
 
     async fn next(&mut self) -> Message {

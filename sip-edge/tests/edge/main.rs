@@ -1,6 +1,7 @@
 //! The edge over real sockets, with a store that does what the test tells it. One binary: it links
 //! once.
 
+mod authority;
 mod by_message;
 mod client;
 mod deposit;
@@ -13,6 +14,8 @@ mod push_failures;
 mod registration;
 mod running;
 mod store;
+mod tls;
+mod tls_push;
 
 use std::future::Future;
 use std::time::Duration;

@@ -20,7 +20,7 @@ pub(crate) fn outcome(release: v1::ReleaseRequest) -> (v1::DeliveryResult, Strin
 }
 
 /// Nobody falls back to MESSAGE.
-fn sessions_only(config: &mut Config) {
+pub(crate) fn sessions_only(config: &mut Config) {
     config.delivery.mode = DeliveryMode::Session;
 }
 

@@ -14,6 +14,7 @@ use crate::within;
 pub(crate) struct Running {
     pub(crate) udp: SocketAddr,
     pub(crate) tcp: SocketAddr,
+    pub(crate) tls: Option<SocketAddr>,
     readiness: Readiness,
     shutdown: CancellationToken,
     served: JoinHandle<()>,
@@ -40,15 +41,18 @@ impl Running {
         let address = |wanted| {
             let addresses = app.sip_addresses();
             let found = addresses.iter().find(|(transport, _)| *transport == wanted);
-            found.expect("it listens").1
+            found.map(|(_, address)| *address)
         };
-        let (udp, tcp) = (address(Transport::Udp), address(Transport::Tcp));
+        let [udp, tcp] =
+            [Transport::Udp, Transport::Tcp].map(|wanted| address(wanted).expect("it listens"));
+        let tls = address(Transport::Tls);
         let shutdown = CancellationToken::new();
         let run = app.run(shutdown.clone());
         let served = tokio::spawn(async move { run.await.expect("it runs") });
         Self {
             udp,
             tcp,
+            tls,
             readiness,
             shutdown,
             served,

@@ -1,0 +1,126 @@
+//! SIP over TLS: who is believed by the name in his certificate (CT-TLS-01, requirements §3.8).
+
+use daemon::exit::Code;
+use daemon::readiness::Readiness;
+use restante_sip_edge::{App, Config};
+
+use crate::authority::Authority;
+use crate::client::{TcpPeer, value};
+use crate::deposit::message;
+use crate::push::IM_TAG;
+use crate::registration::register;
+use crate::running::{Running, laptop};
+use crate::store::{Behaviour, Store};
+
+/// The laptop mode with a TLS listener, where only the core is trusted, by its name.
+fn named(config: &mut Config, authority: &Authority) {
+    let own = authority.files("127.0.0.1");
+    config.process.listen_tls = vec!["127.0.0.1:0".parse().expect("an address")];
+    config.tls.certificate = Some(own.certificate);
+    config.tls.key = Some(own.key);
+    config.tls.peer_ca = vec![authority.file()];
+    config.trust.loopback = false;
+    config.trust.peers = vec!["tls:core.example.net".parse().expect("an entry")];
+}
+
+async fn running(store: &Store, authority: &Authority) -> Running {
+    let mut config = laptop(store.address);
+    named(&mut config, authority);
+    Running::ready(config).await
+}
+
+/// A connection of whoever has a certificate for this name, if any.
+async fn peer(edge: &Running, authority: &Authority, name: Option<&str>) -> TcpPeer {
+    let address = edge.tls.expect("it listens");
+    TcpPeer::connect_tls(address, authority.client(name)).await
+}
+
+/// The message of the example, as it comes over TLS.
+fn secure_message(branch: &str) -> String {
+    message(branch, "").replace("SIP/2.0/TCP scscf1", "SIP/2.0/TLS scscf1")
+}
+
+async fn status_of_message(peer: &mut TcpPeer, branch: &str) -> u16 {
+    peer.send(&secure_message(branch)).await;
+    peer.response().await.status().code()
+}
+
+#[tokio::test]
+async fn the_trusted_name_deposits_and_every_other_is_refused_with_403() {
+    let authority = Authority::new();
+    let mut store = Store::start(Behaviour::Stores).await;
+    let edge = running(&store, &authority).await;
+    for (number, name) in [Some("other.example.net"), None].into_iter().enumerate() {
+        let mut stranger = peer(&edge, &authority, name).await;
+        let status = status_of_message(&mut stranger, &format!("z9hG4bK-{number}")).await;
+        assert_eq!(status, 403, "{name:?}");
+    }
+    let mut plain = TcpPeer::connect(edge.tcp).await;
+    plain.send(&message("z9hG4bK-plain", "")).await;
+    assert_eq!(plain.response().await.status().code(), 403);
+    assert!(store.is_quiet());
+
+    let mut core = peer(&edge, &authority, Some("core.example.net")).await;
+    assert_eq!(status_of_message(&mut core, "z9hG4bK-core").await, 202);
+    assert_eq!(store.deposit().await.sender, "sip:alice@example.org");
+}
+
+#[tokio::test]
+async fn plain_text_to_the_port_for_tls_ends_that_connection_only() {
+    let authority = Authority::new();
+    let store = Store::start(Behaviour::Stores).await;
+    let edge = running(&store, &authority).await;
+    let mut core = peer(&edge, &authority, Some("core.example.net")).await;
+    let mut plain = TcpPeer::connect(edge.tls.expect("it listens")).await;
+    plain.send(&message("z9hG4bK-plain", "")).await;
+    let rest = plain.rest().await;
+    assert!(!rest.contains("SIP/2.0"), "{rest}");
+    assert_eq!(status_of_message(&mut core, "z9hG4bK-before").await, 202);
+    let mut later = peer(&edge, &authority, Some("core.example.net")).await;
+    assert_eq!(status_of_message(&mut later, "z9hG4bK-after").await, 202);
+}
+
+#[tokio::test]
+async fn a_push_takes_the_secure_connection_of_the_registration() {
+    let authority = Authority::new();
+    let mut store = Store::start(Behaviour::Stores).await;
+    let edge = running(&store, &authority).await;
+    let mut proxy = peer(&edge, &authority, Some("core.example.net")).await;
+    assert_eq!(status_of_message(&mut proxy, "z9hG4bK-1").await, 202);
+    store.deposit().await;
+    let contact = format!("<sip:bob@{};transport=tls>{IM_TAG}", proxy.address());
+    let text = register(&contact, "Expires: 600\r\n").replace("SIP/2.0/TCP", "SIP/2.0/TLS");
+    proxy.send(&text).await;
+    assert_eq!(proxy.response().await.status().code(), 200);
+    let invite = proxy.request_of("INVITE").await;
+    let port = edge.tls.expect("it listens").port();
+    let via = value(invite.headers(), "Via");
+    assert!(
+        via.starts_with(&format!("SIP/2.0/TLS 127.0.0.1:{port};")),
+        "{via}"
+    );
+    let contact = value(invite.headers(), "Contact");
+    assert!(
+        contact.contains(&format!(":{port};transport=tls>")),
+        "{contact}"
+    );
+}
+
+#[tokio::test]
+async fn certificates_that_cannot_be_used_are_mistakes_of_the_configuration() {
+    let authority = Authority::new();
+    let store = Store::silent(Behaviour::Stores).await;
+    let mut sip = laptop(store.address);
+    named(&mut sip, &authority);
+    sip.tls.key = Some(authority.files("other.example.net").key);
+    let mut msrp = laptop(store.address);
+    msrp.process.msrp_listen_tls = Some("127.0.0.1:0".parse().expect("an address"));
+    msrp.msrp.certificate = Some("nowhere.pem".into());
+    msrp.msrp.key = Some("nowhere.pem".into());
+    for (config, key) in [(sip, "tls: "), (msrp, "msrp.certificate: ")] {
+        let fatal = App::build(config, &Readiness::new()).await;
+        let fatal = fatal.expect_err("it cannot be built");
+        assert_eq!(fatal.code, Code::Config);
+        assert!(fatal.sentence.starts_with(key), "{fatal}");
+    }
+}
