@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tempfile::TempDir;
 
 /// Signs certificates; its directory holds the files of those that need some.
@@ -70,6 +70,19 @@ impl Authority {
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
         builder
             .with_client_auth_cert(vec![certificate.der().clone()], key)
+            .expect("they belong together")
+    }
+
+    /// A server that shows a certificate for this name or address.
+    pub(crate) fn server(&self, name: &str) -> ServerConfig {
+        let (certificate, key) = self.certify(name);
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("TLS 1.2 and 1.3")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
             .expect("they belong together")
     }
 

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
 use sip::{Limits, Message, Name, Request, Response, StreamDecoder, StreamItem, parse_datagram};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::within;
 
@@ -100,6 +100,17 @@ impl TcpPeer {
             .expect("accepted");
         let address = stream.local_addr().expect("connected");
         Self::over(stream, address)
+    }
+
+    /// Waits for the edge to connect and shake hands; `None` if it does not like what it is shown.
+    pub(crate) async fn accept_tls(listener: &TcpListener, tls: ServerConfig) -> Option<Self> {
+        let (stream, _) = within("the edge", listener.accept())
+            .await
+            .expect("accepted");
+        let address = stream.local_addr().expect("connected");
+        let shaking = TlsAcceptor::from(Arc::new(tls)).accept(stream);
+        let stream = within("the handshake", shaking).await.ok()?;
+        Some(Self::over(stream, address))
     }
 
     fn over(stream: impl Stream + 'static, address: SocketAddr) -> Self {

@@ -2,13 +2,16 @@
 
 use daemon::exit::Code;
 use daemon::readiness::Readiness;
+use proto::v1;
 use restante_sip_edge::{App, Config};
+use tokio::net::TcpListener;
 
 use crate::authority::Authority;
 use crate::client::{TcpPeer, value};
 use crate::deposit::message;
 use crate::push::IM_TAG;
-use crate::registration::register;
+use crate::push_failures::outcome;
+use crate::registration::{register, third_party};
 use crate::running::{Running, laptop};
 use crate::store::{Behaviour, Store};
 
@@ -104,6 +107,47 @@ async fn a_push_takes_the_secure_connection_of_the_registration() {
         contact.contains(&format!(":{port};transport=tls>")),
         "{contact}"
     );
+}
+
+/// A message is stored and its user registered through a core that is reached over TLS.
+async fn behind(core: &TcpListener, authority: &Authority) -> (Store, Running) {
+    let mut store = Store::start(Behaviour::Stores).await;
+    let mut config = laptop(store.address);
+    named(&mut config, authority);
+    config.trust.loopback = true;
+    let core = core.local_addr().expect("bound");
+    config.sip.next_hop = Some(format!("sip:{core};transport=tls"));
+    let edge = Running::ready(config).await;
+    let mut peer = TcpPeer::connect(edge.tcp).await;
+    peer.send(&message("z9hG4bK-1", "")).await;
+    assert_eq!(peer.response().await.status().code(), 202);
+    store.deposit().await;
+    peer.send(&third_party()).await;
+    assert_eq!(peer.response().await.status().code(), 200);
+    store.registration().await;
+    (store, edge)
+}
+
+#[tokio::test]
+async fn a_push_goes_over_tls_to_a_core_that_proves_its_name() {
+    let authority = Authority::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let (_store, _edge) = behind(&listener, &authority).await;
+    let core = TcpPeer::accept_tls(&listener, authority.server("127.0.0.1")).await;
+    core.expect("believed").request_of("INVITE").await;
+}
+
+#[tokio::test]
+async fn a_core_with_another_name_gets_no_push() {
+    let authority = Authority::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let (mut store, _edge) = behind(&listener, &authority).await;
+    let other = authority.server("other.example.net");
+    let core = TcpPeer::accept_tls(&listener, other).await;
+    assert!(core.is_none(), "the edge believed it");
+    let result = outcome(store.release().await).0;
+    assert_eq!(result, v1::DeliveryResult::HopDown);
+    assert_eq!(store.stored(), 1);
 }
 
 #[tokio::test]
