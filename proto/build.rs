@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 6] = [
+const PROTOS: [&str; 7] = [
     "restante/v1/message.proto",
     "restante/v1/deposit.proto",
     "restante/v1/delivery.proto",
     "restante/v1/registration.proto",
     "restante/v1/mailbox.proto",
     "restante/v1/operator.proto",
+    "restante/v1/account.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

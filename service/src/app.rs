@@ -12,6 +12,7 @@ use storage::{RocksStore, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::account::Accounts;
 use crate::bind::Listeners;
 use crate::config::Config;
 use crate::delivery::Deliveries;
@@ -215,6 +216,7 @@ impl<S: Store> App<S> {
     }
 
     fn operator(&self, scheduler: Scheduler, watch: DepositWatch) -> Result<Listener, Fatal> {
+        let accounts = Accounts::new(Arc::clone(&self.store), watch.clone());
         let operators = Operators {
             store: Arc::clone(&self.store),
             scheduler,
@@ -222,7 +224,8 @@ impl<S: Store> App<S> {
             readiness: self.readiness.clone(),
             started_at: self.clock.now(),
         };
-        serve::operator(Mailboxes::new(Arc::clone(&self.store)), operators)
+        let mailboxes = Mailboxes::new(Arc::clone(&self.store));
+        serve::operator(mailboxes, operators, accounts)
     }
 }
 

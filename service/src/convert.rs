@@ -1,5 +1,6 @@
 //! The contract's messages and the store's model: the only place that knows both.
 
+mod account;
 mod claim;
 mod deposit;
 mod mailbox;
@@ -11,6 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use storage::model::UnixMillis;
 use tonic::Status;
 
+pub(crate) use account::{account, named, page_size};
 pub(crate) use claim::{
     acknowledgement, claim, outcome, proto_claim, release_result, settled, taken,
 };

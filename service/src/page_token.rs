@@ -12,6 +12,15 @@ pub(crate) struct PageTokens {
 }
 
 impl PageTokens {
+    /// For the list of all accounts.
+    pub(crate) fn of_accounts(secret: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        ("accounts", secret).hash(&mut hasher);
+        Self {
+            fingerprint: hasher.finish(),
+        }
+    }
+
     /// For this query, whatever page of it is asked for.
     pub(crate) fn of(request: &v1::ListMessagesRequest, secret: &[u8]) -> Self {
         let mut hasher = DefaultHasher::new();
@@ -81,5 +90,9 @@ mod tests {
         assert!(tokens.read("7").is_err());
         assert!(tokens.read(&"é".repeat(16)).is_err());
         assert!(tokens.read("").expect("the first page").is_none());
+        let accounts = PageTokens::of_accounts(b"secret");
+        assert!(accounts.read(&text).is_err());
+        let text = accounts.write(PageToken(7));
+        assert_eq!(accounts.read(&text).expect("ours"), Some(PageToken(7)));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::Readiness;
+use proto::v1::account_service_server::AccountServiceServer;
 use proto::v1::delivery_service_server::DeliveryServiceServer;
 use proto::v1::deposit_service_server::DepositServiceServer;
 use proto::v1::mailbox_service_server::MailboxServiceServer;
@@ -20,6 +21,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
+use crate::account::Accounts;
 use crate::bind::Socket;
 use crate::delivery::Deliveries;
 use crate::deposit::Deposits;
@@ -69,12 +71,15 @@ pub(crate) fn data<S: Store>(
 pub(crate) fn operator<S: Store>(
     mailboxes: Mailboxes<S>,
     operators: Operators<S>,
+    accounts: Accounts<S>,
 ) -> Result<Listener, Fatal> {
     let routes = Routes::new(MailboxServiceServer::new(mailboxes))
-        .add_service(OperatorServiceServer::new(operators));
+        .add_service(OperatorServiceServer::new(operators))
+        .add_service(AccountServiceServer::new(accounts));
     let names = vec![
         MailboxServiceServer::<Mailboxes<S>>::NAME,
         OperatorServiceServer::<Operators<S>>::NAME,
+        AccountServiceServer::<Accounts<S>>::NAME,
     ];
     Listener::new(routes, names)
 }

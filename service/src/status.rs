@@ -20,6 +20,8 @@ pub(crate) fn of_store(error: &StoreError) -> Status {
         StoreError::Overloaded => (Code::Unavailable, "OVERLOADED"),
         StoreError::Closed => (Code::Unavailable, "CLOSING"),
         StoreError::NotFound => (Code::NotFound, "NOT_FOUND"),
+        StoreError::UnknownAccount => (Code::NotFound, "UNKNOWN_ACCOUNT"),
+        StoreError::AddressTaken => (Code::AlreadyExists, "ADDRESS_TAKEN"),
         StoreError::Precondition { .. } => (Code::FailedPrecondition, "WRONG_STATE"),
         StoreError::Read { .. } => (Code::Unavailable, "READ_FAILED"),
         StoreError::Corrupt { .. } => (Code::DataLoss, "CORRUPT"),
@@ -74,6 +76,16 @@ mod tests {
             (StoreError::Overloaded, Code::Unavailable, "OVERLOADED"),
             (StoreError::Closed, Code::Unavailable, "CLOSING"),
             (StoreError::NotFound, Code::NotFound, "NOT_FOUND"),
+            (
+                StoreError::UnknownAccount,
+                Code::NotFound,
+                "UNKNOWN_ACCOUNT",
+            ),
+            (
+                StoreError::AddressTaken,
+                Code::AlreadyExists,
+                "ADDRESS_TAKEN",
+            ),
             (
                 StoreError::Precondition { reason: text() },
                 Code::FailedPrecondition,

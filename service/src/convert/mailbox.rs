@@ -5,22 +5,14 @@ use storage::model::{Address, Binding, ListQuery, MailboxSummary, MessageCount, 
 use tonic::Status;
 
 use super::message::{address, class, state};
-use super::{bindings, invalid, time};
-
-/// Hits per page if the caller says nothing, and at most.
-const PAGE_SIZE: u32 = 100;
-const PAGE_SIZE_MAX: u32 = 1_000;
+use super::{bindings, invalid, page_size, time};
 
 /// A query that makes sense; `page_token` is the decoded one.
 pub(crate) fn list_query(
     request: v1::ListMessagesRequest,
     page_token: Option<PageToken>,
 ) -> Result<ListQuery, Status> {
-    let page_size = match request.page_size {
-        0 => PAGE_SIZE,
-        size if size <= PAGE_SIZE_MAX => size,
-        _ => return Err(invalid("a page has at most 1,000 messages")),
-    };
+    let page_size = page_size(request.page_size)?;
     let states = request
         .states()
         .map(|asked| state(asked).ok_or_else(|| invalid("a state of the filter is unspecified")));
@@ -32,7 +24,7 @@ pub(crate) fn list_query(
         states,
         received_from: request.received_from.map(time),
         received_until: request.received_until.map(time),
-        page_size: usize::try_from(page_size).unwrap_or(usize::MAX),
+        page_size,
         page_token,
     })
 }

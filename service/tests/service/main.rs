@@ -1,5 +1,6 @@
 //! The storage service in process, over real gRPC on free ports, seen through the edges' client.
 
+mod accounts;
 mod deliveries;
 mod deposits;
 mod failures;
