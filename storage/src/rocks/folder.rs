@@ -1,7 +1,8 @@
 //! The data folder: `lock`, `format`, `message-id-floor`, and the database in `db`.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::open_error::OpenError;
@@ -11,7 +12,8 @@ pub(super) const FORMAT: u32 = 1;
 
 const LOCK_FILE: &str = "lock";
 const FORMAT_FILE: &str = "format";
-const DATABASE: &str = "db";
+/// The folder of the database within.
+pub(super) const DATABASE: &str = "db";
 
 /// A data folder that no other process uses.
 pub(super) struct Folder {
@@ -27,7 +29,10 @@ impl Folder {
             folder: path.to_owned(),
             source,
         };
-        fs::create_dir_all(path).map_err(unwritable)?;
+        // Messages and identities are for this user only (P10).
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private.create(path).map_err(unwritable)?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
@@ -12,23 +13,48 @@ const FILE: &str = "message-id-floor";
 /// Message-IDs between two records.
 const STEP: u64 = 65_536;
 
-/// The lower bound on record; zero if there is none.
-pub(super) fn recorded(data_dir: &Path) -> io::Result<u64> {
-    match fs::read_to_string(data_dir.join(FILE)) {
-        Ok(text) => text
-            .trim()
-            .parse()
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("{FILE} is damaged"))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(error),
+/// What is on record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Recorded {
+    /// The lower bound; zero if there is none.
+    pub(super) floor: u64,
+    /// The file number of the database folder it was recorded for.
+    folder: Option<u64>,
+}
+
+impl Recorded {
+    /// Whether the database is a copy of the one it was recorded for: a backup that was put back holds
+    /// this file too, but in folders of other numbers.
+    pub(super) fn is_of_a_copy(self, data_dir: &Path) -> io::Result<bool> {
+        let now = file_number(data_dir)?;
+        Ok(self.folder.is_some_and(|recorded| recorded != now))
     }
+}
+
+/// Reads what is on record.
+pub(super) fn recorded(data_dir: &Path) -> io::Result<Recorded> {
+    let text = match fs::read_to_string(data_dir.join(FILE)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Recorded::default()),
+        Err(error) => return Err(error),
+    };
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, format!("{FILE} is damaged"));
+    let mut numbers = text.split_whitespace().map(str::parse);
+    let floor = numbers.next().ok_or_else(damaged)?.map_err(|_| damaged())?;
+    let folder = numbers.next().transpose().map_err(|_| damaged())?;
+    Ok(Recorded { floor, folder })
+}
+
+fn file_number(data_dir: &Path) -> io::Result<u64> {
+    Ok(fs::metadata(data_dir.join(super::folder::DATABASE))?.ino())
 }
 
 /// Puts a lower bound on record, synced: after a crash the file has the old or the new one.
 pub(super) fn record(data_dir: &Path, floor: u64) -> io::Result<()> {
+    let folder = file_number(data_dir)?;
     let temporary = data_dir.join(format!("{FILE}.new"));
     let mut file = File::create(&temporary)?;
-    writeln!(file, "{floor}")?;
+    writeln!(file, "{floor} {folder}")?;
     file.sync_all()?;
     fs::rename(&temporary, data_dir.join(FILE))?;
     File::open(data_dir)?.sync_all()

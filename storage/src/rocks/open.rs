@@ -117,7 +117,9 @@ fn start(
     disk: &mut dyn Disk,
     now: UnixMillis,
 ) -> Result<Start, OpenError> {
-    let floor = number_floor::recorded(&config.data_dir).map_err(|error| folder.damaged(error))?;
+    let recorded = number_floor::recorded(&config.data_dir);
+    let recorded = recorded.map_err(|error| folder.damaged(error))?;
+    let floor = recorded.floor;
     let read = || -> Result<Option<Start>, StoreError> {
         let identity = database.read(Family::Meta, &key::IDENTITY)?;
         let counters = database.read(Family::Meta, &key::COUNTERS)?;
@@ -138,6 +140,12 @@ fn start(
             folder: config.data_dir.clone(),
             next: start.counters.next_number,
             floor,
+        });
+    }
+    let is_copy = recorded.is_of_a_copy(&config.data_dir);
+    if is_copy.map_err(|error| folder.damaged(error))? && !config.accept_truncated_wal {
+        return Err(OpenError::Copied {
+            folder: config.data_dir.clone(),
         });
     }
     let renamed = start.identity.hostname != config.hostname;

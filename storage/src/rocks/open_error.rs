@@ -54,6 +54,16 @@ pub enum OpenError {
         /// The Message-ID on record.
         floor: u64,
     },
+    /// The folder is a copy of the one that the store was last opened in: how far the Message-IDs have
+    /// got since cannot be known (STO-08).
+    #[error(
+        "the store in {folder} is a copy of the one that ran last; if it is to go on from here, \
+         take it with `restante storage restore`: its Message-IDs then jump, so that none is used twice"
+    )]
+    Copied {
+        /// The data folder.
+        folder: PathBuf,
+    },
     /// What is on disk cannot be read as a store.
     #[error(
         "the store in {folder} is damaged ({cause}); restore a backup, or, if the end of its log \

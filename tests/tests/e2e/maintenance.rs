@@ -13,11 +13,14 @@ async fn storage(data: &Path, arguments: &[&str]) -> Ended {
     run::run(command).await
 }
 
-/// Puts the files of one folder into another.
+/// Puts the files of one folder, not those of the folders in it, into another.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder of ours");
     for entry in std::fs::read_dir(from).expect("a folder of ours") {
         let entry = entry.expect("readable");
+        if entry.path().is_dir() {
+            continue;
+        }
         std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a file of ours");
     }
 }
@@ -91,4 +94,37 @@ async fn ct_sto_11_an_older_copy_is_refused_until_it_is_restored() {
         last.message_id,
         next.message_id
     );
+}
+
+#[tokio::test]
+async fn ct_sto_11_a_backup_made_by_copying_the_folder_never_repeats_a_message_id() {
+    let mut scene = Scene::all().await;
+    scene.deposit_text("bob", "before the backup").await;
+    scene.deployment.terminate(Part::All).await;
+    let data = scene.deployment.data();
+    let backup = scene.deployment.scratch().join("backup");
+    copy(&data, &backup);
+    copy(&data.join("db"), &backup.join("db"));
+
+    scene.deployment.launch(Part::All).await;
+    scene.reconnect().await;
+    let last = scene.deposit_text("bob", "after the backup").await;
+    scene.deployment.terminate(Part::All).await;
+
+    std::fs::remove_dir_all(&data).expect("a folder of ours");
+    copy(&backup, &data);
+    copy(&backup.join("db"), &data.join("db"));
+    let refused = storage(&data, &["check"]).await;
+    assert_eq!(refused.code, Some(74), "{}", refused.errors);
+    assert!(
+        refused.errors.contains("restante storage restore"),
+        "{}",
+        refused.errors
+    );
+
+    storage(&data, &["restore"]).await.done();
+    scene.deployment.launch(Part::All).await;
+    scene.reconnect().await;
+    let next = scene.deposit_text("bob", "after the restore").await;
+    assert!(number(&next.message_id) > number(&last.message_id));
 }

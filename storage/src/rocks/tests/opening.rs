@@ -45,7 +45,8 @@ async fn next_id(config: &StoreConfig) -> u64 {
 fn floor(config: &StoreConfig) -> u64 {
     let text = fs::read_to_string(config.data_dir.join("message-id-floor"));
     let text = text.expect("it is recorded");
-    text.trim().parse().expect("it is a number")
+    let floor = text.split_whitespace().next().expect("it is not empty");
+    floor.parse().expect("it is a number")
 }
 
 fn new_folder() -> TempDir {
