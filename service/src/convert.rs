@@ -43,9 +43,17 @@ pub(crate) fn proto_duration(duration: Duration) -> prost_types::Duration {
     })
 }
 
-/// A duration of the contract; a negative one counts as none.
+/// The longest time anybody is waited for on a peer's word.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// A duration of the contract, cut at a day: a peer's number is added to clocks. A negative one counts
+/// as none.
 pub(crate) fn duration(duration: prost_types::Duration) -> Duration {
-    Duration::try_from(duration).unwrap_or_default()
+    // Not prost's conversion: it panics on the most negative number.
+    let seconds = u64::try_from(duration.seconds).unwrap_or(0);
+    let nanos = u32::try_from(duration.nanos).unwrap_or(0);
+    let within = Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into()));
+    within.min(LONGEST)
 }
 
 /// A field that makes no sense.
@@ -56,4 +64,22 @@ fn invalid(what: &'static str) -> Status {
 /// A field that must be there.
 fn required<T>(field: Option<T>, what: &'static str) -> Result<T, Status> {
     field.ok_or_else(|| invalid(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_of_a_peer_can_be_added_to_any_clock() {
+        for seconds in [i64::MIN, -1, 0, 3, i64::MAX] {
+            let duration = duration(prost_types::Duration { seconds, nanos: 0 });
+            assert!(duration <= LONGEST, "{seconds}: {duration:?}");
+        }
+        let three = prost_types::Duration {
+            seconds: 3,
+            nanos: 0,
+        };
+        assert_eq!(duration(three), Duration::from_secs(3));
+    }
 }

@@ -32,9 +32,11 @@ pub(crate) fn proto_duration(duration: Duration) -> prost_types::Duration {
     })
 }
 
-/// A duration that is not negative.
+/// A duration that is not negative. Not prost's conversion: it panics on the most negative number.
 pub(crate) fn duration(duration: prost_types::Duration) -> Option<Duration> {
-    Duration::try_from(duration).ok()
+    let seconds = u64::try_from(duration.seconds).ok()?;
+    let nanos = u32::try_from(duration.nanos).ok()?;
+    Duration::from_secs(seconds).checked_add(Duration::from_nanos(nanos.into()))
 }
 
 /// An optional text: the contract writes nothing as an empty string.

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::config::DeliveryMode;
 
+/// After this a hop that is said to be down is tried again through an edge, which knows better: one
+/// user's answer must not stop everybody's deliveries for as long as it likes.
+const LONGEST_HOP_PAUSE: Duration = Duration::from_secs(60);
+
 /// How a delivery ended, as the edge says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -96,7 +100,9 @@ impl Policy {
             Ending::Unsupported | Ending::Rejected | Ending::EndedByClient => {
                 Verdict::UntilRegistered
             }
-            Ending::HopDown => Verdict::PauseHop(retry_after.unwrap_or(self.hop_pause)),
+            Ending::HopDown => {
+                Verdict::PauseHop(retry_after.unwrap_or(self.hop_pause).min(LONGEST_HOP_PAUSE))
+            }
             Ending::EdgeDraining => Verdict::Elsewhere,
         }
     }
@@ -164,6 +170,12 @@ mod tests {
                 wait,
                 0,
                 Verdict::PauseHop(Duration::from_secs(40)),
+            ),
+            (
+                Ending::HopDown,
+                Some(Duration::from_secs(u64::from(u32::MAX))),
+                0,
+                Verdict::PauseHop(LONGEST_HOP_PAUSE),
             ),
             (Ending::EdgeDraining, None, 0, Verdict::Elsewhere),
         ];
