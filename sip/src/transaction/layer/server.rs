@@ -109,15 +109,19 @@ impl<P> Servers<P> {
             return false;
         };
         self.by_key.remove(&entry.key);
-        if let Some(merge) = entry.merge
-            && self.by_merge.get(&merge) == Some(&id)
-        {
-            self.by_merge.remove(&merge);
+        if let Some(merge) = entry.merge {
+            self.forget_merge(&merge, id);
         }
         if let Some(answer) = entry.answer {
             self.forget_answer(&answer, id);
         }
         true
+    }
+
+    fn forget_merge(&mut self, merge: &MergeKey, id: ServerId) {
+        if self.by_merge.get(merge) == Some(&id) {
+            self.by_merge.remove(merge);
+        }
     }
 
     /// Merged INVITEs may have been answered alike: the ACK belongs to the one answered last.
@@ -277,6 +281,14 @@ impl<P: Clone> Layer<P> {
             return;
         }
         entry.request = None;
+        // Answered: the same request by another way is no merged one any more (§8.2.2.2 speaks of ongoing
+        // transactions); whoever keeps what it brought recognises it there. An INVITE goes on until its ACK.
+        if matches!(entry.machine, Machine::NonInvite(_))
+            && let Some(merge) = entry.merge.take()
+        {
+            self.servers.forget_merge(&merge, id);
+            return;
+        }
         if response.status().is_success() && matches!(entry.machine, Machine::Invite(_)) {
             let answer = DialogKey::of(response.headers());
             let before = std::mem::replace(&mut entry.answer, answer.clone());
