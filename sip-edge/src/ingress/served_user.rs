@@ -28,6 +28,8 @@ pub(crate) fn served_user(request: &Request, site: &Site) -> Result<Aor, Refusal
     };
     let address = uri.ok().and_then(|uri| Aor::from_uri(&uri));
     address
+        // A domain alone names nobody.
+        .filter(|address| address.domain().is_none() || address.user().is_some())
         .filter(|address| site.serves(address))
         .ok_or(Refusal::UserUnknown)
 }
@@ -75,6 +77,10 @@ mod tests {
             ),
             (
                 "P-Served-User: <sip:bob@elsewhere.org>\r\n".to_owned(),
+                Err(Refusal::UserUnknown),
+            ),
+            (
+                "P-Served-User: <sip:example.org>\r\n".to_owned(),
                 Err(Refusal::UserUnknown),
             ),
             (
