@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 7] = [
+const PROTOS: [&str; 8] = [
     "restante/v1/message.proto",
     "restante/v1/deposit.proto",
     "restante/v1/delivery.proto",
+    "restante/v1/large.proto",
     "restante/v1/registration.proto",
     "restante/v1/mailbox.proto",
     "restante/v1/operator.proto",

@@ -8,9 +8,29 @@ use crate::ClientConfig;
 const STREAM_WINDOW_OCTETS: u32 = 4 << 20;
 const CONNECTION_WINDOW_OCTETS: u32 = 8 << 20;
 
+/// Of one stream that carries octets of large messages: what may be read ahead of its reader.
+const BULK_WINDOW_OCTETS: u32 = 256 << 10;
+/// Of all of them: no slow reader holds up the others.
+const BULK_CONNECTION_OCTETS: u32 = 256 << 20;
+
 /// A channel that connects when it is used and again after it broke. An address that is no URL
 /// yields a channel that never connects; the configuration is expected to have been checked.
 pub(crate) fn open(config: &ClientConfig) -> Channel {
+    endpoint(config)
+        .initial_stream_window_size(STREAM_WINDOW_OCTETS)
+        .initial_connection_window_size(CONNECTION_WINDOW_OCTETS)
+        .connect_lazy()
+}
+
+/// The same for octets of large messages.
+pub(crate) fn open_bulk(config: &ClientConfig) -> Channel {
+    endpoint(config)
+        .initial_stream_window_size(BULK_WINDOW_OCTETS)
+        .initial_connection_window_size(BULK_CONNECTION_OCTETS)
+        .connect_lazy()
+}
+
+fn endpoint(config: &ClientConfig) -> Endpoint {
     let endpoint = Endpoint::from_shared(config.address.clone()).unwrap_or_else(|error| {
         tracing::error!(address = %config.address, %error, "storage address is no URL");
         Endpoint::from_static("http://invalid.invalid")
@@ -21,7 +41,4 @@ pub(crate) fn open(config: &ClientConfig) -> Channel {
         .http2_keep_alive_interval(config.keep_alive)
         .keep_alive_timeout(config.connect_timeout)
         .keep_alive_while_idle(true)
-        .initial_stream_window_size(STREAM_WINDOW_OCTETS)
-        .initial_connection_window_size(CONNECTION_WINDOW_OCTETS)
-        .connect_lazy()
 }

@@ -1,10 +1,12 @@
 //! The handle that an edge holds.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use proto::v1;
 use proto::v1::delivery_service_client::DeliveryServiceClient;
 use proto::v1::exchange_entry::Request as Entry;
+use proto::v1::large_message_service_client::LargeMessageServiceClient;
 use proto::v1::registration_service_client::RegistrationServiceClient;
 use tokio::sync::watch;
 use tonic::Request;
@@ -14,8 +16,12 @@ use crate::delivery::{
     AcknowledgeResult, Claim, DeliveryOutcome, ReleaseResult, Settlement, TakeLimits, TakenMessage,
 };
 use crate::exchange::Exchange;
+use crate::message::PartKind;
 use crate::registration::{Registered, Registration};
-use crate::{ClientConfig, Deposit, DepositAnswer, PushJobs, RegisterError, Unavailable};
+use crate::{
+    AdmissionAnswer, AdmissionRequest, ClientConfig, Deposit, DepositAnswer, PartReader, PushJobs,
+    ReadPartError, RegisterError, Unavailable, Upload,
+};
 use crate::{channel, convert};
 
 /// A batch of taken messages: the largest message (10 MiB) with its head, and more.
@@ -82,6 +88,8 @@ impl Contact {
 pub struct StorageClient {
     config: ClientConfig,
     channel: Channel,
+    /// For octets of large messages.
+    bulk: Channel,
     exchange: Exchange,
     contact: Contact,
 }
@@ -96,6 +104,7 @@ impl StorageClient {
         let exchange = Exchange::start(channel::open(&config), config.clone(), contact.clone());
         Self {
             channel: channel::open(&config),
+            bulk: channel::open_bulk(&config),
             config,
             exchange,
             contact,
@@ -215,6 +224,73 @@ impl StorageClient {
         reply
             .map_err(|status| Unavailable::from_status(&status))
             .and_then(|reply| convert::release_result(reply.get_ref()))
+    }
+
+    /// Asks for the admission of a large message, which reserves the announced octets (DEF-17).
+    ///
+    /// # Errors
+    /// [`Unavailable`]: nothing is reserved for longer than the lease of an upload.
+    pub async fn admit(&self, request: AdmissionRequest) -> Result<AdmissionAnswer, Unavailable> {
+        let request = self.request(convert::admission_request(request));
+        let mut client = self.large();
+        let reply = client.admit(request).await;
+        let reply = reply.map_err(|status| Unavailable::from_status(&status))?;
+        Ok(match convert::admission(reply.into_inner())? {
+            Ok(admission) => AdmissionAnswer::Admitted(Upload::open(
+                client,
+                &admission,
+                self.config.commit_deadline,
+            )),
+            Err(refusal) => AdmissionAnswer::Refused(refusal),
+        })
+    }
+
+    /// Begins to read the octets `range` of one part; less at its end, none past it. With a claim, only
+    /// as long as that holds when it begins.
+    ///
+    /// # Errors
+    /// [`ReadPartError`]: there is nothing to read.
+    pub async fn read_part(
+        &self,
+        message_id: &str,
+        part: PartKind,
+        range: Range<u64>,
+        claim: Option<Claim>,
+    ) -> Result<PartReader, ReadPartError> {
+        let request = self.request(v1::ReadPartRequest {
+            message_id: message_id.to_owned(),
+            part: convert::proto_part_kind(part).into(),
+            offset: range.start,
+            length: range.end.saturating_sub(range.start),
+            claim: claim.map(convert::claim_request),
+        });
+        let pieces = self.large().read_part(request).await;
+        let pieces = pieces.map_err(|status| ReadPartError::from_status(&status))?;
+        let patience = self.config.request_deadline;
+        Ok(PartReader::new(pieces.into_inner(), patience))
+    }
+
+    /// Keeps the BYE of the sender with a message of class `Large` (STO-05).
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it may be kept or not.
+    pub async fn add_sender_bye(
+        &self,
+        message_id: &str,
+        octets: bytes::Bytes,
+    ) -> Result<(), Unavailable> {
+        let request = self.request(v1::AddSenderByeRequest {
+            message_id: message_id.to_owned(),
+            octets,
+        });
+        let added = self.large().add_sender_bye(request).await;
+        added
+            .map(drop)
+            .map_err(|status| Unavailable::from_status(&status))
+    }
+
+    fn large(&self) -> LargeMessageServiceClient<Channel> {
+        LargeMessageServiceClient::new(self.bulk.clone())
     }
 
     fn delivery(&self) -> DeliveryServiceClient<Channel> {

@@ -13,6 +13,9 @@ pub struct ClientConfig {
     pub deposit_deadline: Duration,
     /// Time in which an acknowledgement is answered; it outlives several reconnects.
     pub acknowledge_deadline: Duration,
+    /// Time in which the commit of a large message is answered; longer would be of no use, because a
+    /// sender waits 30 s for the response to its last chunk (RFC 4975 §7.1.1).
+    pub commit_deadline: Duration,
     /// Time in which other calls are answered.
     pub request_deadline: Duration,
     /// Unanswered entries at a time; the storage service may allow fewer.
@@ -47,6 +50,7 @@ impl Default for ClientConfig {
             edge: "edge".to_owned(),
             deposit_deadline: Duration::from_secs(3),
             acknowledge_deadline: Duration::from_secs(30),
+            commit_deadline: Duration::from_secs(25),
             request_deadline: Duration::from_secs(3),
             window: 4096,
             connect_timeout: Duration::from_secs(1),

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod deposit;
+mod large;
 mod message;
 mod registration;
 
@@ -11,6 +12,8 @@ pub(crate) use delivery::{
     acknowledge, acknowledge_result, claim, claim_request, outcome, release_result, taken,
 };
 pub(crate) use deposit::{answer, deposit};
+pub(crate) use large::{admission, admission_request, large_deposit, upload_answer};
+pub(crate) use message::proto_part_kind;
 pub(crate) use registration::{bindings, registered, registration};
 
 /// A timestamp of the contract.

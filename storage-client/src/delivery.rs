@@ -37,7 +37,8 @@ impl Default for TakeLimits {
 pub struct TakenMessage {
     /// The message.
     pub message: Message,
-    /// Its content.
+    /// Its content. The body of a large message over 256 KiB is not among it: it is read by
+    /// [`crate::StorageClient::read_part`].
     pub parts: Vec<Part>,
 }
 

@@ -5,6 +5,9 @@
 //!   when their time is over (PFM-05).
 //! * [`StorageClient::attach`] yields push jobs and keeps their claims alive, or says that they are
 //!   lost (requirements §3.13).
+//! * [`StorageClient::admit`] yields an upload that takes the octets of a large message while they
+//!   arrive; [`StorageClient::read_part`] reads them back in ranges. Both have a connection of their
+//!   own.
 //! * [`Deposited`] is the proof that a message is on disk (P1): nothing but the decoder of the
 //!   storage service's reply makes one.
 //!
@@ -15,6 +18,7 @@
 
 pub mod delivery;
 pub mod deposit;
+pub mod large;
 pub mod message;
 pub mod registration;
 
@@ -35,3 +39,6 @@ pub use deposit::{Deposit, DepositAnswer, Refusal, RefusalReason};
 pub use deposited::Deposited;
 pub use error::{RegisterError, Unavailable};
 pub use exchange::MAX_ENTRY_OCTETS;
+pub use large::{
+    AdmissionAnswer, AdmissionRequest, LargeDeposit, PartReader, ReadPartError, Upload, UploadError,
+};

@@ -79,6 +79,30 @@ pub struct Headers {
     pub conversation_id: String,
     /// `Contribution-ID`.
     pub contribution_id: String,
+    /// `Content-Disposition` of the body, of large messages only.
+    pub content_disposition: String,
+}
+
+/// What the sender says about a file, from either spelling of the SDP attributes (requirements
+/// §2.11): values as he wrote them, unquoted; empty where absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileAttributes {
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its size in octets.
+    pub octets: Option<u64>,
+    /// Its hash, such as `sha-1:72:24:5F:E8`.
+    pub hash: String,
+    /// `render` or `attachment`.
+    pub disposition: String,
+    /// Content-ID of its icon, without `cid:`.
+    pub icon: String,
+    /// Its `file-transfer-id`.
+    pub transfer_id: String,
+    /// Its description for people.
+    pub description: String,
 }
 
 /// Which octets of a message a [`Part`] holds.
@@ -140,4 +164,8 @@ pub struct Message {
     pub sequence: u64,
     /// Transport and address of the peer that handed it over.
     pub received_from: String,
+    /// SHA-256 of the body; `None` for what came in a MESSAGE.
+    pub sha256: Option<[u8; 32]>,
+    /// What the sender says about a file; `None` if he says nothing.
+    pub file: Option<FileAttributes>,
 }

@@ -43,6 +43,7 @@ pub(crate) fn message(number: u64) -> Message {
         sequence: number * 10,
         received_from: "udp 192.0.2.1:5060".to_owned(),
         body_offset: HEAD.len() as u64,
+        ..Message::default()
     }
 }
 
@@ -61,6 +62,7 @@ fn headers() -> MessageHeaders {
         imdn_message_id: "im1".to_owned(),
         conversation_id: "conv1".to_owned(),
         contribution_id: "contr1".to_owned(),
+        ..MessageHeaders::default()
     }
 }
 

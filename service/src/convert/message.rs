@@ -149,6 +149,7 @@ fn proto_headers(headers: Headers) -> v1::MessageHeaders {
         imdn_message_id: headers.imdn_message_id,
         conversation_id: headers.conversation_id,
         contribution_id: headers.contribution_id,
+        ..v1::MessageHeaders::default()
     }
 }
 
@@ -183,6 +184,7 @@ pub(crate) fn message(message: StoredMessage) -> v1::Message {
         sequence: envelope.sequence.0,
         received_from: envelope.received_from,
         body_offset: envelope.body_offset,
+        ..v1::Message::default()
     }
 }
 

@@ -62,6 +62,8 @@ pub(crate) fn taken(request: &Request) -> TakenMessage {
         redeliveries: 0,
         sequence: 1,
         received_from: "tcp 192.0.2.11:5060".to_owned(),
+        sha256: None,
+        file: None,
     };
     let parts = vec![Part {
         kind: PartKind::Message,

@@ -164,6 +164,7 @@ fn headers(
             .to_owned(),
         conversation_id: named("Conversation-ID"),
         contribution_id: named("Contribution-ID"),
+        content_disposition: String::new(),
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn answer(answer: Answer) -> Result<DepositAnswer, Unavailable> {
     }
 }
 
-fn refusal(refused: v1::Refused) -> Result<Refusal, Unavailable> {
+pub(super) fn refusal(refused: v1::Refused) -> Result<Refusal, Unavailable> {
     let reason = match refused.reason() {
         v1::RefusalReason::UnknownUser => RefusalReason::UnknownUser,
         v1::RefusalReason::Barred => RefusalReason::Barred,

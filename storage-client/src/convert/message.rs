@@ -3,7 +3,7 @@
 use proto::v1;
 
 use super::{optional, time};
-use crate::message::{Class, Headers, Message, Part, PartKind, Priority, State};
+use crate::message::{Class, FileAttributes, Headers, Message, Part, PartKind, Priority, State};
 
 pub(super) fn proto_class(class: Class) -> v1::MessageClass {
     match class {
@@ -69,6 +69,7 @@ pub(super) fn proto_headers(headers: Headers) -> v1::MessageHeaders {
         imdn_message_id: headers.imdn_message_id,
         conversation_id: headers.conversation_id,
         contribution_id: headers.contribution_id,
+        content_disposition: headers.content_disposition,
     }
 }
 
@@ -87,20 +88,50 @@ fn headers(headers: v1::MessageHeaders) -> Headers {
         imdn_message_id: headers.imdn_message_id,
         conversation_id: headers.conversation_id,
         contribution_id: headers.contribution_id,
+        content_disposition: headers.content_disposition,
     }
 }
 
-pub(super) fn proto_part(part: Part) -> v1::Part {
-    let kind = match part.kind {
+pub(super) fn proto_file(file: FileAttributes) -> v1::FileAttributes {
+    v1::FileAttributes {
+        name: file.name,
+        media_type: file.media_type,
+        octets: file.octets,
+        hash: file.hash,
+        disposition: file.disposition,
+        icon: file.icon,
+        transfer_id: file.transfer_id,
+        description: file.description,
+    }
+}
+
+fn file(file: v1::FileAttributes) -> FileAttributes {
+    FileAttributes {
+        name: file.name,
+        media_type: file.media_type,
+        octets: file.octets,
+        hash: file.hash,
+        disposition: file.disposition,
+        icon: file.icon,
+        transfer_id: file.transfer_id,
+        description: file.description,
+    }
+}
+
+pub(crate) fn proto_part_kind(kind: PartKind) -> v1::PartKind {
+    match kind {
         PartKind::Message => v1::PartKind::Message,
         PartKind::Invite => v1::PartKind::Invite,
         PartKind::InviteResponse => v1::PartKind::InviteResponse,
         PartKind::SendHead => v1::PartKind::SendHead,
         PartKind::SendBody => v1::PartKind::SendBody,
         PartKind::Bye => v1::PartKind::Bye,
-    };
+    }
+}
+
+pub(super) fn proto_part(part: Part) -> v1::Part {
     v1::Part {
-        kind: kind.into(),
+        kind: proto_part_kind(part.kind).into(),
         octets: part.octets,
     }
 }
@@ -138,5 +169,7 @@ pub(super) fn message(message: v1::Message) -> Option<Message> {
         redeliveries: message.redeliveries,
         sequence: message.sequence,
         received_from: message.received_from,
+        sha256: message.sha256.as_ref().try_into().ok(),
+        file: message.file.map(file),
     })
 }
