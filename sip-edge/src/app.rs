@@ -6,10 +6,9 @@ use std::sync::Arc;
 use daemon::drain::settle;
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::{Condition, Readiness};
-use net::msrp::{MsrpConfig, MsrpEndpoint};
-use net::sip::{Incoming, SipConfig, SipEndpoint, SipListener};
+use edge::bind;
+use net::sip::Incoming;
 use sip::Transport;
-use sip::transaction::Timers;
 use storage_client::{ClientConfig, StorageClient};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,14 +17,18 @@ use crate::config::{Config, RegistrarAuth, RegistrarSwitch};
 use crate::dialogs::Dialogs;
 use crate::edge::Edge;
 use crate::flows::Flows;
-use crate::next_hop::NextHop;
 use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
 use crate::registration::kept::{self, Kept};
 use crate::site::Site;
-use crate::trust::TrustedPeers;
 use crate::unsuited::Unsuited;
-use crate::{delivery, event, ingress, next_hop};
+use crate::{delivery, event, ingress};
+use edge::next_hop;
+use edge::next_hop::NextHop;
+use edge::trust::TrustedPeers;
+
+/// Where the listeners are in the configuration.
+const SECTION: &str = "sip-edge";
 
 /// A bound edge, not serving yet. Admin HTTP is the caller's, see [`Config`]'s `admin_listen`.
 #[derive(Debug)]
@@ -46,9 +49,22 @@ impl App {
         let site = Site::new(&config).ok_or_else(|| contradictions(&config))?;
         let digest = Digest::load(&config)
             .map_err(|why| Fatal::new(Code::Config, format!("registrar.users: {why}")))?;
-        let (sip, incoming) = bind_sip(&config, &site).await?;
-        let msrp = bind_msrp(&config, &site).await?;
-        let loopback = config.trust.loopback && config.is_loopback_only();
+        let (sip, incoming) = bind::sip(
+            SECTION,
+            &config.listening(),
+            (&config.sip, &config.tls),
+            &site.signature,
+        )
+        .await?;
+        let msrp = bind::msrp(
+            SECTION,
+            (config.process.msrp_listen, config.process.msrp_listen_tls),
+            &config.msrp,
+            config.listening().is_loopback_only(),
+            &site.signature,
+        )
+        .await?;
+        let loopback = config.trust.loopback && config.listening().is_loopback_only();
         warn_of_consequences(&config, loopback);
         let edge = Edge {
             trusted: TrustedPeers::new(config.trust.peers.clone(), loopback),
@@ -107,7 +123,7 @@ impl App {
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = kept::replay(&edge) => {}
-            () = next_hop::probe(&edge) => {}
+            () = next_hop::probe(edge.next_hop.as_ref(), &edge.sip, &edge.site.signature) => {}
             () = report_storage(&edge, &storage) => {}
         }
         storage.not_ready("draining");
@@ -152,7 +168,7 @@ fn warn_of_consequences(config: &Config, loopback: bool) {
     }
     if config.registrar.enabled == RegistrarSwitch::Auto
         && config.sip.next_hop.is_none()
-        && !config.is_loopback_only()
+        && !config.listening().is_loopback_only()
     {
         event::registrar_closed();
     }
@@ -168,65 +184,6 @@ fn contradictions(config: &Config) -> Fatal {
         .map(|(key, sentence)| format!("{key}: {sentence}"))
         .collect();
     Fatal::new(Code::Config, sentences.join("\n"))
-}
-
-async fn bind_sip(config: &Config, site: &Site) -> Result<(SipEndpoint, Incoming), Fatal> {
-    let listen = |(transport, address)| SipListener { transport, address };
-    let timers = Timers {
-        t1: config.sip.t1,
-        t2: config.sip.t2,
-        t4: config.sip.t4,
-        ..Timers::default()
-    };
-    let bound = SipEndpoint::bind(SipConfig {
-        listeners: config.listeners().map(listen).collect(),
-        advertised_host: site.signature.host().to_string(),
-        tls: config.sip_tls(),
-        server: Some(site.signature.product().to_owned()),
-        timers,
-        ..SipConfig::default()
-    });
-    bound.await.map_err(|error| match error {
-        net::sip::BindError::Tls(error) => Fatal::new(Code::Config, format!("tls: {error}")),
-        error => {
-            let keys = "sip-edge.listen_udp, sip-edge.listen_tcp, sip-edge.listen_tls";
-            Fatal::new(Code::Unavailable, format!("{error} ({keys})"))
-        }
-    })
-}
-
-async fn bind_msrp(config: &Config, site: &Site) -> Result<MsrpEndpoint, Fatal> {
-    let msrp = MsrpConfig {
-        advertised_host: Some(site.signature.host().to_string()),
-        allow_networks: allowed_networks(config),
-        deny_networks: config.msrp.deny_networks.clone(),
-        connect_timeout: config.msrp.connect_timeout,
-        tls: config.msrp_tls(),
-        ..MsrpConfig::new(config.process.msrp_listen)
-    };
-    let bound = MsrpEndpoint::bind(msrp).await;
-    bound.map_err(|error| match error {
-        net::msrp::BindError::Tls(error) => {
-            Fatal::new(Code::Config, format!("msrp.certificate: {error}"))
-        }
-        error => {
-            let keys = "sip-edge.msrp_listen, sip-edge.msrp_listen_tls";
-            Fatal::new(Code::Unavailable, format!("{error} ({keys})"))
-        }
-    })
-}
-
-/// In the laptop mode, with every SIP listener on loopback, clients are on loopback too.
-fn allowed_networks(config: &Config) -> Vec<ipnet::IpNet> {
-    let mut networks = config.msrp.allow_networks.clone();
-    if config.is_loopback_only() {
-        let loopback = [
-            std::net::Ipv4Addr::LOCALHOST.into(),
-            std::net::Ipv6Addr::LOCALHOST.into(),
-        ];
-        networks.extend(loopback.map(|address: std::net::IpAddr| ipnet::IpNet::from(address)));
-    }
-    networks
 }
 
 fn client_config(config: &Config) -> ClientConfig {

@@ -7,22 +7,18 @@
 pub mod sections;
 mod tls;
 
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use daemon::config::{Document, Section, SectionDoc};
-use sip::{Host, SipUri, Transport, Uri};
+use edge::config::{Listening, Rule};
 
+pub use edge::config::{Common, Limits, Msrp, Sip, Tls, Trust, VerifyPeers};
 pub use sections::{
-    Common, Delivery, DeliveryMode, Limits, Msrp, Process, Push, Registrar, RegistrarAuth,
-    RegistrarSwitch, Sip, Tls, Trust, VerifyPeers,
+    Delivery, DeliveryMode, Process, Push, Registrar, RegistrarAuth, RegistrarSwitch,
 };
 
 /// The hard limit for the answer to a MESSAGE (requirements §3.1).
 const LATEST_ANSWER: Duration = Duration::from_secs(4);
-
-/// Whether a rule holds, the key to mend if it does not, and the sentence that says so.
-type Rule = (bool, &'static str, &'static str);
 
 /// Everything the process is told before it starts.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -86,7 +82,7 @@ impl Config {
 
     /// What is wrong with the values together, each with the key to mend.
     pub fn contradictions(&self) -> Vec<(&'static str, String)> {
-        let rules = self.listening().into_iter().chain(self.speaking());
+        let rules = self.reaching().into_iter().chain(self.speaking());
         let rules = rules.chain(self.registering()).chain(self.bounds());
         let rules = rules.chain(self.securing_sip()).chain(self.securing_msrp());
         let broken = rules.filter(|(holds, ..)| !holds);
@@ -95,7 +91,7 @@ impl Config {
             .collect()
     }
 
-    fn listening(&self) -> [Rule; 4] {
+    fn reaching(&self) -> [Rule; 4] {
         [
             (
                 !self.common.domains.is_empty(),
@@ -108,12 +104,12 @@ impl Config {
                 "must not be empty",
             ),
             (
-                self.listeners().next().is_some(),
+                self.listening().sip().next().is_some(),
                 "sip-edge.listen_udp",
                 "at least one of listen_udp, listen_tcp and listen_tls must name an address",
             ),
             (
-                self.advertised_host().is_some(),
+                self.listening().advertised_host().is_some(),
                 "sip-edge.advertised_host",
                 "must be a host name or address, and be set where the first listener is on all addresses",
             ),
@@ -121,11 +117,12 @@ impl Config {
     }
 
     fn speaking(&self) -> [Rule; 5] {
-        // Without one of its own the store is known by the advertised host, which has its own rule.
-        let has_identity = self.sip.store_identity.is_none() || self.store_identity().is_some();
+        // The advertised host has its own rule.
+        let host = self.listening().advertised_host();
+        let has_identity = host.is_none_or(|host| self.sip.store_identity(&host).is_some());
         [
             (
-                self.next_hop().is_ok(),
+                self.sip.next_hop().is_ok(),
                 "sip.next_hop",
                 "must be a sip or sips URI",
             ),
@@ -153,7 +150,7 @@ impl Config {
     }
 
     fn registering(&self) -> [Rule; 3] {
-        let is_proven = self.registrar.auth.is_some() || self.is_loopback_only();
+        let is_proven = self.registrar.auth.is_some() || self.listening().is_loopback_only();
         [
             (
                 self.registrar.min_expires <= self.registrar.max_expires,
@@ -205,31 +202,14 @@ impl Config {
         ]
     }
 
-    /// The SIP listeners: UDP, TCP, TLS, each list in its order.
-    pub fn listeners(&self) -> impl Iterator<Item = (Transport, SocketAddr)> + '_ {
-        let udp = self
-            .process
-            .listen_udp
-            .iter()
-            .map(|address| (Transport::Udp, *address));
-        let tcp = self
-            .process
-            .listen_tcp
-            .iter()
-            .map(|address| (Transport::Tcp, *address));
-        let tls = self
-            .process
-            .listen_tls
-            .iter()
-            .map(|address| (Transport::Tls, *address));
-        udp.chain(tcp).chain(tls)
-    }
-
-    /// Whether every SIP listener is on loopback: what loopback trust and the registrar's
-    /// default hang on (3.8, REG-02).
-    pub fn is_loopback_only(&self) -> bool {
-        self.listeners()
-            .all(|(_, address)| address.ip().is_loopback())
+    /// Where it listens for SIP.
+    pub fn listening(&self) -> Listening<'_> {
+        Listening {
+            udp: &self.process.listen_udp,
+            tcp: &self.process.listen_tcp,
+            tls: &self.process.listen_tls,
+            advertised_host: self.process.advertised_host.as_deref(),
+        }
     }
 
     /// Whether clients may register here (REG-02).
@@ -237,7 +217,9 @@ impl Config {
         match self.registrar.enabled {
             RegistrarSwitch::On => true,
             RegistrarSwitch::Off => false,
-            RegistrarSwitch::Auto => self.sip.next_hop.is_none() && self.is_loopback_only(),
+            RegistrarSwitch::Auto => {
+                self.sip.next_hop.is_none() && self.listening().is_loopback_only()
+            }
         }
     }
 
@@ -246,47 +228,6 @@ impl Config {
         let first = self.common.domains.first();
         let realm = self.registrar.realm.as_ref().or(first);
         realm.map_or("", String::as_str)
-    }
-
-    /// The core that gets all requests of ours, if there is one.
-    ///
-    /// # Errors
-    /// With the text that is no sip URI.
-    pub fn next_hop(&self) -> Result<Option<SipUri>, String> {
-        let Some(text) = &self.sip.next_hop else {
-            return Ok(None);
-        };
-        match text.parse() {
-            Ok(Uri::Sip(uri)) => Ok(Some(uri)),
-            _ => Err(text.clone()),
-        }
-    }
-
-    /// Host of our Via, Contact and media descriptions; `None` if none is known.
-    pub fn advertised_host(&self) -> Option<Host> {
-        if let Some(host) = &self.process.advertised_host {
-            return host
-                .parse()
-                .ok()
-                .or_else(|| host.parse::<IpAddr>().ok().map(Host::from));
-        }
-        let (_, first) = self.listeners().next()?;
-        Some(first.ip())
-            .filter(|address| !address.is_unspecified())
-            .map(Host::from)
-    }
-
-    /// By what the store asserts itself in requests and answers (PFM-04, DLV-10).
-    pub fn store_identity(&self) -> Option<SipUri> {
-        let Some(text) = &self.sip.store_identity else {
-            let mut uri = SipUri::new(self.advertised_host()?);
-            uri.user = Some("im-store".to_owned());
-            return Some(uri);
-        };
-        match text.parse() {
-            Ok(Uri::Sip(uri)) => Some(uri),
-            _ => None,
-        }
     }
 }
 

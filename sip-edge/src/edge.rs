@@ -1,23 +1,21 @@
 //! What all parts of a running edge share.
 
-use std::time::SystemTime;
-
 use net::msrp::MsrpEndpoint;
 use net::sip::{SipEndpoint, Source};
 use storage_client::StorageClient;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::delivery::mark::marked_branch;
 use crate::dialogs::Dialogs;
 use crate::flows::Flows;
-use crate::next_hop::NextHop;
 use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
 use crate::registration::kept::Kept;
 use crate::site::Site;
-use crate::trust::TrustedPeers;
 use crate::unsuited::Unsuited;
+use edge::mark::{Mark, marked_branch};
+use edge::next_hop::NextHop;
+use edge::trust::TrustedPeers;
 
 /// One running edge. It holds nothing that matters: what must survive is in the store.
 #[derive(Debug)]
@@ -61,25 +59,16 @@ impl Edge {
     /// A branch for a request that delivers (DLV-16); `None` until the store is known.
     pub(crate) fn marked_branch(&self, call_id: &str) -> Option<String> {
         let store = self.storage.store()?;
-        Some(marked_branch(&store.secret, call_id, &mut rand::rng()))
+        Some(marked_branch(
+            Mark::Delivery,
+            &store.secret,
+            call_id,
+            &mut rand::rng(),
+        ))
     }
 
     /// Whether a deposit would have a store (SRV-02).
     pub(crate) fn is_ready(&self) -> bool {
         !self.draining.is_cancelled() && *self.storage.connected().borrow()
     }
-}
-
-/// The wall clock; the pure decisions get it as an argument.
-pub(crate) fn now() -> SystemTime {
-    SystemTime::now()
-}
-
-/// Transport and address of a peer, as it is stored and logged.
-pub(crate) fn peer(source: &Source) -> String {
-    format!(
-        "{} {}",
-        source.transport.as_str().to_ascii_lowercase(),
-        source.remote
-    )
 }

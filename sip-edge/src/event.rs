@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use daemon::redact::Redacted;
-use sip::{Request, StatusCode};
+use sip::Request;
 use storage_client::Deposited;
 use storage_client::delivery::DeliveryOutcome;
 
-use crate::ingress::refuse::Refusal;
+pub(crate) use edge::event::{nobody_trusted, request_refused};
 
 /// A message is on disk and answered with 202.
 pub(crate) fn message_accepted(request: &Request, mailbox: &str, proof: &Deposited) {
@@ -18,17 +18,6 @@ pub(crate) fn message_accepted(request: &Request, mailbox: &str, proof: &Deposit
         message_id = proof.message_id(),
         duplicate = proof.duplicate(),
         "message.accepted"
-    );
-}
-
-/// A request was refused.
-pub(crate) fn request_refused(request: &Request, refusal: &Refusal, status: StatusCode) {
-    tracing::debug!(
-        method = %request.method(),
-        call_id = %Redacted(request.headers().call_id().unwrap_or_default()),
-        status = status.code(),
-        reason = refusal.label(),
-        "request.refused"
     );
 }
 
@@ -78,27 +67,9 @@ pub(crate) fn send_faulted(message_id: &str, code: u16) {
     tracing::error!(message_id, code, "delivery.send_faulted");
 }
 
-/// The core is down or has asked for time: nothing new goes there for a while.
-pub(crate) fn next_hop_paused(pause: Duration) {
-    tracing::warn!(pause_ms = pause.as_millis(), "next_hop.paused");
-}
-
-/// The core answers again.
-pub(crate) fn next_hop_open() {
-    tracing::info!("next_hop.open");
-}
-
 /// The store did not take a claim back; the lease ends it.
 pub(crate) fn release_failed(reason: &str) {
     tracing::warn!(reason, "delivery.release_failed");
-}
-
-/// Nobody is trusted: every request will be answered 403 (requirements §3.8).
-pub(crate) fn nobody_trusted() {
-    tracing::warn!(
-        key = "trust.peers",
-        "trust.nobody: a SIP listener is bound beyond loopback and no peer is trusted"
-    );
 }
 
 /// Clients cannot register although they have nowhere else to (REG-02).

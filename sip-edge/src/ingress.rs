@@ -5,19 +5,11 @@
 //! deposit the 2xx is made in [`accept`] and nowhere else (promise P1).
 
 mod accept;
-pub(crate) mod checks;
-#[cfg(test)]
-pub(crate) mod example;
-mod identity;
 mod lifetime;
-mod own_delivery;
 mod pager_mode;
-mod profile;
-pub(crate) mod refuse;
-pub(crate) mod response;
+pub(crate) mod profile;
 mod served_user;
 mod standing;
-pub(crate) mod status;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,11 +22,13 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::dialogs::Routed;
-use crate::edge::{Edge, now, peer};
+use crate::edge::Edge;
 use crate::{event, metrics, registration};
-use checks::{Received, admit};
+use edge::checks::{Received, admit};
+use edge::refuse::Refusal;
+use edge::{identity, response, status};
+use edge::{now, peer};
 use pager_mode::Pager;
-use refuse::Refusal;
 pub(crate) use standing::Standing;
 use standing::standing;
 

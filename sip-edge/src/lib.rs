@@ -22,11 +22,8 @@ mod flows;
 mod im_tag;
 mod ingress;
 mod metrics;
-mod next_hop;
 mod registration;
-mod signature;
 mod site;
-pub mod trust;
 mod unsuited;
 
 pub use app::App;

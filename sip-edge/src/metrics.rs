@@ -7,7 +7,7 @@ use sip::Transport;
 use storage_client::delivery::DeliveryResult;
 use storage_client::message::Class;
 
-use crate::ingress::refuse::Refusal;
+use edge::refuse::Refusal;
 
 /// A message is on disk and answered with 202.
 pub(crate) fn accepted(class: Class, transport: Transport, is_duplicate: bool, took: Duration) {
@@ -33,11 +33,6 @@ pub(crate) fn rejected(refusal: &Refusal) {
 /// A REGISTER was answered.
 pub(crate) fn registered(result: &'static str) {
     counter!("restante_register_refresh_total", "result" => result).increment(1);
-}
-
-/// Whether requests may go to the next hop now.
-pub(crate) fn next_hop_open(is_open: bool) {
-    gauge!("restante_next_hop_open").set(u8::from(is_open));
 }
 
 /// Registrations that wait for the store.

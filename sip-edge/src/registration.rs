@@ -21,10 +21,11 @@ use storage_client::registration::{
 };
 use tokio::time::timeout;
 
-use crate::edge::{Edge, now};
+use crate::edge::Edge;
 use crate::ingress::Standing;
-use crate::ingress::refuse::Refusal;
 use crate::{event, metrics};
+use edge::now;
+use edge::refuse::Refusal;
 use kind::{Kind, kind};
 
 /// Answers a REGISTER of a trusted peer, or of a client that has proven who it is and registers

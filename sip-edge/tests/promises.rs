@@ -16,18 +16,22 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     nested.flatten().collect()
 }
 
-/// Files, relative to `src`, one of whose lines of code holds `word`.
+/// The crates of which a participating edge is made.
+const CRATES: [&str; 2] = ["sip-edge", "edge"];
+
+/// Files of these crates one of whose lines of code holds `word`.
 fn naming(word: &str) -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let names_it = |path: &PathBuf| {
         let text = fs::read_to_string(path).expect("text");
         text.lines()
             .any(|line| !line.trim_start().starts_with("//") && line.contains(word))
     };
-    let found = sources(&root).into_iter().filter(names_it);
+    let sources = CRATES.map(|name| sources(&root.join(name).join("src")));
+    let found = sources.into_iter().flatten().filter(names_it);
     let relative = found.map(|path| {
         path.strip_prefix(&root)
-            .expect("below src")
+            .expect("below the root")
             .display()
             .to_string()
     });
@@ -36,7 +40,10 @@ fn naming(word: &str) -> Vec<String> {
 
 #[test]
 fn one_file_makes_a_202_and_it_takes_the_proof() {
-    assert_eq!(naming("StatusCode::ACCEPTED"), ["ingress/accept.rs"]);
+    assert_eq!(
+        naming("StatusCode::ACCEPTED"),
+        ["sip-edge/src/ingress/accept.rs"]
+    );
     let accept = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ingress/accept.rs");
     let text = fs::read_to_string(accept).expect("text");
     assert!(
@@ -49,5 +56,5 @@ fn one_file_makes_a_202_and_it_takes_the_proof() {
 fn the_marks_secret_is_read_in_two_places_only() {
     let mut readers = naming(".secret");
     readers.sort();
-    assert_eq!(readers, ["edge.rs", "ingress/checks.rs"]);
+    assert_eq!(readers, ["edge/src/checks.rs", "sip-edge/src/edge.rs"]);
 }

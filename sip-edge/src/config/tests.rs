@@ -16,6 +16,11 @@ fn mistakes(text: &str) -> Vec<String> {
         .collect()
 }
 
+fn store_identity(config: &Config) -> sip::SipUri {
+    let host = config.listening().advertised_host().expect("a host");
+    config.sip.store_identity(&host).expect("known")
+}
+
 fn config(text: &str) -> Config {
     let mut document = Document::parse("restante.toml", text, Environment::default());
     let config = Config::read(&mut document);
@@ -28,9 +33,9 @@ fn an_empty_file_is_the_laptop_mode() {
     let config = config("");
     assert_eq!(config, Config::default());
     assert!(config.is_registrar());
-    assert!(config.is_loopback_only());
+    assert!(config.listening().is_loopback_only());
     assert_eq!(
-        config.store_identity().expect("known").to_string(),
+        store_identity(&config).to_string(),
         "sip:im-store@127.0.0.1"
     );
 }
@@ -112,21 +117,21 @@ fn a_name_is_not_trusted_where_nobody_is_asked_for_one() {
 fn peers_are_verified_as_soon_as_there_is_an_authority() {
     let own = "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
     let verified = |more: &str| {
-        let tls = config(&format!("{own}{more}")).sip_tls();
+        let tls = config(&format!("{own}{more}")).tls.sip();
         tls.expect("TLS is spoken").verify_peers
     };
     assert_eq!(verified(""), VerifyPeers::None);
     assert_eq!(verified("peer_ca = [\"a.pem\"]\n"), VerifyPeers::Optional);
     let required = "peer_ca = [\"a.pem\"]\nverify_peers = \"required\"\n";
     assert_eq!(verified(required), VerifyPeers::Required);
-    assert_eq!(config("").sip_tls(), None);
+    assert_eq!(config("").tls.sip(), None);
 }
 
 #[test]
 fn a_listener_for_tls_beyond_loopback_is_one_beyond_loopback() {
     let text = "[sip-edge]\nlisten_tls = [\"192.0.2.20:5061\"]\n\
                 [tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
-    assert!(!config(text).is_loopback_only());
+    assert!(!config(text).listening().is_loopback_only());
 }
 
 #[test]
@@ -161,6 +166,6 @@ fn a_next_hop_or_a_public_listener_turns_the_default_registrar_off() {
 #[test]
 fn the_store_identity_follows_the_advertised_host() {
     let config = config("[sip-edge]\nadvertised_host = \"df1.im.example.org\"\n");
-    let identity = config.store_identity().expect("known");
+    let identity = store_identity(&config);
     assert_eq!(identity.to_string(), "sip:im-store@df1.im.example.org");
 }

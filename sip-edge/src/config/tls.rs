@@ -1,43 +1,12 @@
 //! What the keys about TLS mean together.
 
-use std::path::PathBuf;
-
-use net::msrp::MsrpTlsConfig;
-use net::tls::{self, CertificateFiles, TlsConfig};
 use sip::Transport;
 
 use super::{Config, Rule, VerifyPeers};
 
 impl Config {
-    /// How SIP is spoken over TLS; `None` if it is not.
-    pub(crate) fn sip_tls(&self) -> Option<TlsConfig> {
-        let own = files(&self.tls.certificate, &self.tls.key)?;
-        Some(TlsConfig {
-            peer_ca: self.tls.peer_ca.clone(),
-            verify_peers: self.verify_peers(),
-            ..TlsConfig::new(own)
-        })
-    }
-
-    /// How MSRP is spoken over TLS; `None` if it is not.
-    pub(crate) fn msrp_tls(&self) -> Option<MsrpTlsConfig> {
-        Some(MsrpTlsConfig {
-            own: files(&self.msrp.certificate, &self.msrp.key),
-            ..MsrpTlsConfig::new(self.process.msrp_listen_tls?)
-        })
-    }
-
-    fn verify_peers(&self) -> tls::VerifyPeers {
-        match self.tls.verify_peers {
-            VerifyPeers::Auto if self.tls.peer_ca.is_empty() => tls::VerifyPeers::None,
-            VerifyPeers::Auto | VerifyPeers::Optional => tls::VerifyPeers::Optional,
-            VerifyPeers::None => tls::VerifyPeers::None,
-            VerifyPeers::Required => tls::VerifyPeers::Required,
-        }
-    }
-
     fn is_next_hop_secure(&self) -> bool {
-        let next_hop = self.next_hop().ok().flatten();
+        let next_hop = self.sip.next_hop().ok().flatten();
         next_hop.is_some_and(|uri| uri.secure || uri.transport() == Some(Transport::Tls))
     }
 
@@ -114,12 +83,4 @@ impl Config {
             ),
         ]
     }
-}
-
-/// Both files, or nothing: half of it is a contradiction.
-fn files(certificate: &Option<PathBuf>, key: &Option<PathBuf>) -> Option<CertificateFiles> {
-    Some(CertificateFiles {
-        certificate: certificate.clone()?,
-        key: key.clone()?,
-    })
 }

@@ -11,8 +11,9 @@ use sip::{Method, Name, Refresher, Request, RequestBuilder, Response, StatusCode
 use tokio::time::timeout;
 
 use super::invite::{ALLOW, Invitation, MAX_FORWARDS, contact};
-use crate::edge::{Edge, now};
-use crate::ingress::response::answer;
+use crate::edge::Edge;
+use edge::now;
+use edge::response::answer;
 
 /// How long a delivery waits for the answer to its BYE; retransmissions go on without it.
 const BYE_PATIENCE: Duration = Duration::from_secs(4);

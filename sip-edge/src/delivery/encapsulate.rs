@@ -10,7 +10,7 @@ use sip::{Field, Message as SipMessage, Request, multipart};
 use storage_client::delivery::TakenMessage;
 use storage_client::message::{Message, PartKind};
 
-use crate::ingress::response::sip_date;
+use edge::response::sip_date;
 
 /// Fields meant for core and application servers only, by name.
 const CORE_ONLY: [&str; 8] = [

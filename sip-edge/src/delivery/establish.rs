@@ -18,7 +18,8 @@ use super::outcome::InviteFailure;
 use super::terms::Terms;
 use super::way::Way;
 use crate::dialogs::DialogEntry;
-use crate::edge::{Edge, now};
+use crate::edge::Edge;
+use edge::now;
 
 /// A push session that may send.
 #[derive(Debug)]

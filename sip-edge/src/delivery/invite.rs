@@ -8,8 +8,8 @@ use net::tls::Fingerprint;
 use sip::session_timer::{self, SessionPolicy};
 use sip::{CSeq, Method, Name, Refresher, Request, RequestBuilder, SessionExpires};
 
-use crate::ingress::response::sip_date;
-use crate::signature::Signature;
+use edge::response::sip_date;
+use edge::signature::Signature;
 
 /// Methods that make sense within a push dialog (DLV-10).
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";

@@ -10,8 +10,8 @@ use storage_client::message::Message;
 
 use super::encapsulate::{NotAMessage, begins_with, is_private, stored_request};
 use super::invite::MAX_FORWARDS;
-use crate::ingress::response::sip_date;
-use crate::signature::Signature;
+use edge::response::sip_date;
+use edge::signature::Signature;
 
 /// What goes along as it is stored, besides `Content-*` and the body.
 const KEPT: [&str; 6] = [

@@ -12,8 +12,9 @@ use super::mailbox::{Ending, Mailbox};
 use super::message::{Addressing, call_id, request};
 use super::outcome::{MessageEnd, of_message};
 use super::way::Way;
-use crate::edge::{Edge, now};
+use crate::edge::Edge;
 use crate::{event, metrics};
+use edge::now;
 
 /// Octets that any way to a device carries (RFC 3428 §8).
 const SAFE_OCTETS: usize = 1_300;

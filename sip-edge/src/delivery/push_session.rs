@@ -18,8 +18,9 @@ use super::encapsulate::{Encapsulated, encapsulate};
 use super::establish::Established;
 use super::mailbox::{Ending, Mailbox};
 use super::outcome::{Meaning, SendEnd, of_send};
-use crate::edge::{Edge, now};
+use crate::edge::Edge;
 use crate::{event, metrics};
+use edge::now;
 
 /// SENDs under way at a time (PSH-09): so many may repeat after a cut session.
 const WINDOW: usize = 4;

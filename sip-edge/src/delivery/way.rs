@@ -9,7 +9,7 @@ use storage_client::delivery::DeliveryOutcome;
 use storage_client::registration::{Binding, RegistrationKind};
 
 use crate::edge::Edge;
-use crate::next_hop::NextHop;
+use edge::next_hop::NextHop;
 
 /// How a request of ours gets to the user.
 #[derive(Debug, Clone)]

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use sip::{Name, Request, Response, StatusCode};
 use storage_client::Deposited;
 
-use super::response::answer;
-use crate::signature::Signature;
+use edge::response::answer;
+use edge::signature::Signature;
 
 /// 202 with the profile of PFM-03 and PFM-04: no body, no Contact, never 200.
 ///

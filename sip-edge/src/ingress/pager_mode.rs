@@ -8,11 +8,11 @@ use storage_client::Deposit;
 use storage_client::deposit::DuplicateKey;
 use storage_client::message::{Class, Headers, Part, PartKind, Priority};
 
-use super::identity::{AssertedIdentity, originator};
 use super::lifetime::expires_at;
-use super::refuse::Refusal;
 use super::served_user::served_user;
 use crate::site::Site;
+use edge::identity::{AssertedIdentity, originator};
+use edge::refuse::Refusal;
 
 /// Privacy services this edge gives, or that ask nothing of it (RFC 3323 §4.2, requirements §3.7):
 /// what names the sender is left out of everything that goes to the client.

@@ -7,8 +7,8 @@
 
 use sip::{Aor, Request, SessionCase};
 
-use super::refuse::Refusal;
 use crate::site::Site;
+use edge::refuse::Refusal;
 
 /// Whose mailbox a request is for.
 ///
@@ -46,8 +46,8 @@ fn own_route_says_originating(request: &Request, site: &Site) -> Result<bool, Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingress::example;
     use crate::site::fixture::df1;
+    use edge::example;
 
     fn served(lines: &str) -> Result<String, Refusal> {
         served_user(&example::message_with(lines), &df1()).map(|address| address.to_string())

@@ -3,9 +3,10 @@
 use net::sip::ServerTransaction;
 use sip::{Aor, Method};
 
-use super::refuse::Refusal;
-use crate::edge::{Edge, now};
+use crate::edge::Edge;
 use crate::registration::kind::{Kind, kind};
+use edge::now;
+use edge::refuse::Refusal;
 
 /// Why a request is listened to.
 #[derive(Debug, Clone, PartialEq, Eq)]

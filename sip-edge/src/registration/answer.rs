@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use sip::{Name, NameAddr, Request, Response, ResponseBuilder, StatusCode};
 use storage_client::registration::Binding;
 
-use crate::ingress::response::answer;
-use crate::signature::Signature;
+use edge::response::answer;
+use edge::signature::Signature;
 
 /// 200 to the core: its own Contact and the lifetime it named.
 pub(crate) fn to_core(

@@ -10,7 +10,7 @@ use sip::{Aor, Name, Request};
 
 use super::users::Users;
 use crate::config::{Config, RegistrarAuth};
-use crate::ingress::refuse::Refusal;
+use edge::refuse::Refusal;
 
 /// How long a challenge may be answered.
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
@@ -108,7 +108,7 @@ mod tests {
     use sip::digest::{Algorithm, Challenge};
 
     use super::*;
-    use crate::ingress::example;
+    use edge::example;
 
     const URI: &str = "sip:example.org";
 

@@ -8,7 +8,7 @@ use storage_client::registration::{BindingChange, Flow, Registration, Registrati
 use super::binding::{Origin, changes};
 use crate::config::Registrar;
 use crate::im_tag::ImTags;
-use crate::ingress::refuse::Refusal;
+use edge::refuse::Refusal;
 
 /// Rules of the registrar.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use sip::Request;
 
-use crate::ingress::example;
+use edge::example;
 
 /// The REGISTER of Bob's client.
 pub(crate) const REGISTER: &str = "REGISTER sip:example.org SIP/2.0\r\n\

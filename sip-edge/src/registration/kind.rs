@@ -2,8 +2,8 @@
 
 use sip::{Aor, Headers};
 
-use crate::ingress::refuse::Refusal;
 use crate::site::Site;
+use edge::refuse::Refusal;
 
 /// How a registration came to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,8 @@ pub(crate) fn kind(headers: &Headers, site: &Site) -> Result<(Kind, Aor), Refusa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingress::example;
     use crate::site::fixture::{df1, laptop};
+    use edge::example;
 
     fn register(from: &str, to: &str) -> sip::Request {
         example::request(&format!(

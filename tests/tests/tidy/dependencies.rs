@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::tree::{assert_none, root};
 
 /// Crate, and those of ours it may import. The tests may import all.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("restante-proto", &[]),
     ("restante-storage", &[]),
     ("restante-sip", &[]),
@@ -21,6 +21,16 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     (
         "restante-service",
         &["restante-proto", "restante-storage", "restante-daemon"],
+    ),
+    (
+        "restante-edge",
+        &[
+            "restante-sip",
+            "restante-msrp",
+            "restante-net",
+            "restante-storage-client",
+            "restante-daemon",
+        ],
     ),
     ("restante-sip-edge", EDGE),
     ("restante-controlling-edge", EDGE),
@@ -50,6 +60,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 ];
 
 const EDGE: &[&str] = &[
+    "restante-edge",
     "restante-sip",
     "restante-msrp",
     "restante-cpim",

@@ -4,7 +4,7 @@ use sip::Request;
 
 use super::{Encapsulated, NotAMessage, encapsulate};
 use crate::delivery::example::taken;
-use crate::ingress::example;
+use edge::example;
 
 /// The body with its boundary replaced by that of the example, which is as long.
 fn pushed(request: &Request) -> (Encapsulated, String) {

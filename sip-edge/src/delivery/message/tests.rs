@@ -4,8 +4,8 @@ use sip::Request;
 
 use super::{Addressing, request};
 use crate::delivery::example::taken;
-use crate::ingress::example;
 use crate::site::fixture::df1;
+use edge::example;
 
 fn through_the_core(routes: &[String]) -> Addressing<'_> {
     Addressing {
@@ -63,7 +63,7 @@ fn the_message_is_that_of_the_example() {
 fn every_attempt_is_the_same_and_a_redelivery_has_the_next_number() {
     let mut taken = taken(&example::message());
     let to = to_a_device();
-    let signature = df1().signature;
+    let signature = df1().signature.clone();
     let first = request(&taken, &to, &signature).expect("a message");
     taken.message.attempts = 2;
     let second = request(&taken, &to, &signature).expect("a message");

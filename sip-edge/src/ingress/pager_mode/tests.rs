@@ -7,9 +7,9 @@ use storage_client::Deposit;
 use storage_client::message::{Class, PartKind, Priority};
 
 use super::{Pager, read};
-use crate::ingress::example;
-use crate::ingress::refuse::Refusal;
 use crate::site::fixture::df1;
+use edge::example;
+use edge::refuse::Refusal;
 
 /// One second after example 2.1 was sent.
 fn now() -> SystemTime {

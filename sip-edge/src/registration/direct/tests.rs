@@ -7,8 +7,8 @@ use storage_client::registration::{Binding, BindingChange, Flow, Registration, R
 
 use super::Rules;
 use crate::config::Registrar;
-use crate::ingress::example;
-use crate::ingress::refuse::Refusal;
+use edge::example;
+use edge::refuse::Refusal;
 
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)

@@ -3,17 +3,17 @@
 
 use sip::Headers;
 
-use crate::delivery::mark::is_marked;
+use crate::mark::{Mark, is_marked};
 
-/// Whether a Via was made by an edge of this store for a delivery with this Call-ID.
-pub(crate) fn carries_mark(headers: &Headers, secret: &[u8]) -> bool {
+/// Whether a Via was made by an edge of this store for a request of this kind with this Call-ID.
+pub(crate) fn carries_mark(headers: &Headers, mark: Mark, secret: &[u8]) -> bool {
     let Some(call_id) = headers.call_id() else {
         return false;
     };
     let vias = headers.vias().unwrap_or_default();
     vias.iter()
         .filter_map(|via| via.branch())
-        .any(|branch| is_marked(secret, &call_id, branch))
+        .any(|branch| is_marked(mark, secret, &call_id, branch))
 }
 
 /// Whether a `Message-ID` header names a message of the store with this hostname, as a delivery by

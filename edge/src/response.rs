@@ -5,13 +5,13 @@ use std::time::SystemTime;
 
 use sip::{Name, Request, Response, ResponseBuilder, SipDate, StatusCode};
 
-use super::refuse::Refusal;
-use super::{profile, status};
+use crate::refuse::Refusal;
 use crate::signature::Signature;
+use crate::status;
 
 /// The beginning of an answer with the profile. The charging identifier of the request goes into
 /// the answer (requirements §3.9).
-pub(crate) fn answer(
+pub fn answer(
     request: &Request,
     status: StatusCode,
     signature: &Signature,
@@ -28,7 +28,7 @@ pub(crate) fn answer(
 }
 
 /// The answer to a request that is refused.
-pub(crate) fn refused(
+pub fn refused(
     request: &Request,
     refusal: &Refusal,
     signature: &Signature,
@@ -48,12 +48,14 @@ pub(crate) fn refused(
 }
 
 /// The answer to OPTIONS while ready (SRV-02).
-pub(crate) fn capabilities(request: &Request, signature: &Signature, now: SystemTime) -> Response {
+pub fn capabilities(request: &Request, signature: &Signature, now: SystemTime) -> Response {
+    let profile = signature.profile();
     let builder = answer(request, StatusCode::OK, signature, now)
-        .header(Name::Allow, profile::ALLOW)
-        .header(Name::Accept, profile::ACCEPT)
-        .header(Name::Supported, profile::EXTENSIONS.join(", "));
-    profile::allow_events()
+        .header(Name::Allow, profile.allow)
+        .header(Name::Accept, profile.accept)
+        .header(Name::Supported, profile.extensions.join(", "));
+    profile
+        .allow_events()
         .fold(builder, |builder, (name, value)| {
             builder.header(name, value)
         })
@@ -61,7 +63,7 @@ pub(crate) fn capabilities(request: &Request, signature: &Signature, now: System
 }
 
 /// A moment as SIP writes it; second resolution, GMT.
-pub(crate) fn sip_date(moment: SystemTime) -> SipDate {
+pub fn sip_date(moment: SystemTime) -> SipDate {
     let since_epoch = moment
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();

@@ -10,26 +10,23 @@
 
 use sip::{Aor, Headers, Name, NameAddr, Uri};
 
-use super::refuse::Refusal;
+use crate::refuse::Refusal;
 use crate::site::Site;
 
 /// Who sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AssertedIdentity {
+pub struct AssertedIdentity {
     /// For authorisation, quota and duplicates.
-    pub(crate) address: Aor,
+    pub address: Aor,
     /// The header value as believed, comma separated.
-    pub(crate) value: String,
+    pub value: String,
 }
 
 /// The originator; `None` if nobody is vouched for and the configuration does not insist.
 ///
 /// # Errors
 /// Malformed or contradictory headers, or [`Refusal::NoAssertedIdentity`].
-pub(crate) fn originator(
-    headers: &Headers,
-    site: &Site,
-) -> Result<Option<AssertedIdentity>, Refusal> {
+pub fn originator(headers: &Headers, site: &Site) -> Result<Option<AssertedIdentity>, Refusal> {
     let mut found = read(
         headers,
         Name::PAssertedIdentity,
@@ -49,7 +46,7 @@ pub(crate) fn originator(
 }
 
 /// Whether the request asserts the identity of our store: a delivery of ours, or a forgery.
-pub(crate) fn asserts_store(headers: &Headers, site: &Site) -> bool {
+pub fn asserts_store(headers: &Headers, site: &Site) -> bool {
     let asserted = headers.asserted_identities().unwrap_or_default();
     asserted
         .iter()
@@ -84,7 +81,7 @@ fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingress::example;
+    use crate::example;
     use crate::site::fixture::{df1, laptop};
 
     fn originator_of(identity_lines: &str, site: &Site) -> Result<Option<String>, Refusal> {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use sip::{Name, StatusCode};
 
-use super::profile;
-use super::refuse::Refusal;
+use crate::refuse::Refusal;
 use crate::signature::Signature;
 
 /// When to try again if the store did not say: long enough for it to come back, short enough to be
@@ -17,7 +16,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 const RETRY_FULL: Duration = Duration::from_secs(3_600);
 
 /// The status code of a refusal.
-pub(crate) fn status(refusal: &Refusal) -> StatusCode {
+pub fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Violation(violation) => violation.status,
         Refusal::WildcardContact => StatusCode::BAD_REQUEST,
@@ -47,11 +46,11 @@ pub(crate) fn status(refusal: &Refusal) -> StatusCode {
 }
 
 /// The headers that explain a refusal, besides those of every answer.
-pub(crate) fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, String)> {
+pub fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, String)> {
     let warning = |text: &str| vec![(Name::Warning, signature.warning(text))];
     match refusal {
         Refusal::MethodUnknown | Refusal::MethodNotAllowed => {
-            vec![(Name::Allow, profile::ALLOW.to_owned())]
+            vec![(Name::Allow, signature.profile().allow.to_owned())]
         }
         Refusal::Unauthenticated(challenges) => challenges
             .iter()
@@ -60,7 +59,7 @@ pub(crate) fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, St
         Refusal::Extensions(tags) => vec![(Name::Unsupported, tags.join(", "))],
         Refusal::OriginatingCase => warning("originating session case"),
         Refusal::BodyType => vec![(Name::Accept, "application/sdp".to_owned())],
-        Refusal::Event => profile::allow_events().collect(),
+        Refusal::Event => signature.profile().allow_events().collect(),
         Refusal::LargeMessageMode => warning("large message mode is not available here"),
         Refusal::CriticalPrivacy => warning("privacy service not available"),
         Refusal::MailboxFull(after) => retry_after(after.unwrap_or(RETRY_FULL)),

@@ -6,24 +6,35 @@
 use sip::{Method, Request, Uri};
 use storage_client::StoreIdentity;
 
-use super::profile::{EXTENSIONS, Treatment, treatment};
-use super::refuse::Refusal;
-use super::{identity, own_delivery};
+use crate::mark::Mark;
+use crate::profile::{Profile, Treatment};
+use crate::refuse::Refusal;
 use crate::site::Site;
+use crate::{identity, own_delivery};
 
 /// A request outside our dialogs, with what is known about its arrival.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Received<'a> {
+pub struct Received<'a> {
     /// The request.
-    pub(crate) request: &'a Request,
+    pub request: &'a Request,
     /// Why its sender is not listened to, if he is not (3.8).
-    pub(crate) stranger: Option<&'a Refusal>,
+    pub stranger: Option<&'a Refusal>,
     /// Whether it came before by another path and is still being served (RFC 3261 §8.2.2.2).
-    pub(crate) is_merged: bool,
+    pub is_merged: bool,
     /// What the store told us about itself, once it did.
-    pub(crate) store: Option<&'a StoreIdentity>,
+    pub store: Option<&'a StoreIdentity>,
     /// This edge.
-    pub(crate) site: &'a Site,
+    pub site: &'a Site,
+}
+
+impl<'a> Received<'a> {
+    fn profile(&self) -> &'a Profile {
+        self.site.signature.profile()
+    }
+
+    fn treatment(&self) -> Treatment {
+        (self.profile().treatment)(self.request.method())
+    }
 }
 
 /// One step: passes or refuses.
@@ -46,7 +57,7 @@ const STEPS: [(&str, Step); 9] = [
 ///
 /// # Errors
 /// With the refusal of the first step that does not pass.
-pub(crate) fn admit(received: &Received<'_>) -> Result<(), Refusal> {
+pub fn admit(received: &Received<'_>) -> Result<(), Refusal> {
     STEPS.iter().try_for_each(|(row, step)| {
         step(received).inspect_err(|_| tracing::debug!(row, "request not admitted"))
     })
@@ -57,7 +68,7 @@ fn syntax(received: &Received<'_>) -> Result<(), Refusal> {
 }
 
 fn method(received: &Received<'_>) -> Result<(), Refusal> {
-    match treatment(received.request.method()) {
+    match received.treatment() {
         Treatment::Served | Treatment::DialogOnly => Ok(()),
         Treatment::NotAllowed => Err(Refusal::MethodNotAllowed),
         Treatment::Unknown => Err(Refusal::MethodUnknown),
@@ -97,14 +108,16 @@ fn own_delivery_back(received: &Received<'_>) -> Result<(), Refusal> {
         return Ok(());
     };
     let headers = received.request.headers();
+    let mark = received.profile().refuses;
+    let is_delivery = mark == Mark::Delivery;
     let came_back = match received.request.method() {
         Method::Message => {
-            own_delivery::carries_mark(headers, &store.secret)
-                || own_delivery::names_message_of(headers, &store.hostname)
+            own_delivery::carries_mark(headers, mark, &store.secret)
+                || is_delivery && own_delivery::names_message_of(headers, &store.hostname)
         }
         Method::Invite => {
-            own_delivery::carries_mark(headers, &store.secret)
-                || identity::asserts_store(headers, received.site)
+            own_delivery::carries_mark(headers, mark, &store.secret)
+                || is_delivery && identity::asserts_store(headers, received.site)
         }
         _ => false,
     };
@@ -127,7 +140,9 @@ fn merged(received: &Received<'_>) -> Result<(), Refusal> {
 fn extensions(received: &Received<'_>) -> Result<(), Refusal> {
     let mut required = received.request.headers().require();
     required.retain(|tag| {
-        !EXTENSIONS
+        !received
+            .profile()
+            .extensions
             .iter()
             .any(|known| known.eq_ignore_ascii_case(tag))
     });
@@ -145,7 +160,7 @@ fn dialog(received: &Received<'_>) -> Result<(), Refusal> {
         .headers()
         .to()?
         .is_some_and(|to| to.tag().is_some());
-    let needs_dialog = treatment(received.request.method()) == Treatment::DialogOnly;
+    let needs_dialog = received.treatment() == Treatment::DialogOnly;
     if has_to_tag || needs_dialog {
         Err(Refusal::NoDialog)
     } else {

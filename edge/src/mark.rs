@@ -1,5 +1,6 @@
-//! The branch mark by which an edge knows the requests that edges of its store originate for
-//! delivery (DLV-16): `z9hG4bK-rst-<nonce>-<16 hex of HMAC(store secret, nonce ++ Call-ID)>`.
+//! The branch marks by which edges know requests that edges of their store originate: those for
+//! delivery (DLV-16), `z9hG4bK-rst-<nonce>-<16 hex of HMAC(store secret, nonce ++ Call-ID)>`, and the
+//! legs of fan-outs (CFP-20), which have `rsg` for `rst`.
 //!
 //! A request that comes back still carries the mark in its Via stack, whichever edge it comes to,
 //! because the secret is the store's. A stranger cannot make one, so nobody can have a message of
@@ -9,8 +10,24 @@ use hmac::{Hmac, Mac};
 use rand::Rng;
 use sha2::Sha256;
 
-/// What a marked branch begins with; compared without letter case (requirements §2.13).
-const PREFIX: &str = "z9hG4bK-rst-";
+/// What a mark says of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// It delivers what was deferred: no participating edge takes it (DLV-16).
+    Delivery,
+    /// It is a leg of a fan-out: no controlling edge takes it (CFP-20).
+    Leg,
+}
+
+impl Mark {
+    /// What a branch with it begins with; compared without letter case (requirements §2.13).
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Delivery => "z9hG4bK-rst-",
+            Self::Leg => "z9hG4bK-rsg-",
+        }
+    }
+}
 
 /// Characters of the nonce: 71 random bits.
 const NONCE_LENGTH: usize = 12;
@@ -19,7 +36,9 @@ const NONCE_LENGTH: usize = 12;
 const MARK_OCTETS: usize = 8;
 
 /// A new marked branch for a request with this Call-ID.
-pub(crate) fn marked_branch(secret: &[u8], call_id: &str, rng: &mut impl Rng) -> String {
+#[must_use]
+pub fn marked_branch(mark: Mark, secret: &[u8], call_id: &str, rng: &mut impl Rng) -> String {
+    let prefix = mark.prefix();
     let nonce = sip::token::random_base62(rng, NONCE_LENGTH);
     let mark = mac(secret, &nonce, call_id).finalize().into_bytes();
     let mark: String = mark
@@ -27,16 +46,17 @@ pub(crate) fn marked_branch(secret: &[u8], call_id: &str, rng: &mut impl Rng) ->
         .take(MARK_OCTETS)
         .map(|octet| format!("{octet:02x}"))
         .collect();
-    format!("{PREFIX}{nonce}-{mark}")
+    format!("{prefix}{nonce}-{mark}")
 }
 
-/// Whether a branch was made with this secret for this Call-ID. Takes the same time whatever the
-/// mark holds.
-pub(crate) fn is_marked(secret: &[u8], call_id: &str, branch: &str) -> bool {
-    let Some((prefix, rest)) = branch.split_at_checked(PREFIX.len()) else {
+/// Whether a branch was made with this mark and secret for this Call-ID. Takes the same time whatever
+/// it holds.
+#[must_use]
+pub fn is_marked(mark: Mark, secret: &[u8], call_id: &str, branch: &str) -> bool {
+    let Some((prefix, rest)) = branch.split_at_checked(mark.prefix().len()) else {
         return false;
     };
-    if !prefix.eq_ignore_ascii_case(PREFIX) {
+    if !prefix.eq_ignore_ascii_case(mark.prefix()) {
         return false;
     }
     let Some((nonce, mark)) = rest.rsplit_once('-') else {
@@ -72,24 +92,32 @@ mod tests {
 
     #[test]
     fn a_mark_has_the_shape_of_the_requirement() {
-        let branch = marked_branch(SECRET, "push-1@df1", &mut rand::rng());
+        let branch = marked_branch(Mark::Delivery, SECRET, "push-1@df1", &mut rand::rng());
         let mark = branch.strip_prefix("z9hG4bK-rst-").expect("prefix");
         let (nonce, mark) = mark.split_once('-').expect("two parts");
         assert_eq!((nonce.len(), mark.len()), (12, 16));
-        assert!(is_marked(SECRET, "push-1@df1", &branch));
+        assert!(is_marked(Mark::Delivery, SECRET, "push-1@df1", &branch));
+        assert!(!is_marked(Mark::Leg, SECRET, "push-1@df1", &branch));
     }
 
     #[test]
     fn a_foreign_secret_call_id_or_cut_mark_does_not_verify() {
-        let branch = marked_branch(SECRET, "push-1@df1", &mut rand::rng());
-        assert!(!is_marked(b"another", "push-1@df1", &branch));
-        assert!(!is_marked(SECRET, "push-2@df1", &branch));
+        let branch = marked_branch(Mark::Delivery, SECRET, "push-1@df1", &mut rand::rng());
         assert!(!is_marked(
+            Mark::Delivery,
+            b"another",
+            "push-1@df1",
+            &branch
+        ));
+        assert!(!is_marked(Mark::Delivery, SECRET, "push-2@df1", &branch));
+        assert!(!is_marked(
+            Mark::Delivery,
             SECRET,
             "push-1@df1",
             &branch[..branch.len() - 1]
         ));
         assert!(!is_marked(
+            Mark::Delivery,
             SECRET,
             "push-1@df1",
             "z9hG4bK-rst--+123456789abcdef"
@@ -98,17 +126,17 @@ mod tests {
 
     #[test]
     fn the_prefix_is_compared_without_letter_case() {
-        let branch = marked_branch(SECRET, "c", &mut rand::rng());
+        let branch = marked_branch(Mark::Delivery, SECRET, "c", &mut rand::rng());
         let shouted = branch.replacen("z9hG4bK-rst-", "Z9HG4BK-RST-", 1);
-        assert!(is_marked(SECRET, "c", &shouted));
+        assert!(is_marked(Mark::Delivery, SECRET, "c", &shouted));
     }
 
     proptest! {
         #[test]
         fn no_branch_of_a_peer_panics_or_verifies(branch in ".{0,60}", call_id in ".{0,20}") {
-            prop_assert!(!is_marked(SECRET, &call_id, &branch));
+            prop_assert!(!is_marked(Mark::Delivery, SECRET, &call_id, &branch));
             let dressed = format!("z9hG4bK-rst-{branch}");
-            prop_assert!(!is_marked(SECRET, &call_id, &dressed));
+            prop_assert!(!is_marked(Mark::Delivery, SECRET, &call_id, &dressed));
         }
     }
 }

@@ -8,15 +8,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use net::hop::{Admission, HopHealth, HopPolicy, Outcome};
-use net::sip::{SendError, Target, TransactionFailure};
+use net::sip::{SendError, SipEndpoint, Target, TransactionFailure};
 use sip::{CSeq, Method, Name, Request, RequestBuilder, Response, SipUri};
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult};
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
-use crate::edge::Edge;
+use crate::event;
 use crate::signature::Signature;
-use crate::{event, metrics};
 
 /// Hops an OPTIONS of ours may take.
 const MAX_FORWARDS: u8 = 70;
@@ -26,7 +25,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The next hop and its health.
 #[derive(Debug)]
-pub(crate) struct NextHop {
+pub struct NextHop {
     uri: SipUri,
     health: Mutex<HopHealth<()>>,
     /// The health has changed, and with it the time of the next probe.
@@ -35,12 +34,12 @@ pub(crate) struct NextHop {
 
 impl NextHop {
     /// A hop that takes requests; timeouts of `down_after` targets in a row pause it.
-    pub(crate) fn new(uri: SipUri, down_after: u32) -> Self {
+    pub fn new(uri: SipUri, down_after: u32) -> Self {
         let policy = HopPolicy {
             down_after: usize::try_from(down_after).unwrap_or(usize::MAX),
             ..HopPolicy::default()
         };
-        metrics::next_hop_open(true);
+        show_open(true);
         Self {
             uri,
             health: Mutex::new(HopHealth::new(policy)),
@@ -49,7 +48,7 @@ impl NextHop {
     }
 
     /// How long no request may go there, at least; `None` if one may now.
-    pub(crate) fn pause(&self) -> Option<Duration> {
+    pub fn pause(&self) -> Option<Duration> {
         let now = Instant::now();
         match self.lock().admission(now, &()) {
             Admission::Open => None,
@@ -63,7 +62,7 @@ impl NextHop {
     ///
     /// # Errors
     /// That outcome, while the hop is paused.
-    pub(crate) fn admit(&self) -> Result<(), DeliveryOutcome> {
+    pub fn admit(&self) -> Result<(), DeliveryOutcome> {
         match self.pause() {
             None => Ok(()),
             Some(pause) => Err(DeliveryOutcome {
@@ -75,17 +74,17 @@ impl NextHop {
     }
 
     /// A response to a request that went there.
-    pub(crate) fn answered(&self, response: &Response) {
+    pub fn answered(&self, response: &Response) {
         self.report(Outcome::of_response(response));
     }
 
     /// A request for `target` that went there has ended without a final response.
-    pub(crate) fn failed(&self, failure: TransactionFailure, target: &str) {
+    pub fn failed(&self, failure: TransactionFailure, target: &str) {
         self.report(Outcome::of_failure(failure, target));
     }
 
     /// A request could not be sent there. What speaks of us and not of the hop changes nothing.
-    pub(crate) fn not_sent(&self, error: &SendError) {
+    pub fn not_sent(&self, error: &SendError) {
         match error {
             SendError::Unresolved(_) | SendError::NoTransport(_) | SendError::Connect { .. } => {
                 self.report(Outcome::Unreachable);
@@ -103,7 +102,7 @@ impl NextHop {
             None if !was_open => event::next_hop_open(),
             _ => {}
         }
-        metrics::next_hop_open(pause.is_none());
+        show_open(pause.is_none());
         self.changed.notify_one();
     }
 
@@ -117,7 +116,7 @@ impl NextHop {
                 }
                 health.next_timeout()
             };
-            metrics::next_hop_open(self.pause().is_none());
+            show_open(self.pause().is_none());
             tokio::select! {
                 () = self.changed.notified() => {}
                 () = until(next) => {}
@@ -130,6 +129,11 @@ impl NextHop {
     }
 }
 
+/// Whether requests may go to the next hop now.
+fn show_open(is_open: bool) {
+    metrics::gauge!("restante_next_hop_open").set(u8::from(is_open));
+}
+
 async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment.into()).await,
@@ -137,14 +141,14 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-/// Probes the next hop whenever that is due; never ends.
-pub(crate) async fn probe(edge: &Edge) {
-    let Some(hop) = &edge.next_hop else {
+/// Probes the next hop, if there is one, whenever that is due; never ends.
+pub async fn probe(hop: Option<&NextHop>, endpoint: &SipEndpoint, signature: &Signature) {
+    let Some(hop) = hop else {
         return std::future::pending().await;
     };
     loop {
         hop.probe_due().await;
-        match ask(edge, hop).await {
+        match ask(hop, endpoint, signature).await {
             Some(response) => hop.answered(&response),
             None => hop.report(Outcome::Unreachable),
         }
@@ -152,11 +156,11 @@ pub(crate) async fn probe(edge: &Edge) {
 }
 
 /// Asks the hop by OPTIONS; any response says that it is there.
-async fn ask(edge: &Edge, hop: &NextHop) -> Option<Response> {
+async fn ask(hop: &NextHop, endpoint: &SipEndpoint, signature: &Signature) -> Option<Response> {
     let branch = sip::token::branch(&mut rand::rng());
     let target = Target::Uri(hop.uri.clone().into());
-    let options = options(&hop.uri, &edge.site.signature);
-    let mut transaction = edge.sip.request(options, &target, branch).await.ok()?;
+    let options = options(&hop.uri, signature);
+    let mut transaction = endpoint.request(options, &target, branch).await.ok()?;
     transaction.next().await?.ok()
 }
 

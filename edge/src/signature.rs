@@ -1,5 +1,6 @@
 //! How this edge signs what it sends: product, store identity, warnings (SRV-01, PFM-04).
 
+use crate::profile::Profile;
 use sip::{Host, NameAddr, SipUri, Transport};
 
 /// Version written behind the product's name.
@@ -7,39 +8,53 @@ const PRODUCT: &str = concat!("Restante/", env!("CARGO_PKG_VERSION"));
 
 /// Names of this edge in the messages it makes.
 #[derive(Debug, Clone)]
-pub(crate) struct Signature {
+pub struct Signature {
     product: String,
     store_identity: NameAddr,
     host: Host,
+    profile: &'static Profile,
 }
 
 impl Signature {
     /// `release` is the first token of Server and User-Agent, `host` the advertised host.
-    pub(crate) fn new(release: &str, store_identity: SipUri, host: Host) -> Self {
+    #[must_use]
+    pub fn new(
+        release: &str,
+        store_identity: SipUri,
+        host: Host,
+        profile: &'static Profile,
+    ) -> Self {
         Self {
             product: format!("{release} {PRODUCT}"),
             store_identity: NameAddr::new(store_identity.into()),
             host,
+            profile,
         }
     }
 
     /// Value of Server and User-Agent.
-    pub(crate) fn product(&self) -> &str {
+    pub fn product(&self) -> &str {
         &self.product
     }
 
     /// The store as it asserts itself; prints in angle brackets.
-    pub(crate) fn store_identity(&self) -> &NameAddr {
+    pub fn store_identity(&self) -> &NameAddr {
         &self.store_identity
     }
 
     /// The advertised host.
-    pub(crate) fn host(&self) -> &Host {
+    pub fn host(&self) -> &Host {
         &self.host
     }
 
+    /// What it says of itself.
+    #[must_use]
+    pub fn profile(&self) -> &'static Profile {
+        self.profile
+    }
+
     /// URI under which a peer reaches this edge over one transport, for Contact (DLV-10).
-    pub(crate) fn contact(&self, sent_by: &str, transport: Transport) -> String {
+    pub fn contact(&self, sent_by: &str, transport: Transport) -> String {
         let user = self
             .store_identity
             .uri
@@ -53,7 +68,7 @@ impl Signature {
     }
 
     /// Value of a Warning header with code 399 (RFC 3261 §20.43). `text` holds no quotes.
-    pub(crate) fn warning(&self, text: &str) -> String {
+    pub fn warning(&self, text: &str) -> String {
         format!("399 {} \"{text}\"", self.host)
     }
 }

@@ -1,14 +1,14 @@
-//! Example 2.1 of the requirements, for the tests of this crate.
+//! Example 2.1 of the requirements, for the tests of the edges.
 
 use bytes::Bytes;
 use sip::{Limits, Message, Request, parse_datagram};
 
 /// The lines that say who sends and who is served.
-pub(crate) const IDENTITY: &str = "P-Asserted-Identity: \"Alice\" <sip:alice@example.org>\r\n\
+pub const IDENTITY: &str = "P-Asserted-Identity: \"Alice\" <sip:alice@example.org>\r\n\
     P-Served-User: <sip:bob@example.org>;sescase=term;regstate=unreg\r\n";
 
 /// Example 2.1 as the core sends it.
-pub(crate) fn message() -> Request {
+pub fn message() -> Request {
     let head = "MESSAGE sip:bob@example.org SIP/2.0\r\n\
         Via: SIP/2.0/TCP scscf1.example.org:5060;branch=z9hG4bK-s1-7f3a\r\n\
         Via: SIP/2.0/TCP 198.51.100.7:5062;branch=z9hG4bK-a-0091\r\n\
@@ -29,7 +29,7 @@ pub(crate) fn message() -> Request {
 }
 
 /// A MESSAGE to Bob that has these lines besides the mandatory ones.
-pub(crate) fn message_with(lines: &str) -> Request {
+pub fn message_with(lines: &str) -> Request {
     request(&format!(
         "MESSAGE sip:bob@example.org SIP/2.0\r\n\
          Via: SIP/2.0/UDP 198.51.100.7:5062;branch=z9hG4bK-a-1\r\nMax-Forwards: 70\r\n\
@@ -39,7 +39,7 @@ pub(crate) fn message_with(lines: &str) -> Request {
 }
 
 /// Any request of this text.
-pub(crate) fn request(text: &str) -> Request {
+pub fn request(text: &str) -> Request {
     match parse_datagram(Bytes::copy_from_slice(text.as_bytes()), &Limits::default()) {
         Ok(Message::Request(request)) => request,
         other => panic!("not a request: {other:?}"),

@@ -25,7 +25,7 @@ enum Entry {
 
 impl TrustedPeer {
     /// Whether it is known by the name in its certificate.
-    pub(crate) fn is_named(&self) -> bool {
+    pub fn is_named(&self) -> bool {
         matches!(self.0, Entry::Name(_))
     }
 
@@ -41,13 +41,13 @@ impl TrustedPeer {
 
 /// What the socket knows of a peer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen<'a> {
+pub struct Seen<'a> {
     /// The transport it speaks.
-    pub(crate) transport: Transport,
+    pub transport: Transport,
     /// Where it is.
-    pub(crate) address: IpAddr,
+    pub address: IpAddr,
     /// What its certificate proves.
-    pub(crate) names: &'a PeerNames,
+    pub names: &'a PeerNames,
 }
 
 impl<'a> From<&'a Source> for Seen<'a> {
@@ -102,19 +102,19 @@ impl TextValue for TrustedPeer {
 
 /// Who is believed.
 #[derive(Debug, Clone)]
-pub(crate) struct TrustedPeers {
+pub struct TrustedPeers {
     peers: Vec<TrustedPeer>,
     loopback: bool,
 }
 
 impl TrustedPeers {
     /// `loopback` says that loopback is to be trusted *and* that no listener is bound beyond it.
-    pub(crate) fn new(peers: Vec<TrustedPeer>, loopback: bool) -> Self {
+    pub fn new(peers: Vec<TrustedPeer>, loopback: bool) -> Self {
         Self { peers, loopback }
     }
 
     /// Whether what this peer asserts is believed.
-    pub(crate) fn contains(&self, seen: &Seen<'_>) -> bool {
+    pub fn contains(&self, seen: &Seen<'_>) -> bool {
         let seen = Seen {
             address: seen.address.to_canonical(),
             ..*seen

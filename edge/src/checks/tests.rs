@@ -4,9 +4,9 @@ use sip::Request;
 use storage_client::StoreIdentity;
 
 use super::{Received, admit};
-use crate::delivery::mark::marked_branch;
-use crate::ingress::example;
-use crate::ingress::refuse::Refusal;
+use crate::example;
+use crate::mark::{Mark, marked_branch};
+use crate::refuse::Refusal;
 use crate::site::fixture::df1;
 
 const SECRET: &[u8] = b"secret of the store";
@@ -133,7 +133,7 @@ fn merged_requests_are_refused_before_their_extensions_are_looked_at() {
 fn our_own_delivery_is_known_by_its_mark_and_a_foreign_mark_is_not() {
     for method in ["MESSAGE", "INVITE"] {
         let marked = |secret: &[u8]| {
-            let branch = marked_branch(secret, "1", &mut rand::rng());
+            let branch = marked_branch(Mark::Delivery, secret, "1", &mut rand::rng());
             let via = format!("SIP/2.0/TCP df1.im.example.org:5060;branch={branch}");
             request(method, "sip:bob@example.org", &format!("Via: {via}\r\n"))
         };

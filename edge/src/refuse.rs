@@ -1,6 +1,6 @@
 //! Why a request is refused: the rows of requirements §1.20 as values.
 //!
-//! What each means on the wire is in [`super::status`].
+//! What each means on the wire is in [`crate::status`].
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sip::{HeaderError, Violation};
 
 /// Why a request got no service. Nothing is stored with any of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// Malformed, of another version, or for a scheme we cannot serve (ERR-01, ERR-02, ERR-04).
     Violation(Violation),
     /// A method nobody here knows (ERR-03).
@@ -81,7 +81,7 @@ impl From<HeaderError> for Refusal {
 
 impl Refusal {
     /// The `reason` label of `restante_messages_rejected_total`.
-    pub(crate) fn label(&self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self {
             Self::Violation(_)
             | Self::MethodUnknown

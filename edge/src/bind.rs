@@ -1,0 +1,88 @@
+//! The sockets of an edge.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use daemon::exit::{Code, Fatal};
+use ipnet::IpNet;
+use net::msrp::{MsrpConfig, MsrpEndpoint};
+use net::sip::{Incoming, SipConfig, SipEndpoint, SipListener};
+use sip::transaction::Timers;
+
+use crate::config::{Listening, Msrp, Sip, Tls};
+use crate::signature::Signature;
+
+/// Binds every SIP listener. `section` is that of the listeners, for the sentence about one that cannot
+/// be bound.
+///
+/// # Errors
+/// [`Code::Config`] for certificates that cannot be used, [`Code::Unavailable`] for an address that
+/// cannot be bound.
+pub async fn sip(
+    section: &str,
+    listening: &Listening<'_>,
+    (sip, tls): (&Sip, &Tls),
+    signature: &Signature,
+) -> Result<(SipEndpoint, Incoming), Fatal> {
+    let listen = |(transport, address)| SipListener { transport, address };
+    let timers = Timers {
+        t1: sip.t1,
+        t2: sip.t2,
+        t4: sip.t4,
+        ..Timers::default()
+    };
+    let bound = SipEndpoint::bind(SipConfig {
+        listeners: listening.sip().map(listen).collect(),
+        advertised_host: signature.host().to_string(),
+        tls: tls.sip(),
+        server: Some(signature.product().to_owned()),
+        timers,
+        ..SipConfig::default()
+    });
+    bound.await.map_err(|error| match error {
+        net::sip::BindError::Tls(error) => Fatal::new(Code::Config, format!("tls: {error}")),
+        error => {
+            let keys = format!("{section}.listen_udp, {section}.listen_tcp, {section}.listen_tls");
+            Fatal::new(Code::Unavailable, format!("{error} ({keys})"))
+        }
+    })
+}
+
+/// Binds the MSRP listeners. With `loopback`, clients on loopback may be connected to.
+///
+/// # Errors
+/// As [`sip()`].
+pub async fn msrp(
+    section: &str,
+    (listen, listen_tls): (SocketAddr, Option<SocketAddr>),
+    msrp: &Msrp,
+    loopback: bool,
+    signature: &Signature,
+) -> Result<MsrpEndpoint, Fatal> {
+    let bound = MsrpEndpoint::bind(MsrpConfig {
+        advertised_host: Some(signature.host().to_string()),
+        allow_networks: allowed_networks(msrp, loopback),
+        deny_networks: msrp.deny_networks.clone(),
+        connect_timeout: msrp.connect_timeout,
+        tls: listen_tls.map(|listen| msrp.tls(listen)),
+        ..MsrpConfig::new(listen)
+    });
+    bound.await.map_err(|error| match error {
+        net::msrp::BindError::Tls(error) => {
+            Fatal::new(Code::Config, format!("msrp.certificate: {error}"))
+        }
+        error => {
+            let keys = format!("{section}.msrp_listen, {section}.msrp_listen_tls");
+            Fatal::new(Code::Unavailable, format!("{error} ({keys})"))
+        }
+    })
+}
+
+/// In the laptop mode, with every SIP listener on loopback, clients are on loopback too.
+fn allowed_networks(msrp: &Msrp, loopback: bool) -> Vec<IpNet> {
+    let mut networks = msrp.allow_networks.clone();
+    if loopback {
+        let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        networks.extend(addresses.map(IpNet::from));
+    }
+    networks
+}

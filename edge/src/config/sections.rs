@@ -1,0 +1,118 @@
+//! The keys that both edges read, each with its default and the sentence of the default file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use daemon::config::Octets;
+use ipnet::IpNet;
+
+use crate::trust::TrustedPeer;
+
+daemon::section! {
+    /// Keys shared by all processes.
+    pub struct Common in "" {
+        /// Domains whose users are served. A request for another domain is answered 404.
+        domains: Vec<String> = ["example.org"],
+    }
+}
+
+daemon::section! {
+    /// How SIP is spoken.
+    pub struct Sip in "sip" {
+        /// SIP URI of the core (S-CSCF or proxy) that gets all requests of ours. `off`: they go to
+        /// the bindings that clients registered with this edge.
+        next_hop: Option<String> = "off",
+        /// First token of Server and User-Agent: the release of the IM enabler (SRV-01).
+        release: String = "IM-serv/OMA1.0",
+        /// SIP URI by which the store asserts itself. `off`: `sip:im-store@` and the advertised host.
+        store_identity: Option<String> = "off",
+        /// Whether every hop behind `sip.next_hop` is congestion safe up to the devices: a MESSAGE of
+        /// more than 1300 bytes may then take it (RFC 3428 §8).
+        next_hop_congestion_safe: bool = false,
+        /// T1 of RFC 3261, the estimate of the round trip.
+        t1: Duration = "500ms",
+        /// T2 of RFC 3261, the longest pause between retransmissions.
+        t2: Duration = "4s",
+        /// T4 of RFC 3261, how long a message stays in the network.
+        t4: Duration = "5s",
+    }
+}
+
+daemon::choice! {
+    /// What those who connect over TLS must show.
+    pub enum VerifyPeers {
+        /// A certificate is optional once `tls.peer_ca` names authorities, and not asked for before.
+        Auto = "auto",
+        /// Nothing: nobody proves a name.
+        None = "none",
+        /// A good certificate, or none.
+        Optional = "optional",
+        /// A good certificate.
+        Required = "required",
+    }
+}
+
+daemon::section! {
+    /// SIP over TLS, 1.2 and 1.3. The files are PEM and are read again when they change.
+    pub struct Tls in "tls" {
+        /// Our certificate, followed by those that lead to its authority. `off`: no TLS.
+        certificate: Option<PathBuf> = "off",
+        /// The private key of the certificate.
+        key: Option<PathBuf> = "off",
+        /// Authorities by which the certificates of peers are verified. Without any, no server is
+        /// believed that we connect to.
+        peer_ca: Vec<PathBuf> = [],
+        /// What those who connect must show: `none`, `optional` (a good certificate or none) or
+        /// `required`. `auto`: `optional` where `peer_ca` names an authority, else `none`.
+        verify_peers: VerifyPeers = "auto",
+    }
+}
+
+daemon::section! {
+    /// Whom the edge believes (requirements §3.8).
+    pub struct Trust in "trust" {
+        /// Networks or addresses of trusted peers. An entry means TCP and TLS; `+udp` after it adds
+        /// UDP, whose source addresses can be forged: `"192.0.2.0/24"`, `"192.0.2.11+udp"`. After
+        /// `tls:` stands the name that a peer's certificate must prove: `"tls:core.example.net"`.
+        peers: Vec<TrustedPeer> = [],
+        /// Whether loopback is trusted on all transports while no SIP listener is bound beyond it.
+        loopback: bool = true,
+        /// Whether a message without an asserted sender is refused.
+        require_asserted_identity: bool = true,
+    }
+}
+
+daemon::section! {
+    /// MSRP connections.
+    pub struct Msrp in "msrp" {
+        /// Networks that may be connected to although they are loopback or link-local (MSR-04).
+        allow_networks: Vec<IpNet> = [],
+        /// Networks that are never connected to.
+        deny_networks: Vec<IpNet> = [],
+        /// How long a connection may take to be made and bound.
+        connect_timeout: Duration = "10s",
+        /// Certificate for MSRP over TLS, a PEM file. `off`: one made at the start; peers compare
+        /// fingerprints and need no authority (MSR-03).
+        certificate: Option<PathBuf> = "off",
+        /// The private key of the certificate.
+        key: Option<PathBuf> = "off",
+        /// Whether push sessions are offered over TLS; it needs `sip-edge.msrp_listen_tls`.
+        offer_tls: bool = false,
+    }
+}
+
+daemon::section! {
+    /// Bounds of this edge.
+    pub struct Limits in "limits" {
+        /// Largest body of a MESSAGE.
+        message_body: Octets = "64KiB",
+        /// Requests handled at a time; one more is answered 503.
+        requests: u32 = 4096,
+        /// Time in which a deposit must be on disk before its sender is answered 503.
+        deposit_time: Duration = "3s",
+        /// Time in which a registration must be on disk before it is kept and answered.
+        register_time: Duration = "1s",
+        /// How long a drain waits for what is under way.
+        drain_time: Duration = "30s",
+    }
+}

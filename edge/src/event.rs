@@ -1,0 +1,38 @@
+//! The log events that both edges have: constant texts, fixed field names, identities redacted, bodies
+//! never (promise P10).
+
+use std::time::Duration;
+
+use daemon::redact::Redacted;
+use sip::{Request, StatusCode};
+
+use crate::refuse::Refusal;
+
+/// A request was refused.
+pub fn request_refused(request: &Request, refusal: &Refusal, status: StatusCode) {
+    tracing::debug!(
+        method = %request.method(),
+        call_id = %Redacted(request.headers().call_id().unwrap_or_default()),
+        status = status.code(),
+        reason = refusal.label(),
+        "request.refused"
+    );
+}
+
+/// The core is down or has asked for time: nothing new goes there for a while.
+pub(crate) fn next_hop_paused(pause: Duration) {
+    tracing::warn!(pause_ms = pause.as_millis(), "next_hop.paused");
+}
+
+/// The core answers again.
+pub(crate) fn next_hop_open() {
+    tracing::info!("next_hop.open");
+}
+
+/// Nobody is trusted: every request will be answered 403 (requirements §3.8).
+pub fn nobody_trusted() {
+    tracing::warn!(
+        key = "trust.peers",
+        "trust.nobody: a SIP listener is bound beyond loopback and no peer is trusted"
+    );
+}

@@ -1,0 +1,43 @@
+//! What the participating and the controlling function do alike: whom they believe, in which order
+//! they look at a request, how they refuse and sign, and how they treat the hop that takes their own
+//! requests.
+//!
+//! What a request *means* is not here; that is what the two edges differ in.
+
+pub mod bind;
+pub mod checks;
+pub mod config;
+pub mod event;
+#[cfg(any(test, feature = "example"))]
+pub mod example;
+pub mod identity;
+pub mod mark;
+pub mod next_hop;
+mod own_delivery;
+pub mod profile;
+pub mod refuse;
+pub mod response;
+pub mod signature;
+pub mod site;
+pub mod status;
+pub mod trust;
+
+use std::time::SystemTime;
+
+use net::sip::Source;
+
+/// The wall clock; the pure decisions get it as an argument.
+#[must_use]
+pub fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Transport and address of a peer, as it is stored and logged.
+#[must_use]
+pub fn peer(source: &Source) -> String {
+    format!(
+        "{} {}",
+        source.transport.as_str().to_ascii_lowercase(),
+        source.remote
+    )
+}
