@@ -7,7 +7,9 @@
 
 mod answer;
 mod collect;
+mod event;
 mod reassembly;
+mod rules;
 
 use std::collections::VecDeque;
 
@@ -17,106 +19,24 @@ use crate::byte_range::ByteRange;
 use crate::decoder::Event;
 use crate::frame::{Continuation, Method, RequestHead, Response};
 use crate::id::MessageId;
-use crate::media_type::AcceptTypes;
 use crate::status;
 
 pub use answer::FinalAnswer;
 pub use collect::Collector;
+pub use event::{Abandonment, InboxEvent};
 pub use reassembly::{MAX_GAPS, Progress, Reassembly, Refusal};
+pub use rules::InboxRules;
 
 /// Messages whose fate is remembered, so that a late chunk of one gets the right answer.
 const REMEMBERED_MESSAGES: usize = 64;
-
-/// What a session takes.
-#[derive(Debug, Clone)]
-pub struct InboxRules {
-    /// Whether the negotiated direction lets content come in; else it is refused with 403 (ERR-36).
-    pub receive: bool,
-    /// Types taken; others are refused with 415 (ERR-34).
-    pub accept: AcceptTypes,
-    /// Largest message; a larger one is refused with 413 (ERR-35).
-    pub max_octets: u64,
-    /// Messages that may be incomplete at the same time; more are refused with 413.
-    pub open_messages: usize,
-}
-
-impl InboxRules {
-    /// Takes every type up to this size.
-    pub fn up_to(max_octets: u64) -> InboxRules {
-        InboxRules {
-            receive: true,
-            accept: AcceptTypes::any(),
-            max_octets,
-            open_messages: 4,
-        }
-    }
-
-    /// Takes nothing but empty SENDs: the session only sends.
-    pub fn send_only() -> InboxRules {
-        InboxRules {
-            receive: false,
-            ..InboxRules::up_to(0)
-        }
-    }
-}
-
-/// What came of a received frame.
-#[derive(Debug)]
-pub enum InboxEvent {
-    /// Send this now.
-    Reply(Box<Response>),
-    /// A message has begun. Octets and one of `Complete` and `Abandoned` follow.
-    Started {
-        /// Names the message in the events that follow.
-        message_id: MessageId,
-        /// Head of the first chunk that came.
-        head: Box<RequestHead>,
-        /// The same head as bytes.
-        raw_head: Bytes,
-    },
-    /// Octets of a message; those that came later win where they overlap (DEF-12).
-    Octets {
-        /// Whose they are.
-        message_id: MessageId,
-        /// How many octets of the message come before them.
-        offset: u64,
-        /// The octets.
-        octets: Bytes,
-    },
-    /// Every octet is there and the end was announced.
-    Complete {
-        /// The message.
-        message_id: MessageId,
-        /// Its length.
-        total: u64,
-        /// The answer its sender waits for.
-        answer: Box<FinalAnswer>,
-    },
-    /// The message will not be completed; its octets are to be forgotten.
-    Abandoned {
-        /// The message.
-        message_id: MessageId,
-        /// Why.
-        why: Abandonment,
-    },
-    /// A REPORT about a message that we sent.
-    Report(Box<RequestHead>),
-}
-
-/// Why a message was given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Abandonment {
-    /// The sender ended a chunk with `#`.
-    BySender,
-    /// We refused a chunk with this code.
-    Refused(u16),
-}
 
 /// The receiving half of one session.
 #[derive(Debug)]
 pub struct Inbox {
     rules: InboxRules,
     open: Vec<Open>,
+    /// Messages begun, without those that turned out to be empty.
+    begun: usize,
     chunk: Option<Chunk>,
     remembered: VecDeque<(MessageId, Remembered)>,
     events: VecDeque<InboxEvent>,
@@ -134,6 +54,12 @@ struct Open {
 struct Chunk {
     head: Box<RequestHead>,
     target: Target,
+}
+
+impl Chunk {
+    fn is_of(&self, message_id: &MessageId) -> bool {
+        matches!(&self.target, Target::Message(own) if own == message_id)
+    }
 }
 
 #[derive(Debug)]
@@ -161,6 +87,7 @@ impl Inbox {
         Inbox {
             rules,
             open: Vec::new(),
+            begun: 0,
             chunk: None,
             remembered: VecDeque::new(),
             events: VecDeque::new(),
@@ -181,6 +108,21 @@ impl Inbox {
     /// The next thing that came of it. Take all of them after every [`handle`](Inbox::handle).
     pub fn poll_event(&mut self) -> Option<InboxEvent> {
         self.events.pop_front()
+    }
+
+    /// Whoever takes a message wants no more of it: it is refused with 413, at once if one of its
+    /// chunks is coming in, else with its next one (RFC 4975 §7.3).
+    pub fn stop(&mut self, message_id: &MessageId) {
+        if self.reassembly(message_id).is_none() {
+            return;
+        }
+        let code = status::STOP_SENDING;
+        let Some(chunk) = self.chunk.take_if(|chunk| chunk.is_of(message_id)) else {
+            self.remember(message_id.clone(), Remembered::Refused(code));
+            return self.abandon(message_id.clone(), Abandonment::Refused(code));
+        };
+        let target = self.refuse(&chunk.head, code);
+        self.chunk = Some(Chunk { target, ..chunk });
     }
 
     fn handle_head(&mut self, head: Box<RequestHead>, raw: &[u8]) {
@@ -216,6 +158,7 @@ impl Inbox {
                 return Ok(Target::Empty);
             };
             self.admit(content_type)?;
+            self.begun += 1;
             let reassembly = Reassembly::new(self.rules.max_octets);
             self.open.push(Open {
                 message_id: message_id.clone(),
@@ -247,7 +190,8 @@ impl Inbox {
         if !self.rules.accept.accepts(content_type) {
             return Err(status::UNSUPPORTED_TYPE);
         }
-        if self.open.len() >= self.rules.open_messages {
+        let is_one_too_many = self.open.len() >= self.rules.open_messages;
+        if is_one_too_many || self.begun >= self.rules.messages {
             return Err(status::STOP_SENDING);
         }
         Ok(())
@@ -310,8 +254,8 @@ impl Inbox {
         match reassembly.end_chunk(flag) {
             Ok(Progress::Partial) => self.reply(head, status::OK),
             Ok(Progress::Complete { total: 0 }) => {
-                // DEF-15: a message without octets is answered and goes nowhere.
-                self.abandon(message_id, Abandonment::BySender);
+                self.begun = self.begun.saturating_sub(1);
+                self.abandon(message_id, Abandonment::Empty);
                 self.reply(head, status::OK);
             }
             Ok(Progress::Complete { total }) => {

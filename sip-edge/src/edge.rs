@@ -40,7 +40,7 @@ pub(crate) struct Edge {
     pub(crate) next_hop: Option<NextHop>,
     /// Connections of registered clients.
     pub(crate) flows: Flows,
-    /// Our push dialogs.
+    /// Our dialogs.
     pub(crate) dialogs: Dialogs,
     /// Registrations whose client can do no session.
     pub(crate) unsuited: Unsuited,

@@ -37,9 +37,13 @@ pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTr
     let limit = usize::try_from(edge.config.limits.requests).unwrap_or(Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
     while let Some(arrival) = incoming.next().await {
-        // The ACK of a 2xx of ours ends its retransmission in the transaction layer.
-        let Arrival::Request(transaction) = arrival else {
-            continue;
+        let transaction = match arrival {
+            Arrival::Request(transaction) => transaction,
+            // It has ended the retransmission of our 2xx in the transaction layer.
+            Arrival::Ack { request, .. } => {
+                edge.dialogs.acknowledge(&request);
+                continue;
+            }
         };
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {

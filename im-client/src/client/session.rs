@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use msrp::sdp::{Agreement, MsrpMedia, Origin, Role, SessionDescription, Setup, answer_media};
-use net::msrp::{Inbound, MsrpSession, OpenError, PendingSession, SessionRules};
+use net::msrp::{Gatherer, MsrpSession, OpenError, PendingSession, SessionRules, WholeMessage};
 use net::sip::ServerTransaction;
 use sip::{Method, Name, Response, ResponseBuilder, StatusCode, token};
 use tokio::sync::mpsc;
@@ -119,10 +119,11 @@ impl PushSession {
         mut session: MsrpSession,
         requests: &mut mpsc::Receiver<ServerTransaction>,
     ) -> String {
+        let mut gatherer = Gatherer::default();
         let reason = loop {
             tokio::select! {
-                inbound = session.next() => match inbound {
-                    Some(inbound) => self.deliver(inbound).await,
+                received = gatherer.next(&mut session) => match received {
+                    Some(received) => self.deliver(received).await,
                     None => break format!("the message connection was lost; {}", farewell(requests).await),
                 },
                 request = requests.recv() => match request {
@@ -137,13 +138,10 @@ impl PushSession {
     }
 
     /// Hands a message over, and acknowledges it after that.
-    async fn deliver(&self, inbound: Inbound) {
-        let Inbound::Message {
+    async fn deliver(&self, received: WholeMessage) {
+        let WholeMessage {
             head, body, answer, ..
-        } = inbound
-        else {
-            return;
-        };
+        } = received;
         let content_type = head.content_type.unwrap_or_default();
         match PushedMessage::read(&content_type, &body) {
             Ok(message) => {

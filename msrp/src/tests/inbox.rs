@@ -189,7 +189,7 @@ fn message_without_octets_is_answered_and_goes_nowhere() {
     receiver.feed(&send("tid1", "Byte-Range: 1-0/0\r\n", "", '$'));
     assert_eq!(receiver.replies, ["tid1 200"]);
     assert_eq!(receiver.complete.len(), 0);
-    assert_eq!(receiver.abandoned, [Abandonment::BySender]);
+    assert_eq!(receiver.abandoned, [Abandonment::Empty]);
 }
 
 #[test]
@@ -273,4 +273,43 @@ fn unknown_methods_and_reports_get_what_the_standard_says() {
     ));
     assert_eq!(receiver.replies, ["tid1 501"]);
     assert_eq!(receiver.reports, 1);
+}
+
+#[test]
+fn a_session_for_one_message_refuses_the_second_and_not_the_empty_one() {
+    let mut receiver = Receiver::new(InboxRules::one_up_to(100));
+    let empty = send("tid0", "Byte-Range: 1-0/0\r\n", "", '$').replace("m1", "m0");
+    receiver.feed(&empty);
+    receiver.feed(&send("tid1", "", "Hello", '$'));
+    receiver.feed(&send("tid2", "", "Hello", '$').replace("m1", "m2"));
+    assert_eq!(receiver.replies, ["tid0 200", "tid2 413"]);
+    assert_eq!(receiver.abandoned, [Abandonment::Empty]);
+    assert_eq!(receiver.complete.len(), 1);
+}
+
+#[test]
+fn a_message_that_is_stopped_is_refused_with_its_next_chunk() {
+    let mut receiver = receiver();
+    receiver.feed(&send("tid1", "Byte-Range: 1-5/10\r\n", "Hello", '+'));
+    receiver.inbox.stop(&"m1".parse().unwrap());
+    receiver.feed(&send("tid2", "Byte-Range: 6-10/10\r\n", "World", '$'));
+    assert_eq!(receiver.replies, ["tid1 200", "tid2 413"]);
+    assert_eq!(receiver.abandoned, [Abandonment::Refused(413)]);
+    assert!(receiver.complete.is_empty());
+}
+
+#[test]
+fn a_message_stopped_in_the_middle_of_a_chunk_is_refused_at_once() {
+    let mut receiver = receiver();
+    let text = send("tid1", "", "Hello", '$');
+    let mut frames = events(&[text.as_bytes()]).into_iter();
+    receiver.inbox.handle(frames.next().unwrap());
+    receiver.inbox.stop(&"m1".parse().unwrap());
+    frames.for_each(|event| receiver.inbox.handle(event));
+    while let Some(event) = receiver.inbox.poll_event() {
+        receiver.note(event);
+    }
+    assert_eq!(receiver.replies, ["tid1 413"]);
+    assert_eq!(receiver.abandoned, [Abandonment::Refused(413)]);
+    assert!(receiver.complete.is_empty());
 }

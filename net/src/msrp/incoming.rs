@@ -1,32 +1,25 @@
-//! The receiving half of a session at work: gathers messages, answers, tells the sending half.
+//! The receiving half of a session at work: hands messages out piece by piece, answers, tells the sending half.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::msrp::{
-    Collector, Event, FinalAnswer, Inbox, InboxEvent, InboxRules, MessageId, RequestHead,
-};
+use ::msrp::{Event, FinalAnswer, Inbox, InboxEvent, InboxRules, MessageId};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::AnswerHandle;
 use super::connection::{Connection, Lost};
+use super::inbound::{Inbound, Piece};
 use super::outgoing::SharedOutbox;
-use super::session::{AnswerHandle, Inbound};
-
-/// A message of which something is missing.
-struct Gathering {
-    head: Box<RequestHead>,
-    raw_head: Bytes,
-    octets: Collector,
-}
 
 pub(super) struct Incoming {
     connection: Arc<Connection>,
     outbox: Arc<SharedOutbox>,
     inbox: Inbox,
-    gathering: HashMap<MessageId, Gathering>,
+    /// Where the pieces of the messages under way go.
+    underway: HashMap<MessageId, mpsc::Sender<Piece>>,
     control: mpsc::Sender<Bytes>,
     deliver: mpsc::Sender<Inbound>,
 }
@@ -39,12 +32,12 @@ impl Incoming {
         control: mpsc::Sender<Bytes>,
         deliver: mpsc::Sender<Inbound>,
     ) -> Incoming {
-        let (inbox, gathering) = (Inbox::new(rules), HashMap::new());
+        let (inbox, underway) = (Inbox::new(rules), HashMap::new());
         Incoming {
             connection,
             outbox,
             inbox,
-            gathering,
+            underway,
             control,
             deliver,
         }
@@ -96,35 +89,27 @@ impl Incoming {
                     head,
                     raw_head,
                 } => {
-                    let octets = Collector::default();
-                    self.gathering.insert(
-                        message_id,
-                        Gathering {
-                            head,
-                            raw_head,
-                            octets,
-                        },
-                    );
+                    let (inbound, pieces) = Inbound::new(head, raw_head);
+                    self.underway.insert(message_id, pieces);
+                    self.deliver.send(inbound).await.map_err(|_| Lost)?;
                 }
                 InboxEvent::Octets {
                     message_id,
                     offset,
                     octets,
                 } => {
-                    if let Some(message) = self.gathering.get_mut(&message_id) {
-                        message.octets.put(offset, &octets);
-                    }
+                    self.hand_out(&message_id, Piece::Octets { offset, octets })
+                        .await;
                 }
-                InboxEvent::Abandoned { message_id, .. } => {
-                    self.gathering.remove(&message_id);
+                InboxEvent::Abandoned { message_id, why } => {
+                    self.hand_out(&message_id, Piece::Abandoned(why)).await;
+                    self.underway.remove(&message_id);
                 }
                 InboxEvent::Complete {
                     message_id,
                     total,
                     answer,
-                } => {
-                    self.hand_over(&message_id, total, answer).await?;
-                }
+                } => self.complete(&message_id, total, answer).await?,
                 InboxEvent::Report(report) => {
                     self.outbox.lock().handle_report(&report);
                     self.outbox.notify();
@@ -134,33 +119,34 @@ impl Incoming {
         Ok(())
     }
 
-    async fn hand_over(
+    /// Waits until there is room for the piece. A message that nobody takes any more is refused.
+    async fn hand_out(&mut self, message_id: &MessageId, piece: Piece) {
+        let Some(pieces) = self.underway.get(message_id) else {
+            return;
+        };
+        if pieces.send(piece).await.is_err() {
+            self.underway.remove(message_id);
+            self.inbox.stop(message_id);
+        }
+    }
+
+    async fn complete(
         &mut self,
         message_id: &MessageId,
         total: u64,
         answer: Box<FinalAnswer>,
     ) -> Result<(), Lost> {
-        let Some(message) = self.gathering.remove(message_id) else {
-            return Ok(());
-        };
         let place = self
             .control
             .clone()
             .reserve_owned()
             .await
             .map_err(|_| Lost)?;
-        let Gathering {
-            head,
-            raw_head,
-            octets,
-        } = message;
         let answer = AnswerHandle::new(answer, place);
-        let inbound = Inbound::Message {
-            head,
-            raw_head,
-            body: octets.finish(total),
-            answer,
-        };
-        self.deliver.send(inbound).await.map_err(|_| Lost)
+        // Where nobody takes it any more, the dropped handle refuses.
+        if let Some(pieces) = self.underway.remove(message_id) {
+            let _ = pieces.send(Piece::Complete { total, answer }).await;
+        }
+        Ok(())
     }
 }

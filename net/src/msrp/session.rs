@@ -1,13 +1,10 @@
 //! A session as its user sees it.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use ::msrp::{Continuation, RequestHead};
-use ::msrp::{Event, Failure, FinalAnswer, OutboundMessage, Outbox, OutboxConfig, Path, status};
-use bytes::{Bytes, BytesMut};
+use ::msrp::{Event, Failure, OutboundMessage, Outbox, OutboxConfig, Path};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -15,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::body::BodySource;
 use super::config::SessionRules;
 use super::connection::Connection;
+use super::inbound::Inbound;
 use super::incoming::Incoming;
 use super::outgoing::{Command, Outgoing, SharedOutbox};
 use super::registry::Registration;
@@ -91,78 +89,6 @@ impl Future for SendTicket {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = Pin::new(&mut self.0).poll(context);
         outcome.map(|told| told.unwrap_or(Err(SendFailure::ConnectionLost)))
-    }
-}
-
-/// Something received.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Inbound {
-    /// A whole message.
-    Message {
-        /// Head of the chunk that came first.
-        head: Box<RequestHead>,
-        /// The same head as bytes.
-        raw_head: Bytes,
-        /// The content.
-        body: Bytes,
-        /// The answer that the sender waits for.
-        answer: AnswerHandle,
-    },
-}
-
-/// The answer to the SEND that completed a message. Dropped without a word it refuses with 413.
-#[must_use = "the sender waits for the answer"]
-pub struct AnswerHandle {
-    /// Gone once it was used.
-    owed: Option<(Box<FinalAnswer>, mpsc::OwnedPermit<Bytes>)>,
-}
-
-impl AnswerHandle {
-    pub(super) fn new(answer: Box<FinalAnswer>, place: mpsc::OwnedPermit<Bytes>) -> AnswerHandle {
-        AnswerHandle {
-            owed: Some((answer, place)),
-        }
-    }
-
-    /// Sends the 200 and the success REPORT, as far as each was asked for.
-    pub fn accept(mut self) {
-        let Some((answer, place)) = self.owed.take() else {
-            return;
-        };
-        let (response, report) = answer.accept(&mut rand::rng());
-        let mut frames = BytesMut::new();
-        frames.extend(response.map(|response| response.print()));
-        frames.extend(report.map(|report| report.print_whole(b"", Continuation::Complete)));
-        if !frames.is_empty() {
-            place.send(frames.freeze());
-        }
-    }
-
-    /// Refuses the message with this code, see [`status`].
-    pub fn refuse(mut self, code: u16) {
-        self.send_refusal(code);
-    }
-
-    fn send_refusal(&mut self, code: u16) {
-        let Some((answer, place)) = self.owed.take() else {
-            return;
-        };
-        if let Some(response) = answer.refuse(code) {
-            place.send(response.print());
-        }
-    }
-}
-
-impl Drop for AnswerHandle {
-    fn drop(&mut self) {
-        self.send_refusal(status::STOP_SENDING);
-    }
-}
-
-impl fmt::Debug for AnswerHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnswerHandle").finish_non_exhaustive()
     }
 }
 
@@ -280,7 +206,9 @@ impl MsrpSession {
         self.sender.clone()
     }
 
-    /// The next message received; none once the session is over.
+    /// The next message that begins to come in; none once the session is over. Its octets are taken
+    /// from it; while nobody takes them, the connection is not read. [`Gatherer`](super::Gatherer)
+    /// takes whole messages.
     pub async fn next(&mut self) -> Option<Inbound> {
         self.inbound.recv().await
     }

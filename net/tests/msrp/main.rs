@@ -10,7 +10,9 @@ mod tls;
 use std::time::Duration;
 
 use msrp::{MessageId, OutboundMessage, Path, RequestHead};
-use restante_net::msrp::{MsrpConfig, MsrpEndpoint, MsrpSession, SessionRules};
+use restante_net::msrp::{
+    Gatherer, MsrpConfig, MsrpEndpoint, MsrpSession, SessionRules, WholeMessage,
+};
 use tokio::time::timeout;
 
 use peer::Peer;
@@ -77,4 +79,10 @@ async fn bound(rules: SessionRules) -> (MsrpEndpoint, MsrpSession, Peer) {
 
 fn name_of(head: &RequestHead) -> String {
     head.message_id.as_ref().expect("a Message-ID").to_string()
+}
+
+/// The next whole message of a session.
+async fn whole(session: &mut MsrpSession) -> WholeMessage {
+    let received = in_time(Gatherer::default().next(session)).await;
+    received.expect("a message")
 }

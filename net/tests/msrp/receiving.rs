@@ -1,24 +1,25 @@
 //! What becomes of messages that we receive.
 
-use bytes::Bytes;
-use restante_net::msrp::{Inbound, SendFailure, SessionRules};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use crate::{bound, in_time, message, name_of, pair};
+use bytes::Bytes;
+use restante_net::msrp::{BodyRead, BodySource, Piece, SendFailure, SessionRules, WholeMessage};
+
+use crate::{bound, in_time, message, name_of, pair, whole};
 
 #[tokio::test]
 async fn passive_and_active_sides_bind_and_exchange_messages() {
     let (mut server, client) = pair(SessionRules::default(), SessionRules::default()).await;
     let body = Bytes::from(vec![7_u8; 100_000]);
     let ticket = client.send(message("msg1", body.len()), body.clone()).await;
-    let Some(Inbound::Message {
+    let WholeMessage {
         head,
         body: received,
         answer,
         ..
-    }) = in_time(server.next()).await
-    else {
-        panic!("no message");
-    };
+    } = whole(&mut server).await;
     assert_eq!((name_of(&head).as_str(), received), ("msg1", body));
     answer.accept();
     in_time(ticket).await.unwrap();
@@ -27,9 +28,7 @@ async fn passive_and_active_sides_bind_and_exchange_messages() {
     let ticket = server
         .send(message("msg2", 5), Bytes::from_static(b"Hello"))
         .await;
-    let Some(Inbound::Message { body, answer, .. }) = in_time(client.next()).await else {
-        panic!("no message");
-    };
+    let WholeMessage { body, answer, .. } = whole(&mut client).await;
     assert_eq!(body, "Hello");
     answer.accept();
     in_time(ticket).await.unwrap();
@@ -44,9 +43,7 @@ async fn unanswered_handle_refuses_the_message() {
     let ticket = client
         .send(message("msg1", 5), Bytes::from_static(b"Hello"))
         .await;
-    let inbound = in_time(server.next()).await;
-    assert!(inbound.is_some());
-    drop(inbound);
+    drop(whole(&mut server).await);
     assert_eq!(in_time(ticket).await, Err(SendFailure::Refused(413)));
 }
 
@@ -56,9 +53,7 @@ async fn success_report_reaches_the_sender() {
     let mut asked = message("msg1", 5);
     asked.success_report = true;
     let ticket = client.send(asked, Bytes::from_static(b"Hello")).await;
-    let Some(Inbound::Message { answer, .. }) = in_time(server.next()).await else {
-        panic!("no message");
-    };
+    let WholeMessage { answer, .. } = whole(&mut server).await;
     answer.accept();
     in_time(ticket).await.unwrap();
 }
@@ -71,7 +66,8 @@ async fn half_a_message_is_never_handed_over() {
     peer.send(&to, "tid1", headers, Some("Hello"), '+').await;
     assert_eq!(peer.response().await, ("tid1".to_owned(), 200));
     drop(peer);
-    assert!(in_time(session.next()).await.is_none());
+    let half = in_time(session.next()).await.expect("a message begins");
+    assert!(in_time(half.gather()).await.is_none());
 }
 
 #[tokio::test]
@@ -84,9 +80,7 @@ async fn messages_above_the_limit_are_refused_and_others_go_on() {
     let small = client
         .send(message("small", 5), Bytes::from_static(b"Hello"))
         .await;
-    let Some(Inbound::Message { head, answer, .. }) = in_time(server.next()).await else {
-        panic!("no message");
-    };
+    let WholeMessage { head, answer, .. } = whole(&mut server).await;
     assert_eq!(name_of(&head), "small");
     answer.accept();
     assert_eq!(in_time(large).await, Err(SendFailure::Refused(413)));
@@ -127,10 +121,91 @@ async fn answers_given_before_the_end_of_a_session_are_still_written() {
     let ticket = client
         .send(message("msg1", 5), Bytes::from_static(b"Hello"))
         .await;
-    let Some(Inbound::Message { answer, .. }) = in_time(server.next()).await else {
-        panic!("no message");
-    };
+    let WholeMessage { answer, .. } = whole(&mut server).await;
     answer.accept();
     in_time(server.close()).await;
     in_time(ticket).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_comes_in_pieces_before_it_is_whole() {
+    let (_endpoint, mut session, mut peer) = bound(SessionRules::default()).await;
+    let to = session.local_path().clone();
+    let range = |range| format!("Message-ID: msg1\r\nByte-Range: {range}\r\n");
+    peer.send(&to, "tid1", &range("6-10/10"), Some("World"), '$')
+        .await;
+    let mut inbound = in_time(session.next()).await.expect("a message begins");
+    assert_eq!(name_of(inbound.head()), "msg1");
+    assert!(matches!(
+        in_time(inbound.next()).await,
+        Some(Piece::Octets { offset: 5, octets }) if octets == "World"
+    ));
+    peer.send(&to, "tid2", &range("1-5/10"), Some("Hello"), '+')
+        .await;
+    assert!(matches!(
+        in_time(inbound.next()).await,
+        Some(Piece::Octets { offset: 0, octets }) if octets == "Hello"
+    ));
+    let Some(Piece::Complete { total: 10, answer }) = in_time(inbound.next()).await else {
+        panic!("not complete");
+    };
+    answer.accept();
+    assert_eq!(peer.response().await, ("tid1".to_owned(), 200));
+    assert_eq!(peer.response().await, ("tid2".to_owned(), 200));
+}
+
+#[tokio::test]
+async fn a_slow_taker_slows_the_sender_and_memory_does_not_grow() {
+    const OCTETS: usize = 64 << 20;
+    let rules = SessionRules::receive_up_to(OCTETS as u64);
+    let (mut server, client) = pair(rules, SessionRules::default()).await;
+    let read = Arc::new(AtomicUsize::new(0));
+    let body = Counted(Bytes::from_static(&[7; 4096]), Arc::clone(&read));
+    let ticket = client.send(message("msg1", OCTETS), body).await;
+    let mut inbound = in_time(server.next()).await.expect("a message begins");
+    // Nobody takes: the sender comes to rest far before the end.
+    let mut before = usize::MAX;
+    while before != read.load(Ordering::Relaxed) {
+        before = read.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    assert!(before < OCTETS / 2, "{before} octets were read ahead");
+    let mut taken = 0;
+    loop {
+        match in_time(inbound.next()).await.expect("a piece") {
+            Piece::Octets { octets, .. } => taken += octets.len(),
+            Piece::Complete { answer, .. } => break answer.accept(),
+            Piece::Abandoned(why) => panic!("{why:?}"),
+        }
+    }
+    assert_eq!(taken, OCTETS);
+    in_time(ticket).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_takes_is_refused_and_the_session_goes_on() {
+    let (_endpoint, mut session, mut peer) = bound(SessionRules::default()).await;
+    let to = session.local_path().clone();
+    let first = "Message-ID: msg1\r\nByte-Range: 1-5/15\r\n";
+    peer.send(&to, "tid1", first, Some("Hello"), '+').await;
+    drop(in_time(session.next()).await.expect("a message begins"));
+    assert_eq!(peer.response().await, ("tid1".to_owned(), 200));
+    let second = "Message-ID: msg1\r\nByte-Range: 6-10/15\r\n";
+    peer.send(&to, "tid2", second, Some("World"), '+').await;
+    assert_eq!(peer.response().await, ("tid2".to_owned(), 413));
+    peer.send(&to, "tid3", "Message-ID: msg2\r\n", Some("Hello"), '$')
+        .await;
+    whole(&mut session).await.answer.accept();
+    assert_eq!(peer.response().await, ("tid3".to_owned(), 200));
+}
+
+/// A body of the same octets over and over, which counts how many were read.
+struct Counted(Bytes, Arc<AtomicUsize>);
+
+impl BodySource for Counted {
+    fn read(&mut self, max_octets: usize) -> BodyRead<'_> {
+        let octets = self.0.slice(..max_octets.min(self.0.len()));
+        self.1.fetch_add(octets.len(), Ordering::Relaxed);
+        Box::pin(std::future::ready(Ok(octets)))
+    }
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use rcgen::{CertificateParams, KeyPair};
 use restante_net::msrp::{
-    Inbound, MsrpConfig, MsrpEndpoint, MsrpSession, MsrpTlsConfig, OpenError, PendingSession,
-    SendFailure, SessionRules,
+    MsrpConfig, MsrpEndpoint, MsrpSession, MsrpTlsConfig, OpenError, PendingSession, SendFailure,
+    SessionRules, WholeMessage,
 };
 use restante_net::tls::{CertificateFiles, Fingerprint};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::peer::Peer;
-use crate::{LOOPBACK, PATIENCE, config, in_time, message};
+use crate::{LOOPBACK, PATIENCE, config, in_time, message, whole};
 
 fn secure_config() -> MsrpConfig {
     MsrpConfig {
@@ -65,14 +65,11 @@ async fn bring_together(
 async fn transfer(from: &MsrpSession, to: &mut MsrpSession, octets: usize) {
     let body = Bytes::from(vec![b'x'; octets]);
     let sent = from.send(message("msg1", octets), body.clone()).await;
-    let Some(Inbound::Message {
+    let WholeMessage {
         body: received,
         answer,
         ..
-    }) = in_time(to.next()).await
-    else {
-        panic!("no message");
-    };
+    } = whole(to).await;
     assert_eq!(received, body);
     answer.accept();
     in_time(sent).await.unwrap();

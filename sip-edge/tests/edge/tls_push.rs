@@ -1,6 +1,8 @@
 //! Pushes over MSRP with TLS: both sides know each other by their fingerprints (MSR-03, CT-MSR-06, CT-TLS-03).
 
-use net::msrp::{Inbound, MsrpConfig, MsrpEndpoint, MsrpSession, MsrpTlsConfig, PendingSession};
+use net::msrp::{
+    Gatherer, MsrpConfig, MsrpEndpoint, MsrpSession, MsrpTlsConfig, PendingSession, WholeMessage,
+};
 use proto::v1;
 use restante_sip_edge::Config;
 use sha2::{Digest, Sha256};
@@ -75,10 +77,8 @@ async fn answer(story: &mut Story, description: &str) -> Request {
 
 /// Takes the message that is pushed, and sees the end of the session.
 async fn delivered(mut story: Story, mut session: MsrpSession) {
-    let pushed = within("a message", session.next()).await;
-    let Some(Inbound::Message { body, answer, .. }) = pushed else {
-        panic!("no message: {pushed:?}");
-    };
+    let pushed = within("a message", Gatherer::default().next(&mut session)).await;
+    let WholeMessage { body, answer, .. } = pushed.expect("a message");
     assert!(String::from_utf8_lossy(&body).contains("Lunch at noon, same place?"));
     answer.accept();
     story.store.acknowledgement().await;
