@@ -1,11 +1,16 @@
 //! What can be typed.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sip::Uri;
+use sip::{StatusCode, Uri};
+
+mod send;
+mod value;
+
+pub(crate) use send::Send;
+use value::{at_least_one, duration, octets, refusal};
 
 /// Sends and receives instant messages over SIP and MSRP, as the clients of OMA SIMPLE IM do.
 #[derive(Debug, Parser)]
@@ -36,9 +41,15 @@ pub(crate) struct Arguments {
     /// Assert the user's identity, as a core does that the server trusts, instead of preferring it.
     #[arg(long)]
     pub(crate) assert_identity: bool,
-    /// Who connects when a message session is set up: this client, or its peer.
+    /// Who connects when a message session is set up: this client, or its peer if it can.
     #[arg(long, value_enum, default_value = "active")]
     pub(crate) setup: SetupChoice,
+    /// Offer message sessions over TLS.
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Longest chunk sent in a message session, such as 2048 or 256KiB.
+    #[arg(long, value_name = "SIZE", default_value = "256KiB", value_parser = octets)]
+    pub(crate) chunk_size: u64,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -70,37 +81,16 @@ impl From<SetupChoice> for msrp::sdp::Role {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Send one message.
-    Send(Send),
+    /// Send a message, or files: short ones by MESSAGE, others in sessions of their own.
+    Send(Box<Send>),
     /// Register, and say which bindings the user has.
     Register(Register),
     /// Register, accept push sessions and show what they deliver.
     Receive(Receive),
-    /// Send many messages and report rate and latency.
+    /// Send many short messages and report rate and latency.
     Load(Load),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Send {
-    /// The recipient.
-    pub(crate) to: Uri,
-    /// The text; left out, it is read from --file or from standard input.
-    pub(crate) text: Option<String>,
-    /// Send the content of this file.
-    #[arg(long, value_name = "FILE", conflicts_with = "text")]
-    pub(crate) file: Option<PathBuf>,
-    /// MIME type of the content.
-    #[arg(long, default_value = "text/plain;charset=utf-8")]
-    pub(crate) content_type: String,
-    /// Subject of the message.
-    #[arg(long)]
-    pub(crate) subject: Option<String>,
-    /// Lifetime of the message, such as 90s, 12h or 7d.
-    #[arg(long, value_parser = duration)]
-    pub(crate) expires: Option<Duration>,
-    /// Hide who sends it from the recipient.
-    #[arg(long)]
-    pub(crate) anonymous: bool,
+    /// Send many large messages at the same time and report rate and latency.
+    LoadLarge(LoadLarge),
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +102,15 @@ pub(crate) struct Register {
 
 #[derive(Debug, Args)]
 pub(crate) struct Receive {
+    /// Refuse every message and session with this status, such as 480, 486 or 603.
+    #[arg(long, value_name = "CODE", value_parser = refusal)]
+    pub(crate) reject: Option<StatusCode>,
+    /// Types our answers accept in a session, such as "multipart/mixed message/cpim".
+    #[arg(long, value_name = "TYPES", default_value = "*")]
+    pub(crate) accept_types: String,
+    /// Largest message taken from a session, such as 64MiB.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = octets)]
+    pub(crate) max_size: u64,
     /// End after so many messages; without it, receive until interrupted.
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<usize>,
@@ -163,35 +162,33 @@ pub(crate) struct Load {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct LoadLarge {
+    /// So many messages on their way at the same time.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one)]
+    pub(crate) parallel: usize,
+    /// End after so many messages.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
+    pub(crate) count: usize,
+    /// Open loop: so many messages begin per second; what finds no place among --parallel waits, and its
+    /// waiting counts.
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<f64>,
+    /// Length of each message, such as 1MiB.
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = octets)]
+    pub(crate) size: u64,
+    /// Recipients, in turn.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one)]
+    pub(crate) mailboxes: usize,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum TransportChoice {
     Udp,
     Tcp,
-}
-
-/// A number with a unit: ms, s, m, h or d.
-fn duration(text: &str) -> Result<Duration, String> {
-    let split = text
-        .find(|letter: char| !letter.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| expected_duration(text))?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(expected_duration(text)),
-    };
-    number
-        .checked_mul(millis)
-        .map(Duration::from_millis)
-        .ok_or_else(|| expected_duration(text))
-}
-
-fn expected_duration(text: &str) -> String {
-    format!("'{text}' is no time: write a number with a unit, such as 500ms, 30s, 5m, 12h or 7d")
 }
 
 #[cfg(test)]
@@ -202,21 +199,5 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn times_need_a_unit() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("7d"), Ok(Duration::from_secs(7 * 86_400)));
-        for wrong in [
-            "",
-            "5",
-            "s",
-            "5 s",
-            "99999999999999999999s",
-            "18446744073709551615d",
-        ] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
     }
 }

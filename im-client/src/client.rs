@@ -1,106 +1,42 @@
-//! A client at work: its sockets, its registration, and the sessions opened towards it.
+//! A client at work: its sockets, its registration, and the sessions it opens and that are opened towards it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use net::msrp::{MsrpConfig, MsrpEndpoint};
+use net::msrp::{MsrpConfig, MsrpEndpoint, MsrpTlsConfig};
 use net::sip::{SipConfig, SipEndpoint, SipListener, Target};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use sip::{Contacts, Request, Response, SipDate, Transport, token};
+use sip::{Contacts, HostPort, Request, Response, SipDate, Transport, Via, token};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::outgoing::{Outgoing, Sent};
 use crate::pager::PagerMessage;
 use crate::registration::RegistrationState;
-use crate::{Account, ClientError, PushedMessage};
+use crate::upload::{UploadControl, Uploaded};
+use crate::{Account, ClientError, LargeMessage};
 
+mod call;
+mod event;
 mod listener;
+mod options;
+mod sending;
 mod session;
+mod table;
+
+pub use event::{Event, Events};
+pub use options::Options;
 
 use listener::Listener;
+use sending::Sending;
+use table::SessionTable;
 
+/// Message connections opened within a second: a load opens hundreds, all wanted by its user.
+const CONNECTS_PER_SECOND: usize = 10_000;
 /// Events that may wait for the caller.
 const EVENT_QUEUE: usize = 64;
-
-/// How a client behaves.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Address of this machine to send from and to be reached at.
-    pub local: IpAddr,
-    /// Port for SIP, both UDP and TCP; zero means any.
-    pub port: u16,
-    /// Assert the user's identity instead of preferring it: only a core may, and only a server that
-    /// trusts it believes it (requirements §3.8).
-    pub asserts_identity: bool,
-    /// Who connects when the peer leaves the choice to us (`a=setup:actpass`).
-    pub setup: msrp::sdp::Role,
-    /// Largest message taken from a session, in octets.
-    pub max_message_octets: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            local: IpAddr::from([127, 0, 0, 1]),
-            port: 0,
-            asserts_identity: false,
-            setup: msrp::sdp::Role::Active,
-            max_message_octets: 64 << 20,
-        }
-    }
-}
-
-/// What happens to a client.
-#[derive(Debug)]
-pub enum Event {
-    /// A session was opened towards us.
-    SessionOpened {
-        /// `From` of its INVITE.
-        from: String,
-    },
-    /// A deferred message was delivered, and has been acknowledged.
-    Message(PushedMessage),
-    /// A session is over.
-    SessionEnded {
-        /// How it ended, for people.
-        reason: String,
-    },
-}
-
-/// The events of a client, in their order.
-#[derive(Debug)]
-pub struct Events {
-    queue: mpsc::Receiver<Event>,
-    messages: usize,
-    sessions: usize,
-}
-
-impl Events {
-    /// The next event; none once the client is closed.
-    pub async fn next(&mut self) -> Option<Event> {
-        let event = self.queue.recv().await?;
-        match event {
-            Event::SessionOpened { .. } => self.sessions += 1,
-            Event::SessionEnded { .. } => self.sessions = self.sessions.saturating_sub(1),
-            Event::Message(_) => self.messages += 1,
-        }
-        Some(event)
-    }
-
-    /// Messages among the events so far.
-    #[must_use]
-    pub fn messages_seen(&self) -> usize {
-        self.messages
-    }
-
-    /// Sessions that were opened and have not ended, as far as the events tell.
-    #[must_use]
-    pub fn open_sessions(&self) -> usize {
-        self.sessions
-    }
-}
 
 /// What the client and its sessions share.
 struct Shared {
@@ -110,6 +46,7 @@ struct Shared {
     msrp: MsrpEndpoint,
     /// Where we are reached: URI of our Contact.
     contact: String,
+    sessions: SessionTable,
 }
 
 /// A client of one user.
@@ -140,6 +77,8 @@ impl Client {
         let msrp = MsrpEndpoint::bind(MsrpConfig {
             // A client connects to whom its proxy names: the paths of its own operator's edges.
             allow_networks: vec![any_network(options.local)],
+            connects_per_second: CONNECTS_PER_SECOND,
+            tls: Some(MsrpTlsConfig::new(any_port)),
             ..MsrpConfig::new(any_port)
         })
         .await?;
@@ -150,6 +89,7 @@ impl Client {
             endpoint,
             msrp,
             contact,
+            sessions: SessionTable::default(),
         });
         let (events, queue) = mpsc::channel(EVENT_QUEUE);
         let listener = tokio::spawn(Listener::new(Arc::clone(&shared), incoming, events).run());
@@ -159,14 +99,7 @@ impl Client {
             registration: Mutex::new(registration),
             listener,
         };
-        Ok((
-            client,
-            Events {
-                queue,
-                messages: 0,
-                sessions: 0,
-            },
-        ))
+        Ok((client, Events::new(queue)))
     }
 
     /// Sends one pager message and waits for its final response (requirements §1.2).
@@ -174,12 +107,47 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`] for anything but a 2xx, or why there is no answer.
     pub async fn send(&self, message: &PagerMessage) -> Result<Response, ClientError> {
+        self.shared.request(self.compose(message)).await
+    }
+
+    /// Sends one large message in a session of its own and ends the session (requirements §1.4).
+    ///
+    /// # Errors
+    /// Why it is not known to have arrived.
+    pub async fn send_large(
+        &self,
+        message: &LargeMessage,
+        control: &UploadControl,
+    ) -> Result<Uploaded, ClientError> {
+        let sending = Sending::new(&self.shared, message, control);
+        Box::pin(sending.run()).await
+    }
+
+    /// Sends content by whichever procedure fits it (OPG-01).
+    ///
+    /// # Errors
+    /// As for [`Client::send`] and [`Client::send_large`].
+    pub async fn deliver(
+        &self,
+        outgoing: &Outgoing,
+        control: &UploadControl,
+    ) -> Result<Sent, ClientError> {
+        let content = &outgoing.message.content;
+        if outgoing.choice.allows_pager(content.octets()) {
+            let body = content.gather().await.map_err(ClientError::Content)?;
+            let request = self.compose(&outgoing.pager(body));
+            if outgoing.choice.is_pager(self.shared.octets(&request)) {
+                return self.shared.request(request).await.map(Sent::Pager);
+            }
+        }
+        let sent = self.send_large(&outgoing.message, control).await;
+        sent.map(Sent::Large)
+    }
+
+    fn compose(&self, message: &PagerMessage) -> Request {
         let host = self.shared.options.local.to_string();
-        let request = {
-            let mut rng = StdRng::from_os_rng();
-            message.request(&self.shared.account, &host, now(), &mut rng)
-        };
-        self.shared.request(request).await
+        let mut rng = StdRng::from_os_rng();
+        message.request(&self.shared.account, &host, now(), &mut rng)
     }
 
     /// Registers for `expires`, or ends the registration if that is zero. Returns the bindings that
@@ -209,6 +177,15 @@ impl Client {
 }
 
 impl Shared {
+    /// Length of the complete request, with the Via that it gets when it is sent (RFC 3428 §8).
+    fn octets(&self, request: &Request) -> usize {
+        let transport = transport(&self.account);
+        let sent_by: Option<HostPort> = self.endpoint.sent_by(transport).parse().ok();
+        let branch = token::branch(&mut rand::rng());
+        let via = sent_by.map(|sent_by| format!("Via: {}\r\n", Via::new(transport, sent_by, &branch)));
+        request.as_bytes().len() + via.map_or(0, |line| line.len())
+    }
+
     /// Sends a request to the proxy and waits for its 2xx.
     async fn request(&self, request: Request) -> Result<Response, ClientError> {
         let target = Target::Uri(self.account.proxy.clone());
@@ -241,17 +218,19 @@ fn refused(response: &Response) -> ClientError {
 
 /// Our Contact by the transport the proxy is reached with.
 fn contact(account: &Account, endpoint: &SipEndpoint) -> String {
-    let transport = account
-        .proxy
-        .as_sip()
-        .and_then(sip::SipUri::transport)
-        .unwrap_or(Transport::Udp);
+    let transport = transport(account);
     let place = endpoint.sent_by(transport);
     let user = account.user_part();
     match transport {
         Transport::Udp => format!("sip:{user}@{place}"),
         Transport::Tcp | Transport::Tls => format!("sip:{user}@{place};transport=tcp"),
     }
+}
+
+/// The transport the proxy is reached with.
+fn transport(account: &Account) -> Transport {
+    let named = account.proxy.as_sip().and_then(sip::SipUri::transport);
+    named.unwrap_or(Transport::Udp)
 }
 
 /// Every address of the family of `address`.

@@ -1,6 +1,8 @@
 //! One file per command.
 
 pub(crate) mod load;
+pub(crate) mod load_large;
+mod progress;
 pub(crate) mod receive;
 pub(crate) mod register;
 pub(crate) mod send;

@@ -29,6 +29,24 @@ pub enum ClientError {
     /// The peer sent something that makes no sense.
     #[error("the peer misbehaved: {0}")]
     PeerMisbehaved(&'static str),
+    /// What is to be sent cannot be read.
+    #[error("the content cannot be read: {0}")]
+    Content(std::io::Error),
+    /// The message session was agreed upon and not set up.
+    #[error("no message session: {0}")]
+    Session(#[from] net::msrp::OpenError),
+    /// The message is not known to have arrived.
+    #[error("the message was not taken: {0}")]
+    NotTaken(#[from] net::msrp::SendFailure),
+    /// The peer ended the session before it had the message.
+    #[error("the peer ended the session{0}")]
+    EndedByPeer(String),
+    /// Nobody refreshed the session in time (RFC 4028 §10).
+    #[error("the session expired")]
+    Expired,
+    /// The user gave the message up.
+    #[error("given up")]
+    Cancelled,
     /// The endpoint was closed.
     #[error("the client is closed")]
     Closed,

@@ -1,22 +1,34 @@
 //! The reference IM client: originating and terminating procedures of OMA SIMPLE IM, as a library.
 //!
-//! It does what a client in the field would: sends pager messages through its proxy, registers with the IM
-//! feature tag, accepts push sessions and acknowledges each message over MSRP. The command line
+//! It does what a client in the field would: sends messages through its proxy, short ones by MESSAGE and others in
+//! sessions of their own, registers with the IM feature tag, accepts push sessions and acknowledges each message over
+//! MSRP. The command line
 //! `im-client` is a thin cover; [`load`] is a load generator for benchmarks.
 //!
 //! It is not a user interface and keeps no history: what arrives is handed to the caller.
 
 pub mod account;
+pub mod arrival;
+pub mod choice;
 pub mod client;
+pub mod content;
+pub mod envelope;
 pub mod error;
+pub mod external;
+pub mod file;
+pub mod large;
 pub mod load;
+pub mod outgoing;
 pub mod pager;
 pub mod push;
 pub mod registration;
+pub mod upload;
 
 pub use account::Account;
+pub use arrival::PagerArrival;
 pub use client::Client;
 pub use error::ClientError;
+pub use large::LargeMessage;
 pub use push::PushedMessage;
 
 /// The feature tag of OMA SIMPLE IM (COM-01).
@@ -26,4 +38,4 @@ pub const IM_FEATURE_TAG: &str = "+g.oma.sip-im";
 pub const RELEASE: &str = concat!("IM-client/OMA1.0 Restante/", env!("CARGO_PKG_VERSION"));
 
 /// `Allow` of this client (COM-03).
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, UPDATE";

@@ -14,6 +14,7 @@ mod link;
 mod plan;
 mod report;
 mod template;
+pub mod uploads;
 
 pub use plan::{Pacing, Plan, Transport};
 pub use report::Report;

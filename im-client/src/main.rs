@@ -32,20 +32,26 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         port,
         assert_identity,
         setup,
+        tls,
+        chunk_size,
         command,
     } = arguments;
     let account = restante_im_client::Account { user, proxy };
     let options = restante_im_client::client::Options {
         local,
         port,
-        asserts_identity: assert_identity,
         setup: setup.into(),
+        secure: tls,
+        chunk_octets: chunk_size,
         ..Default::default()
     };
     match command {
-        Command::Send(send) => command::send::run(account, options, send).await,
+        Command::Send(send) => {
+            command::send::run(account, options, assert_identity, *send).await
+        }
         Command::Register(register) => command::register::run(account, options, register).await,
         Command::Receive(receive) => command::receive::run(account, options, receive).await,
         Command::Load(load) => command::load::run(account, load).await,
+        Command::LoadLarge(load) => command::load_large::run(account, options, load).await,
     }
 }

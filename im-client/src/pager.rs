@@ -2,27 +2,24 @@
 
 use bytes::Bytes;
 use rand::rngs::StdRng;
-use sip::{Method, Name, Request, RequestBuilder, SipDate, Uri, token};
+use sip::{Method, Name, Request, SipDate, Uri};
 
-use crate::{Account, IM_FEATURE_TAG, RELEASE};
+use crate::envelope::{Envelope, RequestIds};
+use crate::Account;
 
-/// What the user wants to send.
+/// What the user wants to send in one MESSAGE.
 #[derive(Clone, Debug)]
 pub struct PagerMessage {
-    /// The recipient.
-    pub to: Uri,
+    /// To whom, and from whom.
+    pub envelope: Envelope,
     /// MIME type of the body.
     pub content_type: String,
     /// The body, sent as it is.
     pub body: Bytes,
-    /// `Subject`, if any.
-    pub subject: Option<String>,
+    /// `Content-Disposition`, if any (UPL-03).
+    pub disposition: Option<String>,
     /// Lifetime in seconds, if the sender limits it (RFC 3428 §4).
     pub expires: Option<u32>,
-    /// Hide the sender from the recipient (COM-06).
-    pub anonymous: bool,
-    /// Assert the sender's identity, as a trusted core does, instead of preferring it.
-    pub asserted: bool,
 }
 
 impl PagerMessage {
@@ -30,13 +27,11 @@ impl PagerMessage {
     #[must_use]
     pub fn text(to: Uri, text: impl Into<String>) -> Self {
         Self {
-            to,
+            envelope: Envelope::to(to),
             content_type: "text/plain;charset=utf-8".to_owned(),
             body: Bytes::from(text.into()),
-            subject: None,
+            disposition: None,
             expires: None,
-            anonymous: false,
-            asserted: false,
         }
     }
 
@@ -50,42 +45,15 @@ impl PagerMessage {
         now: SipDate,
         rng: &mut StdRng,
     ) -> Request {
-        let identity = if self.asserted {
-            "P-Asserted-Identity"
-        } else {
-            "P-Preferred-Identity"
-        };
-        let mut builder = RequestBuilder::new(Method::Message, &self.to)
-            .header(Name::MaxForwards, 70)
-            .header(
-                Name::From,
-                format_args!("{};tag={}", self.from(account), token::tag(rng)),
-            )
-            .header(Name::To, format_args!("<{}>", self.to))
-            .header(Name::CallId, token::call_id(rng, host))
-            .header(Name::CSeq, "1 MESSAGE")
-            .header(Name::Date, now)
-            .raw_header("Accept-Contact", format_args!("*;{IM_FEATURE_TAG}"))
-            .raw_header(identity, format_args!("<{}>", account.user))
-            .header(Name::UserAgent, RELEASE);
-        if self.anonymous {
-            builder = builder.raw_header("Privacy", "id");
-        }
-        if let Some(subject) = &self.subject {
-            builder = builder.header(Name::Subject, subject);
-        }
+        let ids = RequestIds::new(host, rng);
+        let mut builder = self.envelope.request(Method::Message, account, &ids, now);
         if let Some(seconds) = self.expires {
             builder = builder.header(Name::Expires, seconds);
         }
-        builder.body(&self.content_type, self.body.clone()).build()
-    }
-
-    fn from(&self, account: &Account) -> String {
-        if self.anonymous {
-            "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned()
-        } else {
-            format!("<{}>", account.user)
+        if let Some(disposition) = &self.disposition {
+            builder = builder.header(Name::ContentDisposition, disposition);
         }
+        builder.body(&self.content_type, self.body.clone()).build()
     }
 }
 
@@ -102,7 +70,10 @@ mod tests {
         }
     }
 
-    fn composed(message: &PagerMessage) -> Request {
+    fn to_bob(change: impl FnOnce(&mut PagerMessage)) -> Request {
+        let bob = "sip:bob@example.org".parse().expect("a URI");
+        let mut message = PagerMessage::text(bob, "Lunch?");
+        change(&mut message);
         let mut rng = StdRng::seed_from_u64(1);
         message.request(
             &account(),
@@ -114,8 +85,7 @@ mod tests {
 
     #[test]
     fn com_02_a_pager_message_has_no_contact_and_a_preferred_identity() {
-        let bob = "sip:bob@example.org".parse().expect("a URI");
-        let request = composed(&PagerMessage::text(bob, "Lunch?"));
+        let request = to_bob(|_| {});
         let headers = request.headers();
         assert_eq!(request.raw_uri(), "sip:bob@example.org");
         assert!(headers.first(Name::Contact).is_none());
@@ -130,12 +100,7 @@ mod tests {
 
     #[test]
     fn com_14_who_speaks_for_the_core_asserts_the_identity() {
-        let bob = "sip:bob@example.org".parse().expect("a URI");
-        let message = PagerMessage {
-            asserted: true,
-            ..PagerMessage::text(bob, "Lunch?")
-        };
-        let request = composed(&message);
+        let request = to_bob(|message| message.envelope.asserted = true);
         let asserted = request.headers().first_named("P-Asserted-Identity");
         assert_eq!(
             asserted.expect("present").value(),
@@ -147,12 +112,7 @@ mod tests {
 
     #[test]
     fn com_06_an_anonymous_message_asks_for_privacy_and_names_nobody_in_from() {
-        let bob = "sip:bob@example.org".parse().expect("a URI");
-        let message = PagerMessage {
-            anonymous: true,
-            ..PagerMessage::text(bob, "psst")
-        };
-        let request = composed(&message);
+        let request = to_bob(|message| message.envelope.anonymous = true);
         assert_eq!(request.headers().privacy(), ["id"]);
         let from = request.headers().first(Name::From).expect("present");
         assert!(from.value().contains("sip:anonymous@anonymous.invalid"));

@@ -1,6 +1,5 @@
 //! Takes what arrives and gives it to the session it belongs to.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use net::sip::{Arrival, Incoming, ServerTransaction};
@@ -9,17 +8,12 @@ use tokio::sync::mpsc;
 
 use super::session::PushSession;
 use super::{Event, Shared};
-use crate::{ALLOW, RELEASE};
-
-/// Requests that may wait for one session.
-const SESSION_QUEUE: usize = 8;
+use crate::{ALLOW, PagerArrival, RELEASE};
 
 pub(super) struct Listener {
     shared: Arc<Shared>,
     incoming: Incoming,
     events: mpsc::Sender<Event>,
-    /// In-dialog requests by Call-ID.
-    sessions: HashMap<String, mpsc::Sender<ServerTransaction>>,
 }
 
 impl Listener {
@@ -32,13 +26,11 @@ impl Listener {
             shared,
             incoming,
             events,
-            sessions: HashMap::new(),
         }
     }
 
     pub(super) async fn run(mut self) {
         while let Some(arrival) = self.incoming.next().await {
-            self.sessions.retain(|_, session| !session.is_closed());
             match arrival {
                 // The transaction layer has stopped repeating the 2xx; there is nothing else to do.
                 Arrival::Ack { .. } => {}
@@ -57,16 +49,26 @@ impl Listener {
             .is_some_and(|to| to.tag().is_some());
         match transaction.request().method() {
             _ if transaction.merged() => respond(&transaction, StatusCode::LOOP_DETECTED),
-            _ if in_dialog => match self.sessions.get(&call_id) {
+            _ if in_dialog => match self.shared.sessions.find(&call_id) {
                 Some(session) => {
                     // A session that is ending answers nothing any more: the dropped transaction does.
                     let _ = session.send(transaction).await;
                 }
                 None => respond(&transaction, StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST),
             },
+            Method::Invite | Method::Message if self.shared.options.reject.is_some() => {
+                let status = self.shared.options.reject;
+                respond(&transaction, status.unwrap_or(StatusCode::TEMPORARILY_UNAVAILABLE));
+            }
+            Method::Message => {
+                let arrival = PagerArrival::read(transaction.request());
+                // Whoever dropped the events does not want messages: the dropped transaction says so.
+                if self.events.send(Event::Pager(arrival)).await.is_ok() {
+                    respond(&transaction, StatusCode::OK);
+                }
+            }
             Method::Invite => {
-                let (session, requests) = mpsc::channel(SESSION_QUEUE);
-                self.sessions.insert(call_id, session);
+                let requests = self.shared.sessions.enter(&call_id);
                 let push = PushSession::new(Arc::clone(&self.shared), self.events.clone());
                 tokio::spawn(push.run(transaction, requests));
             }

@@ -4,23 +4,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use msrp::sdp::{Agreement, MsrpMedia, Origin, Role, SessionDescription, Setup, answer_media};
+use msrp::sdp::{
+    Agreement, MsrpMedia, Origin, Protocol, Role, SessionDescription, Setup, answer_media,
+};
 use net::msrp::{Gatherer, MsrpSession, OpenError, PendingSession, SessionRules, WholeMessage};
 use net::sip::ServerTransaction;
+use net::tls::Fingerprint;
 use sip::{Method, Name, Response, ResponseBuilder, StatusCode, token};
 use tokio::sync::mpsc;
 
 use super::listener::{profile, respond};
 use super::{Event, Shared};
 use crate::PushedMessage;
+use crate::large::DISCARD_PORT;
 
 /// How long the MSRP connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long the peer may take to end a session whose connection has gone.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// Port of a media line whose side only connects (RFC 6135 §4.2.2).
-const DISCARD_PORT: u16 = 9;
-
 pub(super) struct PushSession {
     shared: Arc<Shared>,
     events: mpsc::Sender<Event>,
@@ -58,8 +59,10 @@ impl PushSession {
             respond(invite, StatusCode::NOT_ACCEPTABLE_HERE);
             return None;
         };
-        let rules = SessionRules::receive_up_to(self.shared.options.max_message_octets);
-        let pending = self.shared.msrp.open().with_rules(rules);
+        let Some(pending) = self.open(&offer) else {
+            respond(invite, StatusCode::NOT_ACCEPTABLE_HERE);
+            return None;
+        };
         let (media, agreement) = self.describe(&offer, &pending);
         let origin = Origin {
             user: "im-client".to_owned(),
@@ -72,6 +75,22 @@ impl PushSession {
         Some((pending, agreement))
     }
 
+    /// A session of the kind that is offered; none over TLS whose certificate cannot be told (MSR-03).
+    fn open(&self, offer: &MsrpMedia) -> Option<PendingSession> {
+        let options = &self.shared.options;
+        let mut rules = SessionRules::receive_up_to(options.max_message_octets);
+        rules.inbox.accept = options.accept_types.clone();
+        let pending = match offer.protocol {
+            Protocol::Tcp => self.shared.msrp.open(),
+            Protocol::Tls => {
+                let fingerprint = offer.fingerprint.as_ref()?.parse().ok()?;
+                let pending = self.shared.msrp.open_secure()?;
+                pending.with_peer_fingerprint(fingerprint)
+            }
+        };
+        Some(pending.with_rules(rules))
+    }
+
     fn describe(&self, offer: &MsrpMedia, pending: &PendingSession) -> (MsrpMedia, Agreement) {
         let (mut media, mut agreement) = answer_media(offer, pending.local_path().clone());
         if offer.setup == Some(Setup::ActPass) && self.shared.options.setup == Role::Active {
@@ -80,6 +99,8 @@ impl PushSession {
             media.port = DISCARD_PORT;
         }
         media.max_size = Some(self.shared.options.max_message_octets);
+        media.accept_types = self.shared.options.accept_types.clone();
+        media.fingerprint = pending.fingerprint().map(Fingerprint::to_string);
         (media, agreement)
     }
 

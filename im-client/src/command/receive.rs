@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::bail;
+use msrp::AcceptTypes;
 use restante_im_client::client::{Event, Events, Options};
-use restante_im_client::{Account, Client, PushedMessage};
+use restante_im_client::{Account, Client, PagerArrival, PushedMessage};
 
 use crate::args::Receive;
 
@@ -13,6 +14,13 @@ pub(crate) async fn run(
     options: Options,
     receive: Receive,
 ) -> anyhow::Result<()> {
+    let accept_types = receive.accept_types.split_ascii_whitespace();
+    let options = Options {
+        accept_types: AcceptTypes::of(accept_types),
+        max_message_octets: receive.max_size,
+        reject: receive.reject,
+        ..options
+    };
     let (client, mut events) = Client::open(account, options).await?;
     client.register(receive.expires).await?;
     let limit = receive.limit.unwrap_or(Duration::MAX);
@@ -71,6 +79,16 @@ fn print(event: &Event, json: bool) {
             }
             println!("\n{}\n", shown(&String::from_utf8_lossy(&message.body)));
         }
+        Event::Pager(message) if json => println!("{}", arrival_as_json(message)),
+        Event::Pager(message) => {
+            println!("Message-ID: {}", shown(&message.message_id));
+            println!("Date:       {}", shown(&message.date));
+            println!("From:       {}", shown(&message.from));
+            if !message.subject.is_empty() {
+                println!("Subject:    {}", shown(&message.subject));
+            }
+            println!("\n{}\n", shown(&String::from_utf8_lossy(&message.body)));
+        }
         Event::SessionOpened { from } if !json => eprintln!("session from {}", shown(from)),
         Event::SessionEnded { reason, .. } if !json => eprintln!("session ended: {reason}"),
         Event::SessionOpened { .. } | Event::SessionEnded { .. } => {}
@@ -84,6 +102,19 @@ fn as_json(message: &PushedMessage) -> serde_json::Value {
         "from": message.from,
         "subject": message.subject,
         "kind": message.kind,
+        "content_type": message.content_type,
+        "body": String::from_utf8_lossy(&message.body),
+        "original": String::from_utf8_lossy(&message.original),
+    })
+}
+
+fn arrival_as_json(message: &PagerArrival) -> serde_json::Value {
+    serde_json::json!({
+        "message_id": message.message_id,
+        "received_at": message.date,
+        "from": message.from,
+        "subject": message.subject,
+        "kind": "MESSAGE",
         "content_type": message.content_type,
         "body": String::from_utf8_lossy(&message.body),
         "original": String::from_utf8_lossy(&message.original),

@@ -116,6 +116,8 @@ pub struct SessionRules {
     pub chunk_octets: u64,
     /// Messages sent and not settled (PSH-09: 4).
     pub message_window: usize,
+    /// From the last response to the last success REPORT, if one was asked for (3.1: 120 s).
+    pub report_wait: Duration,
 }
 
 impl SessionRules {
@@ -133,6 +135,7 @@ impl SessionRules {
             inbox: InboxRules::up_to(max_octets),
             chunk_octets: 256 * 1024,
             message_window: 4,
+            report_wait: Duration::from_secs(120),
         }
     }
 }

@@ -151,6 +151,7 @@ impl MsrpSession {
         let mut config = OutboxConfig::new(local_path.clone(), peer_path.clone());
         config.chunk_octets = rules.chunk_octets;
         config.message_window = rules.message_window;
+        config.report_timeout = rules.report_wait;
         let outbox = Arc::new(SharedOutbox::new(Outbox::new(config)));
         let (command, commands) = mpsc::channel(COMMAND_QUEUE);
         let (control, control_frames) = mpsc::channel(CONTROL_QUEUE);
