@@ -182,7 +182,8 @@ impl Shared {
         let transport = transport(&self.account);
         let sent_by: Option<HostPort> = self.endpoint.sent_by(transport).parse().ok();
         let branch = token::branch(&mut rand::rng());
-        let via = sent_by.map(|sent_by| format!("Via: {}\r\n", Via::new(transport, sent_by, &branch)));
+        let via =
+            sent_by.map(|sent_by| format!("Via: {}\r\n", Via::new(transport, sent_by, &branch)));
         request.as_bytes().len() + via.map_or(0, |line| line.len())
     }
 

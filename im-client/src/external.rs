@@ -106,7 +106,13 @@ mod tests {
 
     #[test]
     fn what_would_break_out_of_the_header_is_no_url() {
-        for wrong in ["", "no-scheme", "http://a\"b", "http://a\r\nX: y", "http://a b"] {
+        for wrong in [
+            "",
+            "no-scheme",
+            "http://a\"b",
+            "http://a\r\nX: y",
+            "http://a b",
+        ] {
             assert_eq!(ExternalContent::new(wrong, "text/plain"), Err(BadUrl));
         }
     }

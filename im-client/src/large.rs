@@ -79,7 +79,10 @@ impl LargeMessage {
         let id = MessageId::generate(&mut rand::rng());
         let mut message = OutboundMessage::new(id, &self.content_type, self.content.octets());
         message.success_report = needs_report || self.success_report;
-        let disposition = self.file.as_ref().and_then(FileDescription::content_disposition);
+        let disposition = self
+            .file
+            .as_ref()
+            .and_then(FileDescription::content_disposition);
         if let Some(disposition) = disposition {
             message
                 .headers

@@ -46,9 +46,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ..Default::default()
     };
     match command {
-        Command::Send(send) => {
-            command::send::run(account, options, assert_identity, *send).await
-        }
+        Command::Send(send) => command::send::run(account, options, assert_identity, *send).await,
         Command::Register(register) => command::register::run(account, options, register).await,
         Command::Receive(receive) => command::receive::run(account, options, receive).await,
         Command::Load(load) => command::load::run(account, load).await,

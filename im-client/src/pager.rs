@@ -4,8 +4,8 @@ use bytes::Bytes;
 use rand::rngs::StdRng;
 use sip::{Method, Name, Request, SipDate, Uri};
 
-use crate::envelope::{Envelope, RequestIds};
 use crate::Account;
+use crate::envelope::{Envelope, RequestIds};
 
 /// What the user wants to send in one MESSAGE.
 #[derive(Clone, Debug)]

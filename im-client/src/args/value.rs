@@ -44,7 +44,11 @@ pub(crate) fn octets(text: &str) -> Result<u64, String> {
         _ => return Err(wrong()),
     };
     let octets = number.checked_mul(factor).ok_or_else(wrong)?;
-    if octets == 0 { Err(wrong()) } else { Ok(octets) }
+    if octets == 0 {
+        Err(wrong())
+    } else {
+        Ok(octets)
+    }
 }
 
 /// A status that refuses.

@@ -58,7 +58,10 @@ impl Listener {
             },
             Method::Invite | Method::Message if self.shared.options.reject.is_some() => {
                 let status = self.shared.options.reject;
-                respond(&transaction, status.unwrap_or(StatusCode::TEMPORARILY_UNAVAILABLE));
+                respond(
+                    &transaction,
+                    status.unwrap_or(StatusCode::TEMPORARILY_UNAVAILABLE),
+                );
             }
             Method::Message => {
                 let arrival = PagerArrival::read(transaction.request());

@@ -282,7 +282,9 @@ fn agreement(
     let fingerprint = match (&media.fingerprint, &answer.fingerprint) {
         (None, _) => None,
         (Some(_), Some(text)) => {
-            let read = text.parse().map_err(|_| no_use("its fingerprint cannot be used"))?;
+            let read = text
+                .parse()
+                .map_err(|_| no_use("its fingerprint cannot be used"))?;
             Some(read)
         }
         (Some(_), None) => return Err(no_use("its answer has no fingerprint")),

@@ -6,11 +6,7 @@ use restante_im_client::{Account, Client};
 
 use crate::args::LoadLarge;
 
-pub(crate) async fn run(
-    account: Account,
-    options: Options,
-    load: LoadLarge,
-) -> anyhow::Result<()> {
+pub(crate) async fn run(account: Account, options: Options, load: LoadLarge) -> anyhow::Result<()> {
     let domain = sip::Aor::from_uri(&account.user).and_then(|aor| aor.domain().map(str::to_owned));
     let plan = UploadPlan {
         parallel: load.parallel,

@@ -18,9 +18,8 @@ impl Progress {
         if octets <= SHOWN_ABOVE_OCTETS || !std::io::stderr().is_terminal() {
             return Self(None);
         }
-        let style = ProgressStyle::with_template(
-            "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-        );
+        let style =
+            ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
         let bar = ProgressBar::new(octets);
         if let Ok(style) = style {
             bar.set_style(style);
