@@ -42,7 +42,7 @@ struct Answered {
 
 /// How an INVITE was answered.
 enum Answer {
-    Accepted(Answered),
+    Accepted(Box<Answered>),
     Refused(Response),
 }
 
@@ -86,7 +86,7 @@ impl<'a> Sending<'a> {
             return Err(ClientError::Cancelled);
         }
         let transfer = self.transfer(pending, agreed, call, requests, by_focus);
-        transfer.await?;
+        Box::pin(transfer).await?;
         Ok(Uploaded {
             octets: self.message.content.octets(),
             by_focus,
@@ -118,7 +118,7 @@ impl<'a> Sending<'a> {
             answer = self.invite_once(invitation).await?;
         }
         match answer {
-            Answer::Accepted(answered) => Ok(answered),
+            Answer::Accepted(answered) => Ok(*answered),
             Answer::Refused(response) => Err(refused(&response)),
         }
     }
@@ -148,12 +148,12 @@ impl<'a> Sending<'a> {
                 None => return Err(ClientError::Closed),
             };
             if response.status().is_success() {
-                return Ok(Answer::Accepted(Answered {
+                return Ok(Answer::Accepted(Box::new(Answered {
                     invite,
                     response,
                     transaction,
                     given_up,
-                }));
+                })));
             }
             if response.status().is_final() {
                 return match given_up {
@@ -200,7 +200,7 @@ impl<'a> Sending<'a> {
             Ok((agreement, fingerprint)) => {
                 let needs_report = by_focus || agreement.needs_reports;
                 let peer = call.peer();
-                let connecting = connect(pending, agreement, fingerprint, &peer);
+                let connecting = Box::pin(connect(pending, agreement, fingerprint, &peer));
                 self.guarded(connecting, &mut call, &mut requests)
                     .await
                     .and_then(|session| Ok((session?, needs_report)))
