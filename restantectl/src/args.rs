@@ -9,6 +9,7 @@ use crate::command::order::OrderArgs;
 use crate::command::push::PushArgs;
 use crate::command::show::ShowArgs;
 use crate::command::summary::SummaryArgs;
+use crate::command::user::UserCommand;
 use crate::exit::EXIT_CODES;
 use crate::moment::parse_timeout;
 use crate::server::Server;
@@ -19,6 +20,7 @@ Examples:
   restantectl list --to bob@example.org                what waits for Bob, what became of the rest?
   restantectl show 17@store.example --timeline         why was this one not delivered?
   restantectl push bob@example.org                     deliver to Bob now
+  restantectl user add bob@example.org                 give Bob a mailbox
   restantectl list --state refused -o jsonl | restantectl redeliver - --dry-run
 
 An ID or ADDRESS of `-` stands for those on standard input, one per line; lines of `list -o jsonl`
@@ -125,6 +127,19 @@ Examples:
   restantectl delete 17@store.example --reason 'asked for by its sender'
   restantectl list --from spam@example.net --limit all -o jsonl | restantectl delete - --dry-run")]
     Delete(OrderArgs),
+    /// Manage who has a mailbox, and under which addresses
+    ///
+    /// With `provisioning = listed` only the users made here have a mailbox. With `open` users come by
+    /// themselves, with their first message or registration; what is made here adds to that. Changes
+    /// are on disk before they are answered, and the next message sees them.
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  restantectl user add bob@example.org                       a mailbox for Bob
+  restantectl user alias add bob@example.org +4930123456     his number leads to it too
+  restantectl user list
+  restantectl user delete bob@example.org")]
+    User(UserCommand),
 }
 
 #[cfg(test)]
@@ -140,12 +155,15 @@ mod tests {
 
     #[test]
     fn every_command_teaches_by_example() {
-        for command in Cli::command().get_subcommands() {
+        each_teaches(&Cli::command(), "restantectl");
+    }
+
+    fn each_teaches(parent: &clap::Command, path: &str) {
+        for command in parent.get_subcommands() {
+            let path = format!("{path} {}", command.get_name());
             let help = command.get_after_help().expect("a help text").to_string();
-            assert!(
-                help.contains(&format!("restantectl {}", command.get_name())),
-                "{help}"
-            );
+            assert!(help.contains(&path), "{help}");
+            each_teaches(command, &path);
         }
     }
 }

@@ -5,12 +5,15 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use proto::v1::account_service_client::AccountServiceClient;
 use proto::v1::mailbox_service_client::MailboxServiceClient;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::{
-    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, ListMessagesReply,
-    ListMessagesRequest, Mailbox, Message, MessageOrder, PushMailboxReply, PushMailboxRequest,
-    ReadContentReply, ReadContentRequest, Status,
+    Account, AddAliasRequest, CreateAccountRequest, DeleteAccountReply, DeleteAccountRequest,
+    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, ListAccountsReply,
+    ListAccountsRequest, ListMessagesReply, ListMessagesRequest, Mailbox, Message, MessageOrder,
+    PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest, RemoveAliasRequest,
+    Status,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Streaming};
@@ -46,6 +49,7 @@ pub(crate) struct Client {
     deadline: Duration,
     mailboxes: MailboxServiceClient<Channel>,
     operators: OperatorServiceClient<Channel>,
+    accounts: AccountServiceClient<Channel>,
 }
 
 impl Client {
@@ -60,7 +64,8 @@ impl Client {
         let mailboxes = MailboxServiceClient::new(channel.clone());
         Ok(Self {
             mailboxes: mailboxes.max_decoding_message_size(REPLY_OCTETS_MAX),
-            operators: OperatorServiceClient::new(channel),
+            operators: OperatorServiceClient::new(channel.clone()),
+            accounts: AccountServiceClient::new(channel),
             server,
             deadline,
         })
@@ -149,6 +154,65 @@ impl Client {
     pub(crate) async fn status(&mut self) -> Result<Status, Failure> {
         let request = self.request(GetStatusRequest {});
         let answer = self.operators.get_status(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// One page of accounts.
+    pub(crate) async fn accounts(
+        &mut self,
+        query: ListAccountsRequest,
+    ) -> Result<ListAccountsReply, Failure> {
+        let request = self.request(query);
+        let answer = self.accounts.list_accounts(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Makes an account.
+    pub(crate) async fn create_account(&mut self, user: &Address) -> Result<Account, Failure> {
+        let request = self.request(CreateAccountRequest {
+            address: user.to_string(),
+        });
+        let answer = self.accounts.create_account(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Forgets an account.
+    pub(crate) async fn delete_account(
+        &mut self,
+        user: &Address,
+    ) -> Result<DeleteAccountReply, Failure> {
+        let request = self.request(DeleteAccountRequest {
+            address: user.to_string(),
+        });
+        let answer = self.accounts.delete_account(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Adds an address to an account.
+    pub(crate) async fn add_alias(
+        &mut self,
+        user: &Address,
+        alias: &Address,
+    ) -> Result<Account, Failure> {
+        let request = self.request(AddAliasRequest {
+            address: user.to_string(),
+            alias: alias.to_string(),
+        });
+        let answer = self.accounts.add_alias(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Takes an alias away from its account.
+    pub(crate) async fn remove_alias(
+        &mut self,
+        user: &Address,
+        alias: &Address,
+    ) -> Result<Account, Failure> {
+        let request = self.request(RemoveAliasRequest {
+            address: user.to_string(),
+            alias: alias.to_string(),
+        });
+        let answer = self.accounts.remove_alias(request);
         finish(&self.server, self.deadline, answer).await
     }
 

@@ -53,10 +53,14 @@ Exit codes:
 pub(crate) enum Failure {
     /// A change of several messages without `--yes`.
     #[error(
-        "{verb} would change {count} messages and nothing was changed: say --yes to do it, or \
+        "{verb} would change {count} {items} and nothing was changed: say --yes to do it, or \
          --dry-run to see what would happen"
     )]
-    Unconfirmed { verb: &'static str, count: usize },
+    Unconfirmed {
+        verb: &'static str,
+        count: usize,
+        items: &'static str,
+    },
     /// `-o raw` without the octets of exactly one message.
     #[error(
         "-o raw writes the octets of one message and nothing else: use it as `show ID --body -o \

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::io::{self, BufRead, Read};
 use std::str::FromStr;
 
+use sip::Aor;
 use thiserror::Error;
 
 use crate::exit::Failure;
@@ -48,10 +49,10 @@ fn is_host_octet(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'[' | b']' | b':')
 }
 
-/// A served user or sender as a URI. Without a scheme, `+` and digits are a `tel:` number and
-/// everything with an `@` is a `sip:` address.
+/// A served user or sender in the canonical spelling by which the service knows it (requirements 2.13). Without
+/// a scheme, `+` and digits are a `tel:` number and everything with an `@` is a `sip:` address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Address(String);
+pub(crate) struct Address(Aor);
 
 /// Why a text is no [`Address`].
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -67,27 +68,19 @@ impl FromStr for Address {
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(InvalidAddress);
         }
-        let has_scheme = ["sip:", "sips:", "tel:"]
+        let has_scheme = ["sip:", "sips:", "im:", "tel:"]
             .iter()
-            .any(|scheme| without_scheme(text, scheme).is_some_and(|rest| !rest.is_empty()));
-        match text.split_once('@') {
-            _ if has_scheme => Ok(Self(text.to_owned())),
-            Some((user, host)) if !user.is_empty() && !host.is_empty() => {
-                Ok(Self(format!("sip:{text}")))
+            .any(|scheme| without_scheme(text, scheme).is_some());
+        let aor = match text.split_once('@') {
+            _ if has_scheme => text.parse(),
+            Some((user, _)) if !user.is_empty() && !user.contains(':') => {
+                format!("sip:{text}").parse()
             }
-            None if is_global_number(text) => Ok(Self(format!("tel:{text}"))),
-            _ => Err(InvalidAddress),
-        }
+            None if text.starts_with('+') => format!("tel:{text}").parse(),
+            _ => return Err(InvalidAddress),
+        };
+        aor.map(Self).map_err(|_| InvalidAddress)
     }
-}
-
-fn is_global_number(text: &str) -> bool {
-    text.strip_prefix('+').is_some_and(|rest| {
-        !rest.is_empty()
-            && rest
-                .bytes()
-                .all(|b| b.is_ascii_digit() || b"-.()".contains(&b))
-    })
 }
 
 /// What follows `scheme`, which is read without regard to case (RFC 3986 §3.1).
@@ -105,7 +98,7 @@ impl fmt::Display for MessageId {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0.as_str())
     }
 }
 
@@ -250,8 +243,6 @@ mod tests {
     fn addresses_get_the_scheme_they_lack() {
         let pairs = [
             ("alice@example.org", "sip:alice@example.org"),
-            ("+49-30-123", "tel:+49-30-123"),
-            ("sips:alice@example.org", "sips:alice@example.org"),
             ("tel:+4930", "tel:+4930"),
         ];
         for (text, uri) in pairs {
@@ -260,9 +251,42 @@ mod tests {
     }
 
     #[test]
+    fn addresses_become_canonical() {
+        let pairs = [
+            (
+                "Alice@EXAMPLE.org:5060;transport=tcp",
+                "sip:Alice@example.org",
+            ),
+            ("sips:%61lice@example.org:5061", "sip:alice@example.org"),
+            ("im:alice@example.org", "sip:alice@example.org"),
+            ("SIP:alice@[2001:DB8:0::1]", "sip:alice@[2001:db8::1]"),
+            ("+49-(30)", "tel:+4930"),
+            ("tel:+1-(555).0100;ext=4", "tel:+15550100"),
+        ];
+        for (text, uri) in pairs {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.to_string(), uri);
+            assert_eq!(uri.parse(), Ok(address));
+        }
+    }
+
+    #[test]
     fn other_texts_are_no_addresses() {
         for text in [
-            "", "alice", "@h", "a@", "sip:", "a b@h", "+", "4930", "a\u{7}@h",
+            "",
+            "alice",
+            "@h",
+            "a@",
+            "sip:",
+            "a b@h",
+            "+",
+            "4930",
+            "a\u{7}@h",
+            "a@h@i",
+            "a@h:x",
+            "tel:bob",
+            "+49x",
+            "mailto:a@h",
         ] {
             assert_eq!(text.parse::<Address>(), Err(InvalidAddress), "{text}");
         }

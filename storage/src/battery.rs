@@ -27,7 +27,8 @@ macro_rules! battery {
                 a_removed_alias_leads_nowhere,
                 accounts_are_listed_page_by_page,
                 mail_to_a_later_alias_joins_the_account,
-                joined_mail_is_delivered_in_one_run;
+                joined_mail_is_delivered_in_one_run,
+                a_joined_member_is_listed_with_its_account_only;
             claims:
                 a_claim_excludes_others_until_its_lease_ends,
                 a_mailbox_with_nothing_to_deliver_is_not_claimed,

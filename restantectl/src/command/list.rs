@@ -1,27 +1,20 @@
 //! `list`: stored messages, page after page.
 
-use std::str::FromStr;
-
 use chrono::Utc;
 use clap::{Args, ValueEnum};
 use prost_types::Timestamp;
 use proto::v1::{ListMessagesRequest, Message, MessageClass, MessageState};
-use serde::Serialize;
-use thiserror::Error;
 
 use super::Session;
+use super::limit::{Limit, ListEnd, tell_rest};
 use crate::args::Format;
 use crate::client::Client;
-use crate::exit::{Failure, complain};
+use crate::exit::Failure;
 use crate::moment::{age, parse_argument};
 use crate::output::record::{ListedMessage, state_name};
 use crate::output::table::{Column, Grid};
-use crate::output::text::escape;
 use crate::output::{Items, Output};
 use crate::target::Address;
-
-/// Messages asked for at a time: the first are shown soon, and a reply stays small.
-const PAGE: u32 = 200;
 
 const COLUMNS: [Column; 7] = [
     Column::whole("MESSAGE-ID"),
@@ -136,48 +129,6 @@ impl From<Class> for MessageClass {
     }
 }
 
-/// How many messages to show.
-#[derive(Clone, Copy, Debug)]
-struct Limit(Option<u64>);
-
-/// Why a text is no [`Limit`].
-#[derive(Clone, Copy, Debug, Error)]
-#[error("write a whole number from 1, or `all`")]
-struct InvalidLimit;
-
-impl FromStr for Limit {
-    type Err = InvalidLimit;
-
-    fn from_str(text: &str) -> Result<Self, InvalidLimit> {
-        match text {
-            "all" => Ok(Self(None)),
-            text => {
-                let count = text
-                    .parse()
-                    .ok()
-                    .filter(|count| *count > 0)
-                    .ok_or(InvalidLimit)?;
-                Ok(Self(Some(count)))
-            }
-        }
-    }
-}
-
-impl Limit {
-    /// How many to ask for after `shown`; zero at the end.
-    fn next_page(self, shown: usize) -> u32 {
-        let shown = u64::try_from(shown).unwrap_or(u64::MAX);
-        let left = self.0.map_or(u64::MAX, |limit| limit.saturating_sub(shown));
-        u32::try_from(left).map_or(PAGE, |left| left.min(PAGE))
-    }
-}
-
-/// The end of the JSON document.
-#[derive(Debug, Serialize)]
-struct ListEnd {
-    next_page_token: Option<String>,
-}
-
 pub(crate) async fn run(args: ListArgs, session: &mut Session) -> Result<(), Failure> {
     let mut client = session.connect().await?;
     let limit = args.limit;
@@ -237,16 +188,9 @@ impl<'a> Listing<'a> {
     fn finish(self, ended: Result<(), Failure>) -> Result<(), Failure> {
         let token = Some(self.query.page_token).filter(|token| !token.is_empty());
         let hint = token.clone().filter(|_| !self.is_json);
-        let closed = self.items.finish(&ListEnd {
-            next_page_token: token,
-        });
+        let closed = self.items.finish(&ListEnd::at(token));
         ended.and(closed)?;
-        if let Some(token) = hint {
-            let token = escape(&token);
-            complain(&format_args!(
-                "there may be more: go on with --page-token {token}"
-            ));
-        }
+        hint.iter().for_each(|token| tell_rest(token));
         Ok(())
     }
 }
@@ -266,7 +210,7 @@ fn query(args: ListArgs) -> ListMessagesRequest {
         class: class.into(),
         received_from: args.since,
         received_until: args.until,
-        page_size: PAGE,
+        page_size: 0,
         page_token: args.page_token,
     }
 }
@@ -281,26 +225,4 @@ fn row(message: &Message, now: chrono::DateTime<Utc>) -> Vec<String> {
         message.served_user.clone(),
         message.sender.clone(),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_end_exactly_at_the_limit() {
-        let limit: Limit = "450".parse().unwrap();
-        assert_eq!(
-            [0, 200, 400, 450].map(|shown| limit.next_page(shown)),
-            [200, 200, 50, 0]
-        );
-        assert_eq!("all".parse::<Limit>().unwrap().next_page(usize::MAX), PAGE);
-    }
-
-    #[test]
-    fn no_limit_is_said_with_a_word() {
-        for text in ["0", "-1", "", "ALLE", "1.5"] {
-            assert!(text.parse::<Limit>().is_err(), "{text}");
-        }
-    }
 }

@@ -1,11 +1,13 @@
 //! The commands: one file each; those that change one message by one verb share [`order`].
 
+pub(crate) mod limit;
 pub(crate) mod list;
 pub(crate) mod order;
 pub(crate) mod push;
 pub(crate) mod show;
 mod status;
 pub(crate) mod summary;
+pub(crate) mod user;
 
 use std::fmt::Display;
 
@@ -35,6 +37,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Unhold(args) => order::run(Order::Unhold, &args, &mut session).await,
         Command::Expire(args) => order::run(Order::Expire, &args, &mut session).await,
         Command::Delete(args) => order::run(Order::Delete, &args, &mut session).await,
+        Command::User(command) => user::run(command, &mut session).await,
     }
 }
 

@@ -85,6 +85,7 @@ pub(crate) async fn run(
         return Err(Failure::Unconfirmed {
             verb: order.command(),
             count: ids.len(),
+            items: "messages",
         });
     }
     let mut client = session.connect().await?;

@@ -7,12 +7,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::stream::{self, BoxStream, StreamExt};
+use proto::v1::account_service_server::{AccountService, AccountServiceServer};
 use proto::v1::mailbox_service_server::{MailboxService, MailboxServiceServer};
 use proto::v1::operator_service_server::{OperatorService, OperatorServiceServer};
 use proto::v1::{
-    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, ListMessagesReply,
-    ListMessagesRequest, Mailbox, Message, MessageOrder, MessageState, PartKind, PushMailboxReply,
-    PushMailboxRequest, ReadContentReply, ReadContentRequest,
+    Account, AddAliasRequest, CreateAccountRequest, DeleteAccountReply, DeleteAccountRequest,
+    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, ListAccountsReply,
+    ListAccountsRequest, ListMessagesReply, ListMessagesRequest, Mailbox, Message, MessageOrder,
+    MessageState, PartKind, PushMailboxReply, PushMailboxRequest, ReadContentReply,
+    ReadContentRequest, RemoveAliasRequest,
 };
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
@@ -38,6 +41,10 @@ pub(crate) struct State {
     pub(crate) reads: Vec<ReadContentRequest>,
     pub(crate) pushed: Vec<PushMailboxRequest>,
     pub(crate) orders: Vec<(&'static str, MessageOrder)>,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) account_lists: Vec<ListAccountsRequest>,
+    /// Changes of accounts: the call and its addresses.
+    pub(crate) account_changes: Vec<(&'static str, Vec<String>)>,
 }
 
 /// A running fake; it ends when it is dropped.
@@ -102,6 +109,7 @@ impl Service {
         Server::builder()
             .add_service(MailboxServiceServer::new(self.clone()))
             .add_service(OperatorServiceServer::new(self.clone()))
+            .add_service(AccountServiceServer::new(self.clone()))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -141,6 +149,97 @@ impl Service {
         message.set_state(to);
         self.state().orders.push((order, request));
         Ok(Response::new(message))
+    }
+}
+
+impl Service {
+    async fn account(
+        &self,
+        call: &'static str,
+        addresses: &[&str],
+    ) -> Result<Response<Account>, Status> {
+        self.admit(addresses).await?;
+        let mut state = self.state();
+        let names = addresses.iter().map(|&name| name.to_owned()).collect();
+        state.account_changes.push((call, names));
+        let account = Account {
+            address: addresses[0].to_owned(),
+            aliases: addresses[1..].iter().map(|&name| name.to_owned()).collect(),
+            provisioned: true,
+        };
+        Ok(Response::new(account))
+    }
+}
+
+#[tonic::async_trait]
+impl AccountService for Service {
+    async fn create_account(
+        &self,
+        request: Request<CreateAccountRequest>,
+    ) -> Result<Response<Account>, Status> {
+        let request = request.into_inner();
+        self.account("create", &[&request.address]).await
+    }
+
+    async fn list_accounts(
+        &self,
+        request: Request<ListAccountsRequest>,
+    ) -> Result<Response<ListAccountsReply>, Status> {
+        let request = request.into_inner();
+        self.state().account_lists.push(request.clone());
+        let state = self.state();
+        let from: usize = request.page_token.parse().unwrap_or(0);
+        let size = usize::try_from(request.page_size).unwrap().max(1);
+        let is_asked_for = |account: &&Account| {
+            request.address.is_empty()
+                || account.address == request.address
+                || account.aliases.contains(&request.address)
+        };
+        let found: Vec<_> = state.accounts.iter().filter(is_asked_for).collect();
+        let page: Vec<_> = found
+            .iter()
+            .skip(from)
+            .take(size)
+            .copied()
+            .cloned()
+            .collect();
+        let next = from + page.len();
+        let is_end = next >= found.len();
+        Ok(Response::new(ListAccountsReply {
+            accounts: page,
+            next_page_token: if is_end {
+                String::new()
+            } else {
+                next.to_string()
+            },
+        }))
+    }
+
+    async fn delete_account(
+        &self,
+        request: Request<DeleteAccountRequest>,
+    ) -> Result<Response<DeleteAccountReply>, Status> {
+        let request = request.into_inner();
+        self.account("delete", &[&request.address]).await?;
+        Ok(Response::new(DeleteAccountReply {}))
+    }
+
+    async fn add_alias(
+        &self,
+        request: Request<AddAliasRequest>,
+    ) -> Result<Response<Account>, Status> {
+        let request = request.into_inner();
+        let addresses = [request.address.as_str(), &request.alias];
+        self.account("add_alias", &addresses).await
+    }
+
+    async fn remove_alias(
+        &self,
+        request: Request<RemoveAliasRequest>,
+    ) -> Result<Response<Account>, Status> {
+        let request = request.into_inner();
+        let addresses = [request.address.as_str(), &request.alias];
+        self.account("remove_alias", &addresses).await
     }
 }
 

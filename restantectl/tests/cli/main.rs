@@ -17,3 +17,4 @@ mod server;
 mod show;
 mod status;
 mod summary;
+mod user;

@@ -191,3 +191,23 @@ pub(crate) async fn joined_mail_is_delivered_in_one_run<E: Engine>() {
     }
     assert_eq!(bench.release(claim, expected[2]).await, Released::Released);
 }
+
+pub(crate) async fn a_joined_member_is_listed_with_its_account_only<E: Engine>() {
+    let (bench, _) = bob_learns_his_number::<E>().await;
+    bench.mail("carol").await;
+    let bench = bench.reopen().await;
+    let (bob, carol) = (bench.mailbox("bob").await, bench.mailbox("carol").await);
+    let accounts = bench.store().list_accounts(None, 10).await;
+    let accounts = accounts.expect("the store answers");
+    let listed: Vec<_> = accounts
+        .iter()
+        .map(|it| (it.mailbox, &it.address))
+        .collect();
+    assert_eq!(listed, [(bob, &address("bob")), (carol, &address("carol"))]);
+    assert_eq!(accounts[0].aliases, [address("15551234")]);
+    // Page by page it is the same list, whatever lies between.
+    let first = bench.store().list_accounts(None, 1).await;
+    assert_eq!(first.as_deref(), Ok(&accounts[..1]));
+    let second = bench.store().list_accounts(Some(bob), 1).await;
+    assert_eq!(second.as_deref(), Ok(&accounts[1..]));
+}

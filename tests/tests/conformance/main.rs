@@ -2,6 +2,7 @@
 //! row. A row is here when all that it asks for is served, or the part that is; rows of later features
 //! are not.
 
+mod account;
 mod deferral;
 mod delivery;
 mod delivery_failure;

@@ -55,7 +55,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ),
     (
         "restantectl",
-        &["restante-proto", "restante-storage-client"],
+        &["restante-proto", "restante-storage-client", "restante-sip"],
     ),
 ];
 

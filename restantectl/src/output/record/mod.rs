@@ -5,6 +5,7 @@ mod changed;
 mod mailbox;
 mod message;
 mod status;
+mod user;
 
 pub(crate) use changed::{ChangeRecord, ErrorRecord, Outcome, PushRecord};
 pub(crate) use mailbox::{BindingRecord, CountRecord, MailboxRecord};
@@ -12,6 +13,7 @@ pub(crate) use message::{
     ContentRecord, EventRecord, ListedMessage, ShownMessage, class_name, state_name,
 };
 pub(crate) use status::{EdgeRecord, StatusRecord};
+pub(crate) use user::{UserChangeRecord, UserRecord};
 
 /// A word of the contract without its prefix, in lower case; a number this build does not know is
 /// shown as such, because a newer server may have more words.
