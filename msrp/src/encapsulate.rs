@@ -4,6 +4,8 @@
 //! itself. Only the frame around part 2 is made here; its octets pass through untouched and may
 //! come from anywhere, and the total length is known before the first of them is read.
 
+mod send;
+
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
@@ -11,6 +13,8 @@ use memchr::memmem;
 use rand::CryptoRng;
 
 use crate::id::base62;
+
+pub use send::{MESSAGE_MSRP, SendHead, WholeSend};
 
 /// Type of part 1.
 pub const SIPFRAG: &str = "message/sipfrag;version=2.0";

@@ -4,11 +4,13 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use memchr::memmem;
 use rand::CryptoRng;
 use rand::distr::{Alphanumeric, SampleString};
 use subtle::ConstantTimeEq;
 
 use crate::error::IdError;
+use crate::print::END_LINE_HYPHENS;
 
 /// Length of the session-ids we make: 22 base62 characters are 130 bits (MSR-01).
 const SESSION_ID_CHARS: usize = 22;
@@ -81,6 +83,21 @@ impl TransactionId {
     /// A fresh id of 16 base62 characters.
     pub fn generate(rng: &mut impl CryptoRng) -> TransactionId {
         TransactionId(base62(rng, TRANSACTION_ID_CHARS))
+    }
+
+    /// A fresh id whose end-line does not occur in this data (PSH-11).
+    pub fn absent_from(rng: &mut impl CryptoRng, data: &[u8]) -> TransactionId {
+        loop {
+            let id = TransactionId::generate(rng);
+            if memmem::find(data, &id.end_line()).is_none() {
+                return id;
+            }
+        }
+    }
+
+    /// `-------tid`, as it stands before the flag (RFC 4975 §7.1).
+    pub(crate) fn end_line(&self) -> Vec<u8> {
+        format!("{END_LINE_HYPHENS}{self}").into_bytes()
     }
 
     /// The id as it stands in the start line.

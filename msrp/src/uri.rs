@@ -10,6 +10,9 @@ use crate::id::SessionId;
 /// Port of an MSRP URI that names none (RFC 4975 §6).
 const DEFAULT_PORT: u16 = 2855;
 
+/// Host that says nothing (requirements 3.7).
+const ANONYMOUS_HOST: &str = "anonymous.invalid";
+
 /// One hop of a path: `msrp://host:port/session-id;tcp`.
 ///
 /// Prints as it was read. Equality is that of RFC 4975 §6.1: user and parameters do not count, a
@@ -77,6 +80,15 @@ impl MsrpUri {
     /// The transport parameter, `tcp` in all that RFC 4975 defines.
     pub fn transport(&self) -> &str {
         &self.transport
+    }
+
+    /// The same URI without user, at the host `anonymous.invalid` (requirements 3.7).
+    fn anonymised(&self) -> MsrpUri {
+        MsrpUri {
+            user: None,
+            host: ANONYMOUS_HOST.to_owned(),
+            ..self.clone()
+        }
     }
 }
 
@@ -169,6 +181,14 @@ impl Path {
     /// Whether relays stand between us and the end point.
     pub fn has_relays(&self) -> bool {
         !self.rest.is_empty()
+    }
+
+    /// The same path with `anonymous.invalid` for every host (requirements 3.7).
+    pub fn anonymised(&self) -> Path {
+        Path {
+            first: self.first.anonymised(),
+            rest: self.rest.iter().map(MsrpUri::anonymised).collect(),
+        }
     }
 }
 

@@ -76,6 +76,7 @@ impl App {
             flows: Flows::default(),
             dialogs: Dialogs::default(),
             unsuited: Unsuited::default(),
+            sessionless: Unsuited::default(),
             draining: CancellationToken::new(),
             config,
             site,

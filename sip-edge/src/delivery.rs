@@ -1,22 +1,26 @@
 //! Deferred messages out: push jobs of the store, each a session with the client of one mailbox
-//! (DLV, PSH rows) or a run of MESSAGEs to it (DLM rows).
+//! (DLV, PSH rows) or a run of MESSAGEs to it (DLM rows), in which a large message gets a session of
+//! its own (requirements 4.3).
 //!
 //! The store decides which mailbox is delivered and when; this edge delivers it under a claim, and
 //! reports how it went. Pure decisions: [`mode`], [`outcome`], [`terms`], [`encapsulate`],
-//! [`invite`], [`message`], [`mark`]. The rest drives them.
+//! [`invite`], [`letter`], [`message`], [`mark`]. The rest drives them.
 
 mod call;
+mod content;
 mod encapsulate;
 mod establish;
 #[cfg(test)]
 pub(crate) mod example;
 mod invite;
+mod letter;
 mod mailbox;
 mod message;
 mod message_run;
 mod mode;
 mod outcome;
 mod push_session;
+mod sending;
 mod terms;
 mod way;
 
@@ -34,6 +38,7 @@ use crate::{event, metrics};
 use edge::next_hop::NextHop;
 use edge::now;
 use establish::establish;
+use invite::Inviter;
 use mailbox::Ending;
 use message_run::MessageRun;
 use mode::{Choice, choose};
@@ -77,7 +82,9 @@ async fn deliver(edge: &Arc<Edge>, job: PushJob) {
 
 /// Delivers by what the user's clients can do (DLM-01); also says by what it was.
 async fn deliver_by_mode(edge: &Arc<Edge>, job: &PushJob) -> (&'static str, Ending) {
-    edge.unsuited.follow(&job.served_user, &job.bindings, now());
+    for known in [&edge.unsuited, &edge.sessionless] {
+        known.follow(&job.served_user, &job.bindings, now());
+    }
     // Ends at the latest when every binding is known as unsuited.
     loop {
         let is_unsuited = |binding: &Binding| edge.unsuited.contains(&job.served_user, binding);
@@ -101,8 +108,12 @@ async fn push(edge: &Arc<Edge>, job: &PushJob, bindings: &[&Binding]) -> Option<
     if let Err(paused) = way.admit(edge) {
         return Some(Ending::not_begun(paused));
     }
-    let failure = match establish(edge, job, &way).await {
-        Ok(established) => return Some(PushSession::new(edge, job, established).run().await),
+    let inviter = Inviter::store(&edge.site.signature);
+    let failure = match establish(edge, job, &way, inviter).await {
+        Ok(established) => {
+            let session = PushSession::new(edge, job, established);
+            return Some(Box::pin(session.run()).await);
+        }
         Err(failure) => failure,
     };
     let may_fall_back = edge.config.delivery.mode == DeliveryMode::Auto && failure.is_unsuited();
@@ -120,9 +131,9 @@ fn remember_unsuited(edge: &Edge, job: &PushJob, way: &Way, bindings: &[&Binding
         .remember(&job.served_user, forked.chain(asked))
 }
 
-async fn by_message(edge: &Edge, job: &PushJob, bindings: &[&Binding]) -> Ending {
+async fn by_message(edge: &Arc<Edge>, job: &PushJob, bindings: &[&Binding]) -> Ending {
     match way(edge, bindings) {
-        Some(way) => MessageRun::new(edge, job, &way).run().await,
+        Some(way) => Box::pin(MessageRun::new(edge, job, bindings, &way).run()).await,
         None => Ending::not_begun(nowhere()),
     }
 }

@@ -42,8 +42,10 @@ pub(crate) struct Edge {
     pub(crate) flows: Flows,
     /// Our dialogs.
     pub(crate) dialogs: Dialogs,
-    /// Registrations whose client can do no session.
+    /// Registrations whose client can do no push session.
     pub(crate) unsuited: Unsuited,
+    /// Registrations whose client can do no session at all.
+    pub(crate) sessionless: Unsuited,
     /// Registrations that wait for the store.
     pub(crate) kept: Kept,
     /// Cancelled when no new work is to be taken (requirements §3.12).

@@ -1,5 +1,5 @@
-//! Registrations whose client has answered a push that it can do no session: they get MESSAGEs for
-//! their rest (DLM-01).
+//! Registrations whose client has answered that it can do no session: they get MESSAGEs for their
+//! rest (DLM-01).
 //!
 //! A registration is the binding of one REGISTER Call-ID from its first REGISTER until it expires or
 //! is taken away; refreshes go on with it. It is remembered in this edge only: after a restart, or

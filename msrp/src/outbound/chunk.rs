@@ -6,7 +6,6 @@ use rand::CryptoRng;
 
 use crate::frame::{Continuation, RequestHead};
 use crate::id::TransactionId;
-use crate::print::END_LINE_HYPHENS;
 
 use super::message::Sending;
 use super::{INTERRUPTIBLE_ABOVE_OCTETS, OutboundId, OutboxConfig};
@@ -42,7 +41,8 @@ impl Chunk {
         config: &OutboxConfig,
         rng: &mut impl CryptoRng,
     ) -> (Chunk, RequestHead) {
-        let (transaction_id, end_line) = unused_end_line(message.pulled(), rng);
+        let transaction_id = TransactionId::absent_from(rng, message.pulled());
+        let end_line = transaction_id.end_line();
         let interruptible = length > INTERRUPTIBLE_ABOVE_OCTETS;
         let head = message.chunk_head(transaction_id.clone(), length, interruptible, config);
         let chunk = Chunk {
@@ -126,16 +126,5 @@ impl Chunk {
                 .unwrap_or_default(),
         );
         self.tail.drain(..self.tail.len().saturating_sub(keep));
-    }
-}
-
-/// A fresh transaction id whose end-line does not occur in `data`.
-fn unused_end_line(data: &[u8], rng: &mut impl CryptoRng) -> (TransactionId, Vec<u8>) {
-    loop {
-        let transaction_id = TransactionId::generate(rng);
-        let end_line = format!("{END_LINE_HYPHENS}{transaction_id}").into_bytes();
-        if memmem::find(data, &end_line).is_none() {
-            return (transaction_id, end_line);
-        }
     }
 }

@@ -1,15 +1,21 @@
-//! A deferred MESSAGE as it is pushed (requirements §2.4.3, §3.7): part 1 states what the server
-//! knows, part 2 is the message as a user agent would have received it.
+//! A deferred message as it is pushed (requirements §2.4.3, §3.7): part 1 states what the server
+//! knows, part 2 is the message as a user agent would have received it: a MESSAGE, or the SEND that a
+//! large message came in.
 //!
 //! The body is never touched (P7). What is left out of part 2 is left out of this copy only.
 
-use bytes::Bytes;
-use msrp::encapsulate::Encapsulation;
-use rand::CryptoRng;
-use sip::{Field, Message as SipMessage, Request, multipart};
-use storage_client::delivery::TakenMessage;
-use storage_client::message::{Message, PartKind};
+use std::borrow::Cow;
 
+use bytes::Bytes;
+use msrp::encapsulate::{
+    BOUNDARY_CHECK_OCTETS, Boundary, Encapsulation, MESSAGE_MSRP, SendHead, WholeSend,
+};
+use rand::CryptoRng;
+use sip::{Field, Message as SipMessage, Name, Request, multipart};
+use storage_client::delivery::TakenMessage;
+use storage_client::message::{Class, Message, PartKind};
+
+use super::content::Content;
 use edge::response::sip_date;
 
 /// Fields meant for core and application servers only, by name.
@@ -43,9 +49,9 @@ const PRIVATE_ALLOWED: [&str; 12] = [
     "Contribution-ID",
 ];
 
-/// The stored octets are no MESSAGE request: nothing can be pushed of them.
+/// The stored octets are neither a MESSAGE request nor a SEND: nothing can be delivered of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("stored octets are no MESSAGE request")]
+#[error("stored octets are no message")]
 pub(crate) struct NotAMessage;
 
 /// A message ready for its SEND.
@@ -54,7 +60,7 @@ pub(crate) struct Encapsulated {
     /// Content-Type of the SEND.
     pub(crate) content_type: String,
     /// Its body.
-    pub(crate) body: Bytes,
+    pub(crate) content: Content,
     /// Type of part 2, for the check against the client's types (PSH-10).
     pub(crate) wrapped_type: &'static str,
 }
@@ -62,8 +68,18 @@ pub(crate) struct Encapsulated {
 /// Wraps a taken message; boundary and all come from `rng`, new for each attempt.
 ///
 /// # Errors
-/// [`NotAMessage`], which a stored MESSAGE never is.
+/// [`NotAMessage`], which a stored message never is.
 pub(crate) fn encapsulate(
+    taken: &TakenMessage,
+    rng: &mut impl CryptoRng,
+) -> Result<Encapsulated, NotAMessage> {
+    match taken.message.class {
+        Class::Pager | Class::Imdn => encapsulate_request(taken, rng),
+        Class::Large => encapsulate_send(taken, rng),
+    }
+}
+
+fn encapsulate_request(
     taken: &TakenMessage,
     rng: &mut impl CryptoRng,
 ) -> Result<Encapsulated, NotAMessage> {
@@ -74,25 +90,103 @@ pub(crate) fn encapsulate(
     } else {
         (without_core_fields(&request), "message/sip")
     };
-    let stated = stated(&taken.message, is_private);
+    let stated = stated(&taken.message, &taken.message.headers.to, is_private);
     let framed = Encapsulation::of_message(rng, &stated, wrapped_type, wrapped.as_bytes());
     Ok(Encapsulated {
         content_type: framed.content_type().to_owned(),
-        body: framed.body(wrapped.as_bytes()),
+        content: Content::whole(framed.body(wrapped.as_bytes())),
         wrapped_type,
     })
 }
 
-/// The MESSAGE that was stored.
+/// The SEND around a body that need not be in memory. Of a private one the paths name no host.
+fn encapsulate_send(
+    taken: &TakenMessage,
+    rng: &mut impl CryptoRng,
+) -> Result<Encapsulated, NotAMessage> {
+    let message = &taken.message;
+    let is_private = is_private(&message.headers.privacy);
+    let mut head = send_head(taken)?;
+    if is_private {
+        head = head.anonymised().map_err(|_| NotAMessage)?;
+    }
+    let known = part(taken, PartKind::SendBody).map_or(&b""[..], |octets| octets);
+    let send = WholeSend::new(rng, &head, message.body_octets, known);
+    let stated = stated(message, &answered_to(taken), is_private);
+    let known = if message.body_octets <= BOUNDARY_CHECK_OCTETS {
+        known
+    } else {
+        b""
+    };
+    let boundary = Boundary::absent_from(rng, &[stated.as_bytes(), send.head(), known]);
+    let framed = Encapsulation::new(&boundary, &stated, MESSAGE_MSRP, send.octets());
+    Ok(Encapsulated {
+        content_type: framed.content_type().to_owned(),
+        content: send_body(taken)?.between(
+            &[framed.prologue(), send.head()],
+            &[send.end(), framed.epilogue()],
+        ),
+        wrapped_type: MESSAGE_MSRP,
+    })
+}
+
+/// Headers of the SEND that was stored.
+///
+/// # Errors
+/// [`NotAMessage`], which a stored SEND never is.
+pub(super) fn send_head(taken: &TakenMessage) -> Result<SendHead, NotAMessage> {
+    let head = part(taken, PartKind::SendHead).ok_or(NotAMessage)?;
+    SendHead::parse(head).map_err(|_| NotAMessage)
+}
+
+/// Its body: inline, or to be read from the store.
+///
+/// # Errors
+/// [`NotAMessage`] for an inline body that is not all of it.
+pub(super) fn send_body(taken: &TakenMessage) -> Result<Content, NotAMessage> {
+    let octets = taken.message.body_octets;
+    match part(taken, PartKind::SendBody) {
+        Some(inline) if inline.len() as u64 == octets => Ok(Content::whole(inline.clone())),
+        Some(_) => Err(NotAMessage),
+        None => Ok(Content::stored(
+            &taken.message.message_id,
+            PartKind::SendBody,
+            octets,
+        )),
+    }
+}
+
+/// `To` with the tag that our answer to the INVITE gave it.
+fn answered_to(taken: &TakenMessage) -> Cow<'_, str> {
+    let answer = part(taken, PartKind::InviteResponse).map(multipart::parse_embedded);
+    let to = match &answer {
+        Some(Ok(SipMessage::Response(answer))) => answer.headers().first(Name::To),
+        _ => None,
+    };
+    match to {
+        Some(to) => Cow::Owned(to.value().into_owned()),
+        None => Cow::Borrowed(&taken.message.headers.to),
+    }
+}
+
+fn part(taken: &TakenMessage, kind: PartKind) -> Option<&Bytes> {
+    let mut parts = taken.parts.iter();
+    parts
+        .find(|part| part.kind == kind)
+        .map(|part| &part.octets)
+}
+
+/// The MESSAGE that was stored, or the INVITE of a large message.
 ///
 /// # Errors
 /// [`NotAMessage`], which a stored MESSAGE never is.
 pub(super) fn stored_request(taken: &TakenMessage) -> Result<Request, NotAMessage> {
-    let mut parts = taken.parts.iter();
-    let stored = parts
-        .find(|part| part.kind == PartKind::Message)
-        .ok_or(NotAMessage)?;
-    match multipart::parse_embedded(&stored.octets) {
+    let kind = match taken.message.class {
+        Class::Pager | Class::Imdn => PartKind::Message,
+        Class::Large => PartKind::Invite,
+    };
+    let stored = part(taken, kind).ok_or(NotAMessage)?;
+    match multipart::parse_embedded(stored) {
         Ok(SipMessage::Request(request)) => Ok(request),
         _ => Err(NotAMessage),
     }
@@ -140,7 +234,7 @@ pub(super) fn begins_with(name: &str, prefix: &str) -> bool {
 }
 
 /// The content of part 1. Date is the moment of receipt (PSH-03); an absent Priority is `normal`.
-fn stated(message: &Message, is_private: bool) -> String {
+fn stated(message: &Message, to: &str, is_private: bool) -> String {
     let headers = &message.headers;
     let priority = if headers.priority.is_empty() {
         "normal"
@@ -155,7 +249,7 @@ fn stated(message: &Message, is_private: bool) -> String {
     let received = sip_date(message.received_at).to_string();
     let lines = [
         ("From", headers.from.as_str()),
-        ("To", &headers.to),
+        ("To", to),
         ("Call-ID", &headers.call_id),
         ("Date", &received),
         ("Subject", &headers.subject),
@@ -170,7 +264,7 @@ fn stated(message: &Message, is_private: bool) -> String {
 }
 
 /// Nothing that was stored may begin a line of its own: control characters become a space (2.4.3).
-fn on_one_line(value: &str) -> String {
+pub(super) fn on_one_line(value: &str) -> String {
     value
         .chars()
         .map(|character| {

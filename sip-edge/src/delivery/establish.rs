@@ -13,7 +13,7 @@ use storage_client::PushJob;
 use tokio::time::{Instant, sleep_until};
 
 use super::call::Call;
-use super::invite::{Invitation, offer};
+use super::invite::{Invitation, Inviter, offer};
 use super::outcome::InviteFailure;
 use super::terms::Terms;
 use super::way::Way;
@@ -43,7 +43,7 @@ struct Answered {
     given_up: Option<InviteFailure>,
 }
 
-/// Sets up the session of a job.
+/// Sets up a session of a job, in this one's name.
 ///
 /// # Errors
 /// The row of the outcome table; everything that was begun has been ended.
@@ -51,9 +51,11 @@ pub(crate) async fn establish(
     edge: &Arc<Edge>,
     job: &PushJob,
     way: &Way,
+    inviter: Inviter,
 ) -> Result<Established, InviteFailure> {
     let pending = open(edge).ok_or(InviteFailure::NotConnected)?;
-    let (media, mut invitation) = invitation(edge, job, way, &pending);
+    let content_type = inviter.content_type.clone();
+    let (media, mut invitation) = invitation(edge, job, way, inviter, &pending);
     let requests = edge
         .dialogs
         .enter(&invitation.call_id, &invitation.local_tag);
@@ -65,7 +67,10 @@ pub(crate) async fn establish(
     call.acknowledge(edge, invitation.cseq).await;
     let connected = match &answered.given_up {
         Some(failure) => Err(failure.clone()),
-        None => connect(edge, pending, &media, &answered.response).await,
+        None => {
+            let terms = Terms::of(&media, answered.response.body(), &content_type);
+            connect(edge, pending, terms, &answered.response).await
+        }
     };
     let copies = follow_copies(Arc::clone(edge), answered, invitation, way.clone(), peer);
     tokio::spawn(edge.draining.clone().run_until_cancelled_owned(copies));
@@ -96,6 +101,7 @@ fn invitation(
     edge: &Edge,
     job: &PushJob,
     way: &Way,
+    inviter: Inviter,
     pending: &PendingSession,
 ) -> (MsrpMedia, Invitation) {
     let mut rng = rand::rng();
@@ -106,7 +112,9 @@ fn invitation(
         pending.fingerprint(),
         edge.msrp.advertised_host(),
         session_id,
+        inviter.attributes.clone(),
     );
+    let token = sip::token::random_base62(&mut rng, 22);
     let invitation = Invitation {
         served_user: job.served_user.clone(),
         routes: way.routes.clone(),
@@ -114,7 +122,8 @@ fn invitation(
             .site
             .signature
             .contact(&edge.sip.sent_by(way.transport), way.transport),
-        call_id: format!("push-{}@{host}", sip::token::random_base62(&mut rng, 22)),
+        call_id: format!("{}-{token}@{host}", inviter.call_id_prefix),
+        inviter,
         local_tag: sip::token::tag(&mut rng),
         cseq: 1,
         ring_timeout: edge.config.push.ring_timeout,
@@ -232,10 +241,10 @@ async fn give_up(edge: &Edge, job: &PushJob, ring_end: Option<Instant>) -> Invit
 async fn connect(
     edge: &Edge,
     pending: PendingSession,
-    media: &MsrpMedia,
+    terms: Result<Terms, &'static str>,
     response: &Response,
 ) -> Result<(MsrpSession, Terms), InviteFailure> {
-    let terms = Terms::of(media, response.body()).map_err(InviteFailure::NotUsable)?;
+    let terms = terms.map_err(InviteFailure::NotUsable)?;
     let pending = match terms.fingerprint.clone() {
         Some(fingerprint) => pending.with_peer_fingerprint(fingerprint),
         None => pending,

@@ -1,4 +1,5 @@
-//! The INVITE of a push, header by header (requirements §2.4.2, DLV-07..11).
+//! The INVITE of a push, header by header (requirements §2.4.2, DLV-07..11), and of a message that
+//! goes in the name of its sender (requirements 4.3).
 
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +9,7 @@ use net::tls::Fingerprint;
 use sip::session_timer::{self, SessionPolicy};
 use sip::{CSeq, Method, Name, Refresher, Request, RequestBuilder, SessionExpires};
 
+use super::terms::CONTAINER;
 use edge::response::sip_date;
 use edge::signature::Signature;
 
@@ -15,14 +17,54 @@ use edge::signature::Signature;
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";
 
 /// Only IM clients shall answer; server-originated requests keep `require` and `explicit` (DLV-08).
-const ACCEPT_CONTACT: &str = "*;+g.oma.sip-im;require;explicit";
+pub(crate) const ACCEPT_CONTACT: &str = "*;+g.oma.sip-im;require;explicit";
 
 /// Hops a request of ours may take (RFC 3261 §8.1.1.6).
 pub(crate) const MAX_FORWARDS: u8 = 70;
 
+/// In whose name an INVITE goes, and for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Inviter {
+    /// What the Call-ID begins with.
+    pub(crate) call_id_prefix: String,
+    /// Value of From, without its tag.
+    pub(crate) from: String,
+    /// Value of P-Asserted-Identity; none where the hop shall not know.
+    pub(crate) asserted_identity: Option<String>,
+    /// Value of Accept-Contact.
+    pub(crate) accept_contact: &'static str,
+    /// Value of Date; none for now.
+    pub(crate) date: Option<String>,
+    /// Further fields.
+    pub(crate) headers: Vec<(String, String)>,
+    /// Further attributes of the media line.
+    pub(crate) attributes: Vec<(String, Option<String>)>,
+    /// Type of what is sent in the session.
+    pub(crate) content_type: String,
+}
+
+impl Inviter {
+    /// The store, for a push of all there is (requirements §2.4.2).
+    pub(crate) fn store(signature: &Signature) -> Self {
+        let identity = signature.store_identity().to_string();
+        Self {
+            call_id_prefix: "push".to_owned(),
+            from: identity.clone(),
+            asserted_identity: Some(identity),
+            accept_contact: ACCEPT_CONTACT,
+            date: None,
+            headers: Vec::new(),
+            attributes: Vec::new(),
+            content_type: CONTAINER.to_owned(),
+        }
+    }
+}
+
 /// What an INVITE says besides what is the same in all of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Invitation {
+    /// In whose name it goes.
+    pub(crate) inviter: Inviter,
     /// The public user identity.
     pub(crate) served_user: String,
     /// Values of Route.
@@ -46,7 +88,8 @@ pub(crate) struct Invitation {
 impl Invitation {
     /// The request, without the Via, which has the mark and is put on when it is sent.
     pub(crate) fn request(&self, signature: &Signature, now: SystemTime) -> Request {
-        let identity = signature.store_identity();
+        let inviter = &self.inviter;
+        let date = inviter.date.clone();
         let cseq = CSeq {
             number: self.cseq,
             method: Method::Invite,
@@ -60,21 +103,32 @@ impl Invitation {
         let builder = builder
             .header(
                 Name::From,
-                format_args!("{identity};tag={}", self.local_tag),
+                format_args!("{};tag={}", inviter.from, self.local_tag),
             )
             .header(Name::To, format_args!("<{}>", self.served_user))
             .header(Name::CallId, &self.call_id)
             .header(Name::CSeq, cseq)
             .header(Name::Contact, contact(&self.contact))
-            .header(Name::Date, sip_date(now))
+            .header(
+                Name::Date,
+                date.unwrap_or_else(|| sip_date(now).to_string()),
+            )
             .header(Name::Expires, self.ring_timeout.as_secs())
-            .header(Name::AcceptContact, ACCEPT_CONTACT)
+            .header(Name::AcceptContact, inviter.accept_contact)
             .header(Name::Allow, ALLOW)
             .header(Name::Supported, "timer");
-        let builder = self.session_timer(builder);
-        builder
-            .header(Name::UserAgent, signature.product())
-            .header(Name::PAssertedIdentity, identity)
+        let builder = self
+            .session_timer(builder)
+            .header(Name::UserAgent, signature.product());
+        let builder = match &inviter.asserted_identity {
+            Some(identity) => builder.header(Name::PAssertedIdentity, identity),
+            None => builder,
+        };
+        let headers = inviter.headers.iter();
+        headers
+            .fold(builder, |builder, (name, value)| {
+                builder.raw_header(name, value)
+            })
             .body("application/sdp", self.offer.clone())
             .build()
     }
@@ -106,9 +160,11 @@ pub(crate) fn offer(
     fingerprint: Option<&Fingerprint>,
     host: &str,
     session_id: u64,
+    attributes: Vec<(String, Option<String>)>,
 ) -> (MsrpMedia, String) {
     let media = MsrpMedia {
         fingerprint: fingerprint.map(Fingerprint::to_string),
+        attributes,
         ..MsrpMedia::push_offer(path.clone())
     };
     let origin = Origin {
@@ -131,8 +187,9 @@ mod tests {
         let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
             .parse()
             .expect("a path");
-        let (_, offer) = offer(&path, None, "192.0.2.20", 3_975);
+        let (_, offer) = offer(&path, None, "192.0.2.20", 3_975, Vec::new());
         let invitation = Invitation {
+            inviter: Inviter::store(&df1().signature),
             served_user: "sip:bob@example.org".to_owned(),
             routes: vec!["<sip:scscf1.example.org;transport=tcp;lr>".to_owned()],
             contact: "sip:im-store@df1.im.example.org:5060;transport=tcp".to_owned(),
@@ -177,6 +234,7 @@ mod tests {
     fn a_peers_minimum_is_taken_up() {
         let hour = Duration::from_secs(3_600);
         let invitation = Invitation {
+            inviter: Inviter::store(&df1().signature),
             served_user: "sip:bob@example.org".to_owned(),
             routes: Vec::new(),
             contact: "sip:im-store@h".to_owned(),

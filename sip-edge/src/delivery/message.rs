@@ -14,7 +14,7 @@ use edge::response::sip_date;
 use edge::signature::Signature;
 
 /// What goes along as it is stored, besides `Content-*` and the body.
-const KEPT: [&str; 6] = [
+pub(super) const KEPT: [&str; 6] = [
     "Subject",
     "Priority",
     "Date",

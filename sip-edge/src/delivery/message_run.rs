@@ -1,17 +1,23 @@
 //! Delivery by MESSAGE at work: one after the other, each after the final response to the one before
-//! (DLM-02, RFC 3428 §8).
+//! (DLM-02, RFC 3428 §8). What no MESSAGE may carry goes in a session of its own (requirements 4.3).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use net::sip::TransactionFailure;
 use sip::{HostPort, Request, Via};
 use storage_client::PushJob;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement, TakenMessage};
+use storage_client::message::Class;
+use storage_client::registration::Binding;
 
+use super::establish::establish;
+use super::letter::{Letter, letter};
 use super::mailbox::{Ending, Mailbox};
 use super::message::{Addressing, call_id, request};
-use super::outcome::{MessageEnd, of_message};
-use super::way::Way;
+use super::outcome::{InviteFailure, MessageEnd, of_message};
+use super::sending::Sending;
+use super::way::{Way, way};
 use crate::edge::Edge;
 use crate::{event, metrics};
 use edge::now;
@@ -21,18 +27,43 @@ const SAFE_OCTETS: usize = 1_300;
 
 /// Delivers a mailbox by MESSAGE.
 pub(crate) struct MessageRun<'a> {
-    edge: &'a Edge,
+    edge: &'a Arc<Edge>,
     job: &'a PushJob,
     way: &'a Way,
+    /// Bindings of the clients that may be invited.
+    invitable: Vec<&'a Binding>,
+}
+
+/// Why a message is passed over as a MESSAGE.
+enum Unfit {
+    /// It may go in a session of its own.
+    TooLarge,
+    /// It stays stored.
+    Skipped(&'static str),
 }
 
 impl<'a> MessageRun<'a> {
-    pub(crate) fn new(edge: &'a Edge, job: &'a PushJob, way: &'a Way) -> Self {
-        Self { edge, job, way }
+    /// `bindings` are those that `way` was chosen among. Only an IM client is invited: another phone
+    /// would ring, and could do nothing with the session.
+    pub(crate) fn new(
+        edge: &'a Arc<Edge>,
+        job: &'a PushJob,
+        bindings: &[&'a Binding],
+        way: &'a Way,
+    ) -> Self {
+        let is_invitable = |binding: &&&Binding| {
+            binding.has_im_tag && !edge.sessionless.contains(&job.served_user, binding)
+        };
+        Self {
+            edge,
+            job,
+            way,
+            invitable: bindings.iter().filter(is_invitable).copied().collect(),
+        }
     }
 
     /// Delivers what is there and what comes meanwhile.
-    pub(crate) async fn run(self) -> Ending {
+    pub(crate) async fn run(mut self) -> Ending {
         let mut mailbox = Mailbox::new(self.edge, self.job);
         loop {
             let taken = match mailbox.next().await {
@@ -53,7 +84,7 @@ impl<'a> MessageRun<'a> {
     ///
     /// # Errors
     /// Why no other message is to be tried.
-    async fn deliver(&self, taken: &TakenMessage) -> Result<(), DeliveryOutcome> {
+    async fn deliver(&mut self, taken: &TakenMessage) -> Result<(), DeliveryOutcome> {
         self.may_go_on()?;
         let message_id = &taken.message.message_id;
         let call_id = call_id(&taken.message);
@@ -63,7 +94,8 @@ impl<'a> MessageRun<'a> {
             .ok_or_else(store_unavailable)?;
         let request = match self.prepared(taken, &branch) {
             Ok(request) => request,
-            Err(reason) => {
+            Err(Unfit::TooLarge) => return self.deliver_by_session(taken).await,
+            Err(Unfit::Skipped(reason)) => {
                 event::message_skipped(message_id, reason);
                 return Ok(());
             }
@@ -76,6 +108,63 @@ impl<'a> MessageRun<'a> {
             metrics::sent("failed");
         }
         meaning.ending.map_or(Ok(()), Err)
+    }
+
+    /// Delivers one message in a session of its own, or passes it over.
+    ///
+    /// # Errors
+    /// Why no other message is to be tried.
+    async fn deliver_by_session(&mut self, taken: &TakenMessage) -> Result<(), DeliveryOutcome> {
+        let message_id = &taken.message.message_id;
+        let is_forced = self.job.bindings.is_empty();
+        let way = match self.invitable.is_empty() && !is_forced {
+            true => None,
+            false => way(self.edge, &self.invitable),
+        };
+        let Some(way) = way else {
+            event::message_skipped(message_id, "too large for a MESSAGE on this way");
+            return Ok(());
+        };
+        let Ok(Letter { inviter, parcel }) = letter(taken, way.is_core) else {
+            event::message_skipped(message_id, "not deliverable");
+            return Ok(());
+        };
+        let established = match establish(self.edge, self.job, &way, inviter).await {
+            Ok(established) => established,
+            Err(failure) if failure.is_unsuited() => {
+                event::message_skipped(message_id, "client takes no session for it");
+                self.remember(&failure, &way);
+                return Ok(());
+            }
+            Err(failure) => return Err(failure.outcome(way.is_core)),
+        };
+        let _open = metrics::session_opened();
+        let mut sending = Sending::new(self.edge, self.job, established);
+        match sending.terms().fits(parcel.content.octets()) {
+            Ok(()) => sending.send(message_id, parcel).await,
+            Err(reason) => event::message_skipped(message_id, reason),
+        }
+        while !sending.is_idle() {
+            sending.step().await;
+        }
+        let ending = sending.take_ending();
+        sending.close().await;
+        ending.map_or(Ok(()), Err)
+    }
+
+    /// Who has refused a session as such is not invited again during this registration. Behind a
+    /// core, which forks, all have answered.
+    fn remember(&mut self, failure: &InviteFailure, way: &Way) {
+        if !matches!(failure, InviteFailure::Status { .. }) {
+            return;
+        }
+        let asked = way.binding.as_ref().filter(|_| !way.is_core);
+        let has_answered = |binding: &&Binding| asked.is_none_or(|asked| asked == *binding);
+        let answered = self.invitable.iter().copied().filter(has_answered);
+        self.edge
+            .sessionless
+            .remember(&self.job.served_user, answered);
+        self.invitable.retain(|binding| !has_answered(binding));
     }
 
     /// Whoever has lost the claim or drains ends after the message in flight (requirements §3.13), and
@@ -95,10 +184,13 @@ impl<'a> MessageRun<'a> {
     /// The request, if it may go this way.
     ///
     /// # Errors
-    /// Why the message is passed over.
-    fn prepared(&self, taken: &TakenMessage, branch: &str) -> Result<Request, &'static str> {
+    /// Why it does not.
+    fn prepared(&self, taken: &TakenMessage, branch: &str) -> Result<Request, Unfit> {
         if taken.message.expires_at <= now() {
-            return Err("expired");
+            return Err(Unfit::Skipped("expired"));
+        }
+        if taken.message.class == Class::Large {
+            return Err(Unfit::TooLarge);
         }
         let to = Addressing {
             uri: self.way.message_uri(&self.job.served_user),
@@ -108,9 +200,9 @@ impl<'a> MessageRun<'a> {
             has_im_tag: self.way.has_im_tag(),
         };
         let request = request(taken, &to, &self.edge.site.signature);
-        let request = request.map_err(|_| "not deliverable")?;
+        let request = request.map_err(|_| Unfit::Skipped("not deliverable"))?;
         if self.octets(&request, branch) > SAFE_OCTETS && !self.takes_any_size() {
-            return Err("too large for a MESSAGE on this way");
+            return Err(Unfit::TooLarge);
         }
         Ok(request)
     }

@@ -106,6 +106,8 @@ pub(crate) enum SendEnd {
     Timeout,
     /// The connection broke.
     ConnectionLost,
+    /// The store did not give the message to its end.
+    Unreadable,
 }
 
 /// What the end of a SEND or MESSAGE means: for its message, if anything, and for the delivery.
@@ -141,6 +143,7 @@ pub(crate) fn of_send(end: SendEnd) -> Meaning {
         SendEnd::Refused(code) => broken(format!("MSRP {code}")),
         SendEnd::Timeout => broken("MSRP not answered".to_owned()),
         SendEnd::ConnectionLost => broken("MSRP connection lost".to_owned()),
+        SendEnd::Unreadable => broken("message not readable".to_owned()),
     }
 }
 
@@ -238,10 +241,11 @@ mod tests {
             assert_eq!(meaning.ending, None, "{code}");
         }
         let ends = [400, 408, 423, 481, 501, 506].map(SendEnd::Refused);
-        for end in ends
-            .into_iter()
-            .chain([SendEnd::Timeout, SendEnd::ConnectionLost])
-        {
+        for end in ends.into_iter().chain([
+            SendEnd::Timeout,
+            SendEnd::ConnectionLost,
+            SendEnd::Unreadable,
+        ]) {
             let meaning = of_send(end);
             assert_eq!(meaning.settlement, None, "{end:?}");
             let result = meaning.ending.map(|outcome| outcome.result);

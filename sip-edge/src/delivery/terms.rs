@@ -8,7 +8,7 @@ use net::tls::Fingerprint;
 use super::encapsulate::Encapsulated;
 
 /// Type of every SEND of a push (PSH-02).
-const CONTAINER: &str = "multipart/mixed";
+pub(crate) const CONTAINER: &str = "multipart/mixed";
 
 /// The terms of one push session.
 #[derive(Debug, Clone)]
@@ -25,16 +25,20 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Judges the answer to our offer.
+    /// Judges the answer to our offer of a session for content of this type.
     ///
     /// # Errors
     /// Why no message can be sent in this session.
-    pub(crate) fn of(offer: &MsrpMedia, answer: &[u8]) -> Result<Self, &'static str> {
+    pub(crate) fn of(
+        offer: &MsrpMedia,
+        answer: &[u8],
+        content_type: &str,
+    ) -> Result<Self, &'static str> {
         let description = SessionDescription::parse(answer).map_err(|_| "answer is no SDP")?;
         let answer = description.first_msrp().ok_or("no MSRP in the answer")?;
         let agreement = agree(offer, &answer).map_err(|_| "answer does not fit the offer")?;
-        if !answer.accepts(CONTAINER) {
-            return Err("client does not take multipart/mixed");
+        if !answer.accepts(content_type) {
+            return Err("client does not take the type of the session");
         }
         Ok(Self {
             peer_path: agreement.peer_path,
@@ -45,7 +49,7 @@ impl Terms {
         })
     }
 
-    /// Whether this message may be sent.
+    /// Whether this message may be pushed.
     ///
     /// # Errors
     /// Why it is skipped and stays stored.
@@ -54,11 +58,15 @@ impl Terms {
         if !parts.iter().all(|part| self.answer.accepts_wrapped(part)) {
             return Err("client does not take the type");
         }
-        if self
-            .answer
-            .max_size
-            .is_some_and(|limit| message.body.len() as u64 > limit)
-        {
+        self.fits(message.content.octets())
+    }
+
+    /// Whether so many octets may be sent in one message.
+    ///
+    /// # Errors
+    /// Why they are not.
+    pub(crate) fn fits(&self, octets: u64) -> Result<(), &'static str> {
+        if self.answer.max_size.is_some_and(|limit| octets > limit) {
             return Err("larger than the client takes");
         }
         Ok(())
@@ -78,24 +86,25 @@ fn fingerprint(answer: &MsrpMedia) -> Result<Option<Fingerprint>, &'static str> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::content::Content;
     use crate::delivery::invite::offer;
 
     fn terms(attributes: &str) -> Result<Terms, &'static str> {
         let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
             .parse()
             .expect("a path");
-        let (media, _) = offer(&path, None, "192.0.2.20", 1);
+        let (media, _) = offer(&path, None, "192.0.2.20", 1, Vec::new());
         let answer = format!(
             "v=0\r\no=bob 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\n\
              m=message 49200 TCP/MSRP *\r\na=path:msrp://203.0.113.9:49200/b0bS3ss;tcp\r\n{attributes}"
         );
-        Terms::of(&media, answer.as_bytes())
+        Terms::of(&media, answer.as_bytes(), CONTAINER)
     }
 
     fn message(wrapped_type: &'static str, octets: usize) -> Encapsulated {
         Encapsulated {
             content_type: CONTAINER.to_owned(),
-            body: vec![b'x'; octets].into(),
+            content: Content::whole(vec![b'x'; octets].into()),
             wrapped_type,
         }
     }
@@ -152,7 +161,7 @@ mod tests {
             .expect("a path");
         let print = format!("sha-256 {}", ["4A"; 32].join(":"));
         let ours = print.parse().expect("a fingerprint");
-        let (media, text) = offer(&path, Some(&ours), "192.0.2.20", 1);
+        let (media, text) = offer(&path, Some(&ours), "192.0.2.20", 1, Vec::new());
         assert!(
             text.contains(&format!("a=fingerprint:{print}\r\n")),
             "{text}"
@@ -168,7 +177,7 @@ mod tests {
                  m=message 49200 {protocol} *\r\na=path:{scheme}://203.0.113.9:49200/b0bS3ss;tcp\r\n\
                  a=accept-types:*\r\n{attributes}"
             );
-            Terms::of(&media, answer.as_bytes()).map(|terms| terms.fingerprint)
+            Terms::of(&media, answer.as_bytes(), CONTAINER).map(|terms| terms.fingerprint)
         };
         let line = format!("a=fingerprint:{print}\r\n");
         assert_eq!(judged("msrps", &line), Ok(Some(ours)));
@@ -186,8 +195,15 @@ mod tests {
         let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
             .parse()
             .expect("a path");
-        let (media, _) = offer(&path, None, "192.0.2.20", 1);
-        assert!(Terms::of(&media, b"").is_err());
-        assert!(Terms::of(&media, b"v=0\r\no=b 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\n").is_err());
+        let (media, _) = offer(&path, None, "192.0.2.20", 1, Vec::new());
+        assert!(Terms::of(&media, b"", CONTAINER).is_err());
+        assert!(
+            Terms::of(
+                &media,
+                b"v=0\r\no=b 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\n",
+                CONTAINER
+            )
+            .is_err()
+        );
     }
 }

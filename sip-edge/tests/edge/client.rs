@@ -1,5 +1,6 @@
 //! SIP peers that say what the test wrote.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -74,6 +75,8 @@ pub(crate) struct TcpPeer {
     stream: Box<dyn Stream>,
     address: SocketAddr,
     decoder: StreamDecoder,
+    /// Requests that came before an answer that was waited for.
+    early: VecDeque<Request>,
 }
 
 impl TcpPeer {
@@ -118,6 +121,7 @@ impl TcpPeer {
             stream: Box::new(stream),
             address,
             decoder: StreamDecoder::new(Limits::default()),
+            early: VecDeque::new(),
         }
     }
 
@@ -157,8 +161,22 @@ impl TcpPeer {
         }
     }
 
+    /// The next final response; requests that overtake it come out of [`TcpPeer::request`] later.
+    pub(crate) async fn response_amid_requests(&mut self) -> Response {
+        loop {
+            match self.next().await {
+                Message::Response(response) if response.status().is_final() => return response,
+                Message::Response(_) => {}
+                Message::Request(request) => self.early.push_back(request),
+            }
+        }
+    }
+
     /// The next request.
     pub(crate) async fn request(&mut self) -> Request {
+        if let Some(request) = self.early.pop_front() {
+            return request;
+        }
         match self.next().await {
             Message::Request(request) => request,
             Message::Response(response) => panic!("a response came: {response:?}"),

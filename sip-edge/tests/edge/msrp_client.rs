@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+use msrp::{Continuation, Decoder, Event, RequestHead};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -35,12 +37,22 @@ impl Frame {
     }
 }
 
+/// One chunk as it came.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) head: Box<RequestHead>,
+    pub(crate) raw: Bytes,
+    pub(crate) body: Vec<u8>,
+    pub(crate) flag: Continuation,
+}
+
 /// A connected client.
 pub(crate) struct MsrpClient {
     stream: TcpStream,
     own_path: String,
     edge_path: String,
     received: Vec<u8>,
+    decoder: Decoder,
 }
 
 impl MsrpClient {
@@ -55,6 +67,7 @@ impl MsrpClient {
             own_path,
             edge_path,
             received: Vec::new(),
+            decoder: Decoder::new(),
         };
         client.bind().await;
         client
@@ -74,6 +87,7 @@ impl MsrpClient {
             own_path,
             edge_path,
             received: Vec::new(),
+            decoder: Decoder::new(),
         };
         let binding = client.next().await;
         assert!(binding.body.is_empty(), "{binding:?}");
@@ -122,13 +136,96 @@ impl MsrpClient {
 
     /// Answers a request.
     pub(crate) async fn answer(&mut self, frame: &Frame, status: &str) {
+        self.answer_to(&frame.transaction, status).await;
+    }
+
+    /// Answers the request with this transaction id. A relay answers for itself.
+    async fn answer_to(&mut self, transaction: &str, status: &str) {
+        let next_hop = self.own_path.split(' ').next().unwrap_or_default();
         let text = format!(
-            "MSRP {id} {status}\r\nTo-Path: {}\r\nFrom-Path: {}\r\n-------{id}$\r\n",
+            "MSRP {transaction} {status}\r\nTo-Path: {}\r\nFrom-Path: {next_hop}\r\n-------{transaction}$\r\n",
             self.edge_path,
-            self.own_path,
-            id = frame.transaction,
         );
         self.stream.write_all(text.as_bytes()).await.expect("sent");
+    }
+
+    /// Says that octets of a message have arrived behind the relay, or have not.
+    pub(crate) async fn report(&mut self, message_id: &str, range: &str, status: &str) {
+        let text = format!(
+            "MSRP rep00001 REPORT\r\nTo-Path: {}\r\nFrom-Path: {}\r\nMessage-ID: {message_id}\r\n\
+             Byte-Range: {range}\r\nStatus: 000 {status}\r\n-------rep00001$\r\n",
+            self.edge_path, self.own_path
+        );
+        self.stream.write_all(text.as_bytes()).await.expect("sent");
+    }
+
+    /// Sends an empty SEND under this transaction id.
+    pub(crate) async fn ask(&mut self, transaction: &str) {
+        let text = format!(
+            "MSRP {transaction} SEND\r\nTo-Path: {}\r\nFrom-Path: {}\r\nMessage-ID: {transaction}\r\n\
+             Byte-Range: 1-0/0\r\n-------{transaction}$\r\n",
+            self.edge_path, self.own_path
+        );
+        self.stream.write_all(text.as_bytes()).await.expect("sent");
+    }
+
+    /// The next thing in the stream, of a message of any size.
+    pub(crate) async fn event(&mut self) -> Event {
+        self.decoder.push(&self.received);
+        self.received.clear();
+        loop {
+            if let Some(event) = self.decoder.next_event().expect("MSRP") {
+                return event;
+            }
+            let read = self.stream.read_buf(self.decoder.buffer_mut());
+            let octets = within("MSRP", read).await.expect("read");
+            assert_ne!(octets, 0, "the edge closed the MSRP connection");
+        }
+    }
+
+    /// The next chunk, not answered.
+    pub(crate) async fn chunk(&mut self) -> Chunk {
+        let Event::RequestHead { head, raw } = self.event().await else {
+            panic!("no request");
+        };
+        let mut body = Vec::new();
+        loop {
+            match self.event().await {
+                Event::Body(octets) => body.extend_from_slice(&octets),
+                Event::RequestEnd(flag) => {
+                    return Chunk {
+                        head,
+                        raw,
+                        body,
+                        flag,
+                    };
+                }
+                other => panic!("within a request: {other:?}"),
+            }
+        }
+    }
+
+    /// The next message in its chunks, each answered; the last one only if `settles`.
+    pub(crate) async fn message(&mut self, settles: bool) -> Vec<Chunk> {
+        let mut chunks = Vec::new();
+        loop {
+            let chunk = self.chunk().await;
+            let is_last = chunk.flag != Continuation::More;
+            if !is_last || settles {
+                self.answer_to(chunk.head.transaction_id.as_str(), "200 OK")
+                    .await;
+            }
+            chunks.push(chunk);
+            if is_last {
+                return chunks;
+            }
+        }
+    }
+
+    /// Answers a chunk.
+    pub(crate) async fn answer_chunk(&mut self, chunk: &Chunk, status: &str) {
+        self.answer_to(chunk.head.transaction_id.as_str(), status)
+            .await;
     }
 
     async fn read_until(&mut self, end: &[u8]) -> Vec<u8> {

@@ -46,7 +46,7 @@ impl Story {
         let contact = format!("<sip:bob@{};transport=tcp>{params}", self.bob.address());
         let text = register(&contact, &format!("Expires: 600\r\n{lines}"));
         self.bob.send(&text).await;
-        assert_eq!(self.bob.response().await.status().code(), 200);
+        assert_eq!(self.bob.response_amid_requests().await.status().code(), 200);
         self.store.registration().await;
     }
 

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use proto::v1;
 use proto::v1::attach_reply::Reply as Attached;
 use proto::v1::delivery_service_server::{DeliveryService, DeliveryServiceServer};
@@ -13,9 +14,10 @@ use proto::v1::deposit_service_server::{DepositService, DepositServiceServer};
 use proto::v1::exchange_answer::Answer;
 use proto::v1::exchange_entry::Request as Entry;
 use proto::v1::exchange_reply::Reply;
+use proto::v1::large_message_service_server::{LargeMessageService, LargeMessageServiceServer};
 use proto::v1::registration_service_server::{RegistrationService, RegistrationServiceServer};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tokio_stream::{Stream, StreamExt};
 use tonic::transport::Server;
@@ -25,6 +27,9 @@ use crate::within;
 
 /// Hostname in Message-IDs.
 pub(crate) const HOSTNAME: &str = "mailserver32.example.org";
+
+/// Octets of one piece of a body that is read.
+const PIECE_OCTETS: usize = 64 * 1024;
 
 /// The first Message-ID of the example.
 pub(crate) const FIRST: u64 = 13_684_434_990;
@@ -51,9 +56,22 @@ pub(crate) enum Behaviour {
     Refuses(v1::RefusalReason),
 }
 
+/// How the octets of a large message are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// To their end.
+    Whole,
+    /// So many; then the reading fails.
+    FailsAfter(usize),
+    /// So many; the rest when the test says [`Store::go_on`].
+    StopsAfter(usize),
+}
+
 #[derive(Debug)]
 struct State {
     behaviour: Behaviour,
+    reading: Reading,
+    bodies: HashMap<String, Bytes>,
     messages: Vec<v1::TakenMessage>,
     duplicates: HashMap<(String, String), v1::Deposited>,
     bindings: Vec<v1::Binding>,
@@ -66,6 +84,7 @@ struct State {
 struct Service {
     state: Arc<Mutex<State>>,
     asked: mpsc::Sender<Asked>,
+    going_on: Arc<Semaphore>,
 }
 
 /// A running store.
@@ -92,6 +111,8 @@ impl Store {
         let (sender, asked) = mpsc::channel(64);
         let state = State {
             behaviour,
+            reading: Reading::Whole,
+            bodies: HashMap::new(),
             messages: Vec::new(),
             duplicates: HashMap::new(),
             bindings: Vec::new(),
@@ -101,6 +122,7 @@ impl Store {
         let service = Service {
             state: Arc::new(Mutex::new(state)),
             asked: sender,
+            going_on: Arc::new(Semaphore::new(0)),
         };
         Self {
             address,
@@ -116,6 +138,7 @@ impl Store {
         let router = Server::builder()
             .add_service(DepositServiceServer::new(self.service.clone()))
             .add_service(DeliveryServiceServer::new(self.service.clone()))
+            .add_service(LargeMessageServiceServer::new(self.service.clone()))
             .add_service(RegistrationServiceServer::new(self.service.clone()));
         tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
     }
@@ -162,6 +185,50 @@ impl Store {
     /// Whether nothing has been asked for that the test has not seen.
     pub(crate) fn is_quiet(&mut self) -> bool {
         self.asked.try_recv().is_err()
+    }
+
+    /// Keeps a large message for Bob: these parts, and this body, inline or to be read.
+    pub(crate) fn keep_large(&self, parts: Vec<v1::Part>, body: Bytes, is_inline: bool) {
+        let mut state = self.service.lock();
+        let deposit = v1::Deposit {
+            served_user: "sip:bob@example.org".to_owned(),
+            sender: "sip:alice@example.org".to_owned(),
+            class: v1::MessageClass::Large.into(),
+            headers: Some(v1::MessageHeaders {
+                from: "\"Alice\" <sip:alice@example.org>;tag=a5510".to_owned(),
+                to: "<sip:bob@example.org>".to_owned(),
+                call_id: "90bd21ff@198.51.100.7".to_owned(),
+                asserted_identity: "\"Alice\" <sip:alice@example.org>".to_owned(),
+                ..v1::MessageHeaders::default()
+            }),
+            duplicate_key: Some(v1::DuplicateKey {
+                cseq: u32::try_from(state.duplicates.len()).expect("few"),
+                ..v1::DuplicateKey::default()
+            }),
+            parts,
+            body_octets: body.len() as u64,
+            ..v1::Deposit::default()
+        };
+        let message_id = state.store(&deposit).message_id;
+        let kept = state.messages.last_mut().expect("just stored");
+        if is_inline {
+            kept.parts.push(v1::Part {
+                kind: v1::PartKind::SendBody.into(),
+                octets: body,
+            });
+        } else {
+            state.bodies.insert(message_id, body);
+        }
+    }
+
+    /// How bodies are read from now on.
+    pub(crate) fn read_as(&self, reading: Reading) {
+        self.service.lock().reading = reading;
+    }
+
+    /// Lets a reading that has stopped go on.
+    pub(crate) fn go_on(&self) {
+        self.service.going_on.add_permits(1);
     }
 
     /// Messages that are still stored.
@@ -232,7 +299,7 @@ impl State {
             }),
             served_user: first.served_user,
             bindings: self.bindings.clone(),
-            attempt: 1,
+            attempt: self.generation,
         };
         Some((
             self.jobs.clone()?,
@@ -462,5 +529,76 @@ impl RegistrationService for Service {
             bindings,
             refused_aliases: Vec::new(),
         }))
+    }
+}
+
+#[tonic::async_trait]
+impl LargeMessageService for Service {
+    type ReadPartStream = Replies<v1::ReadPartReply>;
+
+    async fn admit(
+        &self,
+        _: Request<v1::AdmitRequest>,
+    ) -> Result<Response<v1::AdmitReply>, Status> {
+        Err(Status::unimplemented("it takes no large message"))
+    }
+
+    async fn upload(
+        &self,
+        _: Request<Streaming<v1::UploadRequest>>,
+    ) -> Result<Response<v1::UploadReply>, Status> {
+        Err(Status::unimplemented("it takes no large message"))
+    }
+
+    async fn read_part(
+        &self,
+        request: Request<v1::ReadPartRequest>,
+    ) -> Result<Response<Self::ReadPartStream>, Status> {
+        let request = request.into_inner();
+        let (body, reading, generation) = {
+            let state = self.lock();
+            let body = state.bodies.get(&request.message_id).cloned();
+            let body = body.ok_or_else(|| Status::not_found("no such body"))?;
+            (body, state.reading, state.generation)
+        };
+        assert_eq!(request.part(), v1::PartKind::SendBody);
+        assert_eq!(
+            request.claim.map(|claim| claim.generation),
+            Some(generation)
+        );
+        let from = usize::try_from(request.offset).expect("small");
+        let to = from + usize::try_from(request.length).expect("small");
+        let (sender, receiver) = mpsc::channel(1);
+        let going_on = Arc::clone(&self.going_on);
+        tokio::spawn(async move {
+            let mut given = 0;
+            for piece in body.slice(from..to).chunks(PIECE_OCTETS) {
+                match reading {
+                    Reading::FailsAfter(octets) if given >= octets => {
+                        let _ = sender.send(Err(Status::data_loss("it is gone"))).await;
+                        return;
+                    }
+                    Reading::StopsAfter(octets)
+                        if given >= octets && given < octets + PIECE_OCTETS =>
+                    {
+                        going_on.acquire().await.expect("open").forget();
+                    }
+                    _ => {}
+                }
+                given += piece.len();
+                let octets = Bytes::copy_from_slice(piece);
+                if sender.send(Ok(v1::ReadPartReply { octets })).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn add_sender_bye(
+        &self,
+        _: Request<v1::AddSenderByeRequest>,
+    ) -> Result<Response<v1::AddSenderByeReply>, Status> {
+        Err(Status::unimplemented("it takes no large message"))
     }
 }

@@ -2,15 +2,19 @@
 
 use sip::Request;
 
+use storage_client::delivery::TakenMessage;
+use storage_client::message::{Part, PartKind};
+
 use super::{Encapsulated, NotAMessage, encapsulate};
-use crate::delivery::example::taken;
+use crate::delivery::content::Content;
+use crate::delivery::example::{taken, taken_large};
 use edge::example;
 
 /// The body with its boundary replaced by that of the example, which is as long.
 fn pushed(request: &Request) -> (Encapsulated, String) {
     let pushed = encapsulate(&taken(request), &mut rand::rng()).expect("a message");
     let boundary = pushed.content_type.split('"').nth(1).expect("a boundary");
-    let body = String::from_utf8(pushed.body.to_vec()).expect("text");
+    let body = String::from_utf8(pushed.content.held().0.to_vec()).expect("text");
     let body = body.replace(boundary, "Kf2Zt8Qw0LmXc5Vb1N");
     (pushed, body)
 }
@@ -129,7 +133,7 @@ fn no_stored_value_begins_a_line_of_its_own() {
     let mut taken = taken(&example::message());
     taken.message.headers.subject = "one\r\nMessage-ID: forged".to_owned();
     let pushed = encapsulate(&taken, &mut rand::rng()).expect("a message");
-    let body = String::from_utf8_lossy(&pushed.body).into_owned();
+    let body = String::from_utf8_lossy(pushed.content.held().0).into_owned();
     assert!(
         body.contains("Subject: one  Message-ID: forged\r\n"),
         "{body}"
@@ -142,5 +146,94 @@ fn octets_that_are_no_message_are_not_pushed() {
     taken.parts[0].octets = "garbage".into();
     assert_eq!(encapsulate(&taken, &mut rand::rng()), Err(NotAMessage));
     taken.parts.clear();
+    assert_eq!(encapsulate(&taken, &mut rand::rng()), Err(NotAMessage));
+}
+
+/// What stands before and after the body of a large message, with the example's boundary and
+/// transaction id, which are as long.
+fn around(taken: &TakenMessage) -> (String, String) {
+    let pushed = encapsulate(taken, &mut rand::rng()).expect("a message");
+    assert_eq!(pushed.wrapped_type, "message/msrp");
+    let boundary = pushed.content_type.split('"').nth(1).expect("a boundary");
+    let (before, after) = pushed.content.held();
+    let before = String::from_utf8(before.to_vec()).expect("text");
+    let after = String::from_utf8(after.to_vec()).expect("text");
+    let id = before.split("\r\nMSRP ").nth(1).expect("a SEND");
+    let id = id.split(' ').next().expect("a transaction id");
+    let dressed = |text: &str| {
+        text.replace(boundary, "Hy7Rj3Ga9PdSe4Uk6T")
+            .replace(id, "w5Xn0cBt2KqLe7Ha")
+    };
+    let octets = (before.len() + after.len()) as u64 + taken.message.body_octets;
+    assert_eq!(pushed.content.octets(), octets);
+    (dressed(&before), dressed(&after))
+}
+
+#[test]
+fn a_large_message_is_pushed_as_the_send_it_came_in() {
+    let (before, after) = around(&taken_large(""));
+    let expected = "--Hy7Rj3Ga9PdSe4Uk6T\r\n\
+        Content-Type: message/sipfrag;version=2.0\r\n\r\n\
+        From: \"Alice\" <sip:alice@example.org>;tag=a5510\r\n\
+        To: <sip:bob@example.org>;tag=df1-77e2\r\n\
+        Call-ID: 90bd21ff@198.51.100.7\r\n\
+        Date: Fri, 20 Nov 2026 09:20:02 GMT\r\n\
+        Subject: Minutes of the meeting\r\n\
+        Priority: normal\r\n\
+        P-Asserted-Identity: \"Alice\" <sip:alice@example.org>\r\n\
+        Message-ID: 13684434991@mailserver32.example.org\r\n\r\n\
+        --Hy7Rj3Ga9PdSe4Uk6T\r\n\
+        Content-Type: message/msrp\r\n\r\n\
+        MSRP w5Xn0cBt2KqLe7Ha SEND\r\n\
+        To-Path: msrp://192.0.2.20:2855/8rVq3LxT0mZc7YwKp5NbGd;tcp\r\n\
+        From-Path: msrp://198.51.100.7:7394/2s93i9idj;tcp\r\n\
+        Message-ID: 12339sdqwer\r\n\
+        Byte-Range: 1-3000/3000\r\n\
+        Success-Report: yes\r\n\
+        Failure-Report: yes\r\n\
+        Content-Disposition: attachment; filename=\"plan.pdf\"\r\n\
+        Content-Type: application/pdf\r\n\r\n";
+    assert_eq!(before, expected);
+    assert_eq!(
+        after,
+        "\r\n-------w5Xn0cBt2KqLe7Ha$\r\n\r\n--Hy7Rj3Ga9PdSe4Uk6T--"
+    );
+}
+
+#[test]
+fn a_private_large_message_names_no_host_and_nobody() {
+    let (before, _) = around(&taken_large("Privacy: id\r\n"));
+    assert!(!before.contains("P-Asserted-Identity"), "{before}");
+    for path in [
+        "To-Path: msrp://anonymous.invalid:2855/8rVq3LxT0mZc7YwKp5NbGd;tcp\r\n",
+        "From-Path: msrp://anonymous.invalid:7394/2s93i9idj;tcp\r\n",
+        "Message-ID: 12339sdqwer\r\n",
+    ] {
+        assert!(before.contains(path), "{before}");
+    }
+}
+
+#[test]
+fn an_inline_body_is_enclosed_whole_or_not_at_all() {
+    let mut taken = taken_large("");
+    let mut body = Part {
+        kind: PartKind::SendBody,
+        octets: vec![b'x'; 3_000].into(),
+    };
+    taken.parts.push(body.clone());
+    let pushed = encapsulate(&taken, &mut rand::rng()).expect("a message");
+    let (whole, _) = pushed.content.held();
+    assert_eq!(pushed.content, Content::whole(whole.clone()));
+    assert_eq!(
+        whole
+            .windows(3_000)
+            .filter(|held| *held == &body.octets[..])
+            .count(),
+        1
+    );
+
+    taken.parts.pop();
+    body.octets.truncate(2_999);
+    taken.parts.push(body);
     assert_eq!(encapsulate(&taken, &mut rand::rng()), Err(NotAMessage));
 }

@@ -1,0 +1,249 @@
+//! SENDs in a session that stands: within the window, each settled on its 200, while the peer's
+//! requests are answered and the dialog is kept alive (PSH-09).
+//!
+//! Whatever ends it early leaves every unacknowledged message stored (P4).
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use msrp::{MessageId, OutboundMessage};
+use net::msrp::{AbortReason, SendFailure, SendTicket};
+use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement};
+use storage_client::{PushJob, Unavailable};
+use tokio::time::{Instant, sleep_until};
+
+use super::call::Served;
+use super::content::Content;
+use super::establish::Established;
+use super::outcome::{Meaning, SendEnd, of_send};
+use super::terms::Terms;
+use crate::edge::Edge;
+use crate::{event, metrics};
+
+/// SENDs under way at a time (PSH-09): so many may repeat after a cut session.
+const WINDOW: usize = 4;
+
+/// With so many octets under way no further SEND is begun: what follows a large message waits for
+/// its acknowledgement instead of being repeated with it.
+const WINDOW_OCTETS: u64 = 1024 * 1024;
+
+/// What a client that said BYE may still acknowledge.
+const AFTER_BYE: Duration = Duration::from_secs(1);
+
+/// Attempts are counted up to so many, then from nought: six digits (requirements §2.4.3).
+const ATTEMPTS: u64 = 1_000_000;
+
+/// What goes into one SEND.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parcel {
+    /// Content-Type.
+    pub(crate) content_type: String,
+    /// Further headers that describe the body.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The body.
+    pub(crate) content: Content,
+}
+
+/// What became of one SEND.
+struct Sent {
+    message_id: String,
+    octets: u64,
+    end: SendEnd,
+    meaning: Meaning,
+    /// Whether the store took the settlement.
+    settled: Result<(), Unavailable>,
+}
+
+/// A session while it sends.
+pub(crate) struct Sending<'a> {
+    edge: &'a Edge,
+    job: &'a PushJob,
+    established: Established,
+    in_flight: FuturesUnordered<BoxFuture<'a, Sent>>,
+    octets_in_flight: u64,
+    /// Why nothing more is sent.
+    ending: Option<DeliveryOutcome>,
+    /// Whether the client ended the dialog, and until when it may still acknowledge.
+    ended_by_peer: Option<Instant>,
+}
+
+impl<'a> Sending<'a> {
+    pub(crate) fn new(edge: &'a Edge, job: &'a PushJob, established: Established) -> Self {
+        Self {
+            edge,
+            job,
+            established,
+            in_flight: FuturesUnordered::new(),
+            octets_in_flight: 0,
+            ending: None,
+            ended_by_peer: None,
+        }
+    }
+
+    /// What may be sent.
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.established.terms
+    }
+
+    /// Whether another SEND may begin.
+    pub(crate) fn has_room(&self) -> bool {
+        let has_window = self.in_flight.len() < WINDOW && self.octets_in_flight < WINDOW_OCTETS;
+        self.ending.is_none() && has_window
+    }
+
+    /// Whether nothing is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// Why nothing more is to be sent, told once.
+    pub(crate) fn take_ending(&mut self) -> Option<DeliveryOutcome> {
+        self.ending.take()
+    }
+
+    /// The first reason to end stands.
+    pub(crate) fn end(&mut self, outcome: DeliveryOutcome) {
+        self.ending.get_or_insert(outcome);
+    }
+
+    /// Begins a SEND.
+    pub(crate) async fn send(&mut self, message_id: &str, parcel: Parcel) {
+        let Some(outer_id) = self.outer_id(message_id) else {
+            event::message_skipped(message_id, "no MSRP Message-ID possible");
+            return;
+        };
+        let octets = parcel.content.octets();
+        let mut outbound = OutboundMessage::new(outer_id, &parcel.content_type, octets);
+        outbound.success_report = self.established.terms.needs_reports;
+        outbound.headers = parcel.headers;
+        let source = parcel.content.source(&self.edge.storage, self.job.claim);
+        let ticket = self.established.session.send(outbound, source).await;
+        self.octets_in_flight += octets;
+        let message_id = message_id.to_owned();
+        let settled = settle(self.edge, self.job, message_id, octets, ticket);
+        self.in_flight.push(Box::pin(settled));
+    }
+
+    /// `dlv-<string>-<attempt>` (requirements §2.4.3).
+    fn outer_id(&self, message_id: &str) -> Option<MessageId> {
+        let string = message_id.split('@').next()?;
+        format!("dlv-{string}-{}", self.job.attempt % ATTEMPTS)
+            .parse()
+            .ok()
+    }
+
+    /// Waits for the next thing to happen; for nothing if nothing is under way.
+    pub(crate) async fn step(&mut self) {
+        if self.in_flight.is_empty() {
+            return;
+        }
+        let may_end = self.ending.is_none();
+        let refresh_at = self.established.call.next_timeout().map(Instant::from_std);
+        tokio::select! {
+            Some(sent) = self.in_flight.next() => self.sent(&sent),
+            transaction = self.established.requests.next() => {
+                let served = self.established.call.serve(self.edge, &transaction);
+                self.note(served);
+            }
+            () = self.job.lost(), if may_end => self.stop(DeliveryResult::Broken, "claim lost"),
+            () = self.edge.draining.cancelled(), if may_end => {
+                self.stop(DeliveryResult::EdgeDraining, "edge drains");
+            }
+            () = until(refresh_at) => {
+                let served = self.established.call.keep_alive(self.edge).await;
+                if served == Served::Ended {
+                    self.stop(DeliveryResult::Broken, "session expired");
+                }
+            }
+            () = until(self.ended_by_peer) => self.in_flight.clear(),
+        }
+    }
+
+    /// Ends dialog and session.
+    pub(crate) async fn close(mut self) {
+        if self.ended_by_peer.is_none() {
+            self.established.call.bye(self.edge).await;
+        }
+        self.established.session.close().await;
+    }
+
+    /// Takes in what became of a SEND.
+    fn sent(&mut self, sent: &Sent) {
+        self.octets_in_flight -= sent.octets;
+        match &sent.meaning.settlement {
+            Some(Settlement::Delivered { .. }) => metrics::sent("delivered"),
+            Some(_) => metrics::sent("refused"),
+            None => metrics::sent("failed"),
+        }
+        if let SendEnd::Refused(code @ (400 | 501)) = sent.end {
+            event::send_faulted(&sent.message_id, code);
+        }
+        if let Some(outcome) = &sent.meaning.ending {
+            self.end(outcome.clone());
+        }
+        if sent.settled.is_err() {
+            self.stop(DeliveryResult::Broken, "store unavailable");
+        }
+    }
+
+    /// After a BYE of the client nothing more is sent; what it has acknowledged counts.
+    fn note(&mut self, served: Served) {
+        if served == Served::Ended {
+            self.stop(DeliveryResult::EndedByClient, "BYE of the client");
+            self.ended_by_peer = Some(Instant::now() + AFTER_BYE);
+        }
+    }
+
+    fn stop(&mut self, result: DeliveryResult, reason: &str) {
+        self.end(DeliveryOutcome::new(result, reason));
+    }
+}
+
+/// Waits for the outcome of a SEND and tells the store what it means.
+async fn settle(
+    edge: &Edge,
+    job: &PushJob,
+    message_id: String,
+    octets: u64,
+    ticket: SendTicket,
+) -> Sent {
+    let end = end_of(ticket.await.map(|_| ()));
+    let meaning = of_send(end);
+    let settled = match meaning.settlement.clone() {
+        Some(settlement) => {
+            let told = edge
+                .storage
+                .acknowledge(job.claim, message_id.clone(), settlement)
+                .await;
+            told.map(|_| ())
+        }
+        None => Ok(()),
+    };
+    Sent {
+        message_id,
+        octets,
+        end,
+        meaning,
+        settled,
+    }
+}
+
+fn end_of(outcome: Result<(), SendFailure>) -> SendEnd {
+    match outcome {
+        Ok(()) => SendEnd::Delivered,
+        Err(SendFailure::Refused(code) | SendFailure::Aborted(AbortReason::Reported(code))) => {
+            SendEnd::Refused(code)
+        }
+        Err(SendFailure::Timeout) => SendEnd::Timeout,
+        Err(SendFailure::Aborted(AbortReason::Body)) => SendEnd::Unreadable,
+        Err(SendFailure::Aborted(_) | SendFailure::ConnectionLost | _) => SendEnd::ConnectionLost,
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
