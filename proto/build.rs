@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 8] = [
+const PROTOS: [&str; 9] = [
     "restante/v1/message.proto",
     "restante/v1/deposit.proto",
     "restante/v1/delivery.proto",
@@ -11,6 +11,7 @@ const PROTOS: [&str; 8] = [
     "restante/v1/mailbox.proto",
     "restante/v1/operator.proto",
     "restante/v1/account.proto",
+    "restante/v1/settings.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -22,6 +22,7 @@ use crate::operator::Operators;
 use crate::registration::Registrations;
 use crate::scheduler::{DepositWatch, Driver, Scheduler};
 use crate::serve::{self, Listener};
+use crate::settings::SettingsServices;
 use crate::{health, sweeper};
 
 /// How long connections without streams of ours may stay open in a drain: those of watchers of
@@ -212,10 +213,16 @@ impl<S: Store> App<S> {
             scheduler.clone(),
             watch.unreachable(),
         );
-        serve::data(deposits, deliveries, registrations)
+        serve::data(
+            deposits,
+            deliveries,
+            registrations,
+            self.settings(scheduler),
+        )
     }
 
     fn operator(&self, scheduler: Scheduler, watch: DepositWatch) -> Result<Listener, Fatal> {
+        let settings = self.settings(&scheduler);
         let accounts = Accounts::new(Arc::clone(&self.store), watch.clone());
         let operators = Operators {
             store: Arc::clone(&self.store),
@@ -225,7 +232,14 @@ impl<S: Store> App<S> {
             started_at: self.clock.now(),
         };
         let mailboxes = Mailboxes::new(Arc::clone(&self.store));
-        serve::operator(mailboxes, operators, accounts)
+        serve::operator(mailboxes, operators, accounts, settings)
+    }
+
+    fn settings(&self, scheduler: &Scheduler) -> SettingsServices<S> {
+        SettingsServices {
+            store: Arc::clone(&self.store),
+            scheduler: scheduler.clone(),
+        }
     }
 }
 

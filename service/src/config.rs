@@ -8,6 +8,7 @@ use daemon::config::{Document, Octets, Section, SectionDoc};
 use daemon::listen::check_exposure;
 use storage::StoreConfig;
 use storage::config as store;
+use storage::model::Setting;
 
 use crate::scheduler::Policy;
 
@@ -121,6 +122,15 @@ daemon::section! {
 }
 
 daemon::section! {
+    /// What holds for a user about whose settings neither he nor an operator says anything.
+    pub struct Settings in "settings" {
+        /// Push deferred messages when he registers; `false`: they wait for his retrieval, and his
+        /// waiting indication tells of them.
+        offline_delivery: bool = true,
+    }
+}
+
+daemon::section! {
     /// By what deferred messages are delivered.
     pub struct Delivery in "delivery" {
         /// `auto`: push sessions to IM clients, MESSAGE to other clients that take it; `session`:
@@ -158,13 +168,15 @@ pub struct Config {
     pub push: Push,
     /// By what they are made.
     pub delivery: Delivery,
+    /// What users say if they say nothing.
+    pub settings: Settings,
     /// What the operator has accepted and is reminded of in log and readiness.
     pub warnings: Vec<String>,
 }
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 7] = [
+    pub const DOCS: [&'static SectionDoc; 8] = [
         &Common::DOC,
         &Process::DOC,
         &Retention::DOC,
@@ -172,6 +184,7 @@ impl Config {
         &Limits::DOC,
         &Push::DOC,
         &Delivery::DOC,
+        &Settings::DOC,
     ];
 
     /// Reads the sections; mistakes and contradictions are noted in the document.
@@ -184,6 +197,7 @@ impl Config {
             limits: document.read(),
             push: document.read(),
             delivery: document.read(),
+            settings: document.read(),
             warnings: Vec::new(),
         };
         for (key, sentence) in config.contradictions() {
@@ -294,6 +308,8 @@ impl Config {
             full_retry_after: limits.full_retry_after,
             disk_reserve_octets: limits.disk_reserve.get(),
             max_refusals: self.push.max_refusals,
+            settings: storage::model::Settings::default()
+                .with(Setting::OfflineDelivery, self.settings.offline_delivery),
             cache_octets: self.process.cache.as_usize(),
             accept_truncated_wal: self.process.accept_truncated_wal,
             ..StoreConfig::default()

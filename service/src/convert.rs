@@ -6,6 +6,7 @@ mod deposit;
 mod mailbox;
 mod message;
 mod registration;
+mod settings;
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ pub(crate) use deposit::{deposit, refusal};
 pub(crate) use mailbox::{list_query, mailbox};
 pub(crate) use message::{event, message, message_number, part_kind};
 pub(crate) use registration::{bindings, registered, registration};
+pub(crate) use settings::{publish, setting_values, user_settings};
 
 /// A timestamp of the contract.
 pub(crate) fn timestamp(time: UnixMillis) -> prost_types::Timestamp {

@@ -25,6 +25,7 @@ mod page_token;
 mod registration;
 mod scheduler;
 mod serve;
+mod settings;
 mod status;
 mod sweeper;
 

@@ -6,7 +6,7 @@ use daemon::build_info::BUILD;
 use daemon::readiness::Readiness;
 use proto::v1;
 use proto::v1::operator_service_server::OperatorService;
-use storage::model::{MailboxId, MailboxSummary, Order, UnixMillis, Verb};
+use storage::model::{MailboxId, MailboxSummary, Order, Setting, UnixMillis, Verb};
 use storage::{Store, StoreError};
 use tonic::transport::server::{TcpConnectInfo, UdsConnectInfo};
 use tonic::{Code, Request, Response, Status};
@@ -53,15 +53,18 @@ impl<S: Store> Operators<S> {
     async fn push(&self, mailbox: MailboxId, force: bool) -> Result<v1::PushMailboxReply, Status> {
         let found = async {
             let summary = self.store.summary(mailbox).await?;
-            Ok((summary, self.store.registration(mailbox).await?))
+            let settings = self.store.settings(mailbox).await?;
+            Ok((summary, settings, self.store.registration(mailbox).await?))
         };
         let found: Result<_, StoreError> = found.await;
-        let (summary, registered) = found.map_err(|error| status::of_store(&error))?;
+        let (summary, settings, registered) = found.map_err(|error| status::of_store(&error))?;
         let waiting = waiting(&summary);
         let plan = if waiting == 0 {
             v1::PushPlan::NothingWaiting
         } else if !force && !self.scheduler.is_reachable(&registered) {
             v1::PushPlan::NotRegistered
+        } else if !force && !settings.effective.is_active(Setting::OfflineDelivery) {
+            v1::PushPlan::SwitchedOff
         } else {
             self.plan(mailbox, force).await?
         };
@@ -156,7 +159,7 @@ impl<S: Store> OperatorService for Operators<S> {
 }
 
 /// Who is at the other end: an address, or the user of a local process.
-fn actor<T>(request: &Request<T>) -> String {
+pub(crate) fn actor<T>(request: &Request<T>) -> String {
     let extensions = request.extensions();
     let remote = extensions.get::<TcpConnectInfo>();
     if let Some(address) = remote.and_then(TcpConnectInfo::remote_addr) {

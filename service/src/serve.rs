@@ -11,6 +11,8 @@ use proto::v1::deposit_service_server::DepositServiceServer;
 use proto::v1::mailbox_service_server::MailboxServiceServer;
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::registration_service_server::RegistrationServiceServer;
+use proto::v1::settings_admin_service_server::SettingsAdminServiceServer;
+use proto::v1::settings_service_server::SettingsServiceServer;
 use storage::Store;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::UnixListenerStream;
@@ -29,6 +31,7 @@ use crate::health;
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
 use crate::registration::Registrations;
+use crate::settings::SettingsServices;
 
 /// A dead edge is noticed within the sum of both, so that it can attach again.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -53,16 +56,19 @@ pub(crate) fn data<S: Store>(
     deposits: Deposits<S>,
     deliveries: Deliveries<S>,
     registrations: Registrations<S>,
+    settings: SettingsServices<S>,
 ) -> Result<Listener, Fatal> {
     let deposits =
         DepositServiceServer::new(deposits).max_decoding_message_size(MAX_REQUEST_OCTETS);
     let routes = Routes::new(deposits)
         .add_service(DeliveryServiceServer::new(deliveries))
-        .add_service(RegistrationServiceServer::new(registrations));
+        .add_service(RegistrationServiceServer::new(registrations))
+        .add_service(SettingsServiceServer::new(settings));
     let names = vec![
         DepositServiceServer::<Deposits<S>>::NAME,
         DeliveryServiceServer::<Deliveries<S>>::NAME,
         RegistrationServiceServer::<Registrations<S>>::NAME,
+        SettingsServiceServer::<SettingsServices<S>>::NAME,
     ];
     Listener::new(routes, names)
 }
@@ -72,14 +78,17 @@ pub(crate) fn operator<S: Store>(
     mailboxes: Mailboxes<S>,
     operators: Operators<S>,
     accounts: Accounts<S>,
+    settings: SettingsServices<S>,
 ) -> Result<Listener, Fatal> {
     let routes = Routes::new(MailboxServiceServer::new(mailboxes))
         .add_service(OperatorServiceServer::new(operators))
-        .add_service(AccountServiceServer::new(accounts));
+        .add_service(AccountServiceServer::new(accounts))
+        .add_service(SettingsAdminServiceServer::new(settings));
     let names = vec![
         MailboxServiceServer::<Mailboxes<S>>::NAME,
         OperatorServiceServer::<Operators<S>>::NAME,
         AccountServiceServer::<Accounts<S>>::NAME,
+        SettingsAdminServiceServer::<SettingsServices<S>>::NAME,
     ];
     Listener::new(routes, names)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use storage::StoreError;
-use storage::model::RegistrationRefusal;
+use storage::model::{PublishRefusal, RegistrationRefusal};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -37,6 +37,16 @@ pub(crate) fn of_registration(refusal: &RegistrationRefusal) -> Status {
         RegistrationRefusal::OutOfOrder => (Code::FailedPrecondition, "OUT_OF_ORDER"),
         RegistrationRefusal::TooManyBindings => (Code::FailedPrecondition, "TOO_MANY_BINDINGS"),
         RegistrationRefusal::UnknownUser => (Code::NotFound, "UNKNOWN_USER"),
+    };
+    with_reason(code, reason, refusal.to_string())
+}
+
+/// The status of a refused PUBLISH.
+pub(crate) fn of_publish(refusal: &PublishRefusal) -> Status {
+    let (code, reason) = match refusal {
+        PublishRefusal::UnknownUser => (Code::NotFound, "UNKNOWN_USER"),
+        PublishRefusal::NotOwner => (Code::PermissionDenied, "NOT_OWNER"),
+        PublishRefusal::UnknownTag => (Code::FailedPrecondition, "UNKNOWN_TAG"),
     };
     with_reason(code, reason, refusal.to_string())
 }

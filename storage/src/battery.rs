@@ -8,6 +8,7 @@ pub(crate) mod listing;
 pub(crate) mod orders;
 pub(crate) mod registrations;
 pub(crate) mod releases;
+pub(crate) mod settings;
 pub(crate) mod sweeps;
 pub(crate) mod timelines;
 
@@ -69,7 +70,6 @@ macro_rules! battery {
                 octets_fill_a_mailbox,
                 notifications_have_a_quota_of_their_own,
                 a_full_disk_refuses_new_messages_only,
-                barred_kinds_are_refused,
                 lifetimes_are_capped,
                 receipts_never_go_backwards,
                 content_is_kept_to_the_octet;
@@ -108,6 +108,16 @@ macro_rules! battery {
                 settled_held_and_expired_messages_do_not,
                 a_failed_delivery_releases_in_any_case,
                 a_superseded_release_changes_nothing;
+            settings:
+                a_publication_holds_from_its_commit_to_its_end,
+                what_has_ended_is_swept_and_the_rest_stays,
+                a_publication_holds_no_longer_than_the_registration,
+                every_success_has_a_new_tag,
+                settings_are_published_by_their_owner_only,
+                a_listed_store_takes_settings_of_its_accounts_only,
+                an_override_wins_while_it_lives,
+                a_deleted_account_forgets_its_settings,
+                the_default_is_the_operators_choice;
             sweeps:
                 messages_expire_when_their_time_has_come,
                 a_sweep_keeps_its_limit,

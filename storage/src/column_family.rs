@@ -25,6 +25,8 @@ pub(crate) enum Family {
     Addresses,
     /// Bindings of accounts: read at opening, then kept in memory.
     Bindings,
+    /// What is said about the settings of accounts: read by deposits only after some of it has ended.
+    Settings,
     /// Claims of mailboxes: read and rewritten by every delivery.
     Claims,
     /// What happened to single messages: appended, read by operators.
@@ -35,7 +37,7 @@ pub(crate) enum Family {
 
 impl Family {
     /// All of them, in the order they are made.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Meta,
         Self::Messages,
         Self::Contents,
@@ -47,6 +49,7 @@ impl Family {
         Self::Accounts,
         Self::Addresses,
         Self::Bindings,
+        Self::Settings,
         Self::Claims,
         Self::Events,
         Self::Attempts,
@@ -66,6 +69,7 @@ impl Family {
             Self::Accounts => "accounts",
             Self::Addresses => "addresses",
             Self::Bindings => "bindings",
+            Self::Settings => "settings",
             Self::Claims => "claims",
             Self::Events => "events",
             Self::Attempts => "attempts",

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::model::Settings;
+
 /// Who has an account (PFM-09).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Provisioning {
@@ -104,6 +106,8 @@ pub struct StoreConfig {
     /// Refusals on distinct registrations after which a message is a dead letter
     /// (`push.max_refusals`, requirements §3.5).
     pub max_refusals: u32,
+    /// What holds where neither the user nor an operator says anything (DLV-06).
+    pub settings: Settings,
     /// Bounds of the queues.
     pub queues: QueueLimits,
     /// Memory for cached blocks, in octets.
@@ -125,6 +129,7 @@ impl Default for StoreConfig {
             full_retry_after: Duration::from_secs(3_600),
             disk_reserve_octets: 256 << 20,
             max_refusals: 3,
+            settings: Settings::default(),
             queues: QueueLimits::default(),
             cache_octets: 128 << 20,
             accept_truncated_wal: false,

@@ -20,6 +20,7 @@ const STATE: u8 = 1;
 const DUE_MESSAGE: u8 = 1;
 const DUE_DUPLICATE: u8 = 2;
 const DUE_ATTEMPT: u8 = 3;
+const DUE_SETTINGS: u8 = 4;
 
 /// An address as it stands in keys: a keyed hash.
 pub(crate) type AddressKey = [u8; 16];
@@ -106,7 +107,7 @@ pub(crate) fn decode_location(key: &[u8]) -> Result<MessageNumber, StoreError> {
     decode_single(key, "location key").map(MessageNumber)
 }
 
-/// Mailbox: `Mailboxes`, `Accounts`, `Bindings`, `Claims`.
+/// Mailbox: `Mailboxes`, `Accounts`, `Bindings`, `Settings`, `Claims`.
 pub(crate) fn mailbox(mailbox: MailboxId) -> [u8; 8] {
     mailbox.0.to_be_bytes()
 }
@@ -180,6 +181,8 @@ pub(crate) enum DueKind {
     Duplicate(DuplicateKey),
     /// A failed attempt is forgotten.
     Attempt(MailboxId, u64),
+    /// Something that is said about the settings of an account ends (SET-14).
+    Settings(MailboxId),
 }
 
 impl Due {
@@ -199,6 +202,10 @@ impl Due {
                 key.push(DUE_ATTEMPT);
                 key.extend_from_slice(&attempt(*mailbox, *order));
             }
+            DueKind::Settings(id) => {
+                key.push(DUE_SETTINGS);
+                key.extend_from_slice(&mailbox(*id));
+            }
         }
         key
     }
@@ -217,6 +224,7 @@ impl Due {
                 let (mailbox, order) = decode_attempt(names)?;
                 DueKind::Attempt(mailbox, order)
             }
+            Some((&DUE_SETTINGS, name)) => DueKind::Settings(decode_mailbox(name)?),
             _ => return Err(corrupt),
         };
         Ok(Self {
@@ -270,6 +278,7 @@ mod tests {
             pair.prop_map(|(m, n)| DueKind::Message(MailboxId(m), MessageNumber(n))),
             any::<[u8; 32]>().prop_map(DueKind::Duplicate),
             (any::<u64>(), any::<u64>()).prop_map(|(m, o)| DueKind::Attempt(MailboxId(m), o)),
+            any::<u64>().prop_map(|m| DueKind::Settings(MailboxId(m))),
         ];
         (any::<u64>(), what).prop_map(|(at, what)| Due {
             at: UnixMillis(at),

@@ -10,6 +10,7 @@ mod claims;
 mod deposits;
 mod messages;
 mod model;
+mod settings;
 mod sweep;
 mod sync_gate;
 
@@ -25,10 +26,11 @@ use self::model::Model;
 use self::sync_gate::SyncGate;
 use crate::config::StoreConfig;
 use crate::model::{
-    Account, Address, Barring, ClaimGrant, ClaimRequest, ClaimToken, Clock, Deposit,
-    DepositOutcome, Event, ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order,
-    PartKind, Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence,
-    Settled, Settlement, StoredMessage, TakeLimit, Taken, UnixMillis,
+    Account, Address, ClaimGrant, ClaimRequest, ClaimToken, Clock, Deposit, DepositOutcome, Event,
+    ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind, Publish,
+    PublishRefusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released,
+    Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage, TakeLimit, Taken,
+    UnixMillis, UserSettings,
 };
 use crate::store::{Store, StoreError, Swept, Synced};
 use crate::timekeeper::{Timekeeper, Times};
@@ -163,7 +165,7 @@ impl Store for MemoryStore {
         after: Option<MailboxId>,
         limit: usize,
     ) -> Result<Vec<Account>, StoreError> {
-        self.read(|model, _| Ok(model.list_accounts(after, limit)))
+        self.read(|model, times| Ok(model.list_accounts(after, limit, times)))
     }
 
     async fn add_alias(&self, address: Address, alias: Address) -> Result<Synced<()>, StoreError> {
@@ -178,14 +180,28 @@ impl Store for MemoryStore {
             .map(Synced::after_sync)
     }
 
-    async fn set_barring(
+    async fn publish(
+        &self,
+        publish: Publish,
+    ) -> Result<Result<Synced<SettingsChanged>, PublishRefusal>, StoreError> {
+        let answer = self
+            .write(|model, times| Ok(model.publish(&publish, times)))
+            .await?;
+        Ok(answer.map(Synced::after_sync))
+    }
+
+    async fn order_settings(
         &self,
         address: Address,
-        barring: Barring,
-    ) -> Result<Synced<()>, StoreError> {
-        self.write(|model, _| model.set_barring(&address, barring))
+        order: SettingsOrder,
+    ) -> Result<Synced<SettingsChanged>, StoreError> {
+        self.write(|model, times| model.order_settings(&address, &order, times))
             .await
             .map(Synced::after_sync)
+    }
+
+    async fn settings(&self, mailbox: MailboxId) -> Result<UserSettings, StoreError> {
+        self.read(|model, times| model.settings(mailbox, times))
     }
 
     async fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {

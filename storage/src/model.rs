@@ -9,6 +9,7 @@ mod message;
 mod order;
 mod query;
 mod registration;
+mod settings;
 mod time;
 mod timeline;
 
@@ -27,6 +28,10 @@ pub use order::{Order, Verb};
 pub use query::{ListPage, ListQuery, MailboxSummary, MessageCount, PageToken};
 pub use registration::{
     Binding, BindingChange, Flow, Registered, Registration, RegistrationKind, RegistrationRefusal,
+};
+pub use settings::{
+    Entity, EntityTag, Override, Publication, Publish, PublishChange, PublishRefusal, Setting,
+    SettingValues, Settings, SettingsChanged, SettingsOrder, UserSettings,
 };
 pub use time::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use timeline::{Event, EventKind};

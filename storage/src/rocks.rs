@@ -52,18 +52,21 @@ use self::operation::deposit::DepositMessage;
 use self::operation::order::CarryOut;
 use self::operation::register::Register;
 use self::operation::release::Release;
+use self::operation::settings::OrderSettings;
 use self::queue::Queues;
 use self::shared::Shared;
 use self::submit::{Operation, submit};
 use crate::column_family::Family;
 use crate::key;
 use crate::model::{
-    Account, Address, Barring, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome,
-    Event, ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind,
-    Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence, Settled,
-    Settlement, StoredMessage, TakeLimit, Taken, UnixMillis,
+    Account, Address, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome, Event,
+    ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind, Publish,
+    PublishRefusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released,
+    Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage, TakeLimit, Taken,
+    UnixMillis, UserSettings,
 };
 use crate::rule::registration::live;
+use crate::rule::settings::Sayings;
 use crate::store::{Store, StoreError, Swept, Synced};
 use crate::value::{self, AccountValue};
 
@@ -224,15 +227,25 @@ impl Store for RocksStore {
         done.map(|synced| synced.map(drop))
     }
 
-    async fn set_barring(
+    async fn publish(
+        &self,
+        publish: Publish,
+    ) -> Result<Result<Synced<SettingsChanged>, PublishRefusal>, StoreError> {
+        let outcome = self.submit(publish).await?;
+        Ok(outcome.map(Synced::after_sync))
+    }
+
+    async fn order_settings(
         &self,
         address: Address,
-        barring: Barring,
-    ) -> Result<Synced<()>, StoreError> {
-        let change = AccountChange::SetBarring { address, barring };
-        self.change_account(change)
-            .await
-            .map(|synced| synced.map(drop))
+        order: SettingsOrder,
+    ) -> Result<Synced<SettingsChanged>, StoreError> {
+        let ordered = self.submit(OrderSettings { address, order }).await;
+        ordered.map(Synced::after_sync)
+    }
+
+    async fn settings(&self, mailbox: MailboxId) -> Result<UserSettings, StoreError> {
+        self.read(move |shared| shared.user_settings(mailbox)).await
     }
 
     async fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {
@@ -367,6 +380,19 @@ impl Shared {
         })
     }
 
+    fn user_settings(&self, mailbox: MailboxId) -> Result<UserSettings, StoreError> {
+        let mailbox = self.directory.owner(mailbox);
+        self.mailbox_row(mailbox)?.ok_or(StoreError::NotFound)?;
+        let row = self
+            .database
+            .read(Family::Settings, &key::mailbox(mailbox))?;
+        let said: Sayings = match row {
+            Some(row) => value::decode(&row)?,
+            None => Sayings::default(),
+        };
+        Ok(said.seen(self.config.settings, self.times.read().wall))
+    }
+
     fn accounts(&self, after: Option<MailboxId>, limit: usize) -> Result<Vec<Account>, StoreError> {
         let start = MailboxId(after.map_or(0, |after| after.0.saturating_add(1)));
         let lower = key::mailbox(start);
@@ -393,12 +419,13 @@ impl Shared {
             return Ok(None);
         }
         let row = self.mailbox_row(mailbox)?.unwrap_or_default();
+        let settings = self.user_settings(mailbox)?;
         Ok(Some(Account {
             mailbox,
             address: names.address,
             aliases: names.aliases,
             provisioned: row.provisioned,
-            barring: row.barring,
+            barring: settings.effective.barring(),
         }))
     }
 }

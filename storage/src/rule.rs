@@ -5,3 +5,4 @@ pub(crate) mod duplicate;
 pub(crate) mod order;
 pub(crate) mod registration;
 pub(crate) mod retention;
+pub(crate) mod settings;

@@ -11,10 +11,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::model::{
-    Account, Address, Barring, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome,
-    Event, ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind,
-    Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence, Settled,
-    Settlement, StoredMessage, TakeLimit, Taken, UnixMillis,
+    Account, Address, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome, Event,
+    ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind, Publish,
+    PublishRefusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released,
+    Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage, TakeLimit, Taken,
+    UnixMillis, UserSettings,
 };
 
 /// Proof that what it holds was on disk before it existed (P1): made by the engines of this crate
@@ -172,12 +173,27 @@ pub trait Store: Send + Sync + 'static {
         alias: Address,
     ) -> impl Future<Output = Result<Synced<()>, StoreError>> + Send;
 
-    /// Says which messages the served user does not take (PFM-08); the next deposit sees it.
-    fn set_barring(
+    /// Applies a PUBLISH of settings, all or nothing, and returns once it is synced (SET-12); the next
+    /// deposit sees it.
+    fn publish(
+        &self,
+        publish: Publish,
+    ) -> impl Future<Output = Result<Result<Synced<SettingsChanged>, PublishRefusal>, StoreError>> + Send;
+
+    /// Carries out an operator's order about the settings of an account and returns once that is
+    /// synced. [`StoreError::UnknownAccount`] if there is none.
+    fn order_settings(
         &self,
         address: Address,
-        barring: Barring,
-    ) -> impl Future<Output = Result<Synced<()>, StoreError>> + Send;
+        order: SettingsOrder,
+    ) -> impl Future<Output = Result<Synced<SettingsChanged>, StoreError>> + Send;
+
+    /// The settings of the account of a mailbox, and where they come from. What has ended is not
+    /// among them (SET-14).
+    fn settings(
+        &self,
+        mailbox: MailboxId,
+    ) -> impl Future<Output = Result<UserSettings, StoreError>> + Send;
 
     /// The counters of a mailbox.
     fn summary(

@@ -10,6 +10,7 @@ mod delivery;
 mod mailbox;
 mod message;
 mod meta;
+mod settings;
 mod timeline;
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(super) enum Started {
     Running(Generation),
     /// Another claim is alive.
     Busy,
-    /// Nothing waits, or nobody is registered.
+    /// Nothing waits, nobody is registered, or the user does not want it pushed.
     Nothing,
     /// The user's connection is at that edge.
     Elsewhere(EdgeName),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use storage::model::{
     Address, Binding, ClaimGrant, ClaimRequest, ClaimToken, MailboxId, Registered, ReleaseOutcome,
-    Sequence,
+    Sequence, Setting,
 };
 use storage::{Store, StoreError};
 use tokio::sync::mpsc;
@@ -49,6 +49,9 @@ impl<S: Store> Starter<S> {
         if !is_reachable(&registered, self.mode) && !start.forced {
             return Ok(Started::Nothing);
         }
+        if !start.forced && !self.pushes(start.mailbox).await? {
+            return Ok(Started::Nothing);
+        }
         if let Some(home) = self.other_home(&registered.bindings, &start.edge) {
             return Ok(Started::Elsewhere(home));
         }
@@ -62,6 +65,13 @@ impl<S: Store> Starter<S> {
             ClaimGrant::Busy => Ok(Started::Busy),
             ClaimGrant::Empty => Ok(Started::Nothing),
         }
+    }
+
+    /// Whether the user wants what waits to be pushed (DLV-03); else it waits for his retrieval
+    /// (DLV-04).
+    async fn pushes(&self, mailbox: MailboxId) -> Result<bool, StoreError> {
+        let settings = self.store.settings(mailbox).await?;
+        Ok(settings.effective.is_active(Setting::OfflineDelivery))
     }
 
     /// The edge that holds a connection of the user, if `edge` holds none.

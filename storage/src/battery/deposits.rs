@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::bench::{Bench, Engine, MINUTE, START, address, deposit_to, letter};
 use crate::config::{Quota, StoreConfig};
 use crate::model::{
-    Barring, Class, Deposit, DepositOutcome, Part, PartKind, Receipt, Refusal, UnixMillis, Verb,
+    Class, Deposit, DepositOutcome, Part, PartKind, Receipt, Refusal, UnixMillis, Verb,
 };
 use crate::store::Store;
 
@@ -223,23 +223,6 @@ pub(crate) async fn a_full_disk_refuses_new_messages_only<E: Engine>() {
     assert_eq!(bench.refuse(letter("bob")).await, Refusal::DiskFull);
     let made = bench.store().create_account(address("bob")).await;
     assert!(made.is_ok(), "other changes go on");
-}
-
-pub(crate) async fn barred_kinds_are_refused<E: Engine>() {
-    let bench = Bench::<E>::new();
-    bench.mail("bob").await;
-    let barring = Barring {
-        pager: true,
-        large: false,
-    };
-    let set = bench.store().set_barring(address("bob"), barring).await;
-    set.expect("bob has an account");
-    assert_eq!(bench.refuse(letter("bob")).await, Refusal::Barred);
-    let large = Deposit {
-        class: Class::Large,
-        ..letter("bob")
-    };
-    bench.accept(large).await;
 }
 
 pub(crate) async fn lifetimes_are_capped<E: Engine>() {

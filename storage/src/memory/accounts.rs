@@ -6,6 +6,7 @@ use crate::model::{
     Account, Address, Barring, MailboxId, Registered, Registration, RegistrationRefusal,
 };
 use crate::rule::registration;
+use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 
@@ -25,7 +26,7 @@ impl Model {
         mailbox
     }
 
-    fn known(&self, address: &Address) -> Result<MailboxId, StoreError> {
+    pub(super) fn known(&self, address: &Address) -> Result<MailboxId, StoreError> {
         self.mailbox(address).ok_or(StoreError::UnknownAccount)
     }
 
@@ -65,16 +66,25 @@ impl Model {
         let account = self.account_mut(mailbox);
         account.aliases.clear();
         account.bindings.clear();
+        account.said = Sayings::default();
         account.deleted = true;
         Ok(())
     }
 
-    pub(super) fn list_accounts(&self, after: Option<MailboxId>, limit: usize) -> Vec<Account> {
+    pub(super) fn list_accounts(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+        times: Times,
+    ) -> Vec<Account> {
         let start = after.map_or(0, |after| after.0.saturating_add(1));
         self.accounts
             .range(MailboxId(start)..)
             .filter(|(_, account)| !account.deleted && account.member_of.is_none())
-            .filter_map(|(mailbox, account)| account_of(*mailbox, account))
+            .filter_map(|(mailbox, account)| {
+                let barring = self.held(*mailbox, times).barring();
+                account_of(*mailbox, account, barring)
+            })
             .take(limit)
             .collect()
     }
@@ -128,16 +138,6 @@ impl Model {
         }
         account.aliases.retain(|known| known != alias);
         self.addresses.remove(alias);
-        Ok(())
-    }
-
-    pub(super) fn set_barring(
-        &mut self,
-        address: &Address,
-        barring: Barring,
-    ) -> Result<(), StoreError> {
-        let mailbox = self.known(address)?;
-        self.account_mut(mailbox).barring = barring;
         Ok(())
     }
 
@@ -217,12 +217,12 @@ impl Model {
     }
 }
 
-fn account_of(mailbox: MailboxId, account: &AccountRecord) -> Option<Account> {
+fn account_of(mailbox: MailboxId, account: &AccountRecord, barring: Barring) -> Option<Account> {
     Some(Account {
         mailbox,
         address: account.address.clone()?,
         aliases: account.aliases.clone(),
         provisioned: account.provisioned,
-        barring: account.barring,
+        barring,
     })
 }

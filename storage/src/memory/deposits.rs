@@ -59,11 +59,12 @@ impl Model {
     fn facts(&self, deposit: &Deposit, fingerprint: &Fingerprint, times: Times) -> Facts<Receipt> {
         let mailbox = self.mailbox(&deposit.served_user);
         let counted = mailbox.map(|mailbox| self.counted(mailbox));
-        let account = mailbox.and_then(|mailbox| self.accounts.get(&mailbox));
         Facts {
             duplicate: mailbox.and_then(|m| self.first_copy(m, fingerprint, times)),
             account_known: mailbox.is_some() || self.config.provisioning == Provisioning::Open,
-            barring: account.map(|account| account.barring).unwrap_or_default(),
+            barring: mailbox
+                .map(|mailbox| self.held(mailbox, times).barring())
+                .unwrap_or_default(),
             usage: counted.map_or_else(Usage::default, |counted| Usage {
                 messages: counted.text.new + counted.multimedia.new,
                 imdn: counted.imdn,

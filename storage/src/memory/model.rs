@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::config::StoreConfig;
 use crate::model::{
-    Address, Barring, Binding, Class, Envelope, Event, EventKind, Generation, MailboxId,
-    MailboxSummary, MessageCount, MessageNumber, Part, Priority, Receipt, Sequence, State,
-    UnixMillis,
+    Address, Binding, Class, Envelope, Event, EventKind, Generation, MailboxId, MailboxSummary,
+    MessageCount, MessageNumber, Part, Priority, Receipt, Sequence, State, UnixMillis,
 };
 use crate::rule::duplicate::Fingerprint;
 use crate::rule::retention;
+use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 
 /// Everything a store knows.
@@ -39,7 +39,7 @@ pub(super) struct AccountRecord {
     pub(super) aliases: Vec<Address>,
     pub(super) provisioned: bool,
     pub(super) deleted: bool,
-    pub(super) barring: Barring,
+    pub(super) said: Sayings,
     /// Mailboxes that belong to this account (STO-12).
     pub(super) members: Vec<MailboxId>,
     pub(super) member_of: Option<MailboxId>,

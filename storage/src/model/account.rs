@@ -9,6 +9,8 @@ pub struct Barring {
     pub pager: bool,
     /// Large messages are refused.
     pub large: bool,
+    /// Large messages that transfer a file are refused (DEF-19).
+    pub file_transfer: bool,
 }
 
 /// An account as operators see it.
@@ -22,6 +24,6 @@ pub struct Account {
     pub aliases: Vec<Address>,
     /// Made by an operator, not by a deposit or a registration.
     pub provisioned: bool,
-    /// What its user does not take.
+    /// What its user does not take now.
     pub barring: Barring,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::model::{Barring, Class, Priority, State, Verb};
+use crate::model::{Class, Priority, Setting, State, Verb};
 
 /// Which of a few users.
 pub(super) type User = u8;
@@ -50,7 +50,18 @@ pub(super) enum Step {
     RemoveAlias(User),
     CreateAccount(User),
     DeleteAccount(User),
-    Bar(User, Barring),
+    /// A document of one setting, or an end, by the tag of an earlier one.
+    Publish {
+        user: User,
+        publisher: User,
+        setting: Setting,
+        active: bool,
+        kind: PublishKind,
+        nth: Nth,
+        lifetime: Duration,
+    },
+    /// The operator's override of one setting; `None` clears it.
+    Override(User, Option<(Setting, bool, Duration)>),
     Advance(Duration),
     Sweep,
     Reopen,
@@ -68,6 +79,14 @@ pub(super) enum Ending {
     Refused,
     Failed,
     RefusedThisTime,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PublishKind {
+    Initial,
+    Modify,
+    Refresh,
+    Remove,
 }
 
 fn user() -> impl Strategy<Value = User> {
@@ -140,7 +159,7 @@ fn order() -> impl Strategy<Value = Step> {
 
 fn account() -> impl Strategy<Value = Step> {
     let alias = proptest::option::weighted(0.3, user());
-    let barring = any::<(bool, bool)>().prop_map(|(pager, large)| Barring { pager, large });
+    let lasting = (setting(), any::<bool>(), duration());
     prop_oneof![
         5 => (user(), 0..3u8, alias, any::<bool>()).prop_map(|(user, device, alias, ends)| {
             Step::Register { user, device, alias, ends }
@@ -149,8 +168,39 @@ fn account() -> impl Strategy<Value = Step> {
         1 => user().prop_map(Step::RemoveAlias),
         1 => user().prop_map(Step::CreateAccount),
         1 => user().prop_map(Step::DeleteAccount),
-        1 => (user(), barring).prop_map(|(user, barring)| Step::Bar(user, barring)),
+        3 => publish(),
+        1 => (user(), proptest::option::of(lasting))
+            .prop_map(|(user, lasting)| Step::Override(user, lasting)),
     ]
+}
+
+fn setting() -> impl Strategy<Value = Setting> {
+    prop_oneof![
+        3 => Just(Setting::MessageBarring),
+        1 => Just(Setting::OfflineDelivery),
+    ]
+}
+
+fn publish() -> impl Strategy<Value = Step> {
+    let kind = prop_oneof![
+        2 => Just(PublishKind::Initial),
+        1 => Just(PublishKind::Modify),
+        1 => Just(PublishKind::Refresh),
+        1 => Just(PublishKind::Remove),
+    ];
+    let publisher = proptest::option::weighted(0.2, user());
+    let what = (setting(), any::<bool>(), kind);
+    (user(), publisher, what, 0..6u64, duration()).prop_map(
+        |(user, publisher, (setting, active, kind), nth, lifetime)| Step::Publish {
+            user,
+            publisher: publisher.unwrap_or(user),
+            setting,
+            active,
+            kind,
+            nth,
+            lifetime,
+        },
+    )
 }
 
 fn look() -> impl Strategy<Value = Step> {

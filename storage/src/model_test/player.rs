@@ -1,14 +1,16 @@
 //! Plays steps on one engine and writes down what it answers.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
-use super::history::{Ending, Nth, Step, User};
+use super::history::{Ending, Nth, PublishKind, Step, User};
 use crate::battery::{Bench, Engine, MINUTE, START, address, deposit_to, registration};
 use crate::config::{Quota, StoreConfig};
 use crate::model::{
-    Binding, BindingChange, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome,
-    Generation, ListQuery, MailboxId, MessageNumber, Order, Registration, ReleaseOutcome, Sequence,
-    Settlement, TakeLimit, Verb,
+    Binding, BindingChange, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome, Entity,
+    EntityTag, Generation, ListQuery, MailboxId, MessageNumber, Order, Publish, PublishChange,
+    Registration, ReleaseOutcome, Sequence, Setting, SettingValues, SettingsOrder, Settlement,
+    TakeLimit, Verb,
 };
 use crate::store::Store;
 
@@ -17,6 +19,8 @@ pub(super) struct Player<E> {
     /// Granted claims, newest first.
     claims: Vec<ClaimToken>,
     cseq: u32,
+    /// Counts PUBLISHes: their tags.
+    tags: u64,
 }
 
 const USERS: [&str; 4] = ["bob", "carol", "dave", "erin"];
@@ -47,6 +51,7 @@ impl<E: Engine> Player<E> {
             bench: Bench::with(config),
             claims: Vec::new(),
             cseq: 0,
+            tags: 0,
         }
     }
 
@@ -88,6 +93,7 @@ impl<E: Engine> Player<E> {
             Step::Reopen => String::new(),
             Step::Look(nth) => self.look(*nth).await,
             Step::List { .. } => self.list(step).await,
+            Step::Publish { .. } => self.publish(step).await,
             _ => self.change_account(step).await,
         }
     }
@@ -193,9 +199,46 @@ impl<E: Engine> Player<E> {
             Step::RemoveAlias(alias) => told(store.remove_alias(address(name(alias))).await),
             Step::CreateAccount(user) => told(store.create_account(address(name(user))).await),
             Step::DeleteAccount(user) => told(store.delete_account(address(name(user))).await),
-            Step::Bar(user, barring) => told(store.set_barring(address(name(user)), barring).await),
+            Step::Override(user, lasting) => {
+                let order = override_order(lasting);
+                told(store.order_settings(address(name(user)), order).await)
+            }
             _ => String::new(),
         }
+    }
+
+    async fn publish(&mut self, step: &Step) -> String {
+        let Step::Publish {
+            user,
+            publisher,
+            setting,
+            active,
+            kind,
+            nth,
+            lifetime,
+        } = *step
+        else {
+            return String::new();
+        };
+        self.tags += 1;
+        let old = EntityTag(self.tags.saturating_sub(nth));
+        let entities = vec![Entity {
+            id: "urn:uuid:1".to_owned(),
+            values: SettingValues::default().with(setting, active),
+        }];
+        let publish = Publish {
+            served_user: address(name(user)),
+            publisher: address(name(publisher)),
+            change: match kind {
+                PublishKind::Initial => PublishChange::Initial(entities),
+                PublishKind::Modify => PublishChange::Modify(old, entities),
+                PublishKind::Refresh => PublishChange::Refresh(old),
+                PublishKind::Remove => PublishChange::Remove(old),
+            },
+            lifetime,
+            tag: EntityTag(self.tags),
+        };
+        told(self.bench.store().publish(publish).await)
     }
 
     async fn look(&self, nth: Nth) -> String {
@@ -241,12 +284,25 @@ impl<E: Engine> Player<E> {
                 all.push(told(store.summary(mailbox).await));
                 all.push(told(store.registration(mailbox).await));
                 all.push(told(store.account(mailbox).await));
+                all.push(told(store.settings(mailbox).await));
             }
         }
         for nth in 0..60 {
             all.push(self.look(nth).await);
         }
         all
+    }
+}
+
+fn override_order(lasting: Option<(Setting, bool, Duration)>) -> SettingsOrder {
+    match lasting {
+        Some((setting, active, lifetime)) => SettingsOrder::Override {
+            values: SettingValues::default().with(setting, active),
+            reason: "as asked".to_owned(),
+            actor: "operator".to_owned(),
+            lifetime: Some(lifetime),
+        },
+        None => SettingsOrder::Clear { preset: true },
     }
 }
 

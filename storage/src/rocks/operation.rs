@@ -7,4 +7,5 @@ pub(super) mod deposit;
 pub(super) mod order;
 pub(super) mod register;
 pub(super) mod release;
+pub(super) mod settings;
 pub(super) mod sweep;

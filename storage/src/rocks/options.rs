@@ -54,6 +54,7 @@ fn of(family: Family, cache: &Cache) -> Options {
         | Family::Locations
         | Family::Addresses
         | Family::Accounts
+        | Family::Settings
         | Family::Bindings => blocks.set_bloom_filter(FILTER_BITS, false),
         // States are asked for in vain until something happens to their message.
         Family::Messages => blocks.set_bloom_filter(FILTER_BITS, false),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::column_family::Family;
 use crate::key::{self, AddressKey, DuplicateKey};
 use crate::model::{Generation, MailboxId, MessageNumber, Sequence};
+use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::value::{
     self, AccountValue, AddressValue, BindingsValue, ClaimValue, DuplicateValue, EnvelopeValue,
@@ -18,6 +19,7 @@ pub(super) enum RowKey {
     Account(MailboxId),
     Mailbox(MailboxId),
     Bindings(MailboxId),
+    Settings(MailboxId),
     Claim(MailboxId),
     Location(MessageNumber),
     Envelope(MailboxId, MessageNumber),
@@ -44,6 +46,7 @@ pub(super) enum Row {
     Account(AccountValue),
     Mailbox(MailboxValue),
     Bindings(Arc<BindingsValue>),
+    Settings(Sayings),
     Claim(ClaimValue),
     Location(LocationValue),
     Envelope(Arc<EnvelopeValue>),
@@ -60,6 +63,7 @@ impl RowKey {
             Self::Account(mailbox) => (Family::Accounts, key::mailbox(*mailbox).to_vec()),
             Self::Mailbox(mailbox) => (Family::Mailboxes, key::mailbox(*mailbox).to_vec()),
             Self::Bindings(mailbox) => (Family::Bindings, key::mailbox(*mailbox).to_vec()),
+            Self::Settings(mailbox) => (Family::Settings, key::mailbox(*mailbox).to_vec()),
             Self::Claim(mailbox) => (Family::Claims, key::mailbox(*mailbox).to_vec()),
             Self::Location(number) => (Family::Locations, key::location(*number).to_vec()),
             Self::Envelope(mailbox, number) => {
@@ -80,6 +84,7 @@ impl RowKey {
             Self::Account(mailbox)
             | Self::Mailbox(mailbox)
             | Self::Bindings(mailbox)
+            | Self::Settings(mailbox)
             | Self::Claim(mailbox)
             | Self::Envelope(mailbox, _)
             | Self::State(mailbox, _) => Some(*mailbox),
@@ -95,6 +100,7 @@ impl RowKey {
             Self::Account(_) => Row::Account(value::decode(octets)?),
             Self::Mailbox(_) => Row::Mailbox(value::decode(octets)?),
             Self::Bindings(_) => Row::Bindings(Arc::new(value::decode(octets)?)),
+            Self::Settings(_) => Row::Settings(value::decode(octets)?),
             Self::Claim(_) => Row::Claim(value::decode(octets)?),
             Self::Location(_) => Row::Location(value::decode(octets)?),
             Self::Envelope(..) => Row::Envelope(Arc::new(value::decode(octets)?)),
@@ -113,6 +119,7 @@ impl Row {
             Self::Account(row) => value::encode(row),
             Self::Mailbox(row) => value::encode(row),
             Self::Bindings(row) => value::encode(&**row),
+            Self::Settings(row) => value::encode(row),
             Self::Claim(row) => value::encode(row),
             Self::Location(row) => value::encode(row),
             Self::Envelope(row) => value::encode(&**row),

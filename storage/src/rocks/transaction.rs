@@ -10,6 +10,7 @@ use super::shared::Shared;
 use crate::column_family::Family;
 use crate::key::{AddressKey, DuplicateKey};
 use crate::model::{MailboxId, MessageNumber, Sequence};
+use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 use crate::value::{
@@ -220,6 +221,7 @@ rows! {
     account, set_account: Account(mailbox: MailboxId) => AccountValue;
     mailbox, set_mailbox: Mailbox(mailbox: MailboxId) => MailboxValue;
     bindings, set_bindings: Bindings(mailbox: MailboxId) => Arc<BindingsValue>;
+    settings, set_settings: Settings(mailbox: MailboxId) => Sayings;
     claim, set_claim: Claim(mailbox: MailboxId) => ClaimValue;
     location, set_location: Location(number: MessageNumber) => LocationValue;
     envelope, set_envelope: Envelope(mailbox: MailboxId, number: MessageNumber) => Arc<EnvelopeValue>;

@@ -100,6 +100,7 @@ mod tests {
             barring: Barring {
                 pager: true,
                 large: true,
+                file_transfer: true,
             },
             usage: Usage {
                 messages: 1,

@@ -1,7 +1,7 @@
 //! The counters of a mailbox, and what else every deposit must know of it.
 
 use super::{Decoder, Encoder, Malformed, Value};
-use crate::model::{Barring, MailboxId, MessageCount, MessageNumber};
+use crate::model::{Barring, MailboxId, MessageCount, MessageNumber, UnixMillis};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MailboxValue {
@@ -18,7 +18,10 @@ pub(crate) struct MailboxValue {
     pub(crate) last_number: MessageNumber,
     /// No row in `Waiting` is before this: where a take begins, past the tombstones (C-28).
     pub(crate) head: MessageNumber,
+    /// What the settings refuse, as long as nothing that is said about them ends.
     pub(crate) barring: Barring,
+    /// When the first of it ends.
+    pub(crate) settings_until: Option<UnixMillis>,
     /// Made by an operator.
     pub(crate) provisioned: bool,
     /// Mailboxes that belong to the same account (STO-12).
@@ -47,6 +50,8 @@ impl Value for MailboxValue {
         out.u64(self.head.0);
         out.flag(self.barring.pager);
         out.flag(self.barring.large);
+        out.flag(self.barring.file_transfer);
+        out.option(self.settings_until, |out, until| out.u64(until.0));
         out.flag(self.provisioned);
         out.list(&self.members, |out, member| out.u64(member.0));
     }
@@ -65,7 +70,9 @@ impl Value for MailboxValue {
             barring: Barring {
                 pager: fields.flag()?,
                 large: fields.flag()?,
+                file_transfer: fields.flag()?,
             },
+            settings_until: fields.option(|fields| fields.u64().map(UnixMillis))?,
             provisioned: fields.flag()?,
             members: fields.list(|fields| fields.u64().map(MailboxId))?,
         })

@@ -70,6 +70,11 @@ proptest! {
     }
 
     #[test]
+    fn settings_round_trip(value in strategies::sayings()) {
+        round_trips(&value);
+    }
+
+    #[test]
     fn small_values_round_trip(
         (claim, receipt, waiting) in strategies::delivery(),
         (address, account) in strategies::account(),
@@ -110,6 +115,8 @@ fn names_and_subjects_are_where_a_key_will_cover_them() {
     assert!(!contains(&in_the_clear(&golden::account()), "bob"));
     assert!(!contains(&in_the_clear(&golden::address()), "bob"));
     assert!(!contains(&in_the_clear(&golden::bindings()), "sip:"));
+    assert!(!contains(&in_the_clear(&golden::sayings()), "urn:uuid"));
+    assert!(!contains(&in_the_clear(&golden::sayings()), "as asked"));
     assert!(!contains(&in_the_clear(&golden::claim()), "edge"));
     assert!(!contains(&in_the_clear(&golden::event()), "operator"));
     assert!(!contains(&in_the_clear(&golden::attempt()), "480"));

@@ -4,6 +4,7 @@ use super::{CheckReport, Finding};
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
 use crate::rocks::shared::Shared;
+use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::value::{self, AddressValue, Counters, DuplicateValue, LocationValue};
 
@@ -48,6 +49,11 @@ impl Shared {
             };
             self.has(Family::Due, &due.key())
         })?;
+        self.check_family(Family::Settings, report, |key, octets| {
+            let said: Sayings = value::decode(octets)?;
+            let mailbox = self.mailbox_row(key::decode_mailbox(key)?)?;
+            Ok(mailbox.is_some_and(|row| row.settings_until == said.next_end()))
+        })?;
         self.check_family(Family::Due, report, |key, _| {
             self.is_due(&Due::decode(key)?)
         })
@@ -86,6 +92,10 @@ impl Shared {
             DueKind::Duplicate(key) => self.has(Family::Duplicates, &key),
             DueKind::Attempt(mailbox, order) => {
                 self.has(Family::Attempts, &key::attempt(mailbox, order))
+            }
+            DueKind::Settings(mailbox) => {
+                let row = self.mailbox_row(mailbox)?;
+                Ok(row.is_some_and(|row| row.settings_until == Some(due.at)))
             }
         }
     }

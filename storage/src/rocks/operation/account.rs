@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::key::AddressKey;
-use crate::model::{Address, Barring, MailboxId};
+use crate::model::{Address, MailboxId};
 use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
@@ -16,7 +16,6 @@ pub(in crate::rocks) enum AccountChange {
     Delete(Address),
     AddAlias { address: Address, alias: Address },
     RemoveAlias(Address),
-    SetBarring { address: Address, barring: Barring },
 }
 
 impl Operation for AccountChange {
@@ -37,16 +36,6 @@ impl Operation for AccountChange {
                 }
             }
             Self::RemoveAlias(alias) => transaction.remove_alias(alias),
-            Self::SetBarring { address, barring } => {
-                let mailbox = transaction.known(address)?;
-                let row = transaction.existing_mailbox(mailbox)?;
-                let row = MailboxValue {
-                    barring: *barring,
-                    ..row
-                };
-                transaction.set_mailbox(mailbox, Some(row));
-                Ok(mailbox)
-            }
         }
     }
 }
@@ -134,6 +123,7 @@ impl Transaction<'_> {
             };
             self.set_bindings(mailbox, Some(Arc::new(none)));
         }
+        self.forget_settings(mailbox)?;
         let forgotten = AccountValue {
             aliases: Vec::new(),
             deleted: true,

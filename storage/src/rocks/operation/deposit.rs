@@ -84,7 +84,7 @@ impl DepositMessage {
             facts.usage.imdn += row.imdn;
             facts.usage.octets += row.octets;
             if id == mailbox {
-                facts.barring = row.barring;
+                facts.barring = transaction.barring_now(id, &row)?;
             }
             if facts.duplicate.is_none() {
                 facts.duplicate = self.first_copy(id, transaction)?;

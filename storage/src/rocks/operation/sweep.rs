@@ -37,6 +37,7 @@ impl Operation for SweepSlice {
                     transaction.erase(Family::Attempts, key::attempt(mailbox, order));
                     transaction.erase(Family::Due, due.key());
                 }
+                DueKind::Settings(mailbox) => transaction.sweep_settings(*due, mailbox)?,
             }
             let swept_until = transaction.counters.swept_until.max(due.at);
             transaction.counters.swept_until = swept_until;

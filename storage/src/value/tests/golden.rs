@@ -6,10 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use crate::model::{
-    Address, Barring, Binding, Class, Envelope, Event, EventKind, Flow, Generation, Headers,
-    MailboxId, MessageCount, MessageId, MessageNumber, PartKind, Priority, Receipt,
-    RegistrationKind, Sequence, State, UnixMillis,
+    Address, Barring, Binding, Class, Entity, EntityTag, Envelope, Event, EventKind, Flow,
+    Generation, Headers, MailboxId, MessageCount, MessageId, MessageNumber, Override, PartKind,
+    Priority, Publication, Receipt, RegistrationKind, Sequence, Setting, SettingValues, State,
+    UnixMillis,
 };
+use crate::rule::settings::Sayings;
 use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
     EnvelopeValue, EventValue, Identity, LocationValue, MailboxValue, Mark, StateValue, Value,
@@ -107,7 +109,9 @@ fn mailbox() -> MailboxValue {
         barring: Barring {
             pager: true,
             large: false,
+            file_transfer: true,
         },
+        settings_until: Some(AT),
         provisioned: true,
         members: vec![MailboxId(8), MailboxId(9)],
     }
@@ -148,6 +152,29 @@ pub(super) fn bindings() -> BindingsValue {
             user_agent: text("phone/1.0"),
             expires_at: AT,
         }],
+    }
+}
+
+pub(super) fn sayings() -> Sayings {
+    let values = SettingValues::default().with(Setting::OfflineDelivery, false);
+    Sayings {
+        publications: vec![Publication {
+            tag: EntityTag(0xdf1e_0000_0000_0042),
+            entities: vec![Entity {
+                id: text("urn:uuid:00000000-0000-1000-8000-000A95A0E128"),
+                values: values.with(Setting::MessageBarring, true),
+            }],
+            published_at: AT,
+            expires_at: UnixMillis(AT.0 + 3_600_000),
+        }],
+        preset: values,
+        overridden: Some(Override {
+            values,
+            reason: text("as asked"),
+            actor: text("operator"),
+            since: AT,
+            until: Some(UnixMillis(AT.0 + 1)),
+        }),
     }
 }
 
@@ -248,6 +275,7 @@ fn files_of_version_1_are_still_read_and_written() {
     still_reads("account.hex", &account());
     still_reads("address.hex", &address());
     still_reads("bindings.hex", &bindings());
+    still_reads("settings.hex", &sayings());
     still_reads("claim.hex", &claim());
     still_reads("receipt.hex", &receipt());
     still_reads("waiting.hex", &waiting());

@@ -5,10 +5,12 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::model::{
-    Address, Barring, Binding, Class, Envelope, Event, EventKind, Flow, Generation, Headers,
-    MailboxId, MessageCount, MessageId, MessageNumber, PartKind, Priority, Receipt,
-    RegistrationKind, Sequence, State, UnixMillis,
+    Address, Barring, Binding, Class, Entity, EntityTag, Envelope, Event, EventKind, Flow,
+    Generation, Headers, MailboxId, MessageCount, MessageId, MessageNumber, Override, PartKind,
+    Priority, Publication, Receipt, RegistrationKind, Sequence, Setting, SettingValues, State,
+    UnixMillis,
 };
+use crate::rule::settings::Sayings;
 use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
     EnvelopeValue, EventValue, Identity, MailboxValue, StateValue, WaitingValue,
@@ -149,10 +151,18 @@ fn count() -> impl Strategy<Value = MessageCount> {
 
 pub(super) fn mailbox() -> impl Strategy<Value = MailboxValue> {
     let counters = any::<(u64, u64, u64, u64, u64, u64, u64)>();
-    let flags = any::<(bool, bool, bool)>();
+    let flags = any::<(bool, bool, bool, bool)>();
+    let until = option::of(any::<u64>().prop_map(UnixMillis));
     let members = vec(any::<u64>().prop_map(MailboxId), 0..3);
-    (count(), count(), counters, flags, members).prop_map(
-        |(text, multimedia, counters, (pager, large, provisioned), members)| MailboxValue {
+    (count(), count(), counters, flags, until, members).prop_map(
+        |(
+            text,
+            multimedia,
+            counters,
+            (pager, large, file_transfer, provisioned),
+            until,
+            members,
+        )| MailboxValue {
             text,
             multimedia,
             imdn: counters.0,
@@ -162,9 +172,59 @@ pub(super) fn mailbox() -> impl Strategy<Value = MailboxValue> {
             last_order: counters.4,
             last_number: MessageNumber(counters.5),
             head: MessageNumber(counters.6),
-            barring: Barring { pager, large },
+            barring: Barring {
+                pager,
+                large,
+                file_transfer,
+            },
+            settings_until: until,
             provisioned,
             members,
+        },
+    )
+}
+
+fn setting_values() -> impl Strategy<Value = SettingValues> {
+    any::<[Option<bool>; 7]>().prop_map(|said| {
+        let said = Setting::ALL.into_iter().zip(said);
+        said.fold(
+            SettingValues::default(),
+            |values, (setting, said)| match said {
+                Some(active) => values.with(setting, active),
+                None => values,
+            },
+        )
+    })
+}
+
+fn publication() -> impl Strategy<Value = Publication> {
+    let entity = (text(), setting_values()).prop_map(|(id, values)| Entity { id, values });
+    (any::<u64>(), vec(entity, 0..3), time(), time()).prop_map(
+        |(tag, entities, published_at, expires_at)| Publication {
+            tag: EntityTag(tag),
+            entities,
+            published_at,
+            expires_at,
+        },
+    )
+}
+
+pub(super) fn sayings() -> impl Strategy<Value = Sayings> {
+    let overridden = (setting_values(), text(), text(), time(), option::of(time())).prop_map(
+        |(values, reason, actor, since, until)| Override {
+            values,
+            reason,
+            actor,
+            since,
+            until,
+        },
+    );
+    let publications = vec(publication(), 0..3);
+    (publications, setting_values(), option::of(overridden)).prop_map(
+        |(publications, preset, overridden)| Sayings {
+            publications,
+            preset,
+            overridden,
         },
     )
 }
