@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -105,6 +106,9 @@ pub(crate) struct Receive {
     /// Refuse every message and session with this status, such as 480, 486 or 603.
     #[arg(long, value_name = "CODE", value_parser = refusal)]
     pub(crate) reject: Option<StatusCode>,
+    /// Keep the content of every message in this folder; one file for each.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) save: Option<PathBuf>,
     /// Types our answers accept in a session, such as "multipart/mixed message/cpim".
     #[arg(long, value_name = "TYPES", default_value = "*")]
     pub(crate) accept_types: String,

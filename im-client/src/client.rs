@@ -24,6 +24,7 @@ mod listener;
 mod options;
 mod sending;
 mod session;
+mod spool;
 mod table;
 
 pub use event::{Event, Events};

@@ -6,3 +6,4 @@ mod progress;
 pub(crate) mod receive;
 pub(crate) mod register;
 pub(crate) mod send;
+mod shown;

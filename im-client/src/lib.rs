@@ -29,7 +29,7 @@ pub use arrival::PagerArrival;
 pub use client::Client;
 pub use error::ClientError;
 pub use large::LargeMessage;
-pub use push::PushedMessage;
+pub use push::{LargePush, PushedMessage};
 
 /// The feature tag of OMA SIMPLE IM (COM-01).
 pub const IM_FEATURE_TAG: &str = "+g.oma.sip-im";

@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 
+use crate::push::LargePush;
 use crate::{PagerArrival, PushedMessage};
 
 /// What happens to a client.
@@ -14,6 +15,8 @@ pub enum Event {
     },
     /// A deferred message was delivered, and has been acknowledged.
     Message(PushedMessage),
+    /// A message came that is too large for memory, and has been acknowledged.
+    Large(Box<LargePush>),
     /// A message came by MESSAGE, and has been answered 200.
     Pager(PagerArrival),
     /// A session is over.
@@ -46,7 +49,7 @@ impl Events {
         match event {
             Event::SessionOpened { .. } => self.sessions += 1,
             Event::SessionEnded { .. } => self.sessions = self.sessions.saturating_sub(1),
-            Event::Message(_) | Event::Pager(_) => self.messages += 1,
+            Event::Message(_) | Event::Large(_) | Event::Pager(_) => self.messages += 1,
         }
         Some(event)
     }

@@ -1,6 +1,7 @@
 //! How a client behaves.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use msrp::AcceptTypes;
@@ -24,6 +25,8 @@ pub struct Options {
     pub report_wait: Duration,
     /// Largest message taken from a session, in octets.
     pub max_message_octets: u64,
+    /// Where messages are put that are too large for memory.
+    pub folder: PathBuf,
     /// Types that our answers say we take.
     pub accept_types: AcceptTypes,
     /// Refuse every message and session with this status (TPG-01, LMT-01).
@@ -40,6 +43,7 @@ impl Default for Options {
             chunk_octets: 256 * 1024,
             report_wait: Duration::from_secs(120),
             max_message_octets: 64 << 20,
+            folder: std::env::temp_dir(),
             accept_types: AcceptTypes::any(),
             reject: None,
         }

@@ -4,19 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use msrp::sdp::{
     Agreement, MsrpMedia, Origin, Protocol, Role, SessionDescription, Setup, answer_media,
 };
-use net::msrp::{Gatherer, MsrpSession, OpenError, PendingSession, SessionRules, WholeMessage};
+use net::msrp::{AnswerHandle, MsrpSession, OpenError, PendingSession, SessionRules};
 use net::sip::ServerTransaction;
 use net::tls::Fingerprint;
 use sip::{Method, Name, Response, ResponseBuilder, StatusCode, token};
 use tokio::sync::mpsc;
 
 use super::listener::{profile, respond};
+use super::spool::{self, Arrived, Unreadable};
 use super::{Event, Shared};
-use crate::PushedMessage;
 use crate::large::DISCARD_PORT;
+use crate::push::Summary;
 
 /// How long the MSRP connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -43,8 +45,9 @@ impl PushSession {
         let from = invite.request().headers().first(Name::From);
         let from = from.map_or_else(String::new, |field| field.value().into_owned());
         self.tell(Event::SessionOpened { from: from.clone() }).await;
+        let summary = Summary::of(invite.request());
         let reason = match self.connect(pending, agreement, &from).await {
-            Ok(session) => self.receive(session, &mut requests).await,
+            Ok(session) => Box::pin(self.receive(session, summary, &mut requests)).await,
             Err(error) => {
                 let ended = farewell(&mut requests).await;
                 format!("the message connection failed ({error}); {ended}")
@@ -134,18 +137,29 @@ impl PushSession {
         }
     }
 
-    /// Takes messages until the peer says BYE or the connection is lost.
+    /// Takes messages until the peer says BYE or the connection is lost. They are handed over in the order in
+    /// which they began.
     async fn receive(
         &self,
         mut session: MsrpSession,
+        summary: Summary,
         requests: &mut mpsc::Receiver<ServerTransaction>,
     ) -> String {
-        let mut gatherer = Gatherer::default();
+        let mut arriving = FuturesOrdered::new();
+        let mut is_open = true;
         let reason = loop {
             tokio::select! {
-                received = gatherer.next(&mut session) => match received {
-                    Some(received) => self.deliver(received).await,
-                    None => break format!("the message connection was lost; {}", farewell(requests).await),
+                Some(arrived) = arriving.next(), if !arriving.is_empty() => {
+                    if let Some((arrived, answer)) = arrived {
+                        self.deliver(arrived, answer).await;
+                    }
+                }
+                inbound = session.next(), if is_open => match inbound {
+                    Some(inbound) => {
+                        let folder = self.shared.options.folder.clone();
+                        arriving.push_back(spool::take(inbound, summary.clone(), folder));
+                    }
+                    None => is_open = false,
                 },
                 request = requests.recv() => match request {
                     Some(request) if in_dialog(&request) => break "the peer said BYE".to_owned(),
@@ -153,24 +167,24 @@ impl PushSession {
                     None => break "the client was closed".to_owned(),
                 },
             }
+            if !is_open && arriving.is_empty() {
+                let ended = farewell(requests).await;
+                break format!("the message connection was lost; {ended}");
+            }
         };
         session.close().await;
         reason
     }
 
     /// Hands a message over, and acknowledges it after that.
-    async fn deliver(&self, received: WholeMessage) {
-        let WholeMessage {
-            head, body, answer, ..
-        } = received;
-        let content_type = head.content_type.unwrap_or_default();
-        match PushedMessage::read(&content_type, &body) {
-            Ok(message) => {
-                if self.events.send(Event::Message(message)).await.is_ok() {
-                    answer.accept();
-                }
-            }
-            Err(_) => answer.refuse(msrp::status::UNSUPPORTED_TYPE),
+    async fn deliver(&self, arrived: Result<Arrived, Unreadable>, answer: AnswerHandle) {
+        let event = match arrived {
+            Ok(Arrived::Small(message)) => Event::Message(message),
+            Ok(Arrived::Large(message)) => Event::Large(Box::new(message)),
+            Err(Unreadable) => return answer.refuse(msrp::status::UNSUPPORTED_TYPE),
+        };
+        if self.events.send(event).await.is_ok() {
+            answer.accept();
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use msrp::AcceptTypes;
 use restante_im_client::client::{Event, Events, Options};
-use restante_im_client::{Account, Client, PagerArrival, PushedMessage};
+use restante_im_client::{Account, Client};
 
+use super::shown::{Shown, shown};
 use crate::args::Receive;
 
 pub(crate) async fn run(
@@ -14,10 +15,14 @@ pub(crate) async fn run(
     options: Options,
     receive: Receive,
 ) -> anyhow::Result<()> {
-    let accept_types = receive.accept_types.split_ascii_whitespace();
+    if let Some(folder) = &receive.save {
+        let made = std::fs::create_dir_all(folder);
+        made.with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
     let options = Options {
-        accept_types: AcceptTypes::of(accept_types),
+        accept_types: AcceptTypes::of(receive.accept_types.split_ascii_whitespace()),
         max_message_octets: receive.max_size,
+        folder: receive.save.clone().unwrap_or(options.folder),
         reject: receive.reject,
         ..options
     };
@@ -46,7 +51,7 @@ async fn show(client: &Client, events: &mut Events, receive: &Receive) -> anyhow
         tokio::select! {
             event = events.next() => match event {
                 None => bail!("the client was closed"),
-                Some(event) => print(&event, receive.json),
+                Some(event) => print(event, receive)?,
             },
             _ = refresh.tick() => { client.register(receive.expires).await?; }
         }
@@ -59,88 +64,31 @@ async fn show(client: &Client, events: &mut Events, receive: &Receive) -> anyhow
     }
 }
 
-fn print(event: &Event, json: bool) {
-    match event {
-        Event::Message(message) if json => println!("{}", as_json(message)),
-        Event::Message(message) => {
-            let PushedMessage {
-                message_id,
-                received_at,
-                from,
-                subject,
-                ..
-            } = message;
-            println!(
-                "Message-ID: {message_id}\nReceived:   {received_at}\nFrom:       {}",
-                shown(from)
-            );
-            if !subject.is_empty() {
-                println!("Subject:    {}", shown(subject));
+fn print(event: Event, receive: &Receive) -> anyhow::Result<()> {
+    let mut message = match event {
+        Event::Message(message) => Shown::of_push(message),
+        Event::Large(message) => Shown::of_large(*message),
+        Event::Pager(message) => Shown::of_pager(message),
+        Event::SessionOpened { from } => {
+            if !receive.json {
+                eprintln!("session from {}", shown(&from));
             }
-            println!("\n{}\n", shown(&String::from_utf8_lossy(&message.body)));
+            return Ok(());
         }
-        Event::Pager(message) if json => println!("{}", arrival_as_json(message)),
-        Event::Pager(message) => {
-            println!("Message-ID: {}", shown(&message.message_id));
-            println!("Date:       {}", shown(&message.date));
-            println!("From:       {}", shown(&message.from));
-            if !message.subject.is_empty() {
-                println!("Subject:    {}", shown(&message.subject));
+        Event::SessionEnded { reason } => {
+            if !receive.json {
+                eprintln!("session ended: {reason}");
             }
-            println!("\n{}\n", shown(&String::from_utf8_lossy(&message.body)));
+            return Ok(());
         }
-        Event::SessionOpened { from } if !json => eprintln!("session from {}", shown(from)),
-        Event::SessionEnded { reason, .. } if !json => eprintln!("session ended: {reason}"),
-        Event::SessionOpened { .. } | Event::SessionEnded { .. } => {}
+    };
+    if let Some(folder) = &receive.save {
+        let saved = message.save(folder);
+        saved.with_context(|| format!("cannot save it in {}", folder.display()))?;
     }
-}
-
-fn as_json(message: &PushedMessage) -> serde_json::Value {
-    serde_json::json!({
-        "message_id": message.message_id,
-        "received_at": message.received_at,
-        "from": message.from,
-        "subject": message.subject,
-        "kind": message.kind,
-        "content_type": message.content_type,
-        "body": String::from_utf8_lossy(&message.body),
-        "original": String::from_utf8_lossy(&message.original),
-    })
-}
-
-fn arrival_as_json(message: &PagerArrival) -> serde_json::Value {
-    serde_json::json!({
-        "message_id": message.message_id,
-        "received_at": message.date,
-        "from": message.from,
-        "subject": message.subject,
-        "kind": "MESSAGE",
-        "content_type": message.content_type,
-        "body": String::from_utf8_lossy(&message.body),
-        "original": String::from_utf8_lossy(&message.original),
-    })
-}
-
-/// Text of a stranger on a terminal: control characters but line ends and tabs are escaped.
-fn shown(text: &str) -> String {
-    text.chars()
-        .flat_map(|letter| {
-            let harmless = matches!(letter, '\n' | '\t') || !letter.is_control();
-            let escaped = (!harmless).then(|| letter.escape_default());
-            harmless
-                .then_some(letter)
-                .into_iter()
-                .chain(escaped.into_iter().flatten())
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shown;
-
-    #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(shown("a\u{1b}[2Jb\tc\n"), "a\\u{1b}[2Jb\tc\n");
+    match receive.json {
+        true => println!("{}", message.to_json()),
+        false => print!("{message}"),
     }
+    Ok(())
 }

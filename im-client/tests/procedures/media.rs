@@ -30,6 +30,7 @@ impl Media {
         let mut wire = Wire::on(stream);
         let binding = wire.chunk().await;
         assert!(binding.body.is_empty());
+        wire.paths = Some((binding.head.from_path.clone(), binding.head.to_path.clone()));
         wire.answer(&binding.head, 200).await;
         wire
     }
@@ -39,6 +40,8 @@ impl Media {
 pub(crate) struct Wire {
     stream: TcpStream,
     decoder: Decoder,
+    /// Where our requests go and come from: the paths of the SEND that bound the connection.
+    paths: Option<(Path, Path)>,
 }
 
 /// One SEND.
@@ -53,6 +56,36 @@ impl Wire {
         Self {
             stream,
             decoder: Decoder::new(),
+            paths: None,
+        }
+    }
+
+    /// Sends pieces of a message, each from one place to another; the one that ends it gets `flag`.
+    pub(crate) async fn send(
+        &mut self,
+        content_type: &str,
+        body: &[u8],
+        pieces: &[(usize, usize)],
+        flag: char,
+    ) {
+        let (to, from) = self.paths.clone().unwrap();
+        let message_id = msrp::MessageId::generate(&mut rand::rng());
+        for (begin, end) in pieces {
+            let id = TransactionId::generate(&mut rand::rng());
+            let mut head = RequestHead::new(id, Method::Send, to.clone(), from.clone());
+            head.message_id = Some(message_id.clone());
+            head.byte_range = Some(ByteRange {
+                start: *begin as u64 + 1,
+                end: Some(*end as u64),
+                total: Some(body.len() as u64),
+            });
+            head.content_type = Some(content_type.to_owned());
+            let flag = match flag {
+                '$' if *end == body.len() => Continuation::Complete,
+                _ => Continuation::More,
+            };
+            let frame = head.print_whole(&body[*begin..*end], flag);
+            self.write(&frame).await;
         }
     }
 
