@@ -1,3 +1,5 @@
+//! Pushes read byte for byte, and what is none.
+
 use super::*;
 
 const TYPE: &str = "multipart/mixed;boundary=\"Kf2Zt8Qw0LmXc5Vb1N\"";
