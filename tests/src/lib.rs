@@ -7,6 +7,7 @@
 //! side and a process can come back on the ports it had.
 
 pub mod binaries;
+pub mod clients;
 pub mod date;
 pub mod deployment;
 pub mod http;

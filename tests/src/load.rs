@@ -69,6 +69,11 @@ impl Load {
             .expect("we hold the sender");
     }
 
+    /// Has the senders end, whatever they wait for.
+    pub async fn end(&mut self) {
+        self.senders.shutdown().await;
+    }
+
     /// What was promised so far.
     ///
     /// # Panics

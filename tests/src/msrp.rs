@@ -7,3 +7,5 @@ mod session;
 pub use frame::Frame;
 pub use pushed::Pushed;
 pub use session::{PushSession, Setup};
+
+pub(crate) use session::{acceptance, attribute, response};

@@ -138,10 +138,7 @@ impl PushSession {
     /// # Panics
     /// When the connection is gone.
     pub async fn answer(&mut self, send: &Frame, status: &str) {
-        let answer = format!(
-            "MSRP {0} {status}\r\nTo-Path: {1}\r\nFrom-Path: {2}\r\n-------{0}$\r\n",
-            send.transaction, self.remote_path, self.local_path
-        );
+        let answer = response(send, status, &self.remote_path, &self.local_path);
         self.connection
             .write_all(answer.as_bytes())
             .await
@@ -194,14 +191,22 @@ impl PushSession {
     }
 }
 
-/// Sends the 200 with our description, and waits for the ACK.
-async fn accept_invite(
-    core: &mut SipPeer,
-    invite: &Arrival,
+/// The answer to a SEND.
+pub(crate) fn response(send: &Frame, status: &str, remote_path: &str, local_path: &str) -> String {
+    let transaction = &send.transaction;
+    format!(
+        "MSRP {transaction} {status}\r\nTo-Path: {remote_path}\r\nFrom-Path: {local_path}\r\n\
+         -------{transaction}$\r\n"
+    )
+}
+
+/// Header lines and description of the 200 that accepts a push.
+pub(crate) fn acceptance(
+    core: &SipPeer,
     local: SocketAddr,
     path: &str,
     setup: Setup,
-) {
+) -> (Vec<String>, String) {
     let (role, port) = match setup {
         Setup::Active => ("active", 9),
         Setup::Passive => ("passive", local.port()),
@@ -225,6 +230,18 @@ async fn accept_invite(
         "Server: IM-client/OMA1.0 AcmeIM/3.2".to_owned(),
         "Content-Type: application/sdp".to_owned(),
     ];
+    (lines.into(), sdp)
+}
+
+/// Sends the 200 with our description, and waits for the ACK.
+async fn accept_invite(
+    core: &mut SipPeer,
+    invite: &Arrival,
+    local: SocketAddr,
+    path: &str,
+    setup: Setup,
+) {
+    let (lines, sdp) = acceptance(core, local, path, setup);
     core.answer(invite, "200 OK", &lines, &sdp).await;
     let call_id = invite.text.field("Call-ID");
     let is_ack = |text: &crate::sip::SipText| {
@@ -257,7 +274,7 @@ async fn bind(core: &SipPeer, local_path: &str, remote_path: &str) -> TcpStream 
 }
 
 /// The value of `a=name:value`.
-fn attribute(sdp: &str, name: &str) -> Option<String> {
+pub(crate) fn attribute(sdp: &str, name: &str) -> Option<String> {
     let prefix = format!("a={name}:");
     sdp.lines()
         .find_map(|line| line.strip_prefix(&prefix))

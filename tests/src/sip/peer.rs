@@ -60,17 +60,14 @@ impl Way {
     /// # Panics
     /// When that is not possible.
     pub async fn send(&self, octets: &[u8]) {
+        assert!(self.offer(octets).await, "{} takes nothing", self.to);
+    }
+
+    /// Sends octets as they are, to somebody who may be gone; whether they could be sent.
+    pub async fn offer(&self, octets: &[u8]) -> bool {
         match &self.link {
-            Link::Udp(socket) => {
-                socket
-                    .send_to(octets, self.to)
-                    .await
-                    .expect("a datagram can be sent");
-            }
-            Link::Tcp(writer) => writer
-                .send(octets.to_vec())
-                .await
-                .expect("an open connection"),
+            Link::Udp(socket) => socket.send_to(octets, self.to).await.is_ok(),
+            Link::Tcp(writer) => writer.send(octets.to_vec()).await.is_ok(),
         }
     }
 }
@@ -243,6 +240,23 @@ impl SipPeer {
             .iter()
             .filter(|arrival| wanted(&arrival.text))
             .count()
+    }
+
+    /// The next message, however long it takes.
+    ///
+    /// # Panics
+    /// Never: we hold a sender.
+    pub async fn next(&mut self) -> Arrival {
+        match self.waiting.pop_front() {
+            Some(arrival) => arrival,
+            None => self.arrivals.recv().await.expect("we hold a sender"),
+        }
+    }
+
+    /// Like [`SipPeer::answer`], to somebody who may be gone.
+    pub async fn reply(&self, request: &Arrival, status: &str, lines: &[String], body: &str) {
+        let response = response(&request.text, status, lines, body);
+        request.way.offer(response.as_bytes()).await;
     }
 
     /// Answers a request: a head of this status with the fields copied that must be, these lines and

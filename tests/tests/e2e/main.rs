@@ -2,6 +2,7 @@
 
 mod configuration;
 mod crash;
+mod crash_push;
 mod disk;
 mod maintenance;
 mod power;

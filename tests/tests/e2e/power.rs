@@ -6,7 +6,7 @@ use restante_tests::sip::Transport;
 use restante_tests::{Deployment, LoopbackNet, Part};
 
 /// Power cuts in one test.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 50;
 
 struct PowerCuts {
     shim: Shim,
