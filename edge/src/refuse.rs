@@ -41,8 +41,10 @@ pub enum Refusal {
     BodyType,
     /// No event package of ours (ERR-13).
     Event,
-    /// A session for a large message, which cannot be deferred here (ERR-17).
-    LargeMessageMode,
+    /// The offer describes no session that we take, or is too large; with the text of the Warning (ERR-17).
+    NotAcceptable(&'static str),
+    /// The session interval is shorter than this (ERR-16).
+    SessionIntervalTooSmall(Duration),
     /// No lifetime left on arrival, or barred by the user (ERR-18).
     TemporarilyUnavailable,
     /// The user's mailbox is full (ERR-18).
@@ -93,13 +95,14 @@ impl Refusal {
             | Self::Event
             | Self::WildcardContact
             | Self::IntervalTooBrief(_)
+            | Self::SessionIntervalTooSmall(_)
             | Self::OutOfOrder => "protocol",
             Self::TooManyHops | Self::OwnDelivery | Self::Merged => "loop",
             Self::PeerUntrusted | Self::Unauthenticated(_) | Self::NoAssertedIdentity => {
                 "untrusted"
             }
             Self::OriginatingCase | Self::UserUnknown => "unknown_user",
-            Self::LargeMessageMode | Self::CriticalPrivacy => "unsupported",
+            Self::NotAcceptable(_) | Self::CriticalPrivacy => "unsupported",
             Self::TemporarilyUnavailable => "policy",
             Self::MailboxFull(_) | Self::SenderLimit(_) | Self::TooManyBindings => "quota",
             Self::BodyTooLarge => "size",

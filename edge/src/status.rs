@@ -37,7 +37,8 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::NoDialog => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
         Refusal::OwnDelivery | Refusal::Merged => StatusCode::LOOP_DETECTED,
         Refusal::TooManyHops => StatusCode::TOO_MANY_HOPS,
-        Refusal::LargeMessageMode => StatusCode::NOT_ACCEPTABLE_HERE,
+        Refusal::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE_HERE,
+        Refusal::SessionIntervalTooSmall(_) => StatusCode::SESSION_INTERVAL_TOO_SMALL,
         Refusal::Event => StatusCode::BAD_EVENT,
         Refusal::CriticalPrivacy | Refusal::OutOfOrder => StatusCode::SERVER_INTERNAL_ERROR,
         Refusal::MethodUnknown => StatusCode::NOT_IMPLEMENTED,
@@ -60,7 +61,10 @@ pub fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, String)> 
         Refusal::OriginatingCase => warning("originating session case"),
         Refusal::BodyType => vec![(Name::Accept, "application/sdp".to_owned())],
         Refusal::Event => signature.profile().allow_events().collect(),
-        Refusal::LargeMessageMode => warning("large message mode is not available here"),
+        Refusal::NotAcceptable(why) => warning(why),
+        Refusal::SessionIntervalTooSmall(shortest) => {
+            vec![(Name::MinSe, shortest.as_secs().to_string())]
+        }
         Refusal::CriticalPrivacy => warning("privacy service not available"),
         Refusal::MailboxFull(after) => retry_after(after.unwrap_or(RETRY_FULL)),
         Refusal::SenderLimit(after) => [
@@ -139,7 +143,16 @@ mod tests {
             (Refusal::UserUnknown, 404, ""),
             (Refusal::BodyType, 415, "Accept: application/sdp"),
             (Refusal::Event, 489, ""),
-            (Refusal::LargeMessageMode, 488, "Warning: 399"),
+            (
+                Refusal::NotAcceptable("no path"),
+                488,
+                "Warning: 399 df1.im.example.org \"no path\"",
+            ),
+            (
+                Refusal::SessionIntervalTooSmall(Duration::from_secs(90)),
+                422,
+                "Min-SE: 90",
+            ),
             (Refusal::TemporarilyUnavailable, 480, ""),
             (Refusal::MailboxFull(None), 480, "Retry-After: 3600"),
             (Refusal::SenderLimit(minute), 480, "Retry-After: 60"),

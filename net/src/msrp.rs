@@ -37,5 +37,5 @@ pub use config::{BindError, MsrpConfig, MsrpTlsConfig, SessionRules};
 pub use endpoint::MsrpEndpoint;
 pub use gatherer::Gatherer;
 pub use inbound::{Inbound, Piece, WholeMessage};
-pub use pending::{OpenError, PendingSession};
+pub use pending::{OpenError, PendingSession, Permitted};
 pub use session::{AbortReason, MsrpSession, Receipt, SendFailure, SendTicket, SessionSender};

@@ -17,6 +17,7 @@ use crate::config::{Config, RegistrarAuth, RegistrarSwitch};
 use crate::dialogs::Dialogs;
 use crate::edge::Edge;
 use crate::flows::Flows;
+use crate::reception::Receptions;
 use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
 use crate::registration::kept::{self, Kept};
@@ -75,6 +76,7 @@ impl App {
             next_hop: next_hop(&config, &site),
             flows: Flows::default(),
             dialogs: Dialogs::default(),
+            receptions: Receptions::new(config.large.sessions),
             unsuited: Unsuited::default(),
             sessionless: Unsuited::default(),
             draining: CancellationToken::new(),
@@ -134,6 +136,8 @@ impl App {
         let grace = edge.config.limits.drain_time;
         settle(&pushes, "push sessions", grace).await;
         settle(&requests, "requests", grace).await;
+        // Begun by requests; none begins any more.
+        settle(&edge.receptions.tasks, "receptions", grace).await;
         edge.msrp.close().await;
         edge.sip.close().await;
         // The endpoint is closed, so there is no next arrival.

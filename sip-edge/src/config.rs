@@ -14,7 +14,7 @@ use edge::config::{Listening, Rule};
 
 pub use edge::config::{Common, Limits, Msrp, Sip, Tls, Trust, VerifyPeers};
 pub use sections::{
-    Delivery, DeliveryMode, Process, Push, Registrar, RegistrarAuth, RegistrarSwitch,
+    Delivery, DeliveryMode, Large, Process, Push, Registrar, RegistrarAuth, RegistrarSwitch,
 };
 
 /// The hard limit for the answer to a MESSAGE (requirements §3.1).
@@ -39,6 +39,8 @@ pub struct Config {
     pub delivery: Delivery,
     /// Push sessions.
     pub push: Push,
+    /// Large messages.
+    pub large: Large,
     /// MSRP connections.
     pub msrp: Msrp,
     /// Bounds.
@@ -47,7 +49,7 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 10] = [
+    pub const DOCS: [&'static SectionDoc; 11] = [
         &Common::DOC,
         &Process::DOC,
         &Sip::DOC,
@@ -56,6 +58,7 @@ impl Config {
         &Registrar::DOC,
         &Delivery::DOC,
         &Push::DOC,
+        &Large::DOC,
         &Msrp::DOC,
         &Limits::DOC,
     ];
@@ -71,6 +74,7 @@ impl Config {
             registrar: document.read(),
             delivery: document.read(),
             push: document.read(),
+            large: document.read(),
             msrp: document.read(),
             limits: document.read(),
         };
@@ -172,7 +176,7 @@ impl Config {
         ]
     }
 
-    fn bounds(&self) -> [Rule; 5] {
+    fn bounds(&self) -> [Rule; 7] {
         [
             (
                 self.push.session_expires >= sip::session_timer::FLOOR,
@@ -193,6 +197,16 @@ impl Config {
                 self.push.hop_down_after > 0,
                 "push.hop_down_after",
                 "must be at least 1",
+            ),
+            (
+                self.large.sessions > 0,
+                "large.sessions",
+                "must be at least 1",
+            ),
+            (
+                !self.large.accept_types.is_empty(),
+                "large.accept_types",
+                "names no type: nothing would be taken",
             ),
             (
                 self.limits.requests > 0,

@@ -6,13 +6,12 @@
 //! reports how it went. Pure decisions: [`mode`], [`outcome`], [`terms`], [`encapsulate`],
 //! [`invite`], [`letter`], [`message`], [`mark`]. The rest drives them.
 
-mod call;
 mod content;
 mod encapsulate;
 mod establish;
 #[cfg(test)]
 pub(crate) mod example;
-mod invite;
+pub(crate) mod invite;
 mod letter;
 mod mailbox;
 mod message;

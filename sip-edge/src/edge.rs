@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::dialogs::Dialogs;
 use crate::flows::Flows;
+use crate::reception::Receptions;
 use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
 use crate::registration::kept::Kept;
@@ -42,6 +43,8 @@ pub(crate) struct Edge {
     pub(crate) flows: Flows,
     /// Our dialogs.
     pub(crate) dialogs: Dialogs,
+    /// Sessions in which messages come in.
+    pub(crate) receptions: Receptions,
     /// Registrations whose client can do no push session.
     pub(crate) unsuited: Unsuited,
     /// Registrations whose client can do no session at all.

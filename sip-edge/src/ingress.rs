@@ -1,14 +1,14 @@
 //! Requests in: from an arrival to its final answer.
 //!
-//! Requests of our push dialogs go to their sessions. All others pass the checks of requirements
+//! Requests of our dialogs go to their sessions. All others pass the checks of requirements
 //! §1.20, then get the service of their method. Every path ends in exactly one final answer; for a
 //! deposit the 2xx is made in [`accept`] and nowhere else (promise P1).
 
-mod accept;
+pub(crate) mod accept;
 mod lifetime;
-mod pager_mode;
+pub(crate) mod pager_mode;
 pub(crate) mod profile;
-mod served_user;
+pub(crate) mod served_user;
 mod standing;
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::dialogs::Routed;
 use crate::edge::Edge;
-use crate::{event, metrics, registration};
+use crate::{event, metrics, reception, registration};
 use edge::checks::{Received, admit};
 use edge::refuse::Refusal;
 use edge::{identity, response, status};
@@ -59,34 +59,53 @@ pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTr
 }
 
 /// Answers one request.
-async fn handle(edge: &Edge, transaction: ServerTransaction) {
+async fn handle(edge: &Arc<Edge>, transaction: ServerTransaction) {
     let transaction = match edge.dialogs.route(transaction) {
         Routed::Ours => return,
         Routed::Foreign(transaction) => transaction,
         Routed::Congested(transaction) => return refuse(edge, &transaction, &Refusal::OutOfOrder),
     };
+    if *transaction.request().method() == Method::Invite {
+        return invite(edge, transaction).await;
+    }
     match serve_one(edge, &transaction).await {
         Ok(response) => transaction.respond(response),
         Err(refusal) => refuse(edge, &transaction, &refusal),
     }
 }
 
-/// The service of one request outside our dialogs.
-async fn serve_one(edge: &Edge, transaction: &ServerTransaction) -> Result<Response, Refusal> {
-    let request = transaction.request();
+/// An INVITE is answered by the session that it makes, if it makes one.
+async fn invite(edge: &Arc<Edge>, transaction: ServerTransaction) {
+    let begun = match checked(edge, &transaction) {
+        Ok(_) => reception::invite(edge, transaction).await,
+        Err(refusal) => Err((transaction, refusal)),
+    };
+    if let Err((transaction, refusal)) = begun {
+        refuse(edge, &transaction, &refusal);
+    }
+}
+
+/// The checks of §1.20 before any service.
+fn checked(edge: &Edge, transaction: &ServerTransaction) -> Result<Standing, Refusal> {
     let standing = standing(edge, transaction);
     admit(&Received {
-        request,
+        request: transaction.request(),
         stranger: standing.as_ref().err(),
         is_merged: transaction.merged(),
         store: edge.storage.store().as_ref(),
         site: &edge.site,
     })?;
+    standing
+}
+
+/// The service of one request outside our dialogs.
+async fn serve_one(edge: &Edge, transaction: &ServerTransaction) -> Result<Response, Refusal> {
+    let request = transaction.request();
+    let standing = checked(edge, transaction)?;
     match request.method() {
         Method::Options => capabilities(edge, request),
         Method::Message => message(edge, transaction).await,
-        Method::Register => registration::register(edge, transaction, &standing?).await,
-        Method::Invite => Err(session_refusal(edge, request)),
+        Method::Register => registration::register(edge, transaction, &standing).await,
         Method::Subscribe | Method::Publish => Err(event_refusal(edge, request)),
         _ => Err(Refusal::NoDialog),
     }
@@ -132,28 +151,19 @@ async fn make_durable(edge: &Edge, deposit: Deposit) -> Result<Deposited, Refusa
     }
     match edge.storage.deposit(deposit).await {
         Ok(DepositAnswer::Deposited(proof)) => Ok(proof),
-        Ok(DepositAnswer::Refused(refused)) => Err(match refused.reason {
-            RefusalReason::UnknownUser => Refusal::UserUnknown,
-            RefusalReason::Barred => Refusal::TemporarilyUnavailable,
-            RefusalReason::MailboxFull => Refusal::MailboxFull(refused.retry_after),
-            RefusalReason::SenderLimit => Refusal::SenderLimit(refused.retry_after),
-            RefusalReason::DiskFull => Refusal::Unavailable(refused.retry_after),
-        }),
+        Ok(DepositAnswer::Refused(refused)) => Err(refusal_of(refused)),
         Err(unavailable) => Err(Refusal::Unavailable(Some(unavailable.retry_after))),
     }
 }
 
-/// An INVITE from outside: nobody of ours, no session description, or no large message mode.
-fn session_refusal(edge: &Edge, request: &Request) -> Refusal {
-    if let Err(refusal) = originator_and_served_user(edge, request) {
-        return refusal;
-    }
-    match request.headers().content_type() {
-        Ok(Some(held)) if !held.is("application/sdp") && !held.is_of_type("multipart") => {
-            Refusal::BodyType
-        }
-        Err(malformed) => malformed.into(),
-        Ok(_) => Refusal::LargeMessageMode,
+/// What the sender is told of a refusal by the store.
+pub(crate) fn refusal_of(refused: storage_client::Refusal) -> Refusal {
+    match refused.reason {
+        RefusalReason::UnknownUser => Refusal::UserUnknown,
+        RefusalReason::Barred => Refusal::TemporarilyUnavailable,
+        RefusalReason::MailboxFull => Refusal::MailboxFull(refused.retry_after),
+        RefusalReason::SenderLimit => Refusal::SenderLimit(refused.retry_after),
+        RefusalReason::DiskFull => Refusal::Unavailable(refused.retry_after),
     }
 }
 

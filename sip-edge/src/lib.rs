@@ -2,17 +2,20 @@
 //! pushes what waits.
 //!
 //! * `ingress`: requests in. A MESSAGE becomes a deposit; 202 only for what is on disk (P1).
+//! * `reception`: INVITE in. A large message comes over MSRP and streams to the store; the final 200 only
+//!   for what is on disk (DEF rows).
 //! * `registration`: REGISTER in, committed before it is answered (DLV-01).
 //! * `delivery`: push jobs from the store, each an INVITE and an MSRP session (DLV, PSH rows), or one
 //!   MESSAGE after the other (DLM rows).
 //!
 //! It is not a registrar of a network, not a proxy and not a store: everything durable is in the
-//! storage service, so any edge may die at any instant. Large messages, subscriptions and settings
+//! storage service, so any edge may die at any instant. Subscriptions and settings
 //! are not served yet, and are refused with the status that says so.
 //!
 //! Limits: [`config::Limits`], [`config::Push::sessions`], [`config::Registrar::kept`].
 
 mod app;
+mod call;
 pub mod config;
 mod delivery;
 mod dialogs;
@@ -22,6 +25,7 @@ mod flows;
 mod im_tag;
 mod ingress;
 mod metrics;
+mod reception;
 mod registration;
 mod site;
 mod unsuited;

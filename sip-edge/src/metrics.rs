@@ -47,17 +47,28 @@ pub(crate) fn registration_dropped(reason: &'static str) {
 
 /// A push session has begun; the guard says that it ended.
 pub(crate) fn session_opened() -> OpenSession {
-    gauge!("restante_msrp_sessions_active", "direction" => "out").increment(1);
-    OpenSession
+    OpenSession::new("out")
 }
 
-/// An open push session.
+/// A session in which a message comes in has begun; the guard says that it ended.
+pub(crate) fn reception_opened() -> OpenSession {
+    OpenSession::new("in")
+}
+
+/// An open session, in this direction.
 #[derive(Debug)]
-pub(crate) struct OpenSession;
+pub(crate) struct OpenSession(&'static str);
+
+impl OpenSession {
+    fn new(direction: &'static str) -> Self {
+        gauge!("restante_msrp_sessions_active", "direction" => direction).increment(1);
+        Self(direction)
+    }
+}
 
 impl Drop for OpenSession {
     fn drop(&mut self) {
-        gauge!("restante_msrp_sessions_active", "direction" => "out").decrement(1);
+        gauge!("restante_msrp_sessions_active", "direction" => self.0).decrement(1);
     }
 }
 

@@ -45,6 +45,24 @@ impl SessionDescription {
             })
     }
 
+    /// Whether any line is an MSRP media line, understood or not, in use or rejected.
+    pub fn has_msrp(&self) -> bool {
+        self.msrp_media().next().is_some()
+    }
+
+    /// Host of the media line at this place: of its own `c=` line, else of the session's.
+    pub fn host(&self, place: usize) -> Option<&str> {
+        let own = self.session.medias.get(place);
+        let own = own.and_then(|media| media.connections.first());
+        let connection = own.or(self.session.connection.as_ref())?;
+        connection.connection_address.split('/').next()
+    }
+
+    /// What the media line at this place says of itself to people (`i=`, RFC 8866 §5.4).
+    pub fn title(&self, place: usize) -> Option<&str> {
+        self.session.medias.get(place)?.media_title.as_deref()
+    }
+
     /// The first MSRP media line that is understood; none if there is none.
     pub fn first_msrp(&self) -> Option<MsrpMedia> {
         self.msrp_media().find_map(|(_, read)| read.ok())

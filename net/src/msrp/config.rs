@@ -129,6 +129,14 @@ impl SessionRules {
         }
     }
 
+    /// Sends, and receives one message up to this size (DEF-13).
+    pub fn receive_one_up_to(max_octets: u64) -> SessionRules {
+        SessionRules {
+            inbox: InboxRules::one_up_to(max_octets),
+            ..SessionRules::receive_up_to(max_octets)
+        }
+    }
+
     /// Sends, and receives messages of any type up to this size.
     pub fn receive_up_to(max_octets: u64) -> SessionRules {
         SessionRules {

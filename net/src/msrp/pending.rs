@@ -1,6 +1,7 @@
 //! A session between its path and its connection.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,10 @@ pub enum OpenError {
     #[error("the peer did not bind the connection")]
     Binding(#[source] SendFailure),
 }
+
+/// An address that was judged and may be connected to (MSR-04).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permitted(SocketAddr);
 
 /// A session that has a path of its own but no connection. Dropping it makes the path unknown.
 #[derive(Debug)]
@@ -119,6 +124,18 @@ impl PendingSession {
         }
     }
 
+    /// Resolves a host and judges its addresses; the one returned is the one connected (MSR-04).
+    pub async fn resolve(&self, host: &str, port: u16) -> Result<Permitted, OpenError> {
+        let looking_up = timeout(
+            self.shared.config.connect_timeout,
+            lookup_host((host, port)),
+        );
+        let addresses = looking_up.await.map_err(|_| OpenError::Timeout)?;
+        let mut addresses = addresses.map_err(OpenError::Connect)?;
+        let permitted = addresses.find(|address| self.shared.guard.permits(*address));
+        permitted.map(Permitted).ok_or(OpenError::Forbidden)
+    }
+
     /// We are active: connects to the first URI of the peer's path under MSR-04 and binds the
     /// connection with an empty SEND. `signalling_peer` names whoever made us connect; its attempts
     /// are counted together.
@@ -130,8 +147,29 @@ impl PendingSession {
     ) -> Result<MsrpSession, OpenError> {
         let deadline = Instant::now() + wait;
         self.registration.refuse_binding();
-        let connecting = self.open_connection(peer_path.first(), signalling_peer);
-        let connection = timeout_at(deadline, connecting)
+        let first = peer_path.first();
+        let resolving = self.resolve(first.host(), first.effective_port());
+        let permitted = timeout_at(deadline, resolving)
+            .await
+            .map_err(|_| OpenError::Timeout)??;
+        let left = deadline.saturating_duration_since(Instant::now());
+        Box::pin(self.connect_to(permitted, peer_path, signalling_peer, left)).await
+    }
+
+    /// As [`connect`](PendingSession::connect), to an address that was resolved before: when the peer's
+    /// description was judged, or where it names another than its path (RFC 6714 §4).
+    pub async fn connect_to(
+        self,
+        address: Permitted,
+        peer_path: Path,
+        signalling_peer: &str,
+        wait: Duration,
+    ) -> Result<MsrpSession, OpenError> {
+        let deadline = Instant::now() + wait;
+        self.registration.refuse_binding();
+        // On the heap: a handshake is large, and most sessions have none.
+        let connecting = self.open_connection(address, peer_path.first(), signalling_peer);
+        let connection = timeout_at(deadline, Box::pin(connecting))
             .await
             .map_err(|_| OpenError::Timeout)??;
         let (input, events) = mpsc::channel(INPUT_QUEUE);
@@ -168,6 +206,7 @@ impl PendingSession {
 
     async fn open_connection(
         &self,
+        Permitted(address): Permitted,
         peer: &MsrpUri,
         signalling_peer: &str,
     ) -> Result<Arc<Connection>, OpenError> {
@@ -178,11 +217,6 @@ impl PendingSession {
             return Err(OpenError::Transport);
         }
         let shared = &self.shared;
-        let place = (peer.host(), peer.effective_port());
-        // Resolved once: the address that was judged is the one connected (MSR-04).
-        let mut addresses = lookup_host(place).await.map_err(OpenError::Connect)?;
-        let permitted = addresses.find(|address| shared.guard.permits(*address));
-        let address = permitted.ok_or(OpenError::Forbidden)?;
         let due = shared.pacer.reserve(signalling_peer, Instant::now());
         sleep_until(due.ok_or(OpenError::TooMany)?).await;
         let connecting = timeout(shared.config.connect_timeout, TcpStream::connect(address));

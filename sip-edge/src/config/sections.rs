@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use daemon::config::Octets;
+
 daemon::section! {
     /// The participating function: SIP towards the core or the clients, MSRP towards the clients.
     pub struct Process in "sip-edge" {
@@ -111,5 +113,22 @@ daemon::section! {
         ring_timeout: Duration = "30s",
         /// Session interval offered (RFC 4028).
         session_expires: Duration = "30m",
+    }
+}
+
+daemon::section! {
+    /// Large messages: INVITE and MSRP (requirements §1.10).
+    pub struct Large in "large" {
+        /// Largest message taken; an offer of more is answered 488.
+        max_octets: Octets = "10MiB",
+        /// Sessions received in at a time; one more is answered 503.
+        sessions: u32 = 1024,
+        /// How long a sender may take from its ACK to its first SEND.
+        first_send: Duration = "30s",
+        /// How long a sender may make no progress, and how long it may leave a session open that has
+        /// had its message.
+        stall: Duration = "60s",
+        /// Media types taken: `type/subtype`, `type/*` or `*`.
+        accept_types: Vec<String> = ["*"],
     }
 }

@@ -12,11 +12,11 @@ use sip::{Request, Response, StatusCode};
 use storage_client::PushJob;
 use tokio::time::{Instant, sleep_until};
 
-use super::call::Call;
 use super::invite::{Invitation, Inviter, offer};
 use super::outcome::InviteFailure;
 use super::terms::Terms;
 use super::way::Way;
+use crate::call::Call;
 use crate::dialogs::DialogEntry;
 use crate::edge::Edge;
 use edge::now;

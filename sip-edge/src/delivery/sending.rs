@@ -13,11 +13,11 @@ use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement};
 use storage_client::{PushJob, Unavailable};
 use tokio::time::{Instant, sleep_until};
 
-use super::call::Served;
 use super::content::Content;
 use super::establish::Established;
 use super::outcome::{Meaning, SendEnd, of_send};
 use super::terms::Terms;
+use crate::call::Served;
 use crate::edge::Edge;
 use crate::{event, metrics};
 

@@ -1,4 +1,4 @@
-//! The one way to a 2xx for a deposit (promise P1): through a [`Deposited`], which the client of the
+//! The one way to a 2xx for a deposit, by MESSAGE or MSRP (promise P1): through a [`Deposited`], which the client of the
 //! store makes only of the store's word that the message is on disk.
 
 use std::time::SystemTime;
@@ -8,6 +8,7 @@ use storage_client::Deposited;
 
 use edge::response::answer;
 use edge::signature::Signature;
+use net::msrp::AnswerHandle;
 
 /// 202 with the profile of PFM-03 and PFM-04: no body, no Contact, never 200.
 ///
@@ -21,4 +22,10 @@ pub(crate) fn accepted(
     answer(request, StatusCode::ACCEPTED, signature, now)
         .header(Name::PAssertedIdentity, signature.store_identity())
         .build()
+}
+
+/// The 200 to the SEND that completed a large message, and the REPORT, as far as each was asked for
+/// (DEF-12).
+pub(crate) fn accept_send(send: AnswerHandle, _proof: &Deposited) {
+    send.accept();
 }

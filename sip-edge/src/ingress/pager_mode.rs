@@ -74,7 +74,7 @@ pub(crate) fn read(
 
 /// `critical` asks for a refusal where a service cannot be given (RFC 3323 §4.2): `user` cannot,
 /// since From stays as the sender wrote it.
-fn check_privacy(request: &Request) -> Result<(), Refusal> {
+pub(crate) fn check_privacy(request: &Request) -> Result<(), Refusal> {
     let wanted = request.headers().privacy();
     let is_critical = wanted.iter().any(|service| service == "critical");
     let is_given = |service: &String| PRIVACY_GIVEN.contains(&service.as_str());
@@ -117,7 +117,8 @@ fn is_text(content_type: Option<&MediaType>, cpim: Option<&cpim::Message>) -> bo
         || cpim.is_some_and(|message| message.content_type().starts_with("text/"))
 }
 
-fn priority(request: &Request) -> Priority {
+/// The priority that a request asks for.
+pub(crate) fn priority(request: &Request) -> Priority {
     match request.headers().priority().unwrap_or_default() {
         sip::Priority::NonUrgent => Priority::NonUrgent,
         sip::Priority::Normal => Priority::Normal,
@@ -127,7 +128,7 @@ fn priority(request: &Request) -> Priority {
 }
 
 /// Header values for the index. `Contact` is of no meaning in a MESSAGE (COM-05).
-fn headers(
+pub(crate) fn headers(
     request: &Request,
     originator: Option<&AssertedIdentity>,
     cpim: Option<&cpim::Message>,

@@ -4,20 +4,20 @@ use edge::mark::Mark;
 use edge::profile::{Profile, Treatment};
 use sip::Method;
 
-/// The participating function. INVITE and what belongs to it is served within our own push dialogs;
-/// event packages come with their own modules, which add themselves here.
+/// The participating function. `100rel` asks nothing of a UAS that sends no 1xx but 100 (DEF-18). Event
+/// packages come with their own modules, which add themselves here.
 pub(crate) static PROFILE: Profile = Profile {
     allow: "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, REGISTER, UPDATE",
     // A MESSAGE may hold any other: it is stored as it is.
     accept: "application/sdp, message/sip, multipart/mixed, */*;q=0.5",
-    extensions: &["path", "timer"],
+    extensions: &["100rel", "path", "timer"],
     event_packages: &[],
     treatment,
     refuses: Mark::Delivery,
 };
 
 /// The treatment of a method. SUBSCRIBE and PUBLISH are served by saying that their event package
-/// is not (489), INVITE by saying why no session is possible.
+/// is not (489).
 fn treatment(method: &Method) -> Treatment {
     match method {
         Method::Message

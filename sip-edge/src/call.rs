@@ -1,7 +1,10 @@
-//! The dialog of a push: our requests in it, our answers in it, its session timer (RFC 4028).
+//! The dialog of an MSRP session, set up by us or by the peer: our requests in it, our answers in it, its
+//! session timer (RFC 4028).
 
 use std::time::{Duration, Instant};
 
+use msrp::Path;
+use msrp::sdp::SessionDescription;
 use net::sip::{ClientTransaction, ServerTransaction, Target};
 use sip::dialog::Dialog;
 use sip::session_timer::{
@@ -10,7 +13,7 @@ use sip::session_timer::{
 use sip::{Method, Name, Refresher, Request, RequestBuilder, Response, StatusCode, Violation};
 use tokio::time::timeout;
 
-use super::invite::{ALLOW, Invitation, MAX_FORWARDS, contact};
+use crate::delivery::invite::{ALLOW, Invitation, MAX_FORWARDS, contact};
 use crate::edge::Edge;
 use edge::now;
 use edge::response::answer;
@@ -18,14 +21,17 @@ use edge::response::answer;
 /// How long a delivery waits for the answer to its BYE; retransmissions go on without it.
 const BYE_PATIENCE: Duration = Duration::from_secs(4);
 
-/// One push dialog.
+/// One dialog.
 #[derive(Debug)]
 pub(crate) struct Call {
     dialog: Dialog,
     /// The flow or hop the INVITE took, for peers that put nothing of their own into the path.
     target: Target,
     contact: String,
-    offer: String,
+    /// Our description, the same for the life of the session.
+    description: String,
+    /// What a later offer of the peer must repeat, where the first was his.
+    peer_path: Option<Path>,
     policy: SessionPolicy,
     allows_update: bool,
     timer: Option<SessionTimer>,
@@ -54,10 +60,32 @@ impl Call {
             dialog,
             target,
             contact: invitation.contact.clone(),
-            offer: invitation.offer.clone(),
+            description: invitation.offer.clone(),
+            peer_path: None,
             policy: invitation.policy,
             allows_update: allow.contains(&Method::Update),
             timer: agreement.map(|agreement| started(&agreement, Refresher::Uac)),
+        }
+    }
+
+    /// The dialog that our 2xx to the peer's INVITE makes.
+    pub(crate) fn answered(
+        dialog: Dialog,
+        invite: &Request,
+        contact: String,
+        (description, peer_path): (String, Path),
+        agreement: &Agreement,
+    ) -> Self {
+        let allow = invite.headers().allow().unwrap_or_default();
+        Self {
+            target: Target::Uri(dialog.next_hop().clone()),
+            dialog,
+            contact,
+            description,
+            peer_path: Some(peer_path),
+            policy: SessionPolicy::default(),
+            allows_update: allow.contains(&Method::Update),
+            timer: Some(started(agreement, Refresher::Uas)),
         }
     }
 
@@ -85,7 +113,16 @@ impl Call {
 
     /// Ends the dialog and waits a while for the peer to know it.
     pub(crate) async fn bye(&mut self, edge: &Edge) {
-        let bye = outgoing(self.dialog.request(Method::Bye), edge).build();
+        self.bye_because(edge, None).await;
+    }
+
+    /// Ends the dialog, for a reason that is a value of Reason (RFC 3326).
+    pub(crate) async fn bye_because(&mut self, edge: &Edge, reason: Option<&str>) {
+        let mut builder = outgoing(self.dialog.request(Method::Bye), edge);
+        if let Some(reason) = reason {
+            builder = builder.header(Name::Reason, reason);
+        }
+        let bye = builder.build();
         let Some(transaction) = self.send(edge, bye).await else {
             return;
         };
@@ -127,7 +164,9 @@ impl Call {
             .header(Name::Supported, "timer")
             .header(Name::SessionExpires, offer);
         let request = match method {
-            Method::Invite => builder.body("application/sdp", self.offer.clone()).build(),
+            Method::Invite => builder
+                .body("application/sdp", self.description.clone())
+                .build(),
             _ => builder.build(),
         };
         let cseq = request
@@ -159,19 +198,31 @@ impl Call {
 
     /// Answers a request of the peer within the dialog.
     pub(crate) fn serve(&mut self, edge: &Edge, transaction: &ServerTransaction) -> Served {
+        if self.take(edge, transaction) {
+            self.answer(edge, transaction)
+        } else {
+            Served::Continues
+        }
+    }
+
+    /// Judges the place of a request in the dialog; one that has none is answered.
+    pub(crate) fn take(&mut self, edge: &Edge, transaction: &ServerTransaction) -> bool {
         let request = transaction.request();
         if !self.is_of_peer(request) {
-            transaction.respond(self.simple(
-                edge,
-                request,
-                StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
-            ));
-            return Served::Continues;
+            let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
+            transaction.respond(self.simple(edge, request, status));
+            return false;
         }
         if let Err(violation) = self.dialog.handle_request(request) {
             transaction.respond(self.violated(edge, request, violation));
-            return Served::Continues;
+            return false;
         }
+        true
+    }
+
+    /// Answers a request that was taken.
+    pub(crate) fn answer(&mut self, edge: &Edge, transaction: &ServerTransaction) -> Served {
+        let request = transaction.request();
         let response = match request.method() {
             Method::Bye | Method::Options => self.simple(edge, request, StatusCode::OK),
             Method::Invite | Method::Update => self.refreshed(edge, request),
@@ -204,6 +255,12 @@ impl Call {
 
     /// The peer refreshes the session: the same description again, and its timer anew.
     fn refreshed(&mut self, edge: &Edge, request: &Request) -> Response {
+        if !self.is_same_session(request) {
+            let status = StatusCode::NOT_ACCEPTABLE_HERE;
+            let warning = edge.site.signature.warning("the session cannot be moved");
+            let builder = answer(request, status, &edge.site.signature, now());
+            return builder.header(Name::Warning, warning).build();
+        }
         let agreement = match negotiate_uas(request.headers(), &SessionPolicy::default()) {
             Ok(agreement) => agreement,
             Err(TimerRefusal::TooSmall { min_se }) => {
@@ -226,9 +283,27 @@ impl Call {
         }
         let has_description = *request.method() == Method::Invite || !request.body().is_empty();
         if has_description {
-            builder = builder.body("application/sdp", self.offer.clone());
+            builder = builder.body("application/sdp", self.description.clone());
         }
         builder.build()
+    }
+
+    /// An offer within the dialog repeats the path of the first: a session is for one message, which has no
+    /// second place to come from.
+    fn is_same_session(&self, request: &Request) -> bool {
+        let Some(peer_path) = self
+            .peer_path
+            .as_ref()
+            .filter(|_| !request.body().is_empty())
+        else {
+            return true;
+        };
+        let offer = SessionDescription::parse(request.body());
+        offer.is_ok_and(|offer| {
+            offer
+                .msrp_media()
+                .any(|(_, media)| media.is_ok_and(|media| media.path == *peer_path))
+        })
     }
 
     fn simple(&self, edge: &Edge, request: &Request, status: StatusCode) -> Response {

@@ -1,0 +1,194 @@
+//! A session in its dialog: the transfer goes on while the peer refreshes, moves or ends it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use net::msrp::MsrpSession;
+use net::sip::ServerTransaction;
+use sip::Method;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::setup::Agreed;
+use super::transfer::{Activity, End, Transfer};
+use crate::call::{Call, Served};
+use crate::dialogs::DialogEntry;
+use crate::edge::Edge;
+use crate::{event, metrics};
+
+/// How long octets may be on their way behind a BYE that overtook them (DEF-14).
+const QUIET: Duration = Duration::from_millis(500);
+/// How long an answer to BYE waits for such octets at most.
+const OVERTAKEN: Duration = Duration::from_secs(4);
+/// How long a refusal may be on its way before the BYE that follows it.
+const REFUSAL: Duration = Duration::from_secs(1);
+
+/// What a transfer leaves behind.
+type Outcome = (Option<MsrpSession>, End);
+
+/// Why the session ends.
+enum Ending {
+    /// The peer said BYE, which is not answered yet.
+    ByPeer(Box<ServerTransaction>),
+    /// We say BYE, for a reason that has a status code.
+    ByUs(Option<u16>),
+    /// The dialog is gone without one.
+    Gone,
+}
+
+/// One session in which a message comes in.
+#[derive(Debug)]
+pub(crate) struct Session {
+    edge: Arc<Edge>,
+    invite: ServerTransaction,
+    call: Call,
+    requests: DialogEntry,
+    transfer: AbortOnDropHandle<Outcome>,
+    activity: Arc<Activity>,
+    /// What came of the transfer, once it is over.
+    outcome: Option<Outcome>,
+    /// When a session that has had its message is ended.
+    farewell_at: Option<Instant>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Session {
+    /// Begins the transfer of what was agreed.
+    pub(crate) fn new(edge: Arc<Edge>, invite: ServerTransaction, agreed: Agreed) -> Self {
+        let activity = Arc::new(Activity::default());
+        let transfer = Transfer {
+            edge: Arc::clone(&edge),
+            route: agreed.route,
+            envelope: agreed.envelope,
+            activity: Arc::clone(&activity),
+            acknowledged: agreed.requests.acknowledged(),
+        };
+        let transfer = tokio::spawn(transfer.run(agreed.pending, Some(agreed.upload)));
+        Self {
+            edge,
+            invite,
+            call: agreed.call,
+            requests: agreed.requests,
+            transfer: AbortOnDropHandle::new(transfer),
+            activity,
+            outcome: None,
+            farewell_at: None,
+            _place: agreed.place,
+        }
+    }
+
+    /// Lives until either side ends the dialog.
+    pub(crate) async fn run(mut self) {
+        let _open = metrics::reception_opened();
+        let ending = loop {
+            if let Some(ending) = self.step().await {
+                break ending;
+            }
+        };
+        match ending {
+            Ending::ByPeer(bye) => self.end_by_peer(&bye).await,
+            Ending::ByUs(cause) => self.end_by_us(cause).await,
+            Ending::Gone => {}
+        }
+        if let Some((Some(session), _)) = self.outcome.take() {
+            session.close().await;
+        }
+    }
+
+    /// Waits for the next thing to happen; says so when it is the end.
+    async fn step(&mut self) -> Option<Ending> {
+        let refresh_at = self.call.next_timeout().map(Instant::from_std);
+        let is_over = self.outcome.is_some();
+        tokio::select! {
+            outcome = &mut self.transfer, if !is_over => {
+                // A transfer that panicked has failed.
+                let outcome = outcome.unwrap_or((None, End::Unavailable));
+                self.transferred(outcome)
+            }
+            transaction = self.requests.next() => self.serve(transaction),
+            () = until(refresh_at) => match self.call.keep_alive(&self.edge).await {
+                Served::Continues => None,
+                Served::Ended => Some(Ending::ByUs(None)),
+            },
+            () = self.invite.unacknowledged() => Some(Ending::ByUs(None)),
+            () = until(self.farewell_at) => Some(Ending::ByUs(None)),
+            () = self.edge.draining.cancelled(), if is_over => Some(Ending::ByUs(None)),
+        }
+    }
+
+    /// The sender is to say BYE after its message (UPL-04), and after it gave up; else we do.
+    fn transferred(&mut self, outcome: Outcome) -> Option<Ending> {
+        event::transfer_ended(&outcome.1);
+        let ending = match &outcome.1 {
+            End::Stored(_) | End::Abandoned => None,
+            End::Silent => Some(Ending::ByUs(Some(408))),
+            End::Refused | End::Lost => Some(Ending::ByUs(None)),
+            End::Unavailable => Some(Ending::ByUs(Some(503))),
+        };
+        self.outcome = Some(outcome);
+        self.farewell_at = Some(Instant::now() + self.edge.config.large.stall);
+        ending
+    }
+
+    fn serve(&mut self, transaction: ServerTransaction) -> Option<Ending> {
+        if !self.call.take(&self.edge, &transaction) {
+            return None;
+        }
+        if *transaction.request().method() == Method::Bye {
+            return Some(Ending::ByPeer(Box::new(transaction)));
+        }
+        match self.call.answer(&self.edge, &transaction) {
+            Served::Continues => None,
+            Served::Ended => Some(Ending::Gone),
+        }
+    }
+
+    /// DEF-14: a message that is complete is committed before the BYE is answered; one that is not is
+    /// forgotten.
+    async fn end_by_peer(&mut self, bye: &ServerTransaction) {
+        if self.outcome.is_none() {
+            self.outcome = self.overtaken().await;
+        }
+        self.call.answer(&self.edge, bye);
+        if let Some((_, End::Stored(message_id))) = &self.outcome {
+            let octets = bye.request().as_bytes().clone();
+            if let Err(unavailable) = self.edge.storage.add_sender_bye(message_id, octets).await {
+                event::bye_not_kept(message_id, &unavailable.reason);
+            }
+        }
+    }
+
+    /// What came of a transfer whose last octets the BYE may have overtaken; none if they do not come.
+    async fn overtaken(&mut self) -> Option<Outcome> {
+        let latest = Instant::now() + OVERTAKEN;
+        loop {
+            let before = self.activity.octets();
+            if let Ok(outcome) = timeout(QUIET, &mut self.transfer).await {
+                return outcome.ok();
+            }
+            if self.activity.is_committing() {
+                return (&mut self.transfer).await.ok();
+            }
+            if self.activity.octets() == before || Instant::now() >= latest {
+                return None;
+            }
+        }
+    }
+
+    async fn end_by_us(&mut self, cause: Option<u16>) {
+        if let Some((Some(session), End::Refused)) = &self.outcome {
+            // The sender hears of the refusal first, unless it is gone already.
+            let _ = timeout(REFUSAL, session.ended()).await;
+        }
+        let reason = cause.map(|code| format!("SIP;cause={code}"));
+        self.call.bye_because(&self.edge, reason.as_deref()).await;
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

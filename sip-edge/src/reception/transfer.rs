@@ -1,0 +1,222 @@
+//! The MSRP side of a session: octets stream from the connection to the store, and the last SEND is
+//! answered when they are on disk (DEF-12..16).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use msrp::{Abandonment, status};
+use net::msrp::{AnswerHandle, Inbound, MsrpSession, OpenError, PendingSession, Piece};
+use storage_client::{DepositAnswer, Upload, UploadError};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::body::Body;
+use super::record::{Envelope, has_own_headers};
+use super::setup::Route;
+use crate::edge::Edge;
+use crate::ingress::accept;
+use crate::{event, metrics};
+
+/// Longest time for an ACK, after which the dialog ends by itself (64·T1).
+const ACK_PATIENCE: Duration = Duration::from_secs(32);
+
+/// How far a transfer is, for whoever has to decide whether to wait for it.
+#[derive(Debug, Default)]
+pub(crate) struct Activity {
+    octets: AtomicU64,
+    is_committing: AtomicBool,
+}
+
+impl Activity {
+    /// Octets received so far.
+    pub(crate) fn octets(&self) -> u64 {
+        self.octets.load(Ordering::Relaxed)
+    }
+
+    /// Whether the store has been asked to make the message durable.
+    pub(crate) fn is_committing(&self) -> bool {
+        self.is_committing.load(Ordering::Relaxed)
+    }
+}
+
+/// How a transfer ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The message is on disk under this Message-ID.
+    Stored(String),
+    /// The sender gave up: nothing more is to be expected.
+    Abandoned,
+    /// No connection, no SEND or no progress in time (DEF-16).
+    Silent,
+    /// We refused it: too large, or of no use.
+    Refused,
+    /// The connection was lost or never was the peer's.
+    Lost,
+    /// The store failed: no final 200.
+    Unavailable,
+}
+
+/// One transfer.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) route: Route,
+    pub(crate) envelope: Envelope,
+    pub(crate) activity: Arc<Activity>,
+    /// Cancelled by the ACK.
+    pub(crate) acknowledged: CancellationToken,
+}
+
+impl Transfer {
+    /// Receives one message; also gives the session, which may have answers to write.
+    pub(crate) async fn run(
+        self,
+        pending: PendingSession,
+        mut upload: Option<Upload>,
+    ) -> (Option<MsrpSession>, End) {
+        let mut session = tokio::select! {
+            opened = self.open(pending) => match opened {
+                Ok(session) => session,
+                Err(OpenError::Timeout) => return (None, End::Silent),
+                Err(error) => {
+                    tracing::debug!(%error, "reception.not_connected");
+                    return (None, End::Lost);
+                }
+            },
+            () = self.no_send_in_time() => return (None, End::Silent),
+        };
+        loop {
+            let inbound = tokio::select! {
+                inbound = session.next() => inbound,
+                () = self.no_send_in_time() => return (Some(session), End::Silent),
+            };
+            let Some(inbound) = inbound else {
+                return (Some(session), End::Lost);
+            };
+            if let Some(end) = self.receive(inbound, &mut upload).await {
+                return (Some(session), end);
+            }
+        }
+    }
+
+    async fn open(&self, pending: PendingSession) -> Result<MsrpSession, OpenError> {
+        let peer_path = self.route.peer_path.clone();
+        let Some(address) = self.route.connect_to else {
+            let wait = ACK_PATIENCE + self.edge.config.large.first_send;
+            return pending.accept(peer_path, wait).await;
+        };
+        // The peer listens for sure once it has our answer.
+        self.acknowledged.cancelled().await;
+        let wait = self.edge.config.msrp.connect_timeout;
+        pending
+            .connect_to(address, peer_path, &self.route.signalling_peer, wait)
+            .await
+    }
+
+    async fn no_send_in_time(&self) {
+        self.acknowledged.cancelled().await;
+        sleep(self.edge.config.large.first_send).await;
+    }
+
+    /// Takes one message; none for one without octets, which counts for nothing (DEF-15).
+    async fn receive(&self, mut inbound: Inbound, upload: &mut Option<Upload>) -> Option<End> {
+        let begun = Instant::now();
+        let sessions = self.edge.receptions.active();
+        let mut body = Body::new(sessions, has_own_headers(inbound.head()));
+        loop {
+            let Ok(piece) = timeout(self.edge.config.large.stall, inbound.next()).await else {
+                return Some(End::Silent);
+            };
+            match piece {
+                None => return Some(End::Lost),
+                Some(Piece::Abandoned(Abandonment::Empty)) => return None,
+                Some(Piece::Abandoned(Abandonment::BySender)) => return Some(End::Abandoned),
+                Some(Piece::Abandoned(Abandonment::Refused(_))) => return Some(End::Refused),
+                Some(Piece::Octets { offset, octets }) => {
+                    let upload = upload.as_mut()?;
+                    let length = octets.len() as u64;
+                    self.activity.octets.fetch_add(length, Ordering::Relaxed);
+                    let putting = body.put(upload, offset, &octets);
+                    match timeout(self.edge.config.large.stall, putting).await {
+                        Ok(Ok(())) => {}
+                        // The message that is dropped here is refused by its session.
+                        Ok(Err(error)) => return Some(end_of(&error)),
+                        Err(_) => return Some(End::Unavailable),
+                    }
+                }
+                Some(Piece::Complete { total, answer }) => {
+                    self.activity.is_committing.store(true, Ordering::Relaxed);
+                    let upload = upload.take()?;
+                    let whole = Whole {
+                        inbound,
+                        body,
+                        total,
+                        begun,
+                    };
+                    return Some(self.commit(whole, upload, answer).await);
+                }
+            }
+        }
+    }
+
+    /// Has the message made durable, then answers its sender.
+    async fn commit(&self, whole: Whole, mut upload: Upload, answer: AnswerHandle) -> End {
+        let Whole {
+            inbound,
+            mut body,
+            total,
+            begun,
+        } = whole;
+        let committed = match body.flush(&mut upload).await {
+            Ok(()) => {
+                let beginning = body.head(total);
+                let deposit = self
+                    .envelope
+                    .deposit(inbound.head(), beginning.as_ref(), total);
+                let class = deposit.class;
+                let committed = upload.commit(deposit).await;
+                committed
+                    .map(|answer| (class, answer))
+                    .map_err(UploadError::from)
+            }
+            Err(error) => Err(error),
+        };
+        match committed {
+            Ok((class, DepositAnswer::Deposited(proof))) => {
+                accept::accept_send(answer, &proof);
+                let transport = self.envelope.transport;
+                metrics::accepted(class, transport, proof.duplicate(), begun.elapsed());
+                event::message_accepted(&self.envelope.invite, &self.envelope.served_user, &proof);
+                End::Stored(proof.message_id().to_owned())
+            }
+            Ok((_, DepositAnswer::Refused(_))) => {
+                answer.refuse(status::STOP_SENDING);
+                End::Refused
+            }
+            Err(error) => {
+                let end = end_of(&error);
+                match end {
+                    End::Refused => answer.refuse(status::STOP_SENDING),
+                    _ => answer.withhold(),
+                }
+                end
+            }
+        }
+    }
+}
+
+/// A message of which every octet is here.
+struct Whole {
+    inbound: Inbound,
+    body: Body,
+    total: u64,
+    begun: Instant,
+}
+
+fn end_of(error: &UploadError) -> End {
+    match error {
+        UploadError::Refused(_) | UploadError::TooLarge => End::Refused,
+        _ => End::Unavailable,
+    }
+}
