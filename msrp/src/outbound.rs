@@ -66,7 +66,7 @@ impl OutboxConfig {
             local_path,
             peer_path,
             chunk_octets: 256 * 1024,
-            piece_octets: 16 * 1024,
+            piece_octets: 64 * 1024,
             message_window: 4,
             chunk_window: 16,
             queue_limit: 8,

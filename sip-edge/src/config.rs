@@ -13,6 +13,7 @@ use daemon::config::{Document, Section, SectionDoc};
 use edge::config::{Listening, Rule};
 
 pub use edge::config::{Common, Limits, Msrp, Sip, Tls, Trust, VerifyPeers};
+pub use sections::RequireReport;
 pub use sections::{
     Delivery, DeliveryMode, Large, Process, Push, Registrar, RegistrarAuth, RegistrarSwitch,
 };

@@ -102,6 +102,18 @@ daemon::section! {
     }
 }
 
+daemon::choice! {
+    /// When only success REPORTs prove delivery (requirements §2.4.3).
+    pub enum RequireReport {
+        /// Where a relay or gateway stands between us and the client.
+        Auto = "auto",
+        /// Always.
+        Always = "always",
+        /// Never.
+        Never = "never",
+    }
+}
+
 daemon::section! {
     /// Push sessions: how deferred messages reach their user.
     pub struct Push in "push" {
@@ -113,6 +125,9 @@ daemon::section! {
         ring_timeout: Duration = "30s",
         /// Session interval offered (RFC 4028).
         session_expires: Duration = "30m",
+        /// Whether a message counts as delivered only when the client has reported all of it: `auto`
+        /// means where a relay or gateway answers in its place, `always`, `never`.
+        require_report: RequireReport = "auto",
     }
 }
 

@@ -18,6 +18,7 @@ use super::establish::Established;
 use super::outcome::{Meaning, SendEnd, of_send};
 use super::terms::Terms;
 use crate::call::Served;
+use crate::config::RequireReport;
 use crate::edge::Edge;
 use crate::{event, metrics};
 
@@ -115,7 +116,11 @@ impl<'a> Sending<'a> {
         };
         let octets = parcel.content.octets();
         let mut outbound = OutboundMessage::new(outer_id, &parcel.content_type, octets);
-        outbound.success_report = self.established.terms.needs_reports;
+        outbound.success_report = match self.edge.config.push.require_report {
+            RequireReport::Auto => self.established.terms.needs_reports,
+            RequireReport::Always => true,
+            RequireReport::Never => false,
+        };
         outbound.headers = parcel.headers;
         let source = parcel.content.source(&self.edge.storage, self.job.claim);
         let ticket = self.established.session.send(outbound, source).await;

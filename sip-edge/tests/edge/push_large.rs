@@ -4,6 +4,7 @@ use bytes::Bytes;
 use msrp::{Continuation, Event};
 use proto::v1;
 use proto::v1::acknowledge::Settlement;
+use restante_sip_edge::config::RequireReport;
 use sip::Request;
 
 use crate::client::TcpPeer;
@@ -363,4 +364,24 @@ async fn behind_a_relay_a_report_of_refusal_counts_as_one() {
     assert_eq!(settled, Some(Settlement::Failed(expected)));
     story.bob.request_of("BYE").await;
     assert_eq!(story.store.stored(), 1);
+}
+
+#[tokio::test]
+async fn the_operator_decides_when_reports_are_required() {
+    for (rule, is_asked) in [(RequireReport::Always, true), (RequireReport::Never, false)] {
+        let mut story = Story::begun(1, |config| config.push.require_report = rule).await;
+        story.register(IM_TAG, "").await;
+        let (_, mut client) = match is_asked {
+            true => story.answered().await,
+            false => behind_a_relay(&mut story).await,
+        };
+        let chunks = client.message(true).await;
+        assert_eq!(chunks[0].head.success_report, Some(is_asked));
+        if is_asked {
+            let range = format!("1-{0}/{0}", total(&chunks));
+            client.report(&id(&chunks), &range, "200 OK").await;
+        }
+        story.bob.request_of("BYE").await;
+        assert_eq!(story.store.stored(), 0);
+    }
 }
