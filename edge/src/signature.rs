@@ -53,14 +53,18 @@ impl Signature {
         self.profile
     }
 
-    /// URI under which a peer reaches this edge over one transport, for Contact (DLV-10).
-    pub fn contact(&self, sent_by: &str, transport: Transport) -> String {
+    /// URI under which a peer reaches this edge over one transport, for Contact (DLV-10). `secure` where the request
+    /// goes to a sips URI: then the Contact is one too (RFC 3261 §8.1.1.8), which means TLS without saying so.
+    pub fn contact(&self, sent_by: &str, transport: Transport, secure: bool) -> String {
         let user = self
             .store_identity
             .uri
             .as_sip()
             .and_then(|uri| uri.user.as_deref());
         let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+        if secure {
+            return format!("sips:{user}{sent_by}");
+        }
         format!(
             "sip:{user}{sent_by};transport={}",
             transport.as_str().to_ascii_lowercase()

@@ -2,6 +2,7 @@
 
 pub mod hop;
 pub mod msrp;
+mod places;
 pub mod resolve;
 pub mod sip;
 pub mod tls;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ::msrp::InboxRules;
 use ipnet::IpNet;
 
+use crate::resolve::Resolver;
 use crate::tls::{CertificateFiles, HANDSHAKE_TIMEOUT, RELOAD_INTERVAL, TlsError};
 
 /// Settings of an [`MsrpEndpoint`](super::MsrpEndpoint).
@@ -37,6 +38,10 @@ pub struct MsrpConfig {
     pub write_stall: Duration,
     /// Connections accepted at the same time; more are closed at once.
     pub max_connections: usize,
+    /// Connections accepted from one address at the same time.
+    pub max_connections_per_address: usize,
+    /// Finds the addresses of the hosts in peers' paths.
+    pub resolver: Resolver,
     /// Compare only the session-id of a From-Path, for peers behind a gateway that rewrites paths.
     pub sessmatch: bool,
 }
@@ -57,6 +62,8 @@ impl MsrpConfig {
             path_wait: Duration::from_secs(10),
             write_stall: Duration::from_secs(30),
             max_connections: 16_384,
+            max_connections_per_address: 4_096,
+            resolver: Resolver::system(),
             sessmatch: false,
         }
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::msrp::{MsrpUri, SessionId};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +16,7 @@ use super::pace::{ConnectPacer, WrongPaths};
 use super::pending::PendingSession;
 use super::reader::Reader;
 use super::registry::{Registry, RouteRules};
+use crate::places::Places;
 use crate::tls::TlsError;
 
 /// Listens for MSRP connections and opens sessions. Cheap to clone.
@@ -137,7 +137,8 @@ impl MsrpEndpoint {
 impl Shared {
     /// Begins to accept.
     fn serve(self: &Arc<Shared>, listener: Listener, secure_listener: Option<Listener>) {
-        let places = Arc::new(Semaphore::new(self.config.max_connections));
+        let config = &self.config;
+        let places = Places::new(config.max_connections, config.max_connections_per_address);
         let accepting = listener.serve(Arc::clone(self), Arc::clone(&places), None);
         self.tasks.spawn(accepting);
         let Some((secure, listener)) = self.secure.as_ref().zip(secure_listener) else {

@@ -8,11 +8,11 @@ use std::time::Duration;
 use metrics::counter;
 use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
 use super::config::{BindError, MsrpTlsConfig};
 use super::connection::Stream;
 use super::endpoint::Shared;
+use crate::places::Places;
 use crate::tls::{Fingerprint, MsrpTls};
 
 /// Pause after the system refused to accept, as it does without free descriptors.
@@ -37,7 +37,7 @@ impl Listener {
     pub(super) async fn serve(
         self,
         shared: Arc<Shared>,
-        places: Arc<Semaphore>,
+        places: Arc<Places>,
         tls: Option<Arc<MsrpTls>>,
     ) {
         loop {
@@ -48,7 +48,7 @@ impl Listener {
             match accepted {
                 Ok((stream, remote)) => {
                     // Without a free place the stream is dropped, which closes it.
-                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                    let Some(place) = places.take(remote.ip()) else {
                         continue;
                     };
                     let serving = serve(Arc::clone(&shared), tls.clone(), stream, remote);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ::msrp::{MessageId, MsrpUri, OutboundMessage, Path};
 use bytes::Bytes;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -17,6 +17,7 @@ use super::endpoint::Shared;
 use super::listener::{Established, prepared};
 use super::registry::{ExpectedPeer, Registration, WrongCertificate};
 use super::session::{MsrpSession, SendFailure, SessionParts};
+use crate::resolve::ResolveError;
 use crate::tls::{Fingerprint, Identity};
 
 /// Frames and pieces that wait for a session; a piece is at most one read.
@@ -41,7 +42,10 @@ pub enum OpenError {
     /// Too many connections are being opened (MSR-04).
     #[error("too many connections are being opened")]
     TooMany,
-    /// The host of the peer's path cannot be resolved or connected to, or does not agree on TLS.
+    /// The host of the peer's path has no address.
+    #[error("the host of the peer's path cannot be found")]
+    Resolve(#[from] ResolveError),
+    /// The host of the peer's path cannot be connected to, or does not agree on TLS.
     #[error("cannot connect to the peer")]
     Connect(#[source] io::Error),
     /// The session is one for TLS, and the peer's fingerprint is not known (MSR-03).
@@ -126,12 +130,13 @@ impl PendingSession {
 
     /// Resolves a host and judges its addresses; the one returned is the one connected (MSR-04).
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Permitted, OpenError> {
+        let shared = &self.shared;
         let looking_up = timeout(
-            self.shared.config.connect_timeout,
-            lookup_host((host, port)),
+            shared.config.connect_timeout,
+            shared.config.resolver.addresses(host),
         );
-        let addresses = looking_up.await.map_err(|_| OpenError::Timeout)?;
-        let mut addresses = addresses.map_err(OpenError::Connect)?;
+        let found = looking_up.await.map_err(|_| OpenError::Timeout)??;
+        let mut addresses = found.into_iter().map(|ip| SocketAddr::new(ip, port));
         let permitted = addresses.find(|address| self.shared.guard.permits(*address));
         permitted.map(Permitted).ok_or(OpenError::Forbidden)
     }

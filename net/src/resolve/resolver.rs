@@ -58,6 +58,19 @@ impl Resolver {
         found.map_err(|_| ResolveError::Timeout)?
     }
 
+    /// The addresses of a host name or literal in the order in which they are to be tried, at least one.
+    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        if let Ok(literal) = host.parse() {
+            return Ok(vec![literal]);
+        }
+        let found = timeout(self.time_limit, addresses(&*self.lookup, host)).await;
+        let found = found.map_err(|_| ResolveError::Timeout)??;
+        match found.is_empty() {
+            true => Err(ResolveError::NoAddress),
+            false => Ok(found),
+        }
+    }
+
     async fn found(&self, uri: &SipUri, sending: &Sending<'_>) -> Result<Vec<Hop>, ResolveError> {
         let mut search = Search {
             lookup: &*self.lookup,

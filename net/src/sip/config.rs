@@ -51,6 +51,8 @@ pub struct SipConfig {
     pub datagram_request_octets: usize,
     /// Connections that peers may hold open at the same time.
     pub max_connections: usize,
+    /// Connections that peers of one address may hold open at the same time.
+    pub max_connections_per_address: usize,
     /// Silence after which a connection is closed.
     pub idle_timeout: Duration,
     /// Longest time from the first to the last octet of one message on a connection.
@@ -85,6 +87,7 @@ impl Default for SipConfig {
             retry_after: Duration::from_secs(5),
             datagram_request_octets: 1300,
             max_connections: 4096,
+            max_connections_per_address: 1024,
             idle_timeout: Duration::from_secs(600),
             message_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),

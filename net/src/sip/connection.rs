@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use sip::{StreamDecoder, StreamItem, Transport};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -19,10 +19,14 @@ use super::core::Core;
 use super::error::NotSent;
 use super::flow::Flow;
 use super::receive;
+use crate::places::Place;
 use crate::tls::PeerNames;
 
 /// Octets read at once.
 const READ_OCTETS: usize = 16 * 1024;
+
+/// How long a connection whose framing is lost is still read, so that the peer gets the answer that says so.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// Messages that may wait to be written; their octets have a limit of their own.
 const WRITE_QUEUE: usize = 4096;
@@ -53,7 +57,7 @@ pub(crate) struct Ends {
     /// What the peer has proved over TLS.
     pub(crate) peer_names: PeerNames,
     /// The place of an accepted connection among those allowed.
-    pub(crate) permit: Option<OwnedSemaphorePermit>,
+    pub(crate) permit: Option<Place>,
 }
 
 impl Connection {
@@ -143,7 +147,7 @@ async fn read_all<R: AsyncRead + Unpin>(
     core: Arc<Core>,
     connection: Arc<Connection>,
     mut reader: R,
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: Option<Place>,
 ) {
     let flow = Flow::stream(Arc::clone(&connection));
     let mut decoder = StreamDecoder::new(core.config.limits);
@@ -167,6 +171,8 @@ async fn read_all<R: AsyncRead + Unpin>(
         match drain(&core, &flow, &mut decoder) {
             Drained::Broken => {
                 connection.failed.cancel();
+                connection.closed.cancel();
+                linger(&mut reader, &mut buffer).await;
                 break;
             }
             Drained::Nothing => {
@@ -176,6 +182,18 @@ async fn read_all<R: AsyncRead + Unpin>(
         }
     }
     connection.closed.cancel();
+}
+
+/// Reads on and throws away what comes, until the peer has closed or some time has passed: closing with octets unread
+/// would make its TCP throw away our last answer (RFC 1122 §4.2.2.13).
+async fn linger<R: AsyncRead + Unpin>(reader: &mut R, buffer: &mut BytesMut) {
+    let to_the_end = async {
+        while matches!(reader.read_buf(buffer).await, Ok(1..)) {
+            buffer.clear();
+        }
+    };
+    // A peer that goes on talking is cut off.
+    let _ = timeout(LINGER, to_the_end).await;
 }
 
 /// How long to wait for more: an unfinished message has less time than silence between messages (CT-ROB-03).

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sip::transaction::{Event, Layer, LayerLimits, Transmit};
-use sip::{HostPort, Request, Transport};
+use sip::{HostPort, Request, ResponseBuilder, Transport};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
@@ -25,6 +25,7 @@ use super::receive;
 use super::server_transaction::ServerTransaction;
 use super::udp::UdpChannel;
 use super::{TransactionFailure, tcp, udp};
+use crate::places::Places;
 use crate::tls::{SipTls, server_name};
 
 /// Timers fire up to this late: one wake-up serves all that are due within it.
@@ -43,7 +44,7 @@ pub(crate) struct Core {
     pub(crate) tls: Option<Arc<SipTls>>,
     pub(crate) pool: ConnectionPool,
     /// Places for accepted connections.
-    pub(crate) inbound: Arc<Semaphore>,
+    pub(crate) inbound: Arc<Places>,
     pub(crate) tasks: TaskTracker,
     pub(crate) shutdown: CancellationToken,
     reconnects: Arc<Semaphore>,
@@ -107,7 +108,7 @@ impl Core {
             listening: std::mem::take(&mut sockets.listening),
             tls: sockets.tls.take(),
             pool: ConnectionPool::default(),
-            inbound: Arc::new(Semaphore::new(config.max_connections)),
+            inbound: Places::new(config.max_connections, config.max_connections_per_address),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             reconnects: Arc::new(Semaphore::new(RECONNECTS)),
@@ -228,6 +229,16 @@ impl Core {
                 {
                     metric::dropped(metric::Drop::AckQueueFull);
                 }
+            }
+            Event::Cancel {
+                id,
+                request,
+                status,
+                to_tag,
+            } => {
+                let reply = ResponseBuilder::reply_to(&request, status).to_tag(&to_tag);
+                let response = receive::signed(self, reply).build();
+                layer.respond(Instant::now(), id, &response);
             }
             Event::Cancelled { peer, .. } => progress(&peer, Progress::Cancelled),
             Event::ServerExpired { peer, .. } => progress(&peer, Progress::Expired),

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use sip::Transport;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, sleep};
 
 use super::connection::{Connection, Ends};
 use super::core::Core;
 use super::{metric, tls};
+use crate::places::Place;
 use crate::tls::PeerNames;
 
 /// Connections the kernel completes before we accept them.
@@ -58,7 +58,7 @@ async fn accept_all(core: &Arc<Core>, listener: &TcpListener, transport: Transpo
 }
 
 fn accept(core: &Arc<Core>, stream: TcpStream, remote: SocketAddr, transport: Transport) {
-    let Ok(permit) = Arc::clone(&core.inbound).try_acquire_owned() else {
+    let Some(permit) = core.inbound.take(remote.ip()) else {
         metric::dropped(metric::Drop::ConnectionLimit);
         return;
     };
@@ -76,7 +76,7 @@ pub(crate) fn serve_clear(
     core: &Arc<Core>,
     stream: TcpStream,
     remote: SocketAddr,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Place>,
 ) -> io::Result<Arc<Connection>> {
     stream.set_nodelay(true)?;
     let ends = Ends {

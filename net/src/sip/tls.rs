@@ -8,20 +8,15 @@ use rustls::pki_types::ServerName;
 use sip::Transport;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::connection::{Connection, Ends};
 use super::core::Core;
 use super::metric;
+use crate::places::Place;
 use crate::tls::{PeerNames, SipTls};
 
 /// Serves a connection that a peer made, if the handshake succeeds; its place among the connections is taken all along.
-pub(crate) async fn accept(
-    core: Arc<Core>,
-    stream: TcpStream,
-    remote: SocketAddr,
-    permit: OwnedSemaphorePermit,
-) {
+pub(crate) async fn accept(core: Arc<Core>, stream: TcpStream, remote: SocketAddr, permit: Place) {
     let accepting = accept_stream(&core, stream, remote, permit);
     let accepted = core.shutdown.run_until_cancelled(accepting).await;
     if let Some(Err(error)) = accepted {
@@ -34,7 +29,7 @@ async fn accept_stream(
     core: &Arc<Core>,
     stream: TcpStream,
     remote: SocketAddr,
-    permit: OwnedSemaphorePermit,
+    permit: Place,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let local = stream.local_addr()?;
@@ -68,7 +63,7 @@ fn ends(
     local: SocketAddr,
     remote: SocketAddr,
     peer_names: PeerNames,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Place>,
 ) -> Ends {
     Ends {
         transport: Transport::Tls,

@@ -1,11 +1,14 @@
 //! Which connection belongs to which session.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use msrp::Path;
 use restante_net::msrp::{
     MsrpConfig, MsrpEndpoint, MsrpSession, OpenError, PendingSession, SendFailure,
 };
+use restante_net::resolve::{Answer, Lookup, Naptr, ResolveError, Resolver, Srv};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -206,4 +209,61 @@ async fn accept_gives_up_after_its_time_and_forgets_the_path() {
 
 async fn open_to(pending: PendingSession, peer: Path) -> Result<MsrpSession, OpenError> {
     pending.connect(peer, "peer", PATIENCE).await
+}
+
+/// Knows one host.
+struct OneHost;
+
+impl Lookup for OneHost {
+    fn naptr<'a>(&'a self, _: &'a str) -> Answer<'a, Naptr> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn srv<'a>(&'a self, _: &'a str) -> Answer<'a, Srv> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn addresses<'a>(&'a self, host: &'a str) -> Answer<'a, IpAddr> {
+        let known = host == "peer.example.net";
+        Box::pin(async move { Ok(Vec::from_iter(known.then_some([127, 0, 0, 1].into()))) })
+    }
+
+    fn host_table(&self, _: &str) -> Vec<IpAddr> {
+        Vec::new()
+    }
+}
+
+#[tokio::test]
+async fn names_in_paths_are_found_by_the_resolver() {
+    let server = endpoint().await;
+    let mut config = config();
+    config.resolver = Resolver::new(Arc::new(OneHost), PATIENCE);
+    let client = MsrpEndpoint::bind(config).await.unwrap();
+    let named = |host: &str, waiting: &PendingSession| {
+        path(&waiting.local_path().to_string().replace("127.0.0.1", host))
+    };
+    let waiting = server.open();
+    let unknown = open_to(client.open(), named("other.example.net", &waiting)).await;
+    assert!(
+        matches!(unknown, Err(OpenError::Resolve(ResolveError::NoAddress))),
+        "{unknown:?}"
+    );
+    let calling = client.open();
+    let to = named("peer.example.net", &waiting);
+    let from = calling.local_path().clone();
+    // The peer knows itself by another name: it refuses the path, over the connection that was found.
+    let (_, connected) = in_time(async {
+        tokio::join!(
+            waiting.accept(from, Duration::from_millis(500)),
+            open_to(calling, to)
+        )
+    })
+    .await;
+    assert!(
+        matches!(
+            connected,
+            Err(OpenError::Binding(SendFailure::Refused(481)))
+        ),
+        "{connected:?}"
+    );
 }

@@ -118,10 +118,11 @@ fn invitation(
     let invitation = Invitation {
         served_user: job.served_user.clone(),
         routes: way.routes.clone(),
-        contact: edge
-            .site
-            .signature
-            .contact(&edge.sip.sent_by(way.transport), way.transport),
+        contact: edge.site.signature.contact(
+            &edge.sip.sent_by(way.transport),
+            way.transport,
+            way.is_secure(),
+        ),
         call_id: format!("{}-{token}@{host}", inviter.call_id_prefix),
         inviter,
         local_tag: sip::token::tag(&mut rng),

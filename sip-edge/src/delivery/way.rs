@@ -50,6 +50,11 @@ impl Way {
         self.next_hop(edge).map_or(Ok(()), NextHop::admit)
     }
 
+    /// Whether it leads to a sips URI (RFC 3261 §8.1.1.8).
+    pub(crate) fn is_secure(&self) -> bool {
+        matches!(&self.target, Target::Uri(Uri::Sip(uri)) if uri.secure)
+    }
+
     /// Whether the binding is one of an IM client.
     pub(crate) fn has_im_tag(&self) -> bool {
         self.binding

@@ -9,6 +9,9 @@ use storage_client::registration::Binding;
 use edge::response::answer;
 use edge::signature::Signature;
 
+/// The feature tag of IM clients, by which a client sees that it is known as one (RFC 3840 §9).
+const IM_FEATURE_TAG: &str = "+g.oma.sip-im";
+
 /// 200 to the core: its own Contact and the lifetime it named.
 pub(crate) fn to_core(
     request: &Request,
@@ -64,8 +67,45 @@ fn with_contact(builder: ResponseBuilder, binding: &Binding, now: SystemTime) ->
             .params
             .set("reg-id", Some(&binding.reg_id.to_string()));
     }
-    contact
-        .params
-        .set("expires", Some(&left.as_secs().to_string()));
+    if binding.has_im_tag {
+        contact.params.set(IM_FEATURE_TAG, None);
+    }
+    // Rounded up: the moment between commit and answer is none of the client's time.
+    let seconds = left.as_millis().div_ceil(1_000);
+    contact.params.set("expires", Some(&seconds.to_string()));
     builder.header(Name::Contact, contact)
+}
+
+#[cfg(test)]
+mod tests {
+    use storage_client::registration::RegistrationKind;
+
+    use super::*;
+    use crate::site::fixture::df1;
+
+    #[test]
+    fn a_client_is_told_its_tag_and_the_whole_time_it_asked_for() {
+        let registered = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_176_001);
+        let binding = Binding {
+            contact: "sip:bob@203.0.113.9:5060;transport=tcp".to_owned(),
+            instance: String::new(),
+            reg_id: 0,
+            call_id: String::new(),
+            cseq: 1,
+            path: Vec::new(),
+            flow: None,
+            has_im_tag: true,
+            allows_message: true,
+            kind: RegistrationKind::Direct,
+            user_agent: String::new(),
+            expires_at: registered + Duration::from_secs(3_600),
+        };
+        let request = edge::example::request(crate::registration::example::REGISTER);
+        let answered = registered + Duration::from_millis(7);
+        let response = to_client(&request, &[binding], &df1().signature, answered);
+        let contacts = response.headers().contacts().expect("well-formed");
+        let contact = contacts.first().expect("one");
+        assert_eq!(contact.expires(), Some(3_600));
+        assert!(contact.has_feature_tag("+g.oma.sip-im"));
+    }
 }

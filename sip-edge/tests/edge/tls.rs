@@ -111,12 +111,16 @@ async fn a_push_takes_the_secure_connection_of_the_registration() {
 
 /// A message is stored and its user registered through a core that is reached over TLS.
 async fn behind(core: &TcpListener, authority: &Authority) -> (Store, Running) {
+    let core = core.local_addr().expect("bound");
+    behind_hop(&format!("sip:{core};transport=tls"), authority).await
+}
+
+async fn behind_hop(next_hop: &str, authority: &Authority) -> (Store, Running) {
     let mut store = Store::start(Behaviour::Stores).await;
     let mut config = laptop(store.address);
     named(&mut config, authority);
     config.trust.loopback = true;
-    let core = core.local_addr().expect("bound");
-    config.sip.next_hop = Some(format!("sip:{core};transport=tls"));
+    config.sip.next_hop = Some(next_hop.to_owned());
     let edge = Running::ready(config).await;
     let mut peer = TcpPeer::connect(edge.tcp).await;
     peer.send(&message("z9hG4bK-1", "")).await;
@@ -135,6 +139,20 @@ async fn a_push_goes_over_tls_to_a_core_that_proves_its_name() {
     let (_store, _edge) = behind(&listener, &authority).await;
     let core = TcpPeer::accept_tls(&listener, authority.server("127.0.0.1")).await;
     core.expect("believed").request_of("INVITE").await;
+}
+
+#[tokio::test]
+async fn a_push_to_a_sips_core_has_a_sips_contact() {
+    let authority = Authority::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let core = listener.local_addr().expect("bound");
+    let (_store, edge) = behind_hop(&format!("sips:{core}"), &authority).await;
+    let core = TcpPeer::accept_tls(&listener, authority.server("127.0.0.1")).await;
+    let invite = core.expect("believed").request_of("INVITE").await;
+    let contact = value(invite.headers(), "Contact");
+    let port = edge.tls.expect("it listens").port();
+    assert!(contact.starts_with("<sips:"), "{contact}");
+    assert!(contact.contains(&format!(":{port}>")), "{contact}");
 }
 
 #[tokio::test]

@@ -14,11 +14,12 @@ use super::{Host, SipUri, TelUri, Uri, UriError, percent::normalised_user};
 pub struct Aor(String);
 
 impl Aor {
-    /// The canonical form; `None` for schemes that name no user of ours.
+    /// The canonical form; `None` for schemes that name no user of ours, and for a local number without the context in
+    /// which it means something (RFC 3966 §5.1.5).
     pub fn from_uri(uri: &Uri) -> Option<Self> {
         match uri {
             Uri::Sip(uri) => Some(Self(canonical_sip(uri))),
-            Uri::Tel(uri) => Some(Self(canonical_tel(uri))),
+            Uri::Tel(uri) => canonical_tel(uri).map(Self),
             Uri::Other { scheme, rest } if scheme == "im" => SipUri::parse_rest(false, rest)
                 .ok()
                 .map(|uri| Self(canonical_sip(&uri))),
@@ -72,19 +73,13 @@ fn canonical_sip(uri: &SipUri) -> String {
     )
 }
 
-fn canonical_tel(uri: &TelUri) -> String {
+fn canonical_tel(uri: &TelUri) -> Option<String> {
     let digits = uri.digits().to_ascii_lowercase();
-    match uri
-        .params
-        .value("phone-context")
-        .filter(|_| !uri.is_global())
-    {
-        Some(context) => format!(
-            "tel:{digits};phone-context={}",
-            context.to_ascii_lowercase()
-        ),
-        None => format!("tel:{digits}"),
+    if uri.is_global() {
+        return Some(format!("tel:{digits}"));
     }
+    let context = uri.params.value("phone-context")?.to_ascii_lowercase();
+    Some(format!("tel:{digits};phone-context={context}"))
 }
 
 impl fmt::Display for Aor {

@@ -103,6 +103,8 @@ fn canonical_addresses_follow_the_comparison_rules() {
         }
     }
     assert_eq!("http://example.org".parse::<Aor>(), Err(UriError::Scheme));
+    // A local number means nothing without its context (RFC 3966 §5.1.5).
+    assert_eq!("tel:1234".parse::<Aor>(), Err(UriError::Scheme));
 }
 
 #[test]

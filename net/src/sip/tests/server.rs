@@ -207,13 +207,21 @@ async fn cancel_is_answered_and_reaches_the_invite() {
 
 #[tokio::test]
 async fn cancel_without_invite_is_answered_481() {
-    let (endpoint, _incoming) = endpoint(T1).await;
+    let config = SipConfig {
+        server: Some("IM-serv/OMA1.0 Test/1".to_owned()),
+        ..config(T1)
+    };
+    let (endpoint, _incoming) = SipEndpoint::bind(config).await.unwrap();
     let peer = UdpPeer::of(&endpoint).await;
     peer.send(request("CANCEL", &peer.via(), "z9hG4bKe")).await;
+    let answer = peer.response().await;
     assert_eq!(
-        peer.response().await.status(),
+        answer.status(),
         StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST
     );
+    let server = answer.headers().first(sip::Name::Server).unwrap();
+    assert_eq!(server.value(), "IM-serv/OMA1.0 Test/1");
+    assert!(answer.headers().date().is_some());
 }
 
 #[tokio::test]

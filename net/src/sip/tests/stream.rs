@@ -106,6 +106,28 @@ async fn missing_content_length_is_answered_400_and_the_connection_closed() {
 }
 
 #[tokio::test]
+async fn ct_rob_02_a_header_block_beyond_the_limit_is_answered_513_before_the_connection_closes() {
+    let (endpoint, _incoming) = endpoint(T1).await;
+    let mut peer = TcpPeer::of(&endpoint).await;
+    let message = request("MESSAGE", &peer.via(), "z9hG4bK1");
+    let (before, _) = message.split_once("Content-Length").unwrap();
+    peer.send(before).await;
+    // Far more than is looked at, all of it on its way when the answer is given.
+    let line = format!("X-Long: {}\r\n", "x".repeat(1000));
+    for _ in 0..1000 {
+        if peer.stream.write_all(line.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    let rest = peer.rest().await;
+    assert!(
+        rest.starts_with(b"SIP/2.0 513 "),
+        "{}",
+        String::from_utf8_lossy(&rest)
+    );
+}
+
+#[tokio::test]
 async fn silent_connection_is_closed() {
     let config = SipConfig {
         idle_timeout: Duration::from_millis(20),
@@ -141,6 +163,29 @@ async fn connection_beyond_the_limit_is_closed() {
     assert_eq!(second.rest().await, b"");
     let mut pong = [0; 2];
     soon(first.stream.read_exact(&mut pong)).await.unwrap();
+}
+
+#[tokio::test]
+async fn connection_beyond_the_limit_of_its_address_is_closed() {
+    let config = SipConfig {
+        max_connections_per_address: 1,
+        ..config(T1)
+    };
+    let (endpoint, _incoming) = SipEndpoint::bind(config).await.unwrap();
+    let mut first = TcpPeer::of(&endpoint).await;
+    first.send("\r\n\r\n").await;
+    let mut second = TcpPeer::of(&endpoint).await;
+    assert_eq!(second.rest().await, b"");
+    let other = tokio::net::TcpSocket::new_v4().unwrap();
+    other.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    let stream = other.connect(address(&endpoint, Transport::Tcp)).await;
+    let mut other = TcpPeer {
+        stream: stream.unwrap(),
+        decoder: StreamDecoder::new(Limits::default()),
+    };
+    other.send("\r\n\r\n").await;
+    let mut pong = [0; 2];
+    soon(other.stream.read_exact(&mut pong)).await.unwrap();
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::StatusCode;
 use crate::message::{Request, Response};
 
 use self::client::Clients;
@@ -105,6 +106,18 @@ pub enum Event<P> {
         request: Request,
         /// Where it came from.
         peer: P,
+    },
+    /// A CANCEL, which is answered here and now with this status and tag (RFC 3261 §9.2): it wants [`Layer::respond`]
+    /// at once, with what every answer of this element says besides.
+    Cancel {
+        /// The transaction to respond in.
+        id: ServerId,
+        /// The CANCEL.
+        request: Request,
+        /// 200, or 481 if there is no such INVITE.
+        status: StatusCode,
+        /// The tag of its To, which the responses to the INVITE share as far as the layer gives them.
+        to_tag: String,
     },
     /// An INVITE without final response was cancelled; it wants a 487 (RFC 3261 §9.2, `ERR-20`).
     Cancelled {

@@ -157,7 +157,7 @@ impl<P: Clone> Layer<P> {
         match (request.method(), self.servers.by_key.get(&key).copied()) {
             (Method::Ack, found) => self.acknowledge(now, found, request, peer),
             (_, Some(id)) => self.server_event(now, id, ServerEvent::Request),
-            (Method::Cancel, None) => self.cancelled(now, key, request, peer, reliable),
+            (Method::Cancel, None) => self.cancelled(key, request, peer, reliable),
             (_, None) => self.opened(now, key, request, peer, reliable),
         }
     }
@@ -234,8 +234,9 @@ impl<P: Clone> Layer<P> {
         }
     }
 
-    /// RFC 3261 §9.2: the CANCEL is answered here, what it means for the INVITE is the transaction user's business.
-    fn cancelled(&mut self, now: Instant, key: Key, request: Request, peer: P, reliable: bool) {
+    /// RFC 3261 §9.2: the answer to the CANCEL is decided here, what it means for the INVITE is the transaction user's
+    /// business.
+    fn cancelled(&mut self, key: Key, request: Request, peer: P, reliable: bool) {
         let Some(invite_key) = Key::of_cancelled(&request) else {
             return;
         };
@@ -245,18 +246,18 @@ impl<P: Clone> Layer<P> {
         } else {
             StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST
         };
-        let tag = self.servers.own_tag(&invite_key);
-        let response = ResponseBuilder::reply_to(&request, status)
-            .to_tag(&tag)
-            .build();
+        let to_tag = self.servers.own_tag(&invite_key);
         let entry = new_entry(key, &request, peer.clone(), reliable);
-        match self.insert_server(entry) {
-            Some(id) => self.respond(now, id, &response),
-            None => self
-                .outbox
-                .events
-                .push_back(Event::Overflow { request, peer }),
-        }
+        let event = match self.insert_server(entry) {
+            Some(id) => Event::Cancel {
+                id,
+                request,
+                status,
+                to_tag,
+            },
+            None => Event::Overflow { request, peer },
+        };
+        self.outbox.events.push_back(event);
         let invite = invite.and_then(|id| Some((id, self.servers.entries.get(id.0)?)));
         if let Some((id, entry)) = invite.filter(|(_, entry)| entry.machine.is_cancellable()) {
             let peer = entry.peer.clone();

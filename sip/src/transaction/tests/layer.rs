@@ -180,6 +180,21 @@ fn request_without_room_is_an_overflow() {
     assert_eq!(full, Err(LayerFull));
 }
 
+/// Gives the answer that the layer wants to a CANCEL.
+fn answer_cancel(layer: &mut Layer<&'static str>, now: Instant) {
+    let Some(Event::Cancel {
+        id,
+        request,
+        status,
+        to_tag,
+    }) = layer.poll_event()
+    else {
+        panic!("no CANCEL to answer");
+    };
+    let answer = ResponseBuilder::reply_to(&request, status).to_tag(&to_tag);
+    layer.respond(now, id, &answer.build());
+}
+
 #[test]
 fn cancel_is_answered_and_reported_once() {
     let (mut layer, now) = (layer(), Instant::now());
@@ -187,6 +202,7 @@ fn cancel_is_answered_and_reported_once() {
     let id = arrive(&mut layer, now, &invite);
     let cancel = request("CANCEL", "z9hG4bK1", "");
     layer.handle_request(now, cancel.clone(), "alice", false);
+    answer_cancel(&mut layer, now);
     assert!(
         matches!(layer.poll_event(), Some(Event::Cancelled { id: cancelled, .. }) if cancelled == id)
     );
@@ -202,9 +218,11 @@ fn cancel_after_the_final_response_changes_nothing() {
     let id = arrive(&mut layer, now, &invite);
     layer.respond(now, id, &reply(&invite, StatusCode::OK));
     layer.handle_request(now, request("CANCEL", "z9hG4bK1", ""), "alice", false);
+    answer_cancel(&mut layer, now);
     assert_eq!(sent(&mut layer), ["SIP/2.0 200 OK"; 2]);
     assert!(layer.poll_event().is_none());
     layer.handle_request(now, request("CANCEL", "z9hG4bK-other", ""), "alice", false);
+    answer_cancel(&mut layer, now);
     assert_eq!(
         sent(&mut layer),
         ["SIP/2.0 481 Call/Transaction Does Not Exist"]
