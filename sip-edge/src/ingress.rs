@@ -5,6 +5,7 @@
 //! deposit the 2xx is made in [`accept`] and nowhere else (promise P1).
 
 pub(crate) mod accept;
+mod forward;
 mod lifetime;
 pub(crate) mod pager_mode;
 pub(crate) mod profile;
@@ -126,6 +127,9 @@ async fn message(edge: &Edge, transaction: &ServerTransaction) -> Result<Respons
     let request = transaction.request();
     let source = transaction.source();
     let signature = &edge.site.signature;
+    if let Some(onward) = forward::onward(request, &edge.site)? {
+        return forward::forward(edge, request, onward).await;
+    }
     let deposit = match pager_mode::read(request, &edge.site, peer(source), now())? {
         Pager::Composing => {
             return Ok(response::answer(request, StatusCode::OK, signature, now()).build());

@@ -1,9 +1,5 @@
 //! The served user of a terminating request (OPG-03): P-Served-User of a trusted peer, else the
 //! Request-URI.
-//!
-//! Deviation: a request of the originating session case with a further Route is to be forwarded
-//! statelessly; this edge does not forward yet and answers 404 with the Warning in both cases. It is
-//! never stored.
 
 use sip::{Aor, Request, SessionCase};
 
@@ -15,14 +11,10 @@ use edge::refuse::Refusal;
 /// # Errors
 /// [`Refusal::OriginatingCase`], [`Refusal::UserUnknown`] for foreign domains, or a malformed header.
 pub(crate) fn served_user(request: &Request, site: &Site) -> Result<Aor, Refusal> {
-    let named = request.headers().served_user()?;
-    let is_originating = named
-        .as_ref()
-        .is_some_and(|served| served.session_case == Some(SessionCase::Originating));
-    if is_originating || own_route_says_originating(request, site)? {
+    if is_originating(request, site)? {
         return Err(Refusal::OriginatingCase);
     }
-    let uri = match named {
+    let uri = match request.headers().served_user()? {
         Some(served) => Ok(served.uri),
         None => request.uri(),
     };
@@ -32,6 +24,17 @@ pub(crate) fn served_user(request: &Request, site: &Site) -> Result<Aor, Refusal
         .filter(|address| address.domain().is_none() || address.user().is_some())
         .filter(|address| site.serves(address))
         .ok_or(Refusal::UserUnknown)
+}
+
+/// Whether a request is on its way out from its sender, and not to be terminated at a user of ours.
+///
+/// # Errors
+/// A malformed header.
+pub(crate) fn is_originating(request: &Request, site: &Site) -> Result<bool, Refusal> {
+    let named = request.headers().served_user()?;
+    let is_named =
+        named.is_some_and(|served| served.session_case == Some(SessionCase::Originating));
+    Ok(is_named || own_route_says_originating(request, site)?)
 }
 
 /// The `orig` parameter in the Route entry by which the core reached us (3GPP TS 24.229 §5.4.3.2).

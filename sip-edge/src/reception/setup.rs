@@ -232,7 +232,7 @@ impl Answered {
     ) -> Result<Answered, Refusal> {
         let signature = &edge.site.signature;
         let sent_by = edge.sip.sent_by(source.transport);
-        let contact = signature.contact(&sent_by, source.transport);
+        let contact = signature.contact(&sent_by, source.transport, is_secure(request)?);
         let response = answer::accepted(request, description, &contact, timer, signature, now());
         let malformed = || sip::Violation::bad_request("Malformed dialog header");
         let to = response.headers().to()?.ok_or_else(malformed)?;
@@ -245,4 +245,16 @@ impl Answered {
             contact,
         })
     }
+}
+
+/// Whether the dialog is one of sips URIs, so that our Contact has to be one (RFC 3261 §12.1.1).
+fn is_secure(request: &Request) -> Result<bool, Refusal> {
+    let is_sips = |uri: &Uri| uri.as_sip().is_some_and(|uri| uri.secure);
+    let headers = request.headers();
+    let next = match headers.record_routes()?.into_iter().next() {
+        Some(route) => Some(route),
+        None => headers.contacts()?.first().cloned(),
+    };
+    let is_next = next.is_some_and(|next| is_sips(&next.uri));
+    Ok(is_next || request.uri().is_ok_and(|uri| is_sips(&uri)))
 }

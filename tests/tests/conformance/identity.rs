@@ -1,6 +1,6 @@
 //! Requirements §5.1: who sends, and to whom.
 
-use restante_tests::sip::{Transport, example, fresh};
+use restante_tests::sip::{SipText, Transport, example, fresh};
 use restante_tests::{Deployment, Scene, uri};
 
 #[tokio::test]
@@ -97,4 +97,28 @@ async fn ct_pfm_27_the_originating_session_case_is_not_served() {
     let without_case = example::message(&bob).set("P-Served-User", &format!("<{}>", uri(&bob)));
     scene.deposit(&without_case).await;
     assert_eq!(scene.operator.list(&uri(&bob)).await.len(), 1);
+}
+
+#[tokio::test]
+async fn ct_pfm_27_the_originating_session_case_goes_on_to_the_next_route() {
+    let mut scene = Scene::all().await;
+    let bob = format!("bob-{}", fresh());
+    let (edge, core) = (scene.deployment.edge(Transport::Tcp), scene.core.tcp());
+    let next = format!("<sip:{core};transport=tcp;lr>");
+    let routes = format!("<sip:{edge};transport=tcp;lr;orig>, {next}");
+    let request = example::message(&bob)
+        .without("P-Served-User")
+        .set("Route", &routes);
+    let sent = scene.core.send(&scene.way, &request).await;
+    let arrival = scene.core.request("MESSAGE", &uri(&bob)).await;
+    assert_eq!(arrival.text.all("Route"), [next.as_str()]);
+    assert_eq!(arrival.text.body(), sent.body());
+    let hops = |text: &SipText| text.field("Max-Forwards").parse::<u8>().expect("a number");
+    assert_eq!(hops(&arrival.text), hops(&sent) - 1);
+    let lines = ["X-Answer: yes".to_owned()];
+    scene.core.answer(&arrival, "200 OK", &lines, "").await;
+    let response = scene.core.response_to(&sent).await;
+    assert_eq!(response.status(), Some(200), "{response}");
+    assert_eq!(response.field("X-Answer"), "yes");
+    assert_eq!(scene.operator.list(&uri(&bob)).await, []);
 }
