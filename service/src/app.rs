@@ -17,6 +17,7 @@ use crate::bind::Listeners;
 use crate::config::Config;
 use crate::delivery::Deliveries;
 use crate::deposit::Deposits;
+use crate::large::{LargeMessages, Patience};
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
 use crate::registration::Registrations;
@@ -213,12 +214,20 @@ impl<S: Store> App<S> {
             scheduler.clone(),
             watch.unreachable(),
         );
-        serve::data(
-            deposits,
-            deliveries,
-            registrations,
-            self.settings(scheduler),
-        )
+        let patience = Patience {
+            lease: self.config.limits.upload_lease,
+            // What is left of the drain is for the last commits.
+            drain: self.config.process.drain_time * 9 / 10,
+        };
+        let large = LargeMessages::new(
+            Arc::clone(&self.store),
+            watch.clone(),
+            patience,
+            streams.clone(),
+            stop.clone(),
+        );
+        let settings = self.settings(scheduler);
+        serve::data(deposits, large, deliveries, registrations, settings)
     }
 
     fn operator(&self, scheduler: Scheduler, watch: DepositWatch) -> Result<Listener, Fatal> {

@@ -93,6 +93,12 @@ daemon::section! {
         mailbox_imdn: u64 = 200,
         /// When a sender may try again who met a full mailbox.
         full_retry_after: Duration = "1h",
+        /// Large messages that may arrive at a time.
+        uploads: u32 = 1024,
+        /// How long the place stays reserved for a large message of which nothing arrives.
+        upload_lease: Duration = "60s",
+        /// Memory for those of them that have at most 256 KiB, while they arrive.
+        upload_memory: Octets = "16MiB",
         /// Free disk below which nothing more is accepted.
         disk_reserve: Octets = "256MiB",
     }
@@ -248,6 +254,11 @@ impl Config {
                 "must not be 0: nothing could be deposited",
             ),
             (
+                self.limits.upload_lease >= Duration::from_secs(1),
+                "limits.upload_lease",
+                "must be at least 1s: no large message would ever arrive",
+            ),
+            (
                 self.push.max_refusals > 0,
                 "push.max_refusals",
                 "must not be 0: every message would be refused",
@@ -305,6 +316,11 @@ impl Config {
                 octets: limits.mailbox_octets.get(),
                 imdn: limits.mailbox_imdn,
             },
+            uploads: store::UploadLimits {
+                lease: limits.upload_lease,
+                concurrent: usize::try_from(limits.uploads).unwrap_or(usize::MAX),
+                memory_octets: limits.upload_memory.as_usize(),
+            },
             full_retry_after: limits.full_retry_after,
             disk_reserve_octets: limits.disk_reserve.get(),
             max_refusals: self.push.max_refusals,
@@ -338,6 +354,7 @@ mod tests {
         assert_eq!(config, Config::default());
         assert_eq!(config.store().retention, store::Retention::default());
         assert_eq!(config.store().quota, store::Quota::default());
+        assert_eq!(config.store().uploads, store::UploadLimits::default());
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub(crate) use claim::{
 };
 pub(crate) use deposit::{deposit, refusal};
 pub(crate) use mailbox::{list_query, mailbox};
-pub(crate) use message::{event, message, message_number, part_kind};
+pub(crate) use message::{
+    address, class, event, file, headers, message, message_number, part, part_kind, priority,
+};
 pub(crate) use registration::{bindings, registered, registration};
 pub(crate) use settings::{publish, setting_values, user_settings};
 
@@ -29,7 +31,7 @@ pub(crate) fn timestamp(time: UnixMillis) -> prost_types::Timestamp {
 }
 
 /// An instant of the contract; what lies before 1970 counts as 1970.
-fn time(timestamp: prost_types::Timestamp) -> UnixMillis {
+pub(crate) fn time(timestamp: prost_types::Timestamp) -> UnixMillis {
     let Ok(seconds) = u64::try_from(timestamp.seconds) else {
         return UnixMillis(0);
     };
@@ -59,12 +61,12 @@ pub(crate) fn duration(duration: prost_types::Duration) -> Duration {
 }
 
 /// A field that makes no sense.
-fn invalid(what: &'static str) -> Status {
+pub(crate) fn invalid(what: &'static str) -> Status {
     Status::invalid_argument(what)
 }
 
 /// A field that must be there.
-fn required<T>(field: Option<T>, what: &'static str) -> Result<T, Status> {
+pub(crate) fn required<T>(field: Option<T>, what: &'static str) -> Result<T, Status> {
     field.ok_or_else(|| invalid(what))
 }
 

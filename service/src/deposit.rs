@@ -1,8 +1,8 @@
 //! The deposit stream: deposits and acknowledgements of an edge, answered as the store commits.
 
-mod count;
+pub(crate) mod count;
 mod entry;
-mod receipt;
+pub(crate) mod receipt;
 mod stream;
 
 use std::pin::Pin;
@@ -51,7 +51,7 @@ impl<S: Store> Deposits<S> {
         let context = Context {
             store,
             watch,
-            counters: Counters::new(),
+            counters: Counters::new("transaction"),
             window,
             shutdown,
         };

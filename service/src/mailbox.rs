@@ -3,20 +3,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::stream::try_unfold;
+use futures_util::StreamExt;
 use proto::v1;
 use proto::v1::mailbox_service_server::MailboxService;
-use storage::model::{Address, MailboxId, MessageNumber, PartKind};
+use storage::model::{Address, MailboxId};
 use storage::{Store, StoreError};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use crate::page_token::PageTokens;
+use crate::reading::Reading;
 use crate::{convert, status};
-
-/// Octets of one piece of content.
-const PIECE_OCTETS: u64 = 64 << 10;
 
 /// The mailbox service over a store.
 pub(crate) struct Mailboxes<S> {
@@ -84,25 +81,11 @@ impl<S: Store> MailboxService for Mailboxes<S> {
         request: Request<v1::ReadContentRequest>,
     ) -> Result<Response<Pieces>, Status> {
         let request = request.get_ref();
-        let reading = Reading {
-            store: Arc::clone(&self.store),
-            number: convert::message_number(&request.message_id, self.store.hostname())?,
-            part: convert::part_kind(request.part())?,
-            offset: request.offset,
-            left: match request.length {
-                0 => u64::MAX,
-                length => length,
-            },
-        };
-        // The first piece is read here, so that what is not there is the status of the call.
-        let first = reading.next().await?;
-        let pieces = try_unfold(first, |piece| async move {
-            let Some((octets, reading)) = piece else {
-                return Ok(None);
-            };
-            let reply = v1::ReadContentReply { octets };
-            Ok(Some((reply, reading.next().await?)))
-        });
+        let number = convert::message_number(&request.message_id, self.store.hostname())?;
+        let part = convert::part_kind(request.part())?;
+        let range = (request.offset, request.length);
+        let pieces = Reading::begin(Arc::clone(&self.store), number, part, range).await?;
+        let pieces = pieces.map(|piece| piece.map(|octets| v1::ReadContentReply { octets }));
         Ok(Response::new(Box::pin(pieces)))
     }
 
@@ -122,35 +105,5 @@ impl<S: Store> MailboxService for Mailboxes<S> {
         let (account, summary, bindings) = found.map_err(|error| status::of_store(&error))?;
         let reply = convert::mailbox(&account, &summary, bindings);
         Ok(Response::new(reply))
-    }
-}
-
-/// How far a part has been read.
-struct Reading<S> {
-    store: Arc<S>,
-    number: MessageNumber,
-    part: PartKind,
-    offset: u64,
-    left: u64,
-}
-
-impl<S: Store> Reading<S> {
-    /// The next piece and what follows it; `None` at the end.
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Status> {
-        let wanted = usize::try_from(self.left.min(PIECE_OCTETS)).unwrap_or(usize::MAX);
-        if wanted == 0 {
-            return Ok(None);
-        }
-        let read = self
-            .store
-            .read_part(self.number, self.part, self.offset, wanted);
-        let octets = read.await.map_err(|error| status::of_store(&error))?;
-        if octets.is_empty() {
-            return Ok(None);
-        }
-        let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
-        self.offset = self.offset.saturating_add(length);
-        self.left = self.left.saturating_sub(length);
-        Ok(Some((octets, self)))
     }
 }

@@ -69,6 +69,12 @@ fn lines(report: &CheckReport) -> Vec<String> {
     if more > 0 {
         lines.push(format!("and {more} more"));
     }
+    if report.unfinished_uploads > 0 {
+        lines.push(format!(
+            "{} uploads were unfinished and are removed",
+            report.unfinished_uploads
+        ));
+    }
     if report.restated > 0 {
         lines.push(format!("{} mailboxes have new counters", report.restated));
     }

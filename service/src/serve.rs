@@ -8,6 +8,7 @@ use daemon::readiness::Readiness;
 use proto::v1::account_service_server::AccountServiceServer;
 use proto::v1::delivery_service_server::DeliveryServiceServer;
 use proto::v1::deposit_service_server::DepositServiceServer;
+use proto::v1::large_message_service_server::LargeMessageServiceServer;
 use proto::v1::mailbox_service_server::MailboxServiceServer;
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::registration_service_server::RegistrationServiceServer;
@@ -28,6 +29,7 @@ use crate::bind::Socket;
 use crate::delivery::Deliveries;
 use crate::deposit::Deposits;
 use crate::health;
+use crate::large::LargeMessages;
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
 use crate::registration::Registrations;
@@ -54,6 +56,7 @@ pub(crate) struct Listener {
 /// What edges use.
 pub(crate) fn data<S: Store>(
     deposits: Deposits<S>,
+    large: LargeMessages<S>,
     deliveries: Deliveries<S>,
     registrations: Registrations<S>,
     settings: SettingsServices<S>,
@@ -61,11 +64,13 @@ pub(crate) fn data<S: Store>(
     let deposits =
         DepositServiceServer::new(deposits).max_decoding_message_size(MAX_REQUEST_OCTETS);
     let routes = Routes::new(deposits)
+        .add_service(LargeMessageServiceServer::new(large))
         .add_service(DeliveryServiceServer::new(deliveries))
         .add_service(RegistrationServiceServer::new(registrations))
         .add_service(SettingsServiceServer::new(settings));
     let names = vec![
         DepositServiceServer::<Deposits<S>>::NAME,
+        LargeMessageServiceServer::<LargeMessages<S>>::NAME,
         DeliveryServiceServer::<Deliveries<S>>::NAME,
         RegistrationServiceServer::<Registrations<S>>::NAME,
         SettingsServiceServer::<SettingsServices<S>>::NAME,

@@ -20,6 +20,10 @@ pub(crate) fn of_store(error: &StoreError) -> Status {
         StoreError::Overloaded => (Code::Unavailable, "OVERLOADED"),
         StoreError::Closed => (Code::Unavailable, "CLOSING"),
         StoreError::NotFound => (Code::NotFound, "NOT_FOUND"),
+        StoreError::UnknownUpload => (Code::NotFound, "UNKNOWN_UPLOAD"),
+        StoreError::UploadTooLarge => (Code::OutOfRange, "TOO_LARGE"),
+        StoreError::UploadTooScattered => (Code::ResourceExhausted, "TOO_SCATTERED"),
+        StoreError::UploadIncomplete => (Code::InvalidArgument, "INCOMPLETE"),
         StoreError::UnknownAccount => (Code::NotFound, "UNKNOWN_ACCOUNT"),
         StoreError::AddressTaken => (Code::AlreadyExists, "ADDRESS_TAKEN"),
         StoreError::Precondition { .. } => (Code::FailedPrecondition, "WRONG_STATE"),
@@ -49,6 +53,12 @@ pub(crate) fn of_publish(refusal: &PublishRefusal) -> Status {
         PublishRefusal::UnknownTag => (Code::FailedPrecondition, "UNKNOWN_TAG"),
     };
     with_reason(code, reason, refusal.to_string())
+}
+
+/// The refusal of what only the holder of a claim may do.
+pub(crate) fn superseded() -> Status {
+    let message = "the claim is superseded or does not cover the message";
+    with_reason(Code::FailedPrecondition, "SUPERSEDED", message)
 }
 
 /// The end of a stream, or the refusal of a call, while the service drains.
@@ -86,6 +96,18 @@ mod tests {
             (StoreError::Overloaded, Code::Unavailable, "OVERLOADED"),
             (StoreError::Closed, Code::Unavailable, "CLOSING"),
             (StoreError::NotFound, Code::NotFound, "NOT_FOUND"),
+            (StoreError::UnknownUpload, Code::NotFound, "UNKNOWN_UPLOAD"),
+            (StoreError::UploadTooLarge, Code::OutOfRange, "TOO_LARGE"),
+            (
+                StoreError::UploadTooScattered,
+                Code::ResourceExhausted,
+                "TOO_SCATTERED",
+            ),
+            (
+                StoreError::UploadIncomplete,
+                Code::InvalidArgument,
+                "INCOMPLETE",
+            ),
             (
                 StoreError::UnknownAccount,
                 Code::NotFound,

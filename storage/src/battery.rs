@@ -11,6 +11,7 @@ pub(crate) mod releases;
 pub(crate) mod settings;
 pub(crate) mod sweeps;
 pub(crate) mod timelines;
+pub(crate) mod uploads;
 
 pub(crate) use bench::{Bench, Engine, MINUTE, START, address, deposit_to, letter, registration};
 
@@ -132,6 +133,24 @@ macro_rules! battery {
                 a_failed_delivery_is_told_by_what_waited,
                 a_lapsed_lease_is_told,
                 duplicates_and_orders_are_told;
+            uploads:
+                an_upload_becomes_a_message,
+                pieces_come_in_any_order_and_the_later_wins,
+                nothing_is_visible_before_the_commit,
+                what_is_not_whole_is_not_committed,
+                what_is_announced_is_reserved,
+                a_reservation_ends_with_its_lease,
+                octets_unannounced_fill_a_mailbox,
+                a_retry_gets_the_first_receipt,
+                a_commit_meets_what_has_changed_meanwhile,
+                only_so_many_uploads_are_under_way,
+                scattered_octets_are_given_up,
+                ranges_of_a_body_are_read,
+                a_large_body_is_not_taken_with_its_message,
+                the_bye_of_the_sender_is_kept_once,
+                a_large_body_goes_with_its_message,
+                bodies_survive_reopening_and_unfinished_uploads_do_not,
+                file_attributes_are_kept;
         }
     };
 }

@@ -9,6 +9,9 @@ pub(crate) enum Family {
     Messages,
     /// Octets of messages in chunks: read once or never, removed all at once; large ones are blobs.
     Contents,
+    /// Octets of large messages in blocks, staged without the log: written once, read block by block,
+    /// removed upload by upload.
+    Large,
     /// Mailbox of each message: read by number alone, scanned in the order of Message-IDs.
     Locations,
     /// Deliverable messages only: scanned from the head of a mailbox by each take.
@@ -37,10 +40,11 @@ pub(crate) enum Family {
 
 impl Family {
     /// All of them, in the order they are made.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Meta,
         Self::Messages,
         Self::Contents,
+        Self::Large,
         Self::Locations,
         Self::Waiting,
         Self::Due,
@@ -61,6 +65,7 @@ impl Family {
             Self::Meta => "default",
             Self::Messages => "messages",
             Self::Contents => "contents",
+            Self::Large => "large",
             Self::Locations => "locations",
             Self::Waiting => "waiting",
             Self::Due => "due",

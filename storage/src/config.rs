@@ -84,6 +84,27 @@ impl Default for QueueLimits {
     }
 }
 
+/// Bounds of uploads (DEF-17).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadLimits {
+    /// An upload without progress for so long is forgotten.
+    pub lease: Duration,
+    /// Uploads at a time; more are answered [`crate::StoreError::Overloaded`].
+    pub concurrent: usize,
+    /// Memory for small bodies while they arrive, over all uploads, in octets.
+    pub memory_octets: usize,
+}
+
+impl Default for UploadLimits {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(60),
+            concurrent: 1_024,
+            memory_octets: 16 << 20,
+        }
+    }
+}
+
 /// Everything a store must be told.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -110,6 +131,8 @@ pub struct StoreConfig {
     pub settings: Settings,
     /// Bounds of the queues.
     pub queues: QueueLimits,
+    /// Bounds of uploads.
+    pub uploads: UploadLimits,
     /// Memory for cached blocks, in octets.
     pub cache_octets: usize,
     /// Open although the log was cut in its middle, giving up what came after the cut; the
@@ -131,6 +154,7 @@ impl Default for StoreConfig {
             max_refusals: 3,
             settings: Settings::default(),
             queues: QueueLimits::default(),
+            uploads: UploadLimits::default(),
             cache_octets: 128 << 20,
             accept_truncated_wal: false,
         }

@@ -2,7 +2,7 @@
 //! the keys is the order of the numbers. Keys carry no names, because no encryption covers them:
 //! addresses and fingerprints are keyed hashes.
 
-use crate::model::{MailboxId, MessageNumber, PartKind, UnixMillis};
+use crate::model::{MailboxId, MessageNumber, PartKind, UnixMillis, UploadId};
 use crate::rule::duplicate::Fingerprint;
 use crate::store::StoreError;
 
@@ -95,6 +95,31 @@ pub(crate) fn decode_content(key: &[u8]) -> Result<(MessageNumber, u8, u32), Sto
         )),
         _ => Err(StoreError::Corrupt { what }),
     }
+}
+
+/// The block of an upload that says which message it has become, in `Large`.
+pub(crate) const OWNER_BLOCK: u32 = u32::MAX;
+
+/// Upload, block: `Large`.
+pub(crate) fn block(upload: UploadId, block: u32) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..8].copy_from_slice(&upload.0.to_be_bytes());
+    key[8..].copy_from_slice(&block.to_be_bytes());
+    key
+}
+
+/// The inverse of [`block`].
+pub(crate) fn decode_block(key: &[u8]) -> Result<(UploadId, u32), StoreError> {
+    let what = "block key";
+    let (upload, rest) = split_u64(key, what)?;
+    let block = rest.try_into().map_err(|_| StoreError::Corrupt { what })?;
+    Ok((UploadId(upload), u32::from_be_bytes(block)))
+}
+
+/// All rows of an upload: from the first key up to the second.
+pub(crate) fn blocks(upload: UploadId) -> ([u8; 12], [u8; 12]) {
+    let next = UploadId(upload.0.saturating_add(1));
+    (block(upload, 0), block(next, 0))
 }
 
 /// Number: `Locations`.
@@ -330,6 +355,10 @@ mod tests {
                 decode_event(&event(MessageNumber(n), ordinal)),
                 Ok((MessageNumber(n), ordinal))
             );
+            let key = block(UploadId(n), ordinal);
+            prop_assert_eq!(decode_block(&key), Ok((UploadId(n), ordinal)));
+            let (lower, upper) = blocks(UploadId(n));
+            prop_assert!(n == u64::MAX || (lower <= key && key < upper));
         }
 
         #[test]

@@ -13,6 +13,7 @@ mod model;
 mod settings;
 mod sweep;
 mod sync_gate;
+mod uploads;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -26,11 +27,11 @@ use self::model::Model;
 use self::sync_gate::SyncGate;
 use crate::config::StoreConfig;
 use crate::model::{
-    Account, Address, ClaimGrant, ClaimRequest, ClaimToken, Clock, Deposit, DepositOutcome, Event,
-    ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind, Publish,
-    PublishRefusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released,
-    Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage, TakeLimit, Taken,
-    UnixMillis, UserSettings,
+    Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Clock,
+    Deposit, DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
+    MessageNumber, Order, PartKind, Publish, PublishRefusal, Refusal, Registered, Registration,
+    RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged, SettingsOrder,
+    Settled, Settlement, StoredMessage, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
 };
 use crate::store::{Store, StoreError, Swept, Synced};
 use crate::timekeeper::{Timekeeper, Times};
@@ -93,16 +94,22 @@ impl MemoryStore {
         read(&model, self.times.read())
     }
 
+    /// Changes what no sync is promised for.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Model, Times) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut model = self.lock();
+        model.check_writable()?;
+        change(&mut model, self.times.read())
+    }
+
     /// Changes the model, then waits for the simulated sync.
     async fn write<T>(
         &self,
         change: impl FnOnce(&mut Model, Times) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let answer = {
-            let mut model = self.lock();
-            model.check_writable()?;
-            change(&mut model, self.times.read())?
-        };
+        let answer = self.change(change)?;
         match self.gate.pass().await {
             Ok(()) => Ok(answer),
             Err(cause) => Err(self.lock().latch(cause)),
@@ -116,6 +123,48 @@ impl Store for MemoryStore {
             .write(|model, times| Ok(model.deposit(deposit, times)))
             .await?;
         Ok(decided.into_outcome())
+    }
+
+    async fn admit(&self, admission: Admission) -> Result<AdmissionOutcome, StoreError> {
+        self.change(|model, times| model.admit(&admission, times))
+    }
+
+    async fn stage(
+        &self,
+        upload: UploadId,
+        offset: u64,
+        octets: Bytes,
+    ) -> Result<Result<(), Refusal>, StoreError> {
+        self.change(|model, times| model.stage(upload, offset, &octets, times))
+    }
+
+    async fn commit_upload(
+        &self,
+        upload: UploadId,
+        deposit: LargeDeposit,
+    ) -> Result<DepositOutcome, StoreError> {
+        let decided = self
+            .write(|model, times| model.commit_upload(upload, deposit, times))
+            .await?;
+        Ok(decided.into_outcome())
+    }
+
+    async fn abandon(&self, upload: UploadId) {
+        self.lock().abandon(upload);
+    }
+
+    async fn add_sender_bye(
+        &self,
+        number: MessageNumber,
+        octets: Bytes,
+    ) -> Result<Synced<()>, StoreError> {
+        self.write(|model, _| model.add_bye(number, octets))
+            .await
+            .map(Synced::after_sync)
+    }
+
+    async fn holds(&self, claim: ClaimToken, number: MessageNumber) -> Result<bool, StoreError> {
+        self.read(|model, _| model.holds(claim, number))
     }
 
     async fn message(&self, number: MessageNumber) -> Result<StoredMessage, StoreError> {

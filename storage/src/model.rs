@@ -5,6 +5,7 @@ mod account;
 mod claim;
 mod content;
 mod deposit;
+mod large;
 mod message;
 mod order;
 mod query;
@@ -20,9 +21,10 @@ pub use claim::{
 };
 pub use content::{Part, PartKind};
 pub use deposit::{Deposit, DepositOutcome, DuplicateKey, Receipt, Refusal};
+pub use large::{Admission, AdmissionOutcome, INLINE_OCTETS, LargeDeposit, UploadId};
 pub use message::{
-    Address, Class, Envelope, Headers, MailboxId, MessageId, MessageNumber, Priority, Sequence,
-    State, StoredMessage,
+    Address, Class, Envelope, FileAttributes, Headers, MailboxId, MessageId, MessageNumber,
+    Priority, Sequence, State, StoredMessage,
 };
 pub use order::{Order, Verb};
 pub use query::{ListPage, ListQuery, MailboxSummary, MessageCount, PageToken};

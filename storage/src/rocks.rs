@@ -13,6 +13,7 @@ mod directory;
 mod disk;
 mod folder;
 mod free_space;
+mod large;
 mod number_floor;
 mod open;
 mod open_error;
@@ -30,6 +31,7 @@ mod take;
 mod taken;
 mod timeline;
 mod transaction;
+mod uploads;
 mod waiting;
 
 #[cfg(test)]
@@ -47,6 +49,7 @@ use self::folder::Folder;
 pub use self::open_error::OpenError;
 use self::operation::account::AccountChange;
 use self::operation::acknowledge::Acknowledge;
+use self::operation::bye::AddBye;
 use self::operation::claim::{Claim, Renew};
 use self::operation::deposit::DepositMessage;
 use self::operation::order::CarryOut;
@@ -59,11 +62,11 @@ use self::submit::{Operation, submit};
 use crate::column_family::Family;
 use crate::key;
 use crate::model::{
-    Account, Address, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome, Event,
-    ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind, Publish,
-    PublishRefusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released,
-    Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage, TakeLimit, Taken,
-    UnixMillis, UserSettings,
+    Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Deposit,
+    DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
+    MessageNumber, Order, PartKind, Publish, PublishRefusal, Refusal, Registered, Registration,
+    RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged, SettingsOrder,
+    Settled, Settlement, StoredMessage, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
 };
 use crate::rule::registration::live;
 use crate::rule::settings::Sayings;
@@ -77,7 +80,7 @@ const HASHED_INLINE_OCTETS: usize = 64 << 10;
 pub struct RocksStore {
     shared: Arc<Shared>,
     queues: Arc<Queues<Job>>,
-    committer: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     _folder: Folder,
 }
 
@@ -85,13 +88,13 @@ impl RocksStore {
     fn assemble(
         shared: Arc<Shared>,
         queues: Arc<Queues<Job>>,
-        committer: JoinHandle<()>,
+        threads: Vec<JoinHandle<()>>,
         folder: Folder,
     ) -> Self {
         Self {
             shared,
             queues,
-            committer: Mutex::new(Some(committer)),
+            threads: Mutex::new(threads),
             _folder: folder,
         }
     }
@@ -122,23 +125,26 @@ impl RocksStore {
         self.submit(change).await.map(Synced::after_sync)
     }
 
-    fn stop(&self) -> Option<JoinHandle<()>> {
+    /// Ends the flusher and the committer, which finish what they have.
+    fn stop(&self) -> Vec<JoinHandle<()>> {
         self.shared.close();
+        self.shared.uploads.flusher.close();
         self.queues.close();
-        let mut committer = self
-            .committer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        committer.take()
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *threads)
     }
 }
 
 impl Drop for RocksStore {
     fn drop(&mut self) {
-        if let Some(committer) = self.stop()
-            && committer.join().is_err()
-        {
-            tracing::error!("the committer has panicked");
+        join(self.stop());
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a thread of the store has panicked");
         }
     }
 }
@@ -154,6 +160,44 @@ impl Store for RocksStore {
             false => DepositMessage::new(deposit, &self.shared),
         };
         Ok(self.submit(operation).await?.into_outcome())
+    }
+
+    async fn admit(&self, admission: Admission) -> Result<AdmissionOutcome, StoreError> {
+        self.admit_upload(admission).await
+    }
+
+    async fn stage(
+        &self,
+        upload: UploadId,
+        offset: u64,
+        octets: Bytes,
+    ) -> Result<Result<(), Refusal>, StoreError> {
+        self.stage_octets(upload, offset, octets).await
+    }
+
+    async fn commit_upload(
+        &self,
+        upload: UploadId,
+        deposit: LargeDeposit,
+    ) -> Result<DepositOutcome, StoreError> {
+        self.commit_octets(upload, deposit).await
+    }
+
+    async fn abandon(&self, upload: UploadId) {
+        self.forget_upload(upload).await;
+    }
+
+    async fn add_sender_bye(
+        &self,
+        number: MessageNumber,
+        octets: Bytes,
+    ) -> Result<Synced<()>, StoreError> {
+        let added = self.submit(AddBye { number, octets }).await;
+        added.map(Synced::after_sync)
+    }
+
+    async fn holds(&self, claim: ClaimToken, number: MessageNumber) -> Result<bool, StoreError> {
+        self.read(move |shared| shared.holds(claim, number)).await
     }
 
     async fn message(&self, number: MessageNumber) -> Result<StoredMessage, StoreError> {
@@ -335,7 +379,11 @@ impl Store for RocksStore {
 
     async fn sweep(&self, now: UnixMillis, limit: usize) -> Result<Swept, StoreError> {
         self.shared.check_writable()?;
-        sweeper::sweep(&self.shared, &self.queues, now, limit).await
+        let mut swept = sweeper::sweep(&self.shared, &self.queues, now, limit).await?;
+        let (forgotten, more) = self.sweep_uploads().await?;
+        swept.uploads_forgotten = forgotten;
+        swept.more |= more;
+        Ok(swept)
     }
 
     fn secret(&self) -> [u8; 32] {
@@ -355,12 +403,8 @@ impl Store for RocksStore {
     }
 
     async fn close(&self) {
-        if let Some(committer) = self.stop() {
-            let joined = tokio::task::spawn_blocking(move || committer.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::error!("the committer has panicked");
-            }
-        }
+        let threads = self.stop();
+        drop(tokio::task::spawn_blocking(move || join(threads)).await);
     }
 }
 

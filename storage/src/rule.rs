@@ -1,8 +1,11 @@
 //! Rules that every engine obeys, as pure functions: what they need is passed in, time too.
 
+pub(crate) mod blocks;
+pub(crate) mod coverage;
 pub(crate) mod deposit;
 pub(crate) mod duplicate;
 pub(crate) mod order;
 pub(crate) mod registration;
+pub(crate) mod reservation;
 pub(crate) mod retention;
 pub(crate) mod settings;

@@ -11,11 +11,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::model::{
-    Account, Address, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome, Event,
-    ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Order, PartKind, Publish,
-    PublishRefusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released,
-    Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage, TakeLimit, Taken,
-    UnixMillis, UserSettings,
+    Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Deposit,
+    DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
+    MessageNumber, Order, PartKind, Publish, PublishRefusal, Refusal, Registered, Registration,
+    RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged, SettingsOrder,
+    Settled, Settlement, StoredMessage, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
 };
 
 /// Proof that what it holds was on disk before it existed (P1): made by the engines of this crate
@@ -73,6 +73,18 @@ pub enum StoreError {
         /// For people.
         reason: String,
     },
+    /// No such upload, or its lease is over.
+    #[error("no such upload")]
+    UnknownUpload,
+    /// More octets than were admitted.
+    #[error("more octets than were admitted")]
+    UploadTooLarge,
+    /// Octets of the upload have not come.
+    #[error("the upload is not complete")]
+    UploadIncomplete,
+    /// The upload has too many gaps between its octets.
+    #[error("the octets of the upload have too many gaps")]
+    UploadTooScattered,
     /// No account with that address.
     #[error("no such account")]
     UnknownAccount,
@@ -100,6 +112,50 @@ pub trait Store: Send + Sync + 'static {
         &self,
         deposit: Deposit,
     ) -> impl Future<Output = Result<DepositOutcome, StoreError>> + Send;
+
+    /// Whether a large message would be taken, and where its octets go (DEF-17). What it announces is
+    /// reserved in the mailbox until the upload ends, or has made no progress for its lease.
+    /// [`StoreError::Overloaded`] if too many are under way.
+    fn admit(
+        &self,
+        admission: Admission,
+    ) -> impl Future<Output = Result<AdmissionOutcome, StoreError>> + Send;
+
+    /// Adds octets to an upload, in any order; where they overlap the later ones win. Refused if its
+    /// mailbox has filled up meanwhile. After a refusal or an error the upload can only be abandoned.
+    fn stage(
+        &self,
+        upload: UploadId,
+        offset: u64,
+        octets: Bytes,
+    ) -> impl Future<Output = Result<Result<(), Refusal>, StoreError>> + Send;
+
+    /// Makes an upload a message, or finds that it is there already; decides in the order of PFM-13.
+    /// Nothing is visible and no Message-ID is spent before. Ends the upload in any case.
+    /// [`StoreError::UploadIncomplete`] unless exactly the octets of the deposit have come.
+    fn commit_upload(
+        &self,
+        upload: UploadId,
+        deposit: LargeDeposit,
+    ) -> impl Future<Output = Result<DepositOutcome, StoreError>> + Send;
+
+    /// Forgets an upload and its octets. Without effect if it has ended.
+    fn abandon(&self, upload: UploadId) -> impl Future<Output = ()> + Send;
+
+    /// Adds the sender's BYE to a large message (STO-05) and returns once that is synced. Without
+    /// effect if it has one. [`StoreError::NotFound`] if its content is gone.
+    fn add_sender_bye(
+        &self,
+        number: MessageNumber,
+        octets: Bytes,
+    ) -> impl Future<Output = Result<Synced<()>, StoreError>> + Send;
+
+    /// Whether a claim is not superseded and covers a message.
+    fn holds(
+        &self,
+        claim: ClaimToken,
+        number: MessageNumber,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// One message, without content.
     fn message(
@@ -235,7 +291,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// The next deliverable messages after `after`, in order, expired ones left out
-    /// (requirements §3.2). Empty also if the claim is superseded.
+    /// (requirements §3.2); bodies over [`crate::model::INLINE_OCTETS`] are left out, and not counted
+    /// in the limit. Empty also if the claim is superseded.
     fn take(
         &self,
         claim: ClaimToken,
@@ -269,7 +326,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Synced<StoredMessage>, StoreError>> + Send;
 
     /// Ends the messages whose lifetime is over by `now`, and removes the contents and timelines
-    /// whose retention is over, at most `limit` in all. Returns how many there were and whether
+    /// whose retention is over, at most `limit` in all. Forgets uploads whose lease is over, and rows
+    /// of uploads that a process left behind when it died. Returns how many there were and whether
     /// more are due (requirements §3.2).
     fn sweep(
         &self,
@@ -297,6 +355,8 @@ pub struct Swept {
     pub expired: Vec<MessageNumber>,
     /// Messages whose content was removed.
     pub contents_removed: usize,
+    /// Uploads whose octets were removed.
+    pub uploads_forgotten: usize,
     /// Whether the limit was met and more is due now.
     pub more: bool,
 }

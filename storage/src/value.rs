@@ -19,9 +19,11 @@ mod tests;
 pub(crate) use account::{AccountValue, AddressValue, BindingsValue};
 pub(crate) use codec::{Decoder, Encoder, Malformed};
 pub(crate) use content::{decode_chunk, encode_chunk};
-pub(crate) use delivery::{ClaimValue, DuplicateValue, LocationValue, Mark, WaitingValue};
+pub(crate) use delivery::{
+    ClaimValue, DuplicateValue, LocationValue, Mark, OwnerValue, WaitingValue,
+};
 pub(crate) use mailbox::MailboxValue;
-pub(crate) use message::{EnvelopeValue, StateValue};
+pub(crate) use message::{EnvelopeValue, StateValue, is_inline};
 pub(crate) use meta::{Counters, Identity};
 pub(crate) use timeline::{AttemptValue, EventValue};
 

@@ -76,6 +76,8 @@ impl Letter {
             }],
             expires_at: None,
             received_from: String::new(),
+            sha256: None,
+            file: None,
             deadline: Instant::now() + Duration::from_secs(600),
         }
     }

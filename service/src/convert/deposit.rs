@@ -36,6 +36,8 @@ pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit
         body_offset: deposit.body_offset,
         expires_at: deposit.expires_at.map(time),
         received_from: deposit.received_from,
+        sha256: None,
+        file: None,
         deadline,
     })
 }

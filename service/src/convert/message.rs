@@ -2,8 +2,8 @@
 
 use proto::v1;
 use storage::model::{
-    Address, Class, Event, EventKind, Headers, MessageId, MessageNumber, Part, PartKind, Priority,
-    State, StoredMessage,
+    Address, Class, Event, EventKind, FileAttributes, Headers, MessageId, MessageNumber, Part,
+    PartKind, Priority, State, StoredMessage,
 };
 use tonic::Status;
 
@@ -19,7 +19,7 @@ pub(crate) fn message_number(text: &str, hostname: &str) -> Result<MessageNumber
     Ok(id.number)
 }
 
-pub(super) fn class(class: v1::MessageClass) -> Option<Class> {
+pub(crate) fn class(class: v1::MessageClass) -> Option<Class> {
     match class {
         v1::MessageClass::Unspecified => None,
         v1::MessageClass::Pager => Some(Class::Pager),
@@ -36,7 +36,7 @@ fn proto_class(class: Class) -> v1::MessageClass {
     }
 }
 
-pub(super) fn priority(priority: v1::Priority) -> Priority {
+pub(crate) fn priority(priority: v1::Priority) -> Priority {
     match priority {
         v1::Priority::NonUrgent => Priority::NonUrgent,
         v1::Priority::Unspecified | v1::Priority::Normal => Priority::Normal,
@@ -94,7 +94,7 @@ pub(crate) fn part_kind(kind: v1::PartKind) -> Result<PartKind, Status> {
     }
 }
 
-pub(super) fn part(part: v1::Part) -> Result<Part, Status> {
+pub(crate) fn part(part: v1::Part) -> Result<Part, Status> {
     Ok(Part {
         kind: part_kind(part.kind())?,
         octets: part.octets,
@@ -116,7 +116,7 @@ pub(super) fn proto_part(part: Part) -> v1::Part {
     }
 }
 
-pub(super) fn headers(headers: v1::MessageHeaders) -> Headers {
+pub(crate) fn headers(headers: v1::MessageHeaders) -> Headers {
     Headers {
         from: headers.from,
         to: headers.to,
@@ -131,6 +131,7 @@ pub(super) fn headers(headers: v1::MessageHeaders) -> Headers {
         imdn_message_id: headers.imdn_message_id,
         conversation_id: headers.conversation_id,
         contribution_id: headers.contribution_id,
+        content_disposition: headers.content_disposition,
     }
 }
 
@@ -149,12 +150,39 @@ fn proto_headers(headers: Headers) -> v1::MessageHeaders {
         imdn_message_id: headers.imdn_message_id,
         conversation_id: headers.conversation_id,
         contribution_id: headers.contribution_id,
-        ..v1::MessageHeaders::default()
+        content_disposition: headers.content_disposition,
+    }
+}
+
+/// What the sender says about a file.
+pub(crate) fn file(file: v1::FileAttributes) -> FileAttributes {
+    FileAttributes {
+        name: file.name,
+        media_type: file.media_type,
+        octets: file.octets,
+        hash: file.hash,
+        disposition: file.disposition,
+        icon: file.icon,
+        transfer_id: file.transfer_id,
+        description: file.description,
+    }
+}
+
+fn proto_file(file: FileAttributes) -> v1::FileAttributes {
+    v1::FileAttributes {
+        name: file.name,
+        media_type: file.media_type,
+        octets: file.octets,
+        hash: file.hash,
+        disposition: file.disposition,
+        icon: file.icon,
+        transfer_id: file.transfer_id,
+        description: file.description,
     }
 }
 
 /// An address, if one is given.
-pub(super) fn address(text: String) -> Option<Address> {
+pub(crate) fn address(text: String) -> Option<Address> {
     (!text.is_empty()).then(|| Address::new(text))
 }
 
@@ -184,7 +212,11 @@ pub(crate) fn message(message: StoredMessage) -> v1::Message {
         sequence: envelope.sequence.0,
         received_from: envelope.received_from,
         body_offset: envelope.body_offset,
-        ..v1::Message::default()
+        sha256: envelope
+            .sha256
+            .map(|sha256| sha256.to_vec().into())
+            .unwrap_or_default(),
+        file: envelope.file.map(proto_file),
     }
 }
 

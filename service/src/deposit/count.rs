@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics::{Counter, Histogram, counter, histogram};
 use storage::model::{Class, Refusal};
 
-pub(super) struct Counters {
+pub(crate) struct Counters {
     accepted_pager: Counter,
     accepted_large: Counter,
     accepted_imdn: Counter,
@@ -15,20 +15,21 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn new() -> Self {
+    /// `key` says by what duplicates are recognised.
+    pub(crate) fn new(key: &'static str) -> Self {
         let accepted =
             |kind: &'static str| counter!("restante_messages_accepted_total", "kind" => kind);
         Self {
             accepted_pager: accepted("pager"),
             accepted_large: accepted("large"),
             accepted_imdn: accepted("imdn"),
-            duplicates: counter!("restante_duplicates_suppressed_total", "key" => "transaction"),
+            duplicates: counter!("restante_duplicates_suppressed_total", "key" => key),
             unavailable: rejected("store_error"),
             commit: histogram!("restante_commit_duration_seconds"),
         }
     }
 
-    pub(super) fn accepted(&self, class: Class, took: Duration) {
+    pub(crate) fn accepted(&self, class: Class, took: Duration) {
         let counter = match class {
             Class::Pager => &self.accepted_pager,
             Class::Large => &self.accepted_large,
@@ -38,16 +39,16 @@ impl Counters {
         self.commit.record(took.as_secs_f64());
     }
 
-    pub(super) fn duplicate(&self) {
+    pub(crate) fn duplicate(&self) {
         self.duplicates.increment(1);
     }
 
-    pub(super) fn unavailable(&self) {
+    pub(crate) fn unavailable(&self) {
         self.unavailable.increment(1);
     }
 
     /// Refusals are rare enough to look their counter up.
-    pub(super) fn refused(&self, refusal: &Refusal) {
+    pub(crate) fn refused(&self, refusal: &Refusal) {
         rejected(match refusal {
             Refusal::UnknownUser => "unknown_user",
             Refusal::Barred => "policy",

@@ -4,5 +4,6 @@ mod accounts;
 mod deliveries;
 mod deposits;
 mod failures;
+mod large;
 mod operators;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use proto::v1;
 use proto::v1::large_message_service_client::LargeMessageServiceClient;
 use proto::v1::upload_request::Request;
@@ -19,6 +19,9 @@ use crate::{DepositAnswer, Unavailable, convert};
 
 /// Octets of one piece on the wire.
 const PIECE_OCTETS: usize = 256 << 10;
+/// Octets that follow each other are gathered up to this size: a call per chunk of a sender would cost
+/// more than the octets.
+const GATHERED_OCTETS: usize = 64 << 10;
 /// Pieces that wait for the connection; about as many are in its buffers.
 const PIECES_WAITING: usize = 2;
 
@@ -27,6 +30,8 @@ const PIECES_WAITING: usize = 2;
 #[derive(Debug)]
 pub struct Upload {
     max_octets: u64,
+    /// Octets that have not been sent yet, and where they begin.
+    gathered: (u64, BytesMut),
     requests: mpsc::Sender<v1::UploadRequest>,
     reply: AbortOnDropHandle<Result<v1::UploadReply, Status>>,
     /// Why it is over.
@@ -58,6 +63,7 @@ impl Upload {
         });
         Self {
             max_octets: admission.max_octets,
+            gathered: (0, BytesMut::new()),
             requests,
             reply: AbortOnDropHandle::new(call),
             ended: None,
@@ -71,9 +77,10 @@ impl Upload {
         self.max_octets
     }
 
-    /// Writes octets at their place; any order, and where they overlap the later ones win. Returns
-    /// when they are on their way, which takes as long as the storage service is behind: at most some
-    /// 1 MiB is under way. Dropped in the middle, the octets may be written or not.
+    /// Takes octets for their place; any order, and where they overlap the later ones win. Small
+    /// pieces that follow each other wait until they are worth a call, at the latest for the commit.
+    /// Takes as long as the storage service is behind: at most some 1 MiB is under way. Dropped in the
+    /// middle, the octets may be written or not.
     ///
     /// # Errors
     /// [`UploadError`]: the upload is over.
@@ -83,13 +90,37 @@ impl Upload {
         if end > self.max_octets {
             return Err(UploadError::TooLarge);
         }
-        let mut offset = offset;
-        let mut left = octets;
-        while !left.is_empty() {
-            let octets = left.split_to(left.len().min(PIECE_OCTETS));
-            let length = octets.len() as u64;
-            let piece = v1::UploadPiece { offset, octets };
-            self.send(Request::Piece(piece)).await?;
+        let (start, gathered) = &mut self.gathered;
+        if *start + gathered.len() as u64 == offset && octets.len() < GATHERED_OCTETS {
+            gathered.extend_from_slice(&octets);
+            return match gathered.len() < GATHERED_OCTETS {
+                true => Ok(()),
+                false => self.send_gathered().await,
+            };
+        }
+        self.send_gathered().await?;
+        if octets.len() < GATHERED_OCTETS {
+            self.gathered = (offset, BytesMut::from(octets));
+            return Ok(());
+        }
+        self.gathered.0 = end;
+        self.send_pieces(offset, octets).await
+    }
+
+    async fn send_gathered(&mut self) -> Result<(), UploadError> {
+        let (start, gathered) = &mut self.gathered;
+        let (offset, octets) = (*start, gathered.split().freeze());
+        *start += octets.len() as u64;
+        self.send_pieces(offset, octets).await
+    }
+
+    async fn send_pieces(&mut self, mut offset: u64, mut octets: Bytes) -> Result<(), UploadError> {
+        while !octets.is_empty() {
+            let piece = octets.split_to(octets.len().min(PIECE_OCTETS));
+            let length = piece.len() as u64;
+            let octets = piece;
+            self.send(Request::Piece(v1::UploadPiece { offset, octets }))
+                .await?;
             offset += length;
         }
         Ok(())
@@ -102,7 +133,11 @@ impl Upload {
     /// [`crate::ClientConfig::commit_deadline`] it may be, and the sender's retry is a duplicate.
     pub async fn commit(mut self, message: LargeDeposit) -> Result<DepositAnswer, Unavailable> {
         let request = Request::Commit(convert::large_deposit(message));
-        match self.send(request).await {
+        let sent = match self.send_gathered().await {
+            Ok(()) => self.send(request).await,
+            failed => failed,
+        };
+        match sent {
             Ok(()) => {}
             Err(UploadError::Refused(refusal)) => return Ok(DepositAnswer::Refused(refusal)),
             Err(UploadError::TooLarge) => return Err(Unavailable::new("larger than admitted")),

@@ -290,6 +290,8 @@ pub(crate) fn deposit_to(user: &str, call_id: &str, body: &str) -> Deposit {
         }],
         expires_at: None,
         received_from: "udp 192.0.2.1:5060".to_owned(),
+        sha256: None,
+        file: None,
         deadline: Instant::now() + Duration::from_secs(400 * 86_400),
     }
 }

@@ -10,6 +10,7 @@ use crate::model::{
 };
 use crate::store::StoreError;
 use crate::timekeeper::Times;
+use crate::value::is_inline;
 
 impl Model {
     /// The account that a mailbox belongs to: itself, or the one it is a member of.
@@ -98,12 +99,13 @@ impl Model {
         let mut numbers = Vec::new();
         let mut octets = 0;
         for (number, message) in self.deliverable_after(token, after, times.wall) {
+            let message_octets = message.inline_octets();
             let is_full = numbers.len() >= limit.messages
-                || message.octets > limit.octets.saturating_sub(octets);
+                || message_octets > limit.octets.saturating_sub(octets);
             if is_full && !numbers.is_empty() {
                 break;
             }
-            octets = octets.saturating_add(message.octets);
+            octets = octets.saturating_add(message_octets);
             numbers.push(number);
         }
         if let Some(claim) = self.current(token) {
@@ -118,7 +120,8 @@ impl Model {
     fn taken(&self, number: MessageNumber, times: Times) -> Option<Taken> {
         let mut message = self.message(number, times).ok()?;
         message.state = State::Claimed;
-        let parts = self.messages.get(&number)?.parts.clone()?;
+        let mut parts = self.messages.get(&number)?.parts.clone()?;
+        parts.retain(|part| is_inline((part.kind, part.octets.len() as u64)));
         Some(Taken { message, parts })
     }
 

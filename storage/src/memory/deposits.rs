@@ -4,9 +4,9 @@ use super::model::{FirstCopy, MessageRecord, Model};
 use crate::config::Provisioning;
 use crate::model::{
     Deposit, DepositOutcome, Envelope, EventKind, Generation, MailboxId, MessageId, MessageNumber,
-    Receipt, Refusal, Sequence, State,
+    Receipt, Refusal, Sequence, State, UploadId,
 };
-use crate::rule::deposit::{Ask, Decision, Facts, Usage, decide, is_too_late};
+use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
 use crate::rule::duplicate::{Fingerprint, fingerprint};
 use crate::rule::retention;
 use crate::store::Synced;
@@ -35,6 +35,16 @@ impl Decided {
 
 impl Model {
     pub(super) fn deposit(&mut self, deposit: Deposit, times: Times) -> Decided {
+        self.deposit_except(deposit, None, times)
+    }
+
+    /// A deposit whose own upload is not counted against it.
+    pub(super) fn deposit_except(
+        &mut self,
+        deposit: Deposit,
+        upload: Option<UploadId>,
+        times: Times,
+    ) -> Decided {
         if is_too_late(deposit.deadline, times.instant) {
             return Decided::Refused(Refusal::TooLate);
         }
@@ -43,8 +53,9 @@ impl Model {
         let ask = Ask {
             class: deposit.class,
             octets,
+            file_transfer: deposit.file.is_some(),
         };
-        let facts = self.facts(&deposit, &fingerprint, times);
+        let facts = self.facts(&deposit, &fingerprint, upload, times);
         let retry_after = self.config.full_retry_after;
         match decide(facts, ask, &self.config.quota, retry_after) {
             Decision::Refuse(refusal) => Decided::Refused(refusal),
@@ -56,22 +67,26 @@ impl Model {
         }
     }
 
-    fn facts(&self, deposit: &Deposit, fingerprint: &Fingerprint, times: Times) -> Facts<Receipt> {
+    fn facts(
+        &self,
+        deposit: &Deposit,
+        fingerprint: &Fingerprint,
+        upload: Option<UploadId>,
+        times: Times,
+    ) -> Facts<Receipt> {
         let mailbox = self.mailbox(&deposit.served_user);
-        let counted = mailbox.map(|mailbox| self.counted(mailbox));
+        let (usage, barring) = self.usage(&deposit.served_user, upload, times);
         Facts {
             duplicate: mailbox.and_then(|m| self.first_copy(m, fingerprint, times)),
             account_known: mailbox.is_some() || self.config.provisioning == Provisioning::Open,
-            barring: mailbox
-                .map(|mailbox| self.held(mailbox, times).barring())
-                .unwrap_or_default(),
-            usage: counted.map_or_else(Usage::default, |counted| Usage {
-                messages: counted.text.new + counted.multimedia.new,
-                imdn: counted.imdn,
-                octets: counted.octets,
-            }),
-            disk_full: FREE_OCTETS < self.config.disk_reserve_octets,
+            barring,
+            usage,
+            disk_full: self.is_disk_full(),
         }
+    }
+
+    pub(super) fn is_disk_full(&self) -> bool {
+        FREE_OCTETS < self.config.disk_reserve_octets
     }
 
     fn first_copy(
@@ -148,6 +163,8 @@ impl Model {
                 received_at: times.wall,
                 expires_at,
                 received_from: deposit.received_from,
+                sha256: deposit.sha256,
+                file: deposit.file,
             },
             state: State::Stored,
             parts: Some(deposit.parts),

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::uploads::UploadRecord;
 use crate::config::StoreConfig;
 use crate::model::{
     Address, Binding, Class, Envelope, Event, EventKind, Generation, MailboxId, MailboxSummary,
-    MessageCount, MessageNumber, Part, Priority, Receipt, Sequence, State, UnixMillis,
+    MessageCount, MessageNumber, Part, Priority, Receipt, Sequence, State, UnixMillis, UploadId,
 };
 use crate::rule::duplicate::Fingerprint;
+use crate::rule::reservation::Reservations;
 use crate::rule::retention;
 use crate::rule::settings::Sayings;
 use crate::store::StoreError;
+use crate::value::is_inline;
 
 /// Everything a store knows.
 pub(super) struct Model {
@@ -21,8 +24,12 @@ pub(super) struct Model {
     pub(super) addresses: HashMap<Address, MailboxId>,
     pub(super) messages: BTreeMap<MessageNumber, MessageRecord>,
     pub(super) duplicates: HashMap<(MailboxId, Fingerprint), FirstCopy>,
+    pub(super) uploads: HashMap<UploadId, UploadRecord>,
+    /// By the address that the upload was admitted for.
+    pub(super) reservations: Reservations<Address>,
     pub(super) next_number: u64,
     pub(super) next_mailbox: u64,
+    pub(super) next_upload: u64,
     latched: Option<String>,
     closed: bool,
 }
@@ -83,6 +90,14 @@ pub(super) struct MessageRecord {
 }
 
 impl MessageRecord {
+    /// Octets of the parts that are taken with the message.
+    pub(super) fn inline_octets(&self) -> u64 {
+        let parts = self.parts.iter().flatten();
+        let octets = parts.map(|part| (part.kind, part.octets.len() as u64));
+        let inline = octets.filter(|part| is_inline(*part));
+        inline.map(|(_, octets)| octets).sum()
+    }
+
     pub(super) fn waits(&self) -> bool {
         !self.state.is_settled()
     }
@@ -108,6 +123,9 @@ impl MessageRecord {
 impl Model {
     pub(super) fn new(config: StoreConfig, secret: [u8; 32], now: UnixMillis) -> Self {
         Self {
+            reservations: Reservations::new(config.uploads.lease, config.uploads.concurrent),
+            uploads: HashMap::new(),
+            next_upload: 1,
             config,
             secret,
             accounts: BTreeMap::new(),
@@ -149,6 +167,9 @@ impl Model {
 
     #[cfg(test)]
     pub(super) fn forget_taken(&mut self) {
+        for upload in std::mem::take(&mut self.uploads).into_keys() {
+            self.reservations.end(upload);
+        }
         for account in self.accounts.values_mut() {
             if let Some(claim) = &mut account.claim {
                 claim.taken.clear();

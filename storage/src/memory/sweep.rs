@@ -18,6 +18,7 @@ impl Model {
         due.sort_unstable();
         let mut swept = Swept {
             more: due.len() > limit,
+            uploads_forgotten: self.sweep_uploads(times),
             ..Swept::default()
         };
         for (_, _, number) in due.into_iter().take(limit) {

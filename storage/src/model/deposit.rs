@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Address, Class, Headers, MessageId, Part, Priority, UnixMillis};
+use super::{Address, Class, FileAttributes, Headers, MessageId, Part, Priority, UnixMillis};
 use crate::Synced;
 
 /// What makes a deposit the same as an earlier one (requirements §3.3), besides its mailbox, its
@@ -46,6 +46,10 @@ pub struct Deposit {
     pub expires_at: Option<UnixMillis>,
     /// See [`super::Envelope::received_from`].
     pub received_from: String,
+    /// See [`super::Envelope::sha256`]. It stands for the body in the fingerprint.
+    pub sha256: Option<[u8; 32]>,
+    /// See [`super::Envelope::file`].
+    pub file: Option<FileAttributes>,
     /// The edge has answered 503 by then: a deposit that is not in a group yet is refused
     /// ([`Refusal::TooLate`], PFM-05).
     pub deadline: Instant,

@@ -175,6 +175,30 @@ pub struct Headers {
     pub conversation_id: String,
     /// `Contribution-ID` (requirements §4.12).
     pub contribution_id: String,
+    /// `Content-Disposition` of the body (large messages).
+    pub content_disposition: String,
+}
+
+/// What the sender says about a file (requirements §2.11). Values as he wrote them, unquoted; empty
+/// where absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileAttributes {
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its size in octets.
+    pub octets: Option<u64>,
+    /// Its hash, such as `sha-1:72:24:5F:E8`.
+    pub hash: String,
+    /// `render` or `attachment`.
+    pub disposition: String,
+    /// Content-ID of its icon, without `cid:`.
+    pub icon: String,
+    /// Its `file-transfer-id`.
+    pub transfer_id: String,
+    /// Its description for people.
+    pub description: String,
 }
 
 /// What the store knows about a message without its content.
@@ -208,6 +232,10 @@ pub struct Envelope {
     pub expires_at: UnixMillis,
     /// Transport and address of the peer that handed it over, for operators.
     pub received_from: String,
+    /// SHA-256 of the body (large messages).
+    pub sha256: Option<[u8; 32]>,
+    /// What the sender says about a file; `None` if he says nothing.
+    pub file: Option<FileAttributes>,
 }
 
 /// An envelope with what has happened to the message since.

@@ -31,17 +31,18 @@ impl Loaded {
         }
     }
 
-    fn waiting(&self, state: &StateValue) -> WaitingValue {
+    pub(super) fn waiting(&self, state: &StateValue) -> WaitingValue {
         WaitingValue {
-            octets: self.envelope.octets(),
+            octets: self.envelope.inline_octets(),
             expires_at: self.envelope.envelope.expires_at,
             earliest_generation: state.earliest_generation,
         }
     }
 
-    /// Keys of its content.
+    /// Keys of its content but for what is staged.
     fn chunks(&self) -> impl Iterator<Item = [u8; 13]> + '_ {
         let parts = self.envelope.parts.iter();
+        let parts = parts.filter(|(part, _)| self.envelope.staged_as(*part).is_none());
         parts.flat_map(|(part, octets)| {
             (0..chunks_of(*octets)).map(|chunk| key::content(self.number, *part, chunk))
         })
@@ -177,6 +178,9 @@ impl Transaction<'_> {
     fn erase_content(&mut self, loaded: &Loaded) {
         for chunk in loaded.chunks() {
             self.erase(Family::Contents, chunk);
+        }
+        if let Some(upload) = loaded.envelope.staged {
+            self.erase_range(Family::Large, key::blocks(upload));
         }
     }
 

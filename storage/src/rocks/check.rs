@@ -16,7 +16,7 @@ use super::submit::submit;
 use crate::store::StoreError;
 
 impl RocksStore {
-    /// Reads everything and compares. With `restate`, counters of mailboxes that are wrong are
+    /// Removes what uploads have left behind whose process died, then reads everything and compares. With `restate`, counters of mailboxes that are wrong are
     /// written anew from their messages; nothing else is changed.
     ///
     /// # Errors
@@ -24,7 +24,10 @@ impl RocksStore {
     pub async fn check(&self, restate: bool) -> Result<CheckReport, StoreError> {
         let shared = Arc::clone(&self.shared);
         let checking = tokio::task::spawn_blocking(move || {
-            let mut report = CheckReport::default();
+            let mut report = CheckReport {
+                unfinished_uploads: shared.remove_orphans()?,
+                ..CheckReport::default()
+            };
             let wrong = shared.check_mailboxes(&mut report)?;
             shared.check_orphans(&mut report)?;
             Ok::<_, StoreError>((report, wrong))

@@ -165,7 +165,8 @@ impl Group<'_> {
     }
 
     fn absorb(&mut self, changes: Changes) {
-        self.has_rows |= !changes.rows.is_empty() || !changes.writes.is_empty();
+        self.has_rows |=
+            !changes.rows.is_empty() || !changes.writes.is_empty() || !changes.erased.is_empty();
         for (key, row) in changes.rows {
             self.overlay.set(self.number, key, row);
         }
@@ -175,6 +176,9 @@ impl Group<'_> {
                 Some(value) => database.put(&mut self.batch, write.family, &write.key, &value),
                 None => database.delete(&mut self.batch, write.family, &write.key),
             }
+        }
+        for rows in changes.erased {
+            database.delete_range(&mut self.batch, &rows);
         }
     }
 

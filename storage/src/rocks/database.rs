@@ -2,8 +2,10 @@
 
 use rocksdb::{
     ColumnFamily, DB, DBRawIteratorWithThreadMode, ErrorKind, ReadOptions, ReadTier, WriteBatch,
+    WriteOptions,
 };
 
+use super::transaction::Erased;
 use crate::column_family::Family;
 use crate::store::StoreError;
 
@@ -112,6 +114,50 @@ impl Database {
         Scan { rows }
     }
 
+    /// The last key of a family.
+    pub(super) fn last_key(&self, family: Family) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut rows = self.0.raw_iterator_cf(self.family(family));
+        rows.seek_to_last();
+        rows.status().map_err(|error| failed(&error))?;
+        Ok(rows.key().map(<[u8]>::to_vec))
+    }
+
+    /// Writes a row without the log: it may be lost until its family is flushed.
+    pub(super) fn stage(&self, family: Family, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.0
+            .put_cf_opt(self.family(family), key, value, &unlogged())
+            .map_err(|error| failed(&error))
+    }
+
+    /// Removes staged rows with `lower <= key < upper`, without the log.
+    pub(super) fn unstage(
+        &self,
+        family: Family,
+        lower: &[u8],
+        upper: &[u8],
+    ) -> Result<(), StoreError> {
+        self.0
+            .delete_range_cf_opt(self.family(family), lower, upper, &unlogged())
+            .map_err(|error| failed(&error))
+    }
+
+    /// Returns after everything that was written to a family before is on stable storage, or says
+    /// why it may not be.
+    pub(super) fn flush(&self, family: Family) -> Result<(), String> {
+        let flushed = self.0.flush_cf(self.family(family));
+        flushed.map_err(|error| error.to_string())
+    }
+
+    /// Adds the removal of a range of rows to a batch.
+    pub(super) fn delete_range(&self, batch: &mut WriteBatch, rows: &Erased) {
+        let Erased {
+            family,
+            lower,
+            upper,
+        } = rows;
+        batch.delete_range_cf(self.family(*family), lower, upper);
+    }
+
     /// Adds a row to a batch.
     pub(super) fn put(&self, batch: &mut WriteBatch, family: Family, key: &[u8], value: &[u8]) {
         batch.put_cf(self.family(family), key, value);
@@ -121,6 +167,12 @@ impl Database {
     pub(super) fn delete(&self, batch: &mut WriteBatch, family: Family, key: &[u8]) {
         batch.delete_cf(self.family(family), key);
     }
+}
+
+fn unlogged() -> WriteOptions {
+    let mut options = WriteOptions::default();
+    options.disable_wal(true);
+    options
 }
 
 /// Rows of a scan.

@@ -15,6 +15,7 @@ use super::overlay::GroupNumber;
 use super::queue::Queues;
 use super::row::RowKey;
 use super::shared::Shared;
+use super::uploads::run_flusher;
 use super::{RocksStore, number_floor, options};
 use crate::column_family::Family;
 use crate::config::StoreConfig;
@@ -74,6 +75,10 @@ impl RocksStore {
             .progress
             .reached(GroupNumber::default(), next_mailbox);
         fill_directory(&shared).map_err(|error| folder.damaged(error))?;
+        let last = shared
+            .last_staged()
+            .map_err(|error| folder.damaged(error))?;
+        shared.uploads.start_above(last);
         let queues = Arc::new(Queues::new(&config.queues));
         let committer = Committer::new(
             Arc::clone(&shared),
@@ -86,7 +91,13 @@ impl RocksStore {
             .name("committer".to_owned())
             .spawn(move || committer.run())
             .map_err(|error| failed(error.to_string()))?;
-        Ok(Self::assemble(shared, queues, committer, folder))
+        let flushing = Arc::clone(&shared);
+        let flusher = thread::Builder::new()
+            .name("flusher".to_owned())
+            .spawn(move || run_flusher(&flushing))
+            .map_err(|error| failed(error.to_string()))?;
+        let threads = vec![flusher, committer];
+        Ok(Self::assemble(shared, queues, threads, folder))
     }
 }
 

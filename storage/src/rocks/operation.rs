@@ -2,6 +2,8 @@
 
 pub(super) mod account;
 pub(super) mod acknowledge;
+pub(super) mod admit;
+pub(super) mod bye;
 pub(super) mod claim;
 pub(super) mod deposit;
 pub(super) mod order;

@@ -11,6 +11,8 @@ const MEMTABLES_OCTETS: usize = 96 << 20;
 const LOG_OCTETS: u64 = 256 << 20;
 /// Values from this size on are blobs: compaction does not copy them.
 const BLOB_OCTETS: u64 = 32 << 10;
+/// Files that never accumulate: keys of large contents alone, merged four at a time.
+const NO_STALL_FILES: i32 = 10_000;
 /// Bits per key of the filters: one of a hundred absent keys is looked for in vain.
 const FILTER_BITS: f64 = 10.0;
 
@@ -66,6 +68,19 @@ fn of(family: Family, cache: &Cache) -> Options {
             options.set_enable_blob_files(true);
             options.set_min_blob_size(BLOB_OCTETS);
             options.set_enable_blob_gc(true);
+        }
+        Family::Large => {
+            options.set_enable_blob_files(true);
+            options.set_min_blob_size(BLOB_OCTETS);
+            options.set_enable_blob_gc(true);
+            // The flusher bounds what is in memory and says when it is written: neither memtables nor
+            // their files may ever stall the writers of the other families.
+            options.set_write_buffer_size(MEMTABLES_OCTETS);
+            options.set_max_write_buffer_number(8);
+            options.set_level_zero_slowdown_writes_trigger(NO_STALL_FILES);
+            options.set_level_zero_stop_writes_trigger(NO_STALL_FILES);
+            options.set_soft_pending_compaction_bytes_limit(0);
+            options.set_hard_pending_compaction_bytes_limit(0);
         }
         Family::Meta | Family::Events | Family::Attempts => {}
     }

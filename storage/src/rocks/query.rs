@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
@@ -14,9 +15,10 @@ use crate::model::{
     Envelope, ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, PageToken, Part,
     PartKind, Sequence, State, StoredMessage,
 };
+use crate::rule::blocks::BLOCK_OCTETS;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
-use crate::value::{self, EnvelopeValue, LocationValue, MailboxValue, StateValue};
+use crate::value::{self, EnvelopeValue, LocationValue, MailboxValue, StateValue, is_inline};
 
 /// Most messages looked at for one page.
 const LOOKED_AT: usize = 50_000;
@@ -107,45 +109,59 @@ impl Shared {
             .filter(|_| found.state.content_retained)
             .ok_or(StoreError::NotFound)?;
         let end = offset.saturating_add(length as u64).min(*octets);
-        self.octets(number, kind, offset.min(end), end)
+        self.octets(&found.envelope, kind, offset.min(end)..end)
     }
 
-    /// All parts of a message.
-    pub(super) fn parts(&self, envelope: &EnvelopeValue) -> Result<Vec<Part>, StoreError> {
-        let number = envelope.envelope.id.number;
-        let parts = envelope.parts.iter();
+    /// All parts of a message but for a body that is not taken with it.
+    pub(super) fn inline_parts(&self, envelope: &EnvelopeValue) -> Result<Vec<Part>, StoreError> {
+        let parts = envelope.parts.iter().filter(|part| is_inline(**part));
         parts
             .map(|(kind, octets)| {
                 Ok(Part {
                     kind: *kind,
-                    octets: self.octets(number, *kind, 0, *octets)?,
+                    octets: self.octets(envelope, *kind, 0..*octets)?,
                 })
             })
             .collect()
     }
 
-    /// Octets `start..end` of a part, chunk by chunk.
+    /// Octets of a part, row by row.
     fn octets(
         &self,
-        number: MessageNumber,
+        envelope: &EnvelopeValue,
         kind: PartKind,
-        start: u64,
-        end: u64,
+        range: Range<u64>,
     ) -> Result<Bytes, StoreError> {
-        let chunk_octets = CHUNK_OCTETS as u64;
+        let number = envelope.envelope.id.number;
+        let staged = envelope.staged_as(kind);
+        let row_octets = if staged.is_some() {
+            BLOCK_OCTETS
+        } else {
+            CHUNK_OCTETS
+        } as u64;
         let mut octets = BytesMut::new();
-        let mut at = start;
-        while at < end {
-            let chunk = u32::try_from(at / chunk_octets).unwrap_or(u32::MAX);
-            let place = key::content(number, kind, chunk);
-            let row = self.database.read(Family::Contents, &place)?;
+        let mut at = range.start;
+        while at < range.end {
+            let row = u32::try_from(at / row_octets).unwrap_or(u32::MAX);
+            let row_start = at - at % row_octets;
+            let row = match staged {
+                Some(upload) => self
+                    .database
+                    .read(Family::Large, &key::block(upload, row))?,
+                None => {
+                    let place = key::content(number, kind, row);
+                    self.database.read(Family::Contents, &place)?
+                }
+            };
             let row = row.ok_or(StoreError::NotFound)?;
-            let chunk_start = at - at % chunk_octets;
-            let slice = within(
-                value::decode_chunk(&row)?,
-                at - chunk_start,
-                end - chunk_start,
-            )?;
+            let held = value::decode_chunk(&row)?;
+            let slice = within(held, at - row_start, range.end - row_start)?;
+            let is_all = octets.is_empty() && slice.len() as u64 == range.end - at;
+            if is_all {
+                let start = row.len() - held.len() + usize::try_from(at - row_start).unwrap_or(0);
+                let end = start + slice.len();
+                return Ok(Bytes::from(row).slice(start..end));
+            }
             octets.extend_from_slice(slice);
             at += slice.len() as u64;
         }

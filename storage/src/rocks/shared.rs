@@ -8,6 +8,7 @@ use super::directory::Directory;
 use super::free_space::FreeSpace;
 use super::overlay::GroupNumber;
 use super::taken::TakenMessages;
+use super::uploads::Uploads;
 use crate::config::StoreConfig;
 use crate::key::AddressKey;
 use crate::model::{Address, MailboxId};
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) taken: TakenMessages,
     pub(super) times: Timekeeper,
     pub(super) free_space: FreeSpace,
+    pub(super) uploads: Uploads,
     pub(super) progress: Progress,
     /// Why nothing is accepted or delivered any more (P2).
     latched: OnceLock<String>,
@@ -72,6 +74,7 @@ impl Shared {
     ) -> Self {
         Self {
             free_space: FreeSpace::new(&config.data_dir, config.disk_reserve_octets),
+            uploads: Uploads::new(&config),
             config,
             secret,
             database,

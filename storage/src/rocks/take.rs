@@ -50,7 +50,7 @@ impl Shared {
         Ok(taken)
     }
 
-    fn live_claim(&self, token: ClaimToken) -> Result<Option<ClaimValue>, StoreError> {
+    pub(super) fn live_claim(&self, token: ClaimToken) -> Result<Option<ClaimValue>, StoreError> {
         let row = self
             .database
             .read(Family::Claims, &key::mailbox(token.mailbox))?;
@@ -103,7 +103,7 @@ impl Shared {
         let Some(found) = found.filter(|found| found.state.state == State::Stored) else {
             return Ok(None);
         };
-        let parts = match self.parts(&found.envelope) {
+        let parts = match self.inline_parts(&found.envelope) {
             Err(StoreError::NotFound) => return Ok(None),
             parts => parts?,
         };

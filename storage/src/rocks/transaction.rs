@@ -64,11 +64,20 @@ pub(super) struct Write {
     pub(super) value: Option<Vec<u8>>,
 }
 
+/// Rows to remove: `lower <= key < upper`.
+#[derive(Debug)]
+pub(super) struct Erased {
+    pub(super) family: Family,
+    pub(super) lower: Vec<u8>,
+    pub(super) upper: Vec<u8>,
+}
+
 /// What a transaction leaves behind.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) rows: Vec<(RowKey, Option<Row>)>,
     pub(super) writes: Vec<Write>,
+    pub(super) erased: Vec<Erased>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +161,23 @@ impl<'a> Transaction<'a> {
                 value: None,
             };
             self.changes.writes.push(write);
+        }
+    }
+
+    /// Removes the rows from `lower` up to `upper`, which were written by [`Transaction::append`] or
+    /// staged.
+    pub(super) fn erase_range(
+        &mut self,
+        family: Family,
+        (lower, upper): (impl Into<Vec<u8>>, impl Into<Vec<u8>>),
+    ) {
+        if self.is_commit() {
+            let (lower, upper) = (lower.into(), upper.into());
+            self.changes.erased.push(Erased {
+                family,
+                lower,
+                upper,
+            });
         }
     }
 

@@ -10,6 +10,8 @@ use crate::model::{Barring, Class, Refusal};
 pub(crate) struct Ask {
     pub(crate) class: Class,
     pub(crate) octets: u64,
+    /// It transfers a file (DEF-19).
+    pub(crate) file_transfer: bool,
 }
 
 /// What a mailbox holds undelivered.
@@ -52,7 +54,7 @@ pub(crate) fn decide<R>(
     }
     let refusal = if !facts.account_known {
         Refusal::UnknownUser
-    } else if is_barred(facts.barring, ask.class) {
+    } else if is_barred(facts.barring, ask) {
         Refusal::Barred
     } else if !fits(facts.usage, ask, quota) {
         Refusal::MailboxFull { retry_after }
@@ -70,16 +72,16 @@ pub(crate) fn is_too_late(deadline: Instant, now: Instant) -> bool {
 }
 
 /// Notifications are never barred: they tell of the user's own messages (PFM-10).
-fn is_barred(barring: Barring, class: Class) -> bool {
-    match class {
+fn is_barred(barring: Barring, ask: Ask) -> bool {
+    match ask.class {
         Class::Pager => barring.pager,
-        Class::Large => barring.large,
+        Class::Large => barring.large || (ask.file_transfer && barring.file_transfer),
         Class::Imdn => false,
     }
 }
 
 /// Notifications have a number of their own (requirements §3.6); octets are common.
-fn fits(usage: Usage, ask: Ask, quota: &Quota) -> bool {
+pub(crate) fn fits(usage: Usage, ask: Ask, quota: &Quota) -> bool {
     let has_place = match ask.class {
         Class::Imdn => usage.imdn < quota.imdn,
         Class::Pager | Class::Large => usage.messages < quota.messages,
@@ -117,7 +119,12 @@ mod tests {
             octets: 10,
             imdn: 1,
         };
-        decide(facts.clone(), Ask { class, octets: 10 }, &quota, RETRY)
+        let ask = Ask {
+            class,
+            octets: 10,
+            file_transfer: false,
+        };
+        decide(facts.clone(), ask, &quota, RETRY)
     }
 
     #[test]

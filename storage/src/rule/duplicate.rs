@@ -1,7 +1,7 @@
 //! What makes two deposits the same message (requirements §3.3).
 
 use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use crate::model::{Deposit, Part, PartKind};
 
@@ -12,7 +12,7 @@ type HmacSha256 = Hmac<Sha256>;
 /// the body was erased.
 pub(crate) type Fingerprint = [u8; 24];
 
-/// The fingerprint of a deposit. Costs time in proportion to its body.
+/// The fingerprint of a deposit: of a large message its length and SHA-256 stand for the body. Costs time in proportion to its body.
 pub(crate) fn fingerprint(secret: &[u8; 32], deposit: &Deposit) -> Fingerprint {
     let key = &deposit.duplicate_key;
     let mut mac = keyed(secret, b"duplicate");
@@ -22,8 +22,19 @@ pub(crate) fn fingerprint(secret: &[u8; 32], deposit: &Deposit) -> Fingerprint {
         mac.update(field.as_bytes());
     }
     mac.update(&key.cseq.to_be_bytes());
-    mac.update(body(deposit));
+    match &deposit.sha256 {
+        Some(sha256) => {
+            mac.update(&deposit.body_octets.to_be_bytes());
+            mac.update(sha256);
+        }
+        None => mac.update(body(deposit)),
+    }
     truncated(mac)
+}
+
+/// The SHA-256 of octets that are in memory.
+pub(crate) fn sha256(octets: &[u8]) -> [u8; 32] {
+    Sha256::digest(octets).into()
 }
 
 /// A keyed hash that stands for an address in keys, which no encryption covers (P10).

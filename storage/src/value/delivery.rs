@@ -33,6 +33,22 @@ impl Value for LocationValue {
     }
 }
 
+/// Which message the staged rows of an upload belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OwnerValue(pub(crate) MessageNumber);
+
+impl Value for OwnerValue {
+    const WHAT: &'static str = "owner of an upload";
+
+    fn write(&self, out: &mut Encoder) {
+        out.u64(self.0.0);
+    }
+
+    fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        fields.u64().map(MessageNumber).map(Self)
+    }
+}
+
 /// What a take decides on before it reads a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WaitingValue {

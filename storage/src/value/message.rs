@@ -2,8 +2,8 @@
 
 use super::{Decoder, Encoder, Malformed, Value};
 use crate::model::{
-    Address, Class, Envelope, Generation, Headers, MailboxId, MessageId, MessageNumber, PartKind,
-    Priority, Sequence, State, UnixMillis,
+    Address, Class, Envelope, FileAttributes, Generation, Headers, INLINE_OCTETS, MailboxId,
+    MessageId, MessageNumber, PartKind, Priority, Sequence, State, UnixMillis, UploadId,
 };
 
 /// An envelope, and what the engine must know of its content.
@@ -14,6 +14,8 @@ pub(crate) struct EnvelopeValue {
     pub(crate) order: u64,
     /// Its parts and their octets.
     pub(crate) parts: Vec<(PartKind, u64)>,
+    /// The upload whose rows in `Large` are its `SendBody`; `None` if that is in `Contents`.
+    pub(crate) staged: Option<UploadId>,
 }
 
 impl EnvelopeValue {
@@ -21,6 +23,22 @@ impl EnvelopeValue {
     pub(crate) fn octets(&self) -> u64 {
         self.parts.iter().map(|(_, octets)| octets).sum()
     }
+
+    /// Octets of the parts that are taken with the message.
+    pub(crate) fn inline_octets(&self) -> u64 {
+        let inline = self.parts.iter().filter(|part| is_inline(**part));
+        inline.map(|(_, octets)| octets).sum()
+    }
+
+    /// The upload whose rows are this part.
+    pub(crate) fn staged_as(&self, kind: PartKind) -> Option<UploadId> {
+        self.staged.filter(|_| kind == PartKind::SendBody)
+    }
+}
+
+/// Whether a part of that size is taken with its message.
+pub(crate) fn is_inline((kind, octets): (PartKind, u64)) -> bool {
+    kind != PartKind::SendBody || octets <= INLINE_OCTETS
 }
 
 impl Value for EnvelopeValue {
@@ -43,6 +61,7 @@ impl Value for EnvelopeValue {
             out.u8(*kind as u8);
             out.count(*octets);
         });
+        out.option(self.staged, |out, upload| out.u64(upload.0));
         out.seal();
         out.text(envelope.served_user.as_str());
         out.option(envelope.sender.as_ref(), |out, sender| {
@@ -50,6 +69,8 @@ impl Value for EnvelopeValue {
         });
         out.text(&envelope.received_from);
         write_headers(&envelope.headers, out);
+        out.option(envelope.sha256.as_ref(), |out, sha256| out.octets(sha256));
+        out.option(envelope.file.as_ref(), write_file);
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
@@ -65,6 +86,7 @@ impl Value for EnvelopeValue {
         let body_octets = fields.count()?;
         let body_offset = fields.count()?;
         let parts = fields.list(|fields| Ok((part_kind(fields.u8()?)?, fields.count()?)))?;
+        let staged = fields.option(Decoder::u64)?.map(UploadId);
         let envelope = Envelope {
             id: MessageId { number, hostname },
             mailbox,
@@ -76,6 +98,8 @@ impl Value for EnvelopeValue {
             is_text,
             received_from: fields.text()?,
             headers: read_headers(fields)?,
+            sha256: fields.option(read_sha256)?,
+            file: fields.option(read_file)?,
             body_octets,
             body_offset,
             received_at,
@@ -85,6 +109,7 @@ impl Value for EnvelopeValue {
             envelope,
             order,
             parts,
+            staged,
         })
     }
 }
@@ -104,6 +129,7 @@ fn write_headers(headers: &Headers, out: &mut Encoder) {
         &headers.imdn_message_id,
         &headers.conversation_id,
         &headers.contribution_id,
+        &headers.content_disposition,
     ];
     for text in texts {
         out.text(text);
@@ -125,6 +151,39 @@ fn read_headers(fields: &mut Decoder<'_>) -> Result<Headers, Malformed> {
         imdn_message_id: fields.text()?,
         conversation_id: fields.text()?,
         contribution_id: fields.text()?,
+        content_disposition: fields.text()?,
+    })
+}
+
+fn read_sha256(fields: &mut Decoder<'_>) -> Result<[u8; 32], Malformed> {
+    fields.octets()?.try_into().map_err(|_| Malformed)
+}
+
+fn write_file(out: &mut Encoder, file: &FileAttributes) {
+    out.option(file.octets, Encoder::count);
+    for text in [
+        &file.name,
+        &file.media_type,
+        &file.hash,
+        &file.disposition,
+        &file.icon,
+        &file.transfer_id,
+        &file.description,
+    ] {
+        out.text(text);
+    }
+}
+
+fn read_file(fields: &mut Decoder<'_>) -> Result<FileAttributes, Malformed> {
+    Ok(FileAttributes {
+        octets: fields.option(Decoder::count)?,
+        name: fields.text()?,
+        media_type: fields.text()?,
+        hash: fields.text()?,
+        disposition: fields.text()?,
+        icon: fields.text()?,
+        transfer_id: fields.text()?,
+        description: fields.text()?,
     })
 }
 

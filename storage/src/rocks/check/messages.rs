@@ -1,15 +1,17 @@
 //! From mailboxes to messages to everything that hangs on them.
 
+use sha2::{Digest, Sha256};
+
 use super::{CheckReport, Finding};
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
-use crate::model::{MailboxId, MessageNumber};
+use crate::model::{MailboxId, MessageNumber, UploadId};
 use crate::rocks::change::chunks_of;
 use crate::rocks::counting::{Share, is_deliverable};
 use crate::rocks::query::{Found, MessageScan};
 use crate::rocks::shared::Shared;
 use crate::store::StoreError;
-use crate::value::{self, LocationValue, MailboxValue, WaitingValue};
+use crate::value::{self, LocationValue, MailboxValue, OwnerValue, WaitingValue};
 
 impl Shared {
     /// Mailboxes with wrong counters, and the right ones.
@@ -96,6 +98,10 @@ impl Shared {
         report: &mut CheckReport,
     ) -> Result<(), StoreError> {
         for (kind, octets) in &found.envelope.parts {
+            if let Some(upload) = found.envelope.staged_as(*kind) {
+                self.check_staged(number, upload, *octets, found, report)?;
+                continue;
+            }
             let mut there = 0;
             for chunk in 0..chunks_of(*octets) {
                 let row = self
@@ -117,6 +123,48 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Length, hash and owner of a staged body.
+    fn check_staged(
+        &self,
+        number: MessageNumber,
+        upload: UploadId,
+        octets: u64,
+        found: &Found,
+        report: &mut CheckReport,
+    ) -> Result<(), StoreError> {
+        let (lower, upper) = key::blocks(upload);
+        let mut scan = self.database.scan(Family::Large, &lower, Some(&upper));
+        let mut hasher = Sha256::new();
+        let (mut there, mut owner) = (0, None);
+        while scan
+            .step(|key, row| {
+                match key::decode_block(key)? {
+                    (_, key::OWNER_BLOCK) => owner = Some(value::decode(row)?),
+                    _ => {
+                        let block = value::decode_chunk(row)?;
+                        hasher.update(block);
+                        there += block.len() as u64;
+                    }
+                }
+                Ok(())
+            })?
+            .is_some()
+        {}
+        let agrees = match found.state.content_retained {
+            true => {
+                there == octets
+                    && owner == Some(OwnerValue(number))
+                    && found.envelope.envelope.sha256 == Some(hasher.finalize().into())
+            }
+            false => there == 0 && owner.is_none(),
+        };
+        report.expect(agrees, || Finding::Content(number));
+        report.content_octets += there;
+        Ok(())
+    }
+}
+
 /// What cannot be counted stays as it is.
 fn without_counts(row: &MailboxValue) -> MailboxValue {
     MailboxValue {
@@ -131,7 +179,7 @@ fn without_counts(row: &MailboxValue) -> MailboxValue {
 
 fn expected_waiting(found: &Found) -> Option<WaitingValue> {
     is_deliverable(&found.state).then(|| WaitingValue {
-        octets: found.envelope.octets(),
+        octets: found.envelope.inline_octets(),
         expires_at: found.envelope.envelope.expires_at,
         earliest_generation: found.state.earliest_generation,
     })

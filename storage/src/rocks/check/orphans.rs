@@ -6,7 +6,7 @@ use crate::key::{self, Due, DueKind};
 use crate::rocks::shared::Shared;
 use crate::rule::settings::Sayings;
 use crate::store::StoreError;
-use crate::value::{self, AddressValue, Counters, DuplicateValue, LocationValue};
+use crate::value::{self, AddressValue, Counters, DuplicateValue, LocationValue, OwnerValue};
 
 impl Shared {
     pub(super) fn check_orphans(&self, report: &mut CheckReport) -> Result<(), StoreError> {
@@ -29,6 +29,17 @@ impl Shared {
         self.check_family(Family::Contents, report, |key, _| {
             let (number, _, _) = key::decode_content(key)?;
             self.has(Family::Locations, &key::location(number))
+        })?;
+        self.check_family(Family::Large, report, |key, octets| {
+            // Blocks are compared with the message that is their owner's.
+            let (upload, block) = key::decode_block(key)?;
+            match block {
+                key::OWNER_BLOCK => {
+                    let OwnerValue(number) = value::decode(octets)?;
+                    self.has(Family::Locations, &key::location(number))
+                }
+                _ => self.has(Family::Large, &key::block(upload, key::OWNER_BLOCK)),
+            }
         })?;
         self.check_family(Family::Events, report, |key, _| {
             let (number, _) = key::decode_event(key)?;

@@ -44,6 +44,8 @@ pub struct CheckReport {
     pub messages: u64,
     /// Octets of content found.
     pub content_octets: u64,
+    /// Uploads that were under way when their process died, and are removed now.
+    pub unfinished_uploads: usize,
     /// What does not agree: the first thousand.
     pub findings: Vec<Finding>,
     /// How many findings there are in all.

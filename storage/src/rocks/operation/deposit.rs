@@ -4,19 +4,22 @@ use crate::column_family::Family;
 use crate::config::Provisioning;
 use crate::key::{self, AddressKey, Due, DueKind};
 use crate::model::{
-    Deposit, DepositOutcome, Envelope, Event, EventKind, MailboxId, MessageId, MessageNumber,
-    Receipt, Refusal, Sequence,
+    Deposit, DepositOutcome, Envelope, Event, EventKind, MailboxId, MessageId, MessageNumber, Part,
+    PartKind, Receipt, Refusal, Sequence, UploadId,
 };
 use crate::rocks::counting::Share;
 use crate::rocks::queue::Lane;
 use crate::rocks::shared::Shared;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
-use crate::rule::deposit::{Ask, Decision, Facts, Usage, decide, is_too_late};
+use crate::rocks::uploads::Body;
+use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
 use crate::rule::duplicate::{Fingerprint, fingerprint};
 use crate::rule::retention;
 use crate::store::Synced;
-use crate::value::{self, DuplicateValue, EnvelopeValue, LocationValue, StateValue, WaitingValue};
+use crate::value::{
+    self, DuplicateValue, EnvelopeValue, LocationValue, OwnerValue, StateValue, WaitingValue,
+};
 
 /// A deposit with what can be computed before its turn comes.
 pub(in crate::rocks) struct DepositMessage {
@@ -24,6 +27,14 @@ pub(in crate::rocks) struct DepositMessage {
     address: AddressKey,
     fingerprint: Fingerprint,
     octets: u64,
+    upload: Option<Uploaded>,
+}
+
+/// The upload that a large message comes from.
+#[derive(Clone, Copy)]
+struct Uploaded {
+    id: UploadId,
+    is_staged: bool,
 }
 
 /// What was decided, before the sync.
@@ -58,7 +69,34 @@ impl DepositMessage {
             fingerprint: fingerprint(&shared.secret, &deposit),
             octets: deposit.parts.iter().map(|p| p.octets.len() as u64).sum(),
             deposit,
+            upload: None,
         }
+    }
+
+    /// A large message: its body is the last part, or has been staged.
+    pub(in crate::rocks) fn of_upload(
+        id: UploadId,
+        mut deposit: Deposit,
+        body: Body,
+        shared: &Shared,
+    ) -> Self {
+        let is_staged = matches!(body, Body::Staged);
+        if let Body::Memory(octets) = body {
+            let kind = PartKind::SendBody;
+            deposit.parts.push(Part { kind, octets });
+        }
+        let body_octets = deposit.body_octets;
+        let mut this = Self::new(deposit, shared);
+        this.upload = Some(Uploaded { id, is_staged });
+        if is_staged {
+            this.octets += body_octets;
+        }
+        this
+    }
+
+    fn staged(&self) -> Option<UploadId> {
+        let upload = self.upload.filter(|upload| upload.is_staged);
+        upload.map(|upload| upload.id)
     }
 
     fn facts(
@@ -66,28 +104,23 @@ impl DepositMessage {
         mailbox: Option<MailboxId>,
         transaction: &mut Transaction<'_>,
     ) -> Result<Facts<FirstCopy>, Interrupt> {
+        let except = self.upload.map(|upload| upload.id);
+        let mailboxes = mailbox.map(|mailbox| transaction.mailboxes_of(mailbox));
+        let mailboxes = mailboxes.unwrap_or_default();
+        let (usage, barring) = transaction.usage(&mailboxes, self.address, except)?;
         let shared = transaction.shared;
+        let is_open = shared.config.provisioning == Provisioning::Open;
         let mut facts = Facts {
             duplicate: None,
-            account_known: shared.config.provisioning == Provisioning::Open,
-            barring: Default::default(),
-            usage: Usage::default(),
+            account_known: mailbox.is_some() || is_open,
+            barring,
+            usage,
             disk_full: shared.free_space.is_full(),
         };
-        let Some(mailbox) = mailbox else {
-            return Ok(facts);
-        };
-        facts.account_known = true;
-        for id in transaction.mailboxes_of(mailbox) {
-            let row = transaction.existing_mailbox(id)?;
-            facts.usage.messages += row.undelivered();
-            facts.usage.imdn += row.imdn;
-            facts.usage.octets += row.octets;
-            if id == mailbox {
-                facts.barring = transaction.barring_now(id, &row)?;
-            }
-            if facts.duplicate.is_none() {
-                facts.duplicate = self.first_copy(id, transaction)?;
+        for id in mailboxes {
+            facts.duplicate = self.first_copy(id, transaction)?;
+            if facts.duplicate.is_some() {
+                break;
             }
         }
         Ok(facts)
@@ -148,6 +181,7 @@ impl DepositMessage {
         let config = &transaction.shared.config;
         let received_at = transaction.times.wall;
         let parts = deposit.parts.iter();
+        let staged = self.staged();
         EnvelopeValue {
             envelope: Envelope {
                 id: MessageId {
@@ -171,9 +205,15 @@ impl DepositMessage {
                     &config.retention,
                 ),
                 received_from: deposit.received_from.clone(),
+                sha256: deposit.sha256,
+                file: deposit.file.clone(),
             },
             order,
-            parts: parts.map(|p| (p.kind, p.octets.len() as u64)).collect(),
+            parts: parts
+                .map(|p| (p.kind, p.octets.len() as u64))
+                .chain(staged.map(|_| (PartKind::SendBody, deposit.body_octets)))
+                .collect(),
+            staged,
         }
     }
 
@@ -200,6 +240,10 @@ impl DepositMessage {
         for part in &self.deposit.parts {
             transaction.append_part(number, part.kind, &part.octets);
         }
+        if let Some(upload) = envelope.staged {
+            let owner = key::block(upload, key::OWNER_BLOCK);
+            transaction.append(Family::Large, owner, || value::encode(&OwnerValue(number)));
+        }
         transaction.append(Family::Messages, key::envelope(mailbox, number), || {
             value::encode(envelope)
         });
@@ -208,7 +252,7 @@ impl DepositMessage {
         });
         transaction.append(Family::Waiting, key::waiting(mailbox, number), || {
             value::encode(&WaitingValue {
-                octets: self.octets,
+                octets: envelope.inline_octets(),
                 expires_at,
                 earliest_generation: Default::default(),
             })
@@ -243,7 +287,8 @@ impl Operation for DepositMessage {
     const LANE: Lane = Lane::Deposits;
 
     fn octets(&self) -> usize {
-        usize::try_from(self.octets).unwrap_or(usize::MAX / 2) + 1_024
+        let octets = self.deposit.parts.iter().map(|part| part.octets.len());
+        octets.sum::<usize>() + 1_024
     }
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Decided, Interrupt> {
@@ -254,6 +299,7 @@ impl Operation for DepositMessage {
         let ask = Ask {
             class: self.deposit.class,
             octets: self.octets,
+            file_transfer: self.deposit.file.is_some(),
         };
         let facts = self.facts(mailbox, transaction)?;
         let config = &transaction.shared.config;

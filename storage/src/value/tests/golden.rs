@@ -6,16 +6,16 @@ use std::fs;
 use std::path::Path;
 
 use crate::model::{
-    Address, Barring, Binding, Class, Entity, EntityTag, Envelope, Event, EventKind, Flow,
-    Generation, Headers, MailboxId, MessageCount, MessageId, MessageNumber, Override, PartKind,
-    Priority, Publication, Receipt, RegistrationKind, Sequence, Setting, SettingValues, State,
-    UnixMillis,
+    Address, Barring, Binding, Class, Entity, EntityTag, Envelope, Event, EventKind,
+    FileAttributes, Flow, Generation, Headers, MailboxId, MessageCount, MessageId, MessageNumber,
+    Override, PartKind, Priority, Publication, Receipt, RegistrationKind, Sequence, Setting,
+    SettingValues, State, UnixMillis, UploadId,
 };
 use crate::rule::settings::Sayings;
 use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
-    EnvelopeValue, EventValue, Identity, LocationValue, MailboxValue, Mark, StateValue, Value,
-    WaitingValue, decode, decode_chunk, encode, encode_chunk,
+    EnvelopeValue, EventValue, Identity, LocationValue, MailboxValue, Mark, OwnerValue, StateValue,
+    Value, WaitingValue, decode, decode_chunk, encode, encode_chunk,
 };
 
 const AT: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -57,15 +57,28 @@ pub(super) fn envelope() -> EnvelopeValue {
                 imdn_message_id: text("imdn-1"),
                 conversation_id: text("conversation-1"),
                 contribution_id: text("contribution-1"),
+                content_disposition: text("attachment"),
             },
             body_octets: 5,
             body_offset: 300,
             received_at: AT,
             expires_at: UnixMillis(AT.0 + 604_800_000),
             received_from: text("udp 192.0.2.1:5060"),
+            sha256: Some([7; 32]),
+            file: Some(FileAttributes {
+                name: text("plan.pdf"),
+                media_type: text("application/pdf"),
+                octets: Some(300),
+                hash: text("sha-1:72:24"),
+                disposition: text("attachment"),
+                icon: text("icon1@198.51.100.7"),
+                transfer_id: text("transfer-1"),
+                description: text("the plan"),
+            }),
         },
         order: 300,
         parts: vec![(PartKind::Message, 305)],
+        staged: Some(UploadId(5)),
     }
 }
 
@@ -279,6 +292,7 @@ fn files_of_version_1_are_still_read_and_written() {
     still_reads("claim.hex", &claim());
     still_reads("receipt.hex", &receipt());
     still_reads("waiting.hex", &waiting());
+    still_reads("owner.hex", &OwnerValue(NUMBER));
     still_reads("location.hex", &LocationValue(MailboxId(7)));
     still_reads("mark.hex", &Mark);
     still_reads("event.hex", &event());

@@ -5,10 +5,10 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::model::{
-    Address, Barring, Binding, Class, Entity, EntityTag, Envelope, Event, EventKind, Flow,
-    Generation, Headers, MailboxId, MessageCount, MessageId, MessageNumber, Override, PartKind,
-    Priority, Publication, Receipt, RegistrationKind, Sequence, Setting, SettingValues, State,
-    UnixMillis,
+    Address, Barring, Binding, Class, Entity, EntityTag, Envelope, Event, EventKind,
+    FileAttributes, Flow, Generation, Headers, MailboxId, MessageCount, MessageId, MessageNumber,
+    Override, PartKind, Priority, Publication, Receipt, RegistrationKind, Sequence, Setting,
+    SettingValues, State, UnixMillis, UploadId,
 };
 use crate::rule::settings::Sayings;
 use crate::value::{
@@ -36,9 +36,9 @@ fn id() -> impl Strategy<Value = MessageId> {
 }
 
 fn headers() -> impl Strategy<Value = Headers> {
-    vec(text(), 13).prop_map(|texts| {
+    vec(text(), 14).prop_map(|texts| {
         let mut texts = texts.into_iter();
-        let mut next = || texts.next().expect("there are thirteen");
+        let mut next = || texts.next().expect("there are fourteen");
         Headers {
             from: next(),
             to: next(),
@@ -53,6 +53,7 @@ fn headers() -> impl Strategy<Value = Headers> {
             imdn_message_id: next(),
             conversation_id: next(),
             contribution_id: next(),
+            content_disposition: next(),
         }
     })
 }
@@ -68,6 +69,23 @@ fn part_kind() -> impl Strategy<Value = PartKind> {
     ]
 }
 
+fn file() -> impl Strategy<Value = FileAttributes> {
+    (vec(text(), 7), any::<Option<u64>>()).prop_map(|(texts, octets)| {
+        let mut texts = texts.into_iter();
+        let mut next = || texts.next().expect("there are seven");
+        FileAttributes {
+            name: next(),
+            media_type: next(),
+            octets,
+            hash: next(),
+            disposition: next(),
+            icon: next(),
+            transfer_id: next(),
+            description: next(),
+        }
+    })
+}
+
 pub(super) fn envelope() -> impl Strategy<Value = EnvelopeValue> {
     let class = prop_oneof![Just(Class::Pager), Just(Class::Large), Just(Class::Imdn)];
     let priority = prop_oneof![
@@ -79,10 +97,13 @@ pub(super) fn envelope() -> impl Strategy<Value = EnvelopeValue> {
     let names = (id(), any::<u64>(), name(), option::of(name()), text());
     let kinds = (class, priority, any::<bool>(), headers());
     let numbers = (any::<u64>(), any::<u64>(), time(), time(), any::<u64>());
-    let parts = vec((part_kind(), any::<u64>()), 0..4);
+    let staged = option::of(any::<u64>().prop_map(UploadId));
+    let parts = (vec((part_kind(), any::<u64>()), 0..4), staged);
+    let parts = (parts, any::<Option<[u8; 32]>>(), option::of(file()));
     (names, kinds, numbers, parts).prop_map(|(names, kinds, numbers, parts)| {
         let (id, mailbox, served_user, sender, received_from) = names;
         let (class, priority, is_text, headers) = kinds;
+        let ((parts, staged), sha256, file) = parts;
         let (body_octets, body_offset, received_at, expires_at, order) = numbers;
         let envelope = Envelope {
             sequence: Sequence(id.number.0),
@@ -99,11 +120,14 @@ pub(super) fn envelope() -> impl Strategy<Value = EnvelopeValue> {
             received_at,
             expires_at,
             received_from,
+            sha256,
+            file,
         };
         EnvelopeValue {
             envelope,
             order,
             parts,
+            staged,
         }
     })
 }

@@ -1,0 +1,73 @@
+//! Content read piece by piece, for whoever listens.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::try_unfold;
+use storage::Store;
+use storage::model::{MessageNumber, PartKind};
+use tokio_stream::Stream;
+use tonic::Status;
+
+use crate::status;
+
+/// Octets of one piece.
+const PIECE_OCTETS: usize = 64 << 10;
+/// Octets that are read together: what is read ahead of the listener.
+const READ_OCTETS: u64 = 256 << 10;
+
+/// How far a part has been read.
+pub(crate) struct Reading<S> {
+    store: Arc<S>,
+    number: MessageNumber,
+    part: PartKind,
+    offset: u64,
+    left: u64,
+    /// Read and not handed out yet.
+    ready: Bytes,
+}
+
+impl<S: Store> Reading<S> {
+    /// Pieces of a part from an offset on, so many octets of it or all if that is zero. The first one
+    /// is read at once, so that what is not there is the status of the call.
+    pub(crate) async fn begin(
+        store: Arc<S>,
+        number: MessageNumber,
+        part: PartKind,
+        (offset, length): (u64, u64),
+    ) -> Result<impl Stream<Item = Result<Bytes, Status>> + Send + use<S>, Status> {
+        let mut reading = Self {
+            store,
+            number,
+            part,
+            offset,
+            left: if length == 0 { u64::MAX } else { length },
+            ready: Bytes::new(),
+        };
+        reading.read().await?;
+        Ok(try_unfold(reading, |mut reading| async move {
+            if reading.ready.is_empty() {
+                reading.read().await?;
+            }
+            let length = reading.ready.len().min(PIECE_OCTETS);
+            let piece = reading.ready.split_to(length);
+            Ok((!piece.is_empty()).then_some((piece, reading)))
+        }))
+    }
+
+    /// Reads on; nothing at the end.
+    async fn read(&mut self) -> Result<(), Status> {
+        let wanted = usize::try_from(self.left.min(READ_OCTETS)).unwrap_or(usize::MAX);
+        if wanted == 0 {
+            return Ok(());
+        }
+        let read = self
+            .store
+            .read_part(self.number, self.part, self.offset, wanted);
+        self.ready = read.await.map_err(|error| status::of_store(&error))?;
+        let length = self.ready.len() as u64;
+        self.offset = self.offset.saturating_add(length);
+        self.left = self.left.saturating_sub(length);
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! Letting a large message in before it comes, and more of it than was announced (DEF-17,
+//! requirements §3.6). Nothing is written: reservations are in memory, and end with the process.
+
+use crate::config::Provisioning;
+use crate::key::AddressKey;
+use crate::model::{Admission, AdmissionOutcome, Barring, Class, MailboxId, Refusal, UploadId};
+use crate::rocks::queue::Lane;
+use crate::rocks::shared::Shared;
+use crate::rocks::submit::Operation;
+use crate::rocks::transaction::{Interrupt, Transaction};
+use crate::rocks::uploads::Owner;
+use crate::rule::deposit::{Ask, Decision, Facts, Usage, decide, fits};
+
+/// Octets that are reserved ahead of those that come unannounced.
+const AHEAD_OCTETS: u64 = 1 << 20;
+
+impl Transaction<'_> {
+    /// What the mailboxes of a user hold undelivered, his own and its members, with what other uploads
+    /// reserve in them; and what he does not take.
+    pub(super) fn usage(
+        &mut self,
+        mailboxes: &[MailboxId],
+        address: AddressKey,
+        except: Option<UploadId>,
+    ) -> Result<(Usage, Barring), Interrupt> {
+        let now = self.times.instant;
+        let uploads = &self.shared.uploads;
+        let mut usage = uploads.reserved(mailboxes, address, except, now);
+        let mut barring = Barring::default();
+        for (place, id) in mailboxes.iter().enumerate() {
+            let row = self.existing_mailbox(*id)?;
+            usage.messages += row.undelivered();
+            usage.imdn += row.imdn;
+            usage.octets = usage.octets.saturating_add(row.octets);
+            if place == 0 {
+                barring = self.barring_now(*id, &row)?;
+            }
+        }
+        Ok((usage, barring))
+    }
+}
+
+pub(in crate::rocks) struct Admit {
+    pub(in crate::rocks) admission: Admission,
+    pub(in crate::rocks) address: AddressKey,
+}
+
+impl Admit {
+    pub(in crate::rocks) fn new(admission: Admission, shared: &Shared) -> Self {
+        Self {
+            address: shared.address_key(&admission.served_user),
+            admission,
+        }
+    }
+}
+
+impl Operation for Admit {
+    type Answer = AdmissionOutcome;
+
+    const LANE: Lane = Lane::Requests;
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<AdmissionOutcome, Interrupt> {
+        let mailbox = transaction.mailbox_of(self.address)?;
+        let mailboxes = mailbox.map(|mailbox| transaction.mailboxes_of(mailbox));
+        let mailboxes = mailboxes.unwrap_or_default();
+        let (usage, barring) = transaction.usage(&mailboxes, self.address, None)?;
+        let shared = transaction.shared;
+        let config = &shared.config;
+        let facts = Facts {
+            duplicate: None::<()>,
+            account_known: mailbox.is_some() || config.provisioning == Provisioning::Open,
+            barring,
+            usage,
+            disk_full: shared.free_space.is_full(),
+        };
+        let announced = self.admission.announced_octets;
+        let ask = Ask {
+            class: Class::Large,
+            octets: announced.unwrap_or(1),
+            file_transfer: self.admission.file_transfer,
+        };
+        let decision = decide(facts, ask, &config.quota, config.full_retry_after);
+        if let Decision::Refuse(refusal) = decision {
+            return Ok(AdmissionOutcome::Refused(refusal));
+        }
+        let left = config.quota.octets.saturating_sub(usage.octets);
+        let max_octets = announced.unwrap_or(left);
+        let upload = match transaction.is_commit() {
+            true => shared.uploads.begin(
+                mailbox.map_or(Owner::Address(self.address), Owner::Mailbox),
+                announced.unwrap_or(0),
+                max_octets,
+                transaction.times.instant,
+            )?,
+            false => UploadId(0),
+        };
+        Ok(AdmissionOutcome::Admitted { upload, max_octets })
+    }
+}
+
+/// Reserves room for octets that were not announced.
+pub(in crate::rocks) struct Extend {
+    pub(in crate::rocks) upload: UploadId,
+    pub(in crate::rocks) owner: Owner,
+    /// So many octets have come.
+    pub(in crate::rocks) octets: u64,
+}
+
+impl Operation for Extend {
+    type Answer = Result<(), Refusal>;
+
+    const LANE: Lane = Lane::Requests;
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
+        let (mailbox, address) = match self.owner {
+            Owner::Mailbox(mailbox) => (Some(mailbox), AddressKey::default()),
+            Owner::Address(address) => (transaction.mailbox_of(address)?, address),
+        };
+        let mailboxes = mailbox.map(|mailbox| transaction.mailboxes_of(mailbox));
+        let mailboxes = mailboxes.unwrap_or_default();
+        let (usage, _) = transaction.usage(&mailboxes, address, Some(self.upload))?;
+        let shared = transaction.shared;
+        let config = &shared.config;
+        let has_room = |octets| {
+            let ask = Ask {
+                class: Class::Large,
+                octets,
+                file_transfer: false,
+            };
+            fits(usage, ask, &config.quota)
+        };
+        let ahead = self.octets.saturating_add(AHEAD_OCTETS);
+        let octets = match has_room(ahead) {
+            true => ahead,
+            false if has_room(self.octets) => self.octets,
+            false => {
+                let retry_after = config.full_retry_after;
+                return Ok(Err(Refusal::MailboxFull { retry_after }));
+            }
+        };
+        if shared.free_space.is_full() {
+            return Ok(Err(Refusal::DiskFull));
+        }
+        if transaction.is_commit() {
+            shared.uploads.reservations().extend(self.upload, octets);
+        }
+        Ok(Ok(()))
+    }
+}

@@ -1,0 +1,153 @@
+//! Staged blocks reach the disk: one thread flushes their family when enough has accumulated or a
+//! commit waits. Commits that come during a flush share the next one. The committer never waits for
+//! it, and the family never has more unflushed than there are permits, so that RocksDB never stalls
+//! its writers.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::column_family::Family;
+use crate::rocks::shared::Shared;
+use crate::store::StoreError;
+
+/// Blocks (64 KiB) that may be unflushed: 8 MiB.
+const UNFLUSHED_BLOCKS: usize = 128;
+/// Unflushed blocks that start a flush by themselves: half of them, so that writing goes on meanwhile.
+const ENOUGH_BLOCKS: u64 = 64;
+
+pub(in crate::rocks) struct Flusher {
+    state: Mutex<State>,
+    wake: Condvar,
+    /// Blocks that may be written now.
+    room: Arc<Semaphore>,
+    /// Blocks on disk, for those who wait.
+    flushed: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Blocks written since the opening.
+    written: u64,
+    /// Of these, how many are on disk.
+    flushed: u64,
+    /// How many somebody waits for.
+    wanted: u64,
+    closed: bool,
+}
+
+impl Default for Flusher {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            room: Arc::new(Semaphore::new(UNFLUSHED_BLOCKS)),
+            flushed: watch::Sender::new(0),
+        }
+    }
+}
+
+/// Room for blocks that are about to be written.
+pub(in crate::rocks) struct Room(OwnedSemaphorePermit);
+
+impl Room {
+    /// A block is being written: its room is free again after the next flush.
+    pub(in crate::rocks) fn use_one(&mut self) {
+        if let Some(used) = self.0.split(1) {
+            used.forget();
+        }
+    }
+}
+
+impl Flusher {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until so many blocks may be written.
+    pub(in crate::rocks) async fn room(&self, blocks: usize) -> Result<Room, StoreError> {
+        let blocks = u32::try_from(blocks.min(UNFLUSHED_BLOCKS)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.room).acquire_many_owned(blocks).await;
+        permit.map(Room).map_err(|_| StoreError::Closed)
+    }
+
+    /// A block has been written.
+    pub(in crate::rocks) fn wrote(&self) {
+        let mut state = self.lock();
+        state.written += 1;
+        if state.written - state.flushed >= ENOUGH_BLOCKS {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Waits until everything that has been written up to now is on disk.
+    pub(in crate::rocks) async fn flush(&self) -> Result<(), StoreError> {
+        let wanted = {
+            let mut state = self.lock();
+            state.wanted = state.wanted.max(state.written);
+            self.wake.notify_one();
+            state.written
+        };
+        let mut flushed = self.flushed.subscribe();
+        let reached = flushed.wait_for(|flushed| *flushed >= wanted).await;
+        // The thread says that it has ended by a number that nobody waits for.
+        match reached.map(|flushed| *flushed) {
+            Ok(u64::MAX) | Err(_) => Err(StoreError::Closed),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Ends the thread.
+    pub(in crate::rocks) fn close(&self) {
+        self.lock().closed = true;
+        self.wake.notify_one();
+    }
+
+    /// Waits for work; how many blocks it will bring to disk, `None` after the close.
+    fn next(&self) -> Option<u64> {
+        let mut state = self.lock();
+        loop {
+            let is_wanted = state.wanted > state.flushed;
+            if is_wanted || state.written - state.flushed >= ENOUGH_BLOCKS {
+                return Some(state.written);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn reached(&self, flushed: u64) {
+        let mut state = self.lock();
+        let freed = flushed - state.flushed;
+        state.flushed = flushed;
+        drop(state);
+        self.room.add_permits(usize::try_from(freed).unwrap_or(0));
+        self.flushed.send_replace(flushed);
+    }
+
+    fn end(&self) {
+        self.room.close();
+        self.flushed.send_replace(u64::MAX);
+    }
+}
+
+/// The thread. A flush that fails latches the store: what is on disk nobody knows (P2).
+pub(in crate::rocks) fn run(shared: &Arc<Shared>) {
+    let flusher = &shared.uploads.flusher;
+    while let Some(written) = flusher.next() {
+        match shared.database.flush(Family::Large) {
+            Ok(()) => flusher.reached(written),
+            Err(cause) => {
+                tracing::error!(%cause, "staged contents cannot be written");
+                shared.latch(cause);
+                break;
+            }
+        }
+    }
+    flusher.end();
+}
