@@ -14,6 +14,7 @@ fuzz_target!(|text: &[u8]| {
     let _ = description.first_msrp();
     let lines: Vec<_> = description.msrp_media().collect();
     for (place, line) in &lines {
+        let _ = (description.host(*place), description.title(*place));
         let Ok(line) = line else { continue };
         reads_back(&SessionDescription::print_offer(&origin(line), line), line);
         answered(&description, *place, line);

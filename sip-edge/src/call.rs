@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use msrp::Path;
 use msrp::sdp::SessionDescription;
-use net::sip::{ClientTransaction, ServerTransaction, Target};
+use net::sip::{ClientTransaction, ServerTransaction, Source, Target};
 use sip::dialog::Dialog;
 use sip::session_timer::{
     Agreement, Due, SessionPolicy, SessionTimer, TimerRefusal, negotiate_uac, negotiate_uas,
 };
-use sip::{Method, Name, Refresher, Request, RequestBuilder, Response, StatusCode, Violation};
+use sip::{
+    Host, Method, Name, Refresher, Request, RequestBuilder, Response, StatusCode, Violation,
+};
 use tokio::time::timeout;
 
 use crate::delivery::invite::{ALLOW, Invitation, MAX_FORWARDS, contact};
@@ -71,14 +73,14 @@ impl Call {
     /// The dialog that our 2xx to the peer's INVITE makes.
     pub(crate) fn answered(
         dialog: Dialog,
-        invite: &Request,
+        (invite, source): (&Request, &Source),
         contact: String,
         (description, peer_path): (String, Path),
         agreement: &Agreement,
     ) -> Self {
         let allow = invite.headers().allow().unwrap_or_default();
         Self {
-            target: Target::Uri(dialog.next_hop().clone()),
+            target: way_back(&dialog, source),
             dialog,
             contact,
             description,
@@ -328,6 +330,19 @@ impl Call {
         let sent = edge.sip.request(request, &self.target(), branch).await;
         sent.inspect_err(|error| tracing::debug!(%error, "delivery.request_not_sent"))
             .ok()
+    }
+}
+
+/// The peer's own connection, where it came from the very address at which it wants to be reached.
+fn way_back(dialog: &Dialog, source: &Source) -> Target {
+    let target = dialog.remote_target();
+    let is_source = target.as_sip().is_some_and(|uri| {
+        let ip = Host::from(source.remote.ip());
+        uri.host == ip && uri.port == Some(source.remote.port())
+    });
+    match is_source {
+        true => Target::Flow(source.flow.clone()),
+        false => Target::Uri(dialog.next_hop().clone()),
     }
 }
 

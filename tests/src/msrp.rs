@@ -1,11 +1,14 @@
-//! The client's side of a push session, as text: SDP answer, MSRP connection, answers to SENDs.
+//! The client's side of MSRP sessions, as text: SDP, connections, SENDs and answers, in a push session and
+//! in one for a large message of its own.
 
 mod frame;
 mod pushed;
+mod sender;
 mod session;
 
 pub use frame::Frame;
 pub use pushed::Pushed;
+pub use sender::{MsrpConnection, Sender, Upload, chunk};
 pub use session::{PushSession, Setup};
 
 pub(crate) use session::{acceptance, attribute, response};

@@ -119,9 +119,17 @@ impl Operator {
     /// # Panics
     /// When they cannot be read.
     pub async fn request_octets(&self, id: &str) -> Vec<u8> {
+        self.part(id, PartKind::Message).await
+    }
+
+    /// The octets of a part of a message.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    pub async fn part(&self, id: &str, part: PartKind) -> Vec<u8> {
         let request = ReadContentRequest {
             message_id: id.to_owned(),
-            part: PartKind::Message.into(),
+            part: part.into(),
             ..ReadContentRequest::default()
         };
         let reply = self.mailboxes.clone().read_content(request).await;

@@ -152,6 +152,19 @@ mod tests {
         assert_eq!(file.description, "The plan");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_selected_stands_in_the_selector(text in "[a-z:\" 0-9]{0,40}") {
+            let selecting = media(&[("file-selector", &text)]);
+            let selector = Selector::of(&selecting);
+            let values = [selector.name, selector.media_type, selector.hash];
+            for value in values.into_iter().flatten() {
+                proptest::prop_assert!(text.contains(value));
+            }
+            proptest::prop_assert!(entries(&text).all(|entry| text.contains(entry)));
+        }
+    }
+
     #[test]
     fn a_size_of_a_message_makes_no_file() {
         assert_eq!(attributes(&media(&[("filelength", "10")]), Some("x")), None);

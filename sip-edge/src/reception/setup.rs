@@ -96,7 +96,13 @@ pub(crate) async fn set_up(
     transaction.respond(answered.response.clone());
     let session = (description, route.peer_path.clone());
     Ok(Agreed {
-        call: Call::answered(answered.dialog, request, answered.contact, session, &timer),
+        call: Call::answered(
+            answered.dialog,
+            (request, source),
+            answered.contact,
+            session,
+            &timer,
+        ),
         requests,
         pending: pending.with_rules(rules),
         route,

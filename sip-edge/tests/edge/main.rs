@@ -13,6 +13,8 @@ mod privacy;
 mod push;
 mod push_failures;
 mod push_large;
+mod reception;
+mod reception_tls;
 mod registration;
 mod running;
 mod store;

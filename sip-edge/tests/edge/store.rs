@@ -1,5 +1,7 @@
 //! A storage service that keeps everything in memory and tells the test what it is asked.
 
+mod large;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,7 +16,7 @@ use proto::v1::deposit_service_server::{DepositService, DepositServiceServer};
 use proto::v1::exchange_answer::Answer;
 use proto::v1::exchange_entry::Request as Entry;
 use proto::v1::exchange_reply::Reply;
-use proto::v1::large_message_service_server::{LargeMessageService, LargeMessageServiceServer};
+use proto::v1::large_message_service_server::LargeMessageServiceServer;
 use proto::v1::registration_service_server::{RegistrationService, RegistrationServiceServer};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
@@ -41,6 +43,9 @@ pub(crate) enum Asked {
     Register(v1::RegisterRequest),
     Acknowledge(v1::Acknowledge),
     Release(v1::ReleaseRequest),
+    Admit(v1::AdmitRequest),
+    Large(Box<v1::LargeDeposit>, Vec<u8>),
+    SenderBye(v1::AddSenderByeRequest),
 }
 
 /// How deposits are answered.
@@ -67,8 +72,24 @@ pub(crate) enum Reading {
     StopsAfter(usize),
 }
 
+/// How large messages are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taking {
+    /// Admitted and stored.
+    Stores,
+    /// Not admitted, for this reason.
+    Refuses(v1::RefusalReason),
+    /// Admitted when the test says [`Store::go_on`].
+    WaitsToAdmit,
+    /// Refused for this reason when the first piece comes.
+    RefusesPieces(v1::RefusalReason),
+    /// Failed when the message is whole.
+    FailsToCommit,
+}
+
 #[derive(Debug)]
 struct State {
+    taking: Taking,
     behaviour: Behaviour,
     reading: Reading,
     bodies: HashMap<String, Bytes>,
@@ -110,6 +131,7 @@ impl Store {
         let address = listener.local_addr().expect("bound");
         let (sender, asked) = mpsc::channel(64);
         let state = State {
+            taking: Taking::Stores,
             behaviour,
             reading: Reading::Whole,
             bodies: HashMap::new(),
@@ -218,6 +240,27 @@ impl Store {
             });
         } else {
             state.bodies.insert(message_id, body);
+        }
+    }
+
+    /// How large messages are taken from now on.
+    pub(crate) fn take_as(&self, taking: Taking) {
+        self.service.lock().taking = taking;
+    }
+
+    /// The next thing asked for, which must be a large message, after its admission.
+    pub(crate) async fn large(&mut self) -> (v1::LargeDeposit, Vec<u8>) {
+        match self.asked().await {
+            Asked::Large(deposit, body) => (*deposit, body),
+            other => panic!("no large message: {other:?}"),
+        }
+    }
+
+    /// The next thing asked for, which must be an admission.
+    pub(crate) async fn admission(&mut self) -> v1::AdmitRequest {
+        match self.asked().await {
+            Asked::Admit(request) => request,
+            other => panic!("no admission: {other:?}"),
         }
     }
 
@@ -529,76 +572,5 @@ impl RegistrationService for Service {
             bindings,
             refused_aliases: Vec::new(),
         }))
-    }
-}
-
-#[tonic::async_trait]
-impl LargeMessageService for Service {
-    type ReadPartStream = Replies<v1::ReadPartReply>;
-
-    async fn admit(
-        &self,
-        _: Request<v1::AdmitRequest>,
-    ) -> Result<Response<v1::AdmitReply>, Status> {
-        Err(Status::unimplemented("it takes no large message"))
-    }
-
-    async fn upload(
-        &self,
-        _: Request<Streaming<v1::UploadRequest>>,
-    ) -> Result<Response<v1::UploadReply>, Status> {
-        Err(Status::unimplemented("it takes no large message"))
-    }
-
-    async fn read_part(
-        &self,
-        request: Request<v1::ReadPartRequest>,
-    ) -> Result<Response<Self::ReadPartStream>, Status> {
-        let request = request.into_inner();
-        let (body, reading, generation) = {
-            let state = self.lock();
-            let body = state.bodies.get(&request.message_id).cloned();
-            let body = body.ok_or_else(|| Status::not_found("no such body"))?;
-            (body, state.reading, state.generation)
-        };
-        assert_eq!(request.part(), v1::PartKind::SendBody);
-        assert_eq!(
-            request.claim.map(|claim| claim.generation),
-            Some(generation)
-        );
-        let from = usize::try_from(request.offset).expect("small");
-        let to = from + usize::try_from(request.length).expect("small");
-        let (sender, receiver) = mpsc::channel(1);
-        let going_on = Arc::clone(&self.going_on);
-        tokio::spawn(async move {
-            let mut given = 0;
-            for piece in body.slice(from..to).chunks(PIECE_OCTETS) {
-                match reading {
-                    Reading::FailsAfter(octets) if given >= octets => {
-                        let _ = sender.send(Err(Status::data_loss("it is gone"))).await;
-                        return;
-                    }
-                    Reading::StopsAfter(octets)
-                        if given >= octets && given < octets + PIECE_OCTETS =>
-                    {
-                        going_on.acquire().await.expect("open").forget();
-                    }
-                    _ => {}
-                }
-                given += piece.len();
-                let octets = Bytes::copy_from_slice(piece);
-                if sender.send(Ok(v1::ReadPartReply { octets })).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
-    }
-
-    async fn add_sender_bye(
-        &self,
-        _: Request<v1::AddSenderByeRequest>,
-    ) -> Result<Response<v1::AddSenderByeReply>, Status> {
-        Err(Status::unimplemented("it takes no large message"))
     }
 }

@@ -28,6 +28,12 @@ impl Frame {
             .map_or("", |(_, value)| value)
     }
 
+    /// The status code of a response; 0 for a request.
+    pub fn status(&self) -> u16 {
+        let code = self.kind.split(' ').next();
+        code.and_then(|code| code.parse().ok()).unwrap_or_default()
+    }
+
     /// Takes the first whole frame from the front of `octets`.
     ///
     /// # Panics

@@ -1,0 +1,265 @@
+//! Large messages in, with a store that does what the test tells it (DEF rows).
+
+use bytes::Bytes;
+use msrp::{MessageId, OutboundMessage};
+use net::msrp::{
+    MsrpConfig, MsrpEndpoint, MsrpSession, MsrpTlsConfig, PendingSession, SendFailure,
+};
+use proto::v1;
+use restante_sip_edge::Config;
+use sip::{Request, Response};
+
+use crate::client::{TcpPeer, value};
+use crate::msrp_client::path_in;
+use crate::running::{Running, laptop};
+use crate::store::{Asked, Behaviour, Store, Taking};
+use crate::{PATIENCE, within};
+
+/// Alice, behind a core, with a large message for Bob.
+pub(crate) struct Alice {
+    pub(crate) store: Store,
+    pub(crate) core: TcpPeer,
+    msrp: MsrpEndpoint,
+    // Ends with the test.
+    _edge: Running,
+}
+
+/// Her end of a session.
+pub(crate) struct Offered {
+    pub(crate) pending: PendingSession,
+    pub(crate) description: String,
+}
+
+impl Alice {
+    pub(crate) async fn new(configure: impl FnOnce(&mut Config)) -> Self {
+        let store = Store::start(Behaviour::Stores).await;
+        let mut config = laptop(store.address);
+        configure(&mut config);
+        let edge = Running::ready(config).await;
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let endpoint = MsrpConfig {
+            tls: Some(MsrpTlsConfig::new(any)),
+            allow_networks: vec!["127.0.0.0/8".parse().expect("a network")],
+            ..MsrpConfig::new(any)
+        };
+        Self {
+            store,
+            core: TcpPeer::connect(edge.tcp).await,
+            msrp: MsrpEndpoint::bind(endpoint).await.expect("free ports"),
+            _edge: edge,
+        }
+    }
+
+    /// Describes a session in clear, with these attribute lines.
+    pub(crate) fn offer(&self, attributes: &str) -> Offered {
+        let pending = self.msrp.open();
+        Offered {
+            description: description(&pending, "TCP/MSRP", attributes),
+            pending,
+        }
+    }
+
+    /// Describes a session over TLS.
+    pub(crate) fn offer_secure(&self, attributes: &str) -> Offered {
+        let pending = self.msrp.open_secure().expect("it listens for TLS");
+        Offered {
+            description: description(&pending, "TCP/TLS/MSRP", attributes),
+            pending,
+        }
+    }
+
+    pub(crate) async fn invite(&mut self, description: &str) {
+        let address = self.core.address();
+        let octets = description.len();
+        let text = format!(
+            "INVITE sip:bob@example.org SIP/2.0\r\n\
+             Via: SIP/2.0/TCP {address};branch=z9hG4bK-s1-9b21\r\n\
+             Max-Forwards: 68\r\n\
+             From: \"Alice\" <sip:alice@example.org>;tag=a5510\r\n\
+             To: <sip:bob@example.org>\r\n\
+             Call-ID: 90bd21ff@198.51.100.7\r\n\
+             CSeq: 1 INVITE\r\n\
+             Contact: <sip:alice@{address};transport=tcp>;+g.oma.sip-im\r\n\
+             Supported: timer\r\n\
+             P-Asserted-Identity: \"Alice\" <sip:alice@example.org>\r\n\
+             Content-Type: application/sdp\r\n\
+             Content-Length: {octets}\r\n\r\n{description}"
+        );
+        self.core.send(&text).await;
+    }
+
+    /// Has an offer admitted and answered 200, and acknowledges it.
+    pub(crate) async fn accepted(&mut self, offered: &Offered) -> Response {
+        self.invite(&offered.description).await;
+        self.store.admission().await;
+        let response = self.core.response().await;
+        assert_eq!(response.status().code(), 200, "{response:?}");
+        self.in_dialog(&response, "ACK", 1).await;
+        response
+    }
+
+    /// Sends a request in the dialog of an answer.
+    pub(crate) async fn in_dialog(&mut self, answer: &Response, method: &str, cseq: u32) {
+        let contact = value(answer.headers(), "Contact");
+        let uri = contact.split(['<', '>']).nth(1).expect("a URI").to_owned();
+        let text = format!(
+            "{method} {uri} SIP/2.0\r\n\
+             Via: SIP/2.0/TCP {};branch=z9hG4bK-{method}{cseq}\r\n\
+             Max-Forwards: 70\r\n\
+             From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n",
+            self.core.address(),
+            value(answer.headers(), "From"),
+            value(answer.headers(), "To"),
+            value(answer.headers(), "Call-ID"),
+        );
+        self.core.send(&text).await;
+    }
+
+    /// Has an offer accepted and connects.
+    pub(crate) async fn connected(&mut self, attributes: &str) -> (Response, MsrpSession) {
+        let offered = self.offer(attributes);
+        let response = self.accepted(&offered).await;
+        let path = path_in(response.body()).parse().expect("a path");
+        let connecting = offered.pending.connect(path, "edge", PATIENCE);
+        let session = within("the session", Box::pin(connecting)).await;
+        (response, session.expect("a session"))
+    }
+
+    /// Waits for the BYE of the edge.
+    pub(crate) async fn bye(&mut self) -> Request {
+        let bye = self.core.request_of("BYE").await;
+        self.core.answer(&bye, "200 OK", "", "").await;
+        bye
+    }
+}
+
+fn description(pending: &PendingSession, protocol: &str, attributes: &str) -> String {
+    let path = pending.local_path();
+    let port = path.first().effective_port();
+    format!(
+        "v=0\r\no=alice 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+         m=message {port} {protocol} *\r\na=path:{path}\r\na=accept-types:*\r\na=sendonly\r\n{attributes}"
+    )
+}
+
+/// Sends a message of so many octets; the outcome.
+pub(crate) async fn send(session: &MsrpSession, octets: usize) -> Result<(), SendFailure> {
+    let id = "12339sdqwer".parse::<MessageId>().expect("an id");
+    let message = OutboundMessage::new(id, "text/plain", octets as u64);
+    let ticket = session.send(message, Bytes::from(vec![b'x'; octets])).await;
+    within("the outcome", ticket).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_message_streams_to_the_store_and_the_bye_of_its_sender_follows() {
+    let mut alice = Alice::new(|_| {}).await;
+    let (answer, session) = alice.connected("").await;
+    let sending = tokio::spawn(async move {
+        let sent = send(&session, 700_000).await;
+        (session, sent)
+    });
+    let (deposit, body) = alice.store.large().await;
+    assert_eq!((deposit.octets, body.len()), (700_000, 700_000));
+    assert_eq!(deposit.msrp_message_id, "12339sdqwer");
+    assert_eq!(deposit.served_user, "sip:bob@example.org");
+    let (_session, sent) = within("the outcome", sending).await.expect("no panic");
+    sent.expect("stored");
+    alice.in_dialog(&answer, "BYE", 2).await;
+    assert_eq!(alice.core.response().await.status().code(), 200);
+    let Asked::SenderBye(bye) = alice.store.asked().await else {
+        panic!("no BYE");
+    };
+    assert!(bye.octets.starts_with(b"BYE "));
+}
+
+#[tokio::test]
+async fn what_the_store_does_not_admit_gets_its_status() {
+    for (reason, status) in [
+        (v1::RefusalReason::UnknownUser, 404),
+        (v1::RefusalReason::Barred, 480),
+        (v1::RefusalReason::MailboxFull, 480),
+        (v1::RefusalReason::DiskFull, 503),
+    ] {
+        let mut alice = Alice::new(|_| {}).await;
+        alice.store.take_as(Taking::Refuses(reason));
+        let offered = alice.offer("");
+        alice.invite(&offered.description).await;
+        let response = alice.core.response().await;
+        assert_eq!(response.status().code(), status, "{response:?}");
+        assert!(value(response.headers(), "Server").starts_with("IM-serv/"));
+    }
+}
+
+#[tokio::test]
+async fn ct_def_19_an_invite_that_waits_for_its_admission_can_be_cancelled() {
+    let mut alice = Alice::new(|_| {}).await;
+    alice.store.take_as(Taking::WaitsToAdmit);
+    let offered = alice.offer("");
+    alice.invite(&offered.description).await;
+    alice.store.admission().await;
+    let cancel = format!(
+        "CANCEL sip:bob@example.org SIP/2.0\r\n\
+         Via: SIP/2.0/TCP {};branch=z9hG4bK-s1-9b21\r\nMax-Forwards: 68\r\n\
+         From: \"Alice\" <sip:alice@example.org>;tag=a5510\r\nTo: <sip:bob@example.org>\r\n\
+         Call-ID: 90bd21ff@198.51.100.7\r\nCSeq: 1 CANCEL\r\nContent-Length: 0\r\n\r\n",
+        alice.core.address()
+    );
+    alice.core.send(&cancel).await;
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let response = alice.core.response().await;
+        answers.push((value(response.headers(), "CSeq"), response.status().code()));
+    }
+    answers.sort();
+    let expected = [("1 CANCEL".to_owned(), 200), ("1 INVITE".to_owned(), 487)];
+    assert_eq!(answers, expected);
+}
+
+#[tokio::test]
+async fn a_mailbox_that_fills_up_meanwhile_refuses_with_413_and_ends_the_session() {
+    let mut alice = Alice::new(|_| {}).await;
+    let full = Taking::RefusesPieces(v1::RefusalReason::MailboxFull);
+    alice.store.take_as(full);
+    let (_, session) = alice.connected("").await;
+    assert_eq!(
+        send(&session, 5_000_000).await,
+        Err(SendFailure::Refused(413))
+    );
+    alice.bye().await;
+}
+
+#[tokio::test]
+async fn a_store_that_fails_at_the_end_gives_no_200_and_the_session_ends() {
+    let mut alice = Alice::new(|_| {}).await;
+    alice.store.take_as(Taking::FailsToCommit);
+    let (_, session) = alice.connected("").await;
+    let sending = tokio::spawn(async move { send(&session, 1000).await });
+    let bye = alice.bye().await;
+    assert_eq!(value(bye.headers(), "Reason"), "SIP;cause=503");
+    assert!(!sending.is_finished(), "it was answered");
+    sending.abort();
+}
+
+#[tokio::test]
+async fn under_cema_an_active_edge_connects_to_what_the_media_line_says() {
+    let mut alice = Alice::new(|config| {
+        config.msrp.allow_networks = vec!["127.0.0.0/8".parse().expect("a network")];
+    })
+    .await;
+    let mut offered = alice.offer("a=setup:passive\r\na=msrp-cema\r\n");
+    // The path names a host behind a middlebox; c= and m= name the middlebox.
+    let path = offered.pending.local_path().to_string();
+    let inside = path.replace("127.0.0.1", "192.0.2.77");
+    offered.description = offered.description.replace(&path, &inside);
+    let response = alice.accepted(&offered).await;
+    let text = String::from_utf8_lossy(response.body()).into_owned();
+    assert!(
+        text.contains("a=msrp-cema\r\n") && text.contains("a=setup:active\r\n"),
+        "{text}"
+    );
+    let peer = path_in(response.body()).parse().expect("a path");
+    // The edge binds with the path it was told, which is not known at this end: 481, and BYE.
+    let refused = tokio::spawn(offered.pending.accept(peer, PATIENCE));
+    alice.bye().await;
+    refused.abort();
+}
