@@ -18,6 +18,9 @@ use edge::mark::{Mark, marked_branch};
 use edge::next_hop::NextHop;
 use edge::trust::TrustedPeers;
 
+/// Hops of one URI tried besides the first.
+const FURTHER_HOPS: usize = 2;
+
 /// One running edge. It holds nothing that matters: what must survive is in the store.
 #[derive(Debug)]
 pub(crate) struct Edge {
@@ -70,6 +73,12 @@ impl Edge {
             call_id,
             &mut rand::rng(),
         ))
+    }
+
+    /// Marked branches for the hops that the request is sent to when one fails (RFC 3263 §4.3).
+    pub(crate) fn further_branches(&self, call_id: &str) -> Vec<String> {
+        let branches = std::iter::repeat_with(|| self.marked_branch(call_id));
+        branches.take(FURTHER_HOPS).flatten().collect()
     }
 
     /// Whether a deposit would have a store (SRV-02).

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sip::transaction::{Event, Layer, LayerLimits, Transmit};
-use sip::{HostPort, Request, ResponseBuilder, Transport};
+use sip::{Host, HostPort, Request, ResponseBuilder, Transport};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
@@ -140,6 +140,23 @@ impl Core {
                 .spawn(async move { shutdown.run_until_cancelled(tls.watch()).await });
         }
         self.tasks.spawn(run_timers(Arc::clone(self)));
+    }
+
+    /// Host and port of our Vias over that transport; the port of any other listener if there is none, where at least
+    /// the host is right.
+    pub(crate) fn sent_by(&self, transport: Transport) -> HostPort {
+        let own = self
+            .listening
+            .iter()
+            .find(|(listener, ..)| *listener == transport);
+        let any = own.or(self.listening.first());
+        any.map_or(
+            HostPort {
+                host: Host::V4(std::net::Ipv4Addr::LOCALHOST),
+                port: None,
+            },
+            |(_, sent_by, _)| sent_by.clone(),
+        )
     }
 
     /// The shard of a Call-ID.

@@ -2,19 +2,17 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
 
-use sip::{Host, HostPort, Name, Request, Transport, Via};
+use sip::{Host, HostPort, Request, Transport};
 use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 
 use super::arrival::Incoming;
+use super::attempt::{Attempt, Elsewhere, with_via};
 use super::client_transaction::ClientTransaction;
 use super::config::{SipConfig, SipListener};
 use super::core::{Core, Sockets};
 use super::error::{BindError, SendError};
-use super::flow::{Flow, Listener, Peer};
-use super::inbox::inbox;
 use super::target::Target;
 use super::{tcp, udp};
 use crate::tls::{SipTls, TlsError};
@@ -68,33 +66,41 @@ impl SipEndpoint {
         target: &Target,
         branch: String,
     ) -> Result<ClientTransaction, SendError> {
-        let (request, flow) = self.route(request, target, &branch).await?;
-        let (sender, inbox) = inbox();
-        let listener = Listener::Client(Arc::new(sender));
-        let peer = Peer {
-            flow: flow.clone(),
-            destination: flow.remote(),
-            listener,
-        };
+        self.request_failing_over(request, target, branch, Vec::new())
+            .await
+    }
+
+    /// As [`request`](Self::request). Where the hop does not answer, or answers 503 before anything else, the request is
+    /// sent to the next hop of the URI, with the next of these branches (RFC 3263 §4.3); the outcome is that of the last
+    /// hop tried.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if nothing was sent.
+    pub async fn request_failing_over(
+        &self,
+        request: Request,
+        target: &Target,
+        branch: String,
+        further_branches: Vec<String>,
+    ) -> Result<ClientTransaction, SendError> {
+        let opening = target.open(&self.core, request.as_bytes().len());
+        let opened = self.core.shutdown.run_until_cancelled(opening).await;
+        let (flow, behind) = opened.ok_or(SendError::Closed)??;
         let method = request.method().clone();
-        let shard = self
-            .core
-            .shard(&request.headers().call_id().unwrap_or_default());
-        let reliable = flow.transport().is_reliable();
-        let started = self.core.step(shard, |layer| {
-            layer.start_request(Instant::now(), request, peer, reliable)
-        });
-        let id = started.map_err(|_| SendError::Overloaded)?;
-        Ok(ClientTransaction {
-            core: Arc::clone(&self.core),
-            shard,
-            id,
-            inbox,
-            flow,
+        let elsewhere = match target {
+            Target::Uri(uri) if !behind.is_empty() && !further_branches.is_empty() => {
+                Some(Elsewhere::new(&request, uri, behind, further_branches))
+            }
+            Target::Uri(_) | Target::Flow(_) => None,
+        };
+        let attempt = Attempt::start(&self.core, request, flow, &branch)?;
+        Ok(ClientTransaction::new(
+            Arc::clone(&self.core),
+            attempt,
             method,
-            ended: false,
-            failure_told: false,
-        })
+            elsewhere,
+        ))
     }
 
     /// Sends the ACK of a 2xx, which has no transaction (RFC 3261 §13.2.2.4); to be repeated for each copy of the 2xx.
@@ -108,7 +114,10 @@ impl SipEndpoint {
         target: &Target,
         branch: String,
     ) -> Result<(), SendError> {
-        let (request, flow) = self.route(request, target, &branch).await?;
+        let opening = target.open(&self.core, request.as_bytes().len());
+        let opened = self.core.shutdown.run_until_cancelled(opening).await;
+        let (flow, _) = opened.ok_or(SendError::Closed)??;
+        let request = with_via(&self.core, request, &flow, &branch);
         flow.send(request.as_bytes(), flow.remote())
             .map_err(|_| SendError::FlowGone)
     }
@@ -126,7 +135,7 @@ impl SipEndpoint {
     /// Host and port of our Vias over that transport, for a Contact too.
     #[must_use]
     pub fn sent_by(&self, transport: Transport) -> String {
-        self.via_sent_by(transport).to_string()
+        self.core.sent_by(transport).to_string()
     }
 
     /// Reads the certificates again now; without this call they are read when they change.
@@ -146,35 +155,6 @@ impl SipEndpoint {
         self.core.shutdown.cancel();
         self.core.tasks.close();
         self.core.tasks.wait().await;
-    }
-
-    /// Finds the way of a request and puts our Via on it.
-    async fn route(
-        &self,
-        request: Request,
-        target: &Target,
-        branch: &str,
-    ) -> Result<(Request, Flow), SendError> {
-        let opening = target.open(&self.core, request.as_bytes().len());
-        let opened = self.core.shutdown.run_until_cancelled(opening).await;
-        let flow = opened.ok_or(SendError::Closed)??;
-        let via = Via::new(flow.transport(), self.via_sent_by(flow.transport()), branch);
-        Ok((request.edit().prepend(Name::Via, via).build(), flow))
-    }
-
-    /// The port of the listener of that transport; of any other one if there is none, where at least the host is right.
-    fn via_sent_by(&self, transport: Transport) -> HostPort {
-        let listening = &self.core.listening;
-        let own = listening
-            .iter()
-            .find(|(listener, ..)| *listener == transport);
-        let any = own
-            .or(listening.first())
-            .map(|(_, sent_by, _)| sent_by.clone());
-        any.unwrap_or(HostPort {
-            host: Host::V4(std::net::Ipv4Addr::LOCALHOST),
-            port: None,
-        })
     }
 }
 

@@ -7,6 +7,7 @@
 //! What it is not: it knows no dialogs and judges no request beyond its form (`ERR-01`, `ERR-02`, `ERR-04`).
 
 mod arrival;
+mod attempt;
 mod client_transaction;
 mod config;
 mod connection;

@@ -29,21 +29,24 @@ pub enum Target {
 }
 
 impl Target {
-    /// Opens a flow for a request of `octets` to the first address that can be reached.
-    pub(crate) async fn open(&self, core: &Arc<Core>, octets: usize) -> Result<Flow, SendError> {
+    /// Opens a flow for a request of `octets` to the first address that can be reached. Also tells the hops behind it.
+    pub(crate) async fn open(
+        &self,
+        core: &Arc<Core>,
+        octets: usize,
+    ) -> Result<(Flow, Vec<Hop>), SendError> {
         let uri = match self {
-            Target::Flow(flow) if flow.is_open() => return fitting(flow.clone(), octets),
+            Target::Flow(flow) if flow.is_open() => {
+                return Ok((fitting(flow.clone(), octets)?, Vec::new()));
+            }
             Target::Flow(_) => return Err(SendError::FlowGone),
             Target::Uri(uri) => uri,
         };
-        let hops = hops(core, uri, octets + VIA_OCTETS).await?;
+        let mut hops = hops(core, uri, octets + VIA_OCTETS).await?.into_iter();
         let mut failure = SendError::Unresolved(ResolveError::NoAddress);
-        for hop in hops {
-            match open_hop(core, hop, uri)
-                .await
-                .and_then(|flow| fitting(flow, octets))
-            {
-                Ok(flow) => return Ok(flow),
+        while let Some(hop) = hops.next() {
+            match open_hop(core, hop, uri, octets).await {
+                Ok(flow) => return Ok((flow, hops.collect())),
                 Err(error) => failure = error,
             }
         }
@@ -70,10 +73,16 @@ async fn hops(core: &Core, uri: &Uri, octets: usize) -> Result<Vec<Hop>, SendErr
     Ok(core.config.resolver.hops(uri, &sending).await?)
 }
 
-async fn open_hop(core: &Arc<Core>, hop: Hop, uri: &Uri) -> Result<Flow, SendError> {
+/// Opens a flow for a request of `octets` to one hop of `uri`.
+pub(crate) async fn open_hop(
+    core: &Arc<Core>,
+    hop: Hop,
+    uri: &Uri,
+    octets: usize,
+) -> Result<Flow, SendError> {
     let Hop { transport, address } = hop;
     let destination = match transport {
-        Transport::Udp => return open_udp(core, address),
+        Transport::Udp => return fitting(open_udp(core, address)?, octets),
         Transport::Tls if core.tls.is_none() => return Err(SendError::NoTransport(transport)),
         Transport::Tls => secured(uri, address).ok_or(SendError::NoTransport(transport))?,
         Transport::Tcp => Destination::clear(address),

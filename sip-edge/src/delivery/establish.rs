@@ -183,7 +183,11 @@ async fn invite_once(
     let branch = edge.marked_branch(&invitation.call_id);
     let branch = branch.ok_or(InviteFailure::Withdrawn)?;
     let invite = invitation.request(&edge.site.signature, now());
-    let sent = edge.sip.request(invite.clone(), &way.target, branch).await;
+    let further = edge.further_branches(&invitation.call_id);
+    let sending = edge
+        .sip
+        .request_failing_over(invite.clone(), &way.target, branch, further);
+    let sent = sending.await;
     let hop = way.next_hop(edge);
     let mut transaction = sent.map_err(|error| {
         hop.inspect(|hop| hop.not_sent(&error));

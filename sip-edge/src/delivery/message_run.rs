@@ -224,7 +224,10 @@ impl<'a> MessageRun<'a> {
 
     async fn send(&self, request: Request, branch: String) -> MessageEnd {
         let hop = self.way.next_hop(self.edge);
-        let sent = self.edge.sip.request(request, &self.way.target, branch);
+        let call_id = request.headers().call_id().unwrap_or_default().into_owned();
+        let further = self.edge.further_branches(&call_id);
+        let sip = &self.edge.sip;
+        let sent = sip.request_failing_over(request, &self.way.target, branch, further);
         let mut transaction = match sent.await {
             Ok(transaction) => transaction,
             Err(error) => {

@@ -1,6 +1,7 @@
 //! Endpoints over loopback sockets, against peers that are bare sockets.
 
 mod client;
+mod failover;
 mod server;
 mod stream;
 mod tls;
