@@ -4,6 +4,7 @@ mod configuration;
 mod crash;
 mod crash_push;
 mod disk;
+mod large;
 mod maintenance;
 mod power;
 mod privacy;
