@@ -161,11 +161,18 @@ fn dialog(received: &Received<'_>) -> Result<(), Refusal> {
         .to()?
         .is_some_and(|to| to.tag().is_some());
     let needs_dialog = received.treatment() == Treatment::DialogOnly;
-    if has_to_tag || needs_dialog {
+    // The dialog of a subscription is in the store, not in an edge (MWI-10): who serves it decides.
+    let is_in_store = *received.request.method() == Method::Subscribe && has_own_dialogs(received);
+    if (has_to_tag && !is_in_store) || needs_dialog {
         Err(Refusal::NoDialog)
     } else {
         Ok(())
     }
+}
+
+/// Whether subscriptions are served here.
+fn has_own_dialogs(received: &Received<'_>) -> bool {
+    !received.profile().event_packages.is_empty()
 }
 
 #[cfg(test)]

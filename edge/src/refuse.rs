@@ -45,6 +45,10 @@ pub enum Refusal {
     NotAcceptable(&'static str),
     /// The session interval is shorter than this (ERR-16).
     SessionIntervalTooSmall(Duration),
+    /// The subscriber does not take documents of this type (RFC 6665 §4.2.1.1).
+    UnacceptedType(&'static str),
+    /// Somebody else's mailbox (MWI-07).
+    NotOwner,
     /// No lifetime left on arrival, or barred by the user (ERR-18).
     TemporarilyUnavailable,
     /// The user's mailbox is full (ERR-18).
@@ -93,14 +97,16 @@ impl Refusal {
             | Self::NoDialog
             | Self::BodyType
             | Self::Event
+            | Self::UnacceptedType(_)
             | Self::WildcardContact
             | Self::IntervalTooBrief(_)
             | Self::SessionIntervalTooSmall(_)
             | Self::OutOfOrder => "protocol",
             Self::TooManyHops | Self::OwnDelivery | Self::Merged => "loop",
-            Self::PeerUntrusted | Self::Unauthenticated(_) | Self::NoAssertedIdentity => {
-                "untrusted"
-            }
+            Self::PeerUntrusted
+            | Self::Unauthenticated(_)
+            | Self::NoAssertedIdentity
+            | Self::NotOwner => "untrusted",
             Self::OriginatingCase | Self::UserUnknown => "unknown_user",
             Self::NotAcceptable(_) | Self::CriticalPrivacy => "unsupported",
             Self::TemporarilyUnavailable => "policy",

@@ -21,9 +21,11 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Violation(violation) => violation.status,
         Refusal::WildcardContact => StatusCode::BAD_REQUEST,
         Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-        Refusal::PeerUntrusted | Refusal::NoAssertedIdentity | Refusal::TooManyBindings => {
-            StatusCode::FORBIDDEN
-        }
+        Refusal::PeerUntrusted
+        | Refusal::NoAssertedIdentity
+        | Refusal::NotOwner
+        | Refusal::TooManyBindings => StatusCode::FORBIDDEN,
+        Refusal::UnacceptedType(_) => StatusCode::NOT_ACCEPTABLE,
         Refusal::OriginatingCase | Refusal::UserUnknown => StatusCode::NOT_FOUND,
         Refusal::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Refusal::BodyTooLarge => StatusCode::REQUEST_ENTITY_TOO_LARGE,
@@ -59,6 +61,7 @@ pub fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, String)> 
             .collect(),
         Refusal::Extensions(tags) => vec![(Name::Unsupported, tags.join(", "))],
         Refusal::OriginatingCase => warning("originating session case"),
+        Refusal::UnacceptedType(made) => vec![(Name::Accept, (*made).to_owned())],
         Refusal::BodyType => vec![(Name::Accept, "application/sdp".to_owned())],
         Refusal::Event => signature.profile().allow_events().collect(),
         Refusal::NotAcceptable(why) => warning(why),
@@ -85,6 +88,7 @@ pub fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, String)> 
         | Refusal::Merged
         | Refusal::NoDialog
         | Refusal::NoAssertedIdentity
+        | Refusal::NotOwner
         | Refusal::UserUnknown
         | Refusal::TemporarilyUnavailable
         | Refusal::BodyTooLarge
@@ -153,6 +157,7 @@ mod tests {
                 422,
                 "Min-SE: 90",
             ),
+            (Refusal::UnacceptedType("a/b"), 406, "Accept: a/b"),
             (Refusal::TemporarilyUnavailable, 480, ""),
             (Refusal::MailboxFull(None), 480, "Retry-After: 3600"),
             (Refusal::SenderLimit(minute), 480, "Retry-After: 60"),

@@ -24,6 +24,8 @@ use crate::registration::Registrations;
 use crate::scheduler::{DepositWatch, Driver, Scheduler};
 use crate::serve::{self, Listener};
 use crate::settings::SettingsServices;
+use crate::subscription::{Distributor, Subscriptions};
+use crate::waiting::WaitingMailboxes;
 use crate::{health, sweeper};
 
 /// How long connections without streams of ours may stay open in a drain: those of watchers of
@@ -154,8 +156,9 @@ impl<S: Store> App<S> {
             Arc::clone(&self.clock),
         );
         let watch = DepositWatch::start(Arc::clone(&self.store), scheduler.clone());
-        let data = self.data(&scheduler, &watch, streams, stop)?;
-        let operator = self.operator(scheduler, watch)?;
+        let distributor = Distributor::new(&*self.store);
+        let data = self.data(&scheduler, &watch, &distributor, streams, stop)?;
+        let operator = self.operator(scheduler, watch, streams, stop)?;
         let mut tasks = Tasks::new();
         let mut spawn = |name, task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
             tasks.spawn(name, async move {
@@ -164,6 +167,8 @@ impl<S: Store> App<S> {
             });
         };
         spawn("scheduler", Box::pin(driver.run(stop.clone())));
+        let distributing = distributor.run(Arc::clone(&self.store), stop.clone());
+        spawn("waiting indication", Box::pin(distributing));
         let sweeps = sweeper::run(Arc::clone(&self.store), self.clock, stop.clone());
         spawn("sweeper", Box::pin(sweeps));
         let store = health::watch_store(self.store, self.store_condition, stop.clone());
@@ -192,6 +197,7 @@ impl<S: Store> App<S> {
         &self,
         scheduler: &Scheduler,
         watch: &DepositWatch,
+        distributor: &Distributor,
         streams: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Listener, Fatal> {
@@ -213,6 +219,7 @@ impl<S: Store> App<S> {
             Arc::clone(&self.store),
             scheduler.clone(),
             watch.unreachable(),
+            distributor.clone(),
         );
         let patience = Patience {
             lease: self.config.limits.upload_lease,
@@ -226,11 +233,30 @@ impl<S: Store> App<S> {
             streams.clone(),
             stop.clone(),
         );
+        let subscriptions = Subscriptions::new(
+            Arc::clone(&self.store),
+            distributor.clone(),
+            streams.clone(),
+            stop.clone(),
+        );
         let settings = self.settings(scheduler);
-        serve::data(deposits, large, deliveries, registrations, settings)
+        serve::data(
+            deposits,
+            large,
+            deliveries,
+            registrations,
+            subscriptions,
+            settings,
+        )
     }
 
-    fn operator(&self, scheduler: Scheduler, watch: DepositWatch) -> Result<Listener, Fatal> {
+    fn operator(
+        &self,
+        scheduler: Scheduler,
+        watch: DepositWatch,
+        streams: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Listener, Fatal> {
         let settings = self.settings(&scheduler);
         let accounts = Accounts::new(Arc::clone(&self.store), watch.clone());
         let operators = Operators {
@@ -241,7 +267,8 @@ impl<S: Store> App<S> {
             started_at: self.clock.now(),
         };
         let mailboxes = Mailboxes::new(Arc::clone(&self.store));
-        serve::operator(mailboxes, operators, accounts, settings)
+        let waiting = WaitingMailboxes::new(Arc::clone(&self.store), streams.clone(), stop.clone());
+        serve::operator(mailboxes, operators, accounts, settings, waiting)
     }
 
     fn settings(&self, scheduler: &Scheduler) -> SettingsServices<S> {

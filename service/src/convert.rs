@@ -7,6 +7,7 @@ mod mailbox;
 mod message;
 mod registration;
 mod settings;
+mod subscription;
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -24,6 +25,10 @@ pub(crate) use message::{
 };
 pub(crate) use registration::{bindings, registered, registration};
 pub(crate) use settings::{publish, setting_values, user_settings};
+pub(crate) use subscription::{
+    listed_subscription, mailbox_changed, notified, owned, owner, subscribe, subscription_id,
+    subscription_name, waiting,
+};
 
 /// A timestamp of the contract.
 pub(crate) fn timestamp(time: UnixMillis) -> prost_types::Timestamp {

@@ -29,7 +29,9 @@ mod scheduler;
 mod serve;
 mod settings;
 mod status;
+mod subscription;
 mod sweeper;
+mod waiting;
 
 pub use app::App;
 pub use config::{Common, Config, Dedupe, Limits, Process, Provisioning, Push, Retention};

@@ -21,6 +21,15 @@ impl PageTokens {
         }
     }
 
+    /// For the list of all subscriptions.
+    pub(crate) fn of_subscriptions(secret: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        ("subscriptions", secret).hash(&mut hasher);
+        Self {
+            fingerprint: hasher.finish(),
+        }
+    }
+
     /// For this query, whatever page of it is asked for.
     pub(crate) fn of(request: &v1::ListMessagesRequest, secret: &[u8]) -> Self {
         let mut hasher = DefaultHasher::new();

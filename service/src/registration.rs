@@ -9,6 +9,7 @@ use storage::{Store, StoreError, Synced};
 use tonic::{Request, Response, Status};
 
 use crate::scheduler::{Scheduler, Unreachable};
+use crate::subscription::Distributor;
 use crate::{convert, status};
 
 /// The registration service over a store.
@@ -16,14 +17,21 @@ pub(crate) struct Registrations<S> {
     store: Arc<S>,
     scheduler: Scheduler,
     unreachable: Unreachable,
+    distributor: Distributor,
 }
 
 impl<S: Store> Registrations<S> {
-    pub(crate) fn new(store: Arc<S>, scheduler: Scheduler, unreachable: Unreachable) -> Self {
+    pub(crate) fn new(
+        store: Arc<S>,
+        scheduler: Scheduler,
+        unreachable: Unreachable,
+        distributor: Distributor,
+    ) -> Self {
         Self {
             store,
             scheduler,
             unreachable,
+            distributor,
         }
     }
 
@@ -62,6 +70,9 @@ impl<S: Store> Registrations<S> {
                 "nothing_pending"
             });
             self.scheduler.registered(mailbox, has_waiting).await;
+        } else if registers && registered.has_waiting {
+            // Nothing can be pushed to this user, so he is told what waits (requirements §3.5, DLV-04).
+            self.distributor.remind(mailbox);
         }
     }
 }

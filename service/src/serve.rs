@@ -14,6 +14,8 @@ use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::registration_service_server::RegistrationServiceServer;
 use proto::v1::settings_admin_service_server::SettingsAdminServiceServer;
 use proto::v1::settings_service_server::SettingsServiceServer;
+use proto::v1::subscription_service_server::SubscriptionServiceServer;
+use proto::v1::waiting_service_server::WaitingServiceServer;
 use storage::Store;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::UnixListenerStream;
@@ -34,6 +36,8 @@ use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
 use crate::registration::Registrations;
 use crate::settings::SettingsServices;
+use crate::subscription::Subscriptions;
+use crate::waiting::WaitingMailboxes;
 
 /// A dead edge is noticed within the sum of both, so that it can attach again.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -59,6 +63,7 @@ pub(crate) fn data<S: Store>(
     large: LargeMessages<S>,
     deliveries: Deliveries<S>,
     registrations: Registrations<S>,
+    subscriptions: Subscriptions<S>,
     settings: SettingsServices<S>,
 ) -> Result<Listener, Fatal> {
     let deposits =
@@ -67,13 +72,15 @@ pub(crate) fn data<S: Store>(
         .add_service(LargeMessageServiceServer::new(large))
         .add_service(DeliveryServiceServer::new(deliveries))
         .add_service(RegistrationServiceServer::new(registrations))
-        .add_service(SettingsServiceServer::new(settings));
+        .add_service(SettingsServiceServer::new(settings))
+        .add_service(SubscriptionServiceServer::new(subscriptions));
     let names = vec![
         DepositServiceServer::<Deposits<S>>::NAME,
         LargeMessageServiceServer::<LargeMessages<S>>::NAME,
         DeliveryServiceServer::<Deliveries<S>>::NAME,
         RegistrationServiceServer::<Registrations<S>>::NAME,
         SettingsServiceServer::<SettingsServices<S>>::NAME,
+        SubscriptionServiceServer::<Subscriptions<S>>::NAME,
     ];
     Listener::new(routes, names)
 }
@@ -84,16 +91,19 @@ pub(crate) fn operator<S: Store>(
     operators: Operators<S>,
     accounts: Accounts<S>,
     settings: SettingsServices<S>,
+    waiting: WaitingMailboxes<S>,
 ) -> Result<Listener, Fatal> {
     let routes = Routes::new(MailboxServiceServer::new(mailboxes))
         .add_service(OperatorServiceServer::new(operators))
         .add_service(AccountServiceServer::new(accounts))
-        .add_service(SettingsAdminServiceServer::new(settings));
+        .add_service(SettingsAdminServiceServer::new(settings))
+        .add_service(WaitingServiceServer::new(waiting));
     let names = vec![
         MailboxServiceServer::<Mailboxes<S>>::NAME,
         OperatorServiceServer::<Operators<S>>::NAME,
         AccountServiceServer::<Accounts<S>>::NAME,
         SettingsAdminServiceServer::<SettingsServices<S>>::NAME,
+        WaitingServiceServer::<WaitingMailboxes<S>>::NAME,
     ];
     Listener::new(routes, names)
 }

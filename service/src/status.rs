@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use storage::StoreError;
-use storage::model::{PublishRefusal, RegistrationRefusal};
+use storage::model::{PublishRefusal, RegistrationRefusal, SubscriptionRefusal};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -59,6 +59,17 @@ pub(crate) fn of_publish(refusal: &PublishRefusal) -> Status {
 pub(crate) fn superseded() -> Status {
     let message = "the claim is superseded or does not cover the message";
     with_reason(Code::FailedPrecondition, "SUPERSEDED", message)
+}
+
+/// The status of a refused subscription.
+pub(crate) fn of_subscription(refusal: SubscriptionRefusal) -> Status {
+    let (code, reason) = match refusal {
+        SubscriptionRefusal::OutOfOrder => (Code::FailedPrecondition, "OUT_OF_ORDER"),
+        SubscriptionRefusal::TooMany => (Code::FailedPrecondition, "TOO_MANY_SUBSCRIPTIONS"),
+        SubscriptionRefusal::UnknownUser => (Code::NotFound, "UNKNOWN_USER"),
+        SubscriptionRefusal::NoSubscription => (Code::NotFound, "NO_SUBSCRIPTION"),
+    };
+    with_reason(code, reason, refusal.to_string())
 }
 
 /// The end of a stream, or the refusal of a call, while the service drains.

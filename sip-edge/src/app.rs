@@ -17,6 +17,7 @@ use crate::config::{Config, RegistrarAuth, RegistrarSwitch};
 use crate::dialogs::Dialogs;
 use crate::edge::Edge;
 use crate::flows::Flows;
+use crate::message_waiting::{self, MessageWaiting};
 use crate::reception::Receptions;
 use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
@@ -75,6 +76,7 @@ impl App {
             storage: StorageClient::connect(client_config(&config)),
             next_hop: next_hop(&config, &site),
             flows: Flows::default(),
+            waiting: MessageWaiting::default(),
             dialogs: Dialogs::default(),
             receptions: Receptions::new(config.large.sessions),
             unsuited: Unsuited::default(),
@@ -123,6 +125,9 @@ impl App {
             requests.clone(),
         ));
         let delivering = tokio::spawn(delivery::serve(Arc::clone(&edge), pushes.clone()));
+        let notifications = TaskTracker::new();
+        let notifying = message_waiting::serve(Arc::clone(&edge), notifications.clone());
+        let notifying = tokio::spawn(notifying);
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = kept::replay(&edge) => {}
@@ -134,6 +139,8 @@ impl App {
         // Ends with the token; what it spawned is in the tracker.
         let _ = delivering.await;
         let grace = edge.config.limits.drain_time;
+        // Whoever is not told in time is taken over by another edge.
+        let _ = tokio::time::timeout(grace, notifying).await;
         settle(&pushes, "push sessions", grace).await;
         settle(&requests, "requests", grace).await;
         // Begun by requests; none begins any more.

@@ -4,6 +4,7 @@
 //! once and notes every contradiction in the [`Document`], so that an operator sees all of them
 //! in one round. It opens nothing.
 
+mod message_waiting;
 pub mod sections;
 mod tls;
 
@@ -12,10 +13,13 @@ use std::time::Duration;
 use daemon::config::{Document, Section, SectionDoc};
 use edge::config::{Listening, Rule};
 
+pub(crate) use message_waiting::SummaryHeader;
+
 pub use edge::config::{Common, Limits, Msrp, Sip, Tls, Trust, VerifyPeers};
 pub use sections::RequireReport;
 pub use sections::{
-    Delivery, DeliveryMode, Large, Process, Push, Registrar, RegistrarAuth, RegistrarSwitch,
+    Delivery, DeliveryMode, InitialHeaders, Large, MessageWaitingConfig, Process, Push, Registrar,
+    RegistrarAuth, RegistrarSwitch,
 };
 
 /// The hard limit for the answer to a MESSAGE (requirements §3.1).
@@ -42,6 +46,8 @@ pub struct Config {
     pub push: Push,
     /// Large messages.
     pub large: Large,
+    /// Waiting indication.
+    pub mwi: MessageWaitingConfig,
     /// MSRP connections.
     pub msrp: Msrp,
     /// Bounds.
@@ -50,7 +56,7 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 11] = [
+    pub const DOCS: [&'static SectionDoc; 12] = [
         &Common::DOC,
         &Process::DOC,
         &Sip::DOC,
@@ -60,6 +66,7 @@ impl Config {
         &Delivery::DOC,
         &Push::DOC,
         &Large::DOC,
+        &MessageWaitingConfig::DOC,
         &Msrp::DOC,
         &Limits::DOC,
     ];
@@ -76,6 +83,7 @@ impl Config {
             delivery: document.read(),
             push: document.read(),
             large: document.read(),
+            mwi: document.read(),
             msrp: document.read(),
             limits: document.read(),
         };
@@ -89,6 +97,7 @@ impl Config {
     pub fn contradictions(&self) -> Vec<(&'static str, String)> {
         let rules = self.reaching().into_iter().chain(self.speaking());
         let rules = rules.chain(self.registering()).chain(self.bounds());
+        let rules = rules.chain(self.notifying());
         let rules = rules.chain(self.securing_sip()).chain(self.securing_msrp());
         let broken = rules.filter(|(holds, ..)| !holds);
         broken

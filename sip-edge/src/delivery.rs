@@ -21,7 +21,7 @@ mod outcome;
 mod push_session;
 mod sending;
 mod terms;
-mod way;
+pub(crate) mod way;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -36,6 +36,7 @@ use crate::edge::Edge;
 use crate::{event, metrics};
 use edge::next_hop::NextHop;
 use edge::now;
+pub(crate) use encapsulate::is_private;
 use establish::establish;
 use invite::Inviter;
 use mailbox::Ending;

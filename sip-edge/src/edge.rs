@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::dialogs::Dialogs;
 use crate::flows::Flows;
+use crate::message_waiting::MessageWaiting;
 use crate::reception::Receptions;
 use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
@@ -44,6 +45,8 @@ pub(crate) struct Edge {
     pub(crate) next_hop: Option<NextHop>,
     /// Connections of registered clients.
     pub(crate) flows: Flows,
+    /// Subscriptions of the waiting indication.
+    pub(crate) waiting: MessageWaiting,
     /// Our dialogs.
     pub(crate) dialogs: Dialogs,
     /// Sessions in which messages come in.

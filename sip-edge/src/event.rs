@@ -38,6 +38,21 @@ pub(crate) fn registration_committed(address: &str, bindings: usize) {
     tracing::debug!(mailbox = %Redacted(address), bindings, "registration.committed");
 }
 
+/// A subscriber does not answer, or knows his subscription no more.
+pub(crate) fn subscription_removed(account: &str) {
+    tracing::debug!(mailbox = %Redacted(account), "subscription.removed");
+}
+
+/// The store could not be told that a subscription is over.
+pub(crate) fn subscription_not_ended(reason: &str) {
+    tracing::debug!(reason, "subscription.not_ended");
+}
+
+/// The store gave no new epoch to a subscription.
+pub(crate) fn subscription_not_renumbered(reason: &str) {
+    tracing::warn!(reason, "subscription.not_renumbered");
+}
+
 /// The store could not be reached: the registration waits here (requirements §2.4.1).
 pub(crate) fn registration_kept(address: &str, waiting: usize) {
     tracing::warn!(mailbox = %Redacted(address), waiting, "registration.kept");

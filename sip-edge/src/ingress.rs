@@ -24,12 +24,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::dialogs::Routed;
 use crate::edge::Edge;
-use crate::{event, metrics, reception, registration};
+use crate::{event, message_waiting, metrics, reception, registration};
 use edge::checks::{Received, admit};
 use edge::refuse::Refusal;
 use edge::{identity, response, status};
 use edge::{now, peer};
 use pager_mode::Pager;
+use served_user::served_user;
 pub(crate) use standing::Standing;
 use standing::standing;
 
@@ -107,7 +108,8 @@ async fn serve_one(edge: &Edge, transaction: &ServerTransaction) -> Result<Respo
         Method::Options => capabilities(edge, request),
         Method::Message => message(edge, transaction).await,
         Method::Register => registration::register(edge, transaction, &standing).await,
-        Method::Subscribe | Method::Publish => Err(event_refusal(edge, request)),
+        Method::Subscribe => message_waiting::subscribe(edge, transaction).await,
+        Method::Publish => Err(event_refusal(edge, request)),
         _ => Err(Refusal::NoDialog),
     }
 }
@@ -171,7 +173,7 @@ pub(crate) fn refusal_of(refused: storage_client::Refusal) -> Refusal {
     }
 }
 
-/// A SUBSCRIBE or PUBLISH: nobody of ours, or no event package of ours.
+/// A PUBLISH: nobody of ours, or no event package of ours.
 fn event_refusal(edge: &Edge, request: &Request) -> Refusal {
     originator_and_served_user(edge, request)
         .err()
@@ -181,7 +183,7 @@ fn event_refusal(edge: &Edge, request: &Request) -> Refusal {
 /// The rows ERR-09a and ERR-11 for requests that get no further.
 fn originator_and_served_user(edge: &Edge, request: &Request) -> Result<(), Refusal> {
     identity::originator(request.headers(), &edge.site)?;
-    served_user::served_user(request, &edge.site)?;
+    served_user(request, &edge.site)?;
     Ok(())
 }
 

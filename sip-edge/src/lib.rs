@@ -24,6 +24,7 @@ mod event;
 mod flows;
 mod im_tag;
 mod ingress;
+mod message_waiting;
 mod metrics;
 mod reception;
 mod registration;

@@ -35,6 +35,21 @@ pub(crate) fn registered(result: &'static str) {
     counter!("restante_register_refresh_total", "result" => result).increment(1);
 }
 
+/// A SUBSCRIBE was accepted.
+pub(crate) fn subscribed() {
+    counter!("restante_subscribes_accepted_total").increment(1);
+}
+
+/// Subscriptions this edge notifies.
+pub(crate) fn subscriptions(count: usize) {
+    gauge!("restante_subscriptions").set(u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+/// A NOTIFY was answered, or will not be.
+pub(crate) fn notified(result: &'static str) {
+    counter!("restante_notifies_total", "result" => result).increment(1);
+}
+
 /// Registrations that wait for the store.
 pub(crate) fn registrations_kept(count: usize) {
     gauge!("restante_registrations_kept").set(u32::try_from(count).unwrap_or(u32::MAX));

@@ -8,6 +8,7 @@ use proto::v1::delivery_service_client::DeliveryServiceClient;
 use proto::v1::exchange_entry::Request as Entry;
 use proto::v1::large_message_service_client::LargeMessageServiceClient;
 use proto::v1::registration_service_client::RegistrationServiceClient;
+use proto::v1::subscription_service_client::SubscriptionServiceClient;
 use tokio::sync::watch;
 use tonic::Request;
 use tonic::transport::Channel;
@@ -18,9 +19,12 @@ use crate::delivery::{
 use crate::exchange::Exchange;
 use crate::message::PartKind;
 use crate::registration::{Registered, Registration};
+use crate::subscription::{
+    Changes, OwnedSubscription, Subscribe, SubscriptionName, Waiting, WaitingQuestion,
+};
 use crate::{
     AdmissionAnswer, AdmissionRequest, ClientConfig, Deposit, DepositAnswer, PartReader, PushJobs,
-    ReadPartError, RegisterError, Unavailable, Upload,
+    ReadPartError, RegisterError, SubscribeError, Unavailable, Upload,
 };
 use crate::{channel, convert};
 
@@ -92,6 +96,8 @@ pub struct StorageClient {
     bulk: Channel,
     exchange: Exchange,
     contact: Contact,
+    /// A number of this process: subscriptions of an earlier life are another's.
+    incarnation: u64,
 }
 
 impl StorageClient {
@@ -108,6 +114,7 @@ impl StorageClient {
             config,
             exchange,
             contact,
+            incarnation: rand::random(),
         }
     }
 
@@ -174,6 +181,83 @@ impl StorageClient {
             .await
             .map(|reply| convert::registered(reply.into_inner()))
             .map_err(|status| RegisterError::from_status(&status))
+    }
+
+    /// Commits a new or refreshed subscription; this edge owns it from now on.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] says which status the subscriber gets.
+    pub async fn subscribe(
+        &self,
+        subscribe: Subscribe,
+    ) -> Result<OwnedSubscription, SubscribeError> {
+        let request = self.request(convert::subscribe(subscribe, self.owner()));
+        let reply = self.subscriptions().subscribe(request).await;
+        let reply = reply.map_err(|status| SubscribeError::from_status(&status))?;
+        Ok(convert::owned(reply.into_inner())?)
+    }
+
+    /// Ends a subscription of this edge; one that another edge has taken over goes on.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: the store forgets it when it would have ended.
+    pub async fn unsubscribe(&self, name: SubscriptionName, epoch: u32) -> Result<(), Unavailable> {
+        let request = self.request(v1::UnsubscribeRequest {
+            name: Some(convert::subscription_name(name)),
+            epoch,
+        });
+        let reply = self.subscriptions().unsubscribe(request).await;
+        reply
+            .map(drop)
+            .map_err(|status| Unavailable::from_status(&status))
+    }
+
+    /// A new epoch for a subscription whose numbers are used up.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it is gone, or the store does not answer.
+    pub async fn renumber(&self, name: SubscriptionName) -> Result<OwnedSubscription, Unavailable> {
+        let request = self.request(v1::RenumberRequest {
+            name: Some(convert::subscription_name(name)),
+            owner: Some(self.owner()),
+        });
+        let reply = self.subscriptions().renumber(request).await;
+        reply
+            .map_err(|status| Unavailable::from_status(&status))
+            .and_then(|reply| convert::owned(reply.into_inner()))
+    }
+
+    /// What waits in up to 256 mailboxes, in the order of the questions.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: ask again.
+    pub async fn waiting(
+        &self,
+        questions: Vec<WaitingQuestion>,
+    ) -> Result<Vec<Waiting>, Unavailable> {
+        let questions = questions.into_iter().map(convert::waiting_question);
+        let request = self.request(v1::ReadWaitingRequest {
+            questions: questions.collect(),
+        });
+        let reply = self.subscriptions().read_waiting(request).await;
+        let reply = reply.map_err(|status| Unavailable::from_status(&status))?;
+        let answers = reply.into_inner().answers.into_iter();
+        Ok(answers.map(convert::waiting).collect())
+    }
+
+    /// Follows the mailboxes that this edge notifies of.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes::start(self.subscriptions(), &self.config, self.incarnation)
+    }
+
+    fn subscriptions(&self) -> SubscriptionServiceClient<Channel> {
+        SubscriptionServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(MAX_TAKE_OCTETS)
+    }
+
+    fn owner(&self) -> v1::SubscriptionOwner {
+        convert::owner(&self.config.edge, self.incarnation)
     }
 
     /// Offers to deliver up to `capacity` mailboxes at a time.

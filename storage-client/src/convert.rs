@@ -5,6 +5,7 @@ mod deposit;
 mod large;
 mod message;
 mod registration;
+mod subscription;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,6 +16,9 @@ pub(crate) use deposit::{answer, deposit};
 pub(crate) use large::{admission, admission_request, large_deposit, upload_answer};
 pub(crate) use message::proto_part_kind;
 pub(crate) use registration::{bindings, registered, registration};
+pub(crate) use subscription::{
+    change, notified_states, owned, owner, subscribe, subscription_name, waiting, waiting_question,
+};
 
 /// A timestamp of the contract.
 pub(crate) fn timestamp(time: SystemTime) -> prost_types::Timestamp {

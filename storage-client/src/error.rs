@@ -69,6 +69,45 @@ impl RegisterError {
     }
 }
 
+/// Why a subscription was not committed; nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// CSeq not greater than that of the last SUBSCRIBE (RFC 3261 §12.2.2): 500.
+    #[error("older than the last SUBSCRIBE")]
+    OutOfOrder,
+    /// More than one mailbox may have: 480.
+    #[error("too many subscriptions")]
+    TooMany,
+    /// No such account: 404.
+    #[error("unknown user")]
+    UnknownUser,
+    /// The mailbox is another's: 403.
+    #[error("not the owner")]
+    NotOwner,
+    /// A refresh of nothing: 481.
+    #[error("no such subscription")]
+    NoSubscription,
+    /// The storage service did not answer; it may have committed the subscription.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl SubscribeError {
+    /// By the reason in `ErrorInfo`.
+    pub(crate) fn from_status(status: &tonic::Status) -> Self {
+        let info = tonic_types::StatusExt::get_details_error_info(status);
+        match info.as_ref().map_or("", |info| info.reason.as_str()) {
+            "OUT_OF_ORDER" => Self::OutOfOrder,
+            "TOO_MANY_SUBSCRIPTIONS" => Self::TooMany,
+            "UNKNOWN_USER" => Self::UnknownUser,
+            "NO_SUBSCRIPTION" => Self::NoSubscription,
+            "NOT_OWNER" => Self::NotOwner,
+            _ => Self::Unavailable(Unavailable::from_status(status)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tonic::{Code, Status};

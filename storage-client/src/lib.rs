@@ -8,6 +8,7 @@
 //! * [`StorageClient::admit`] yields an upload that takes the octets of a large message while they
 //!   arrive; [`StorageClient::read_part`] reads them back in ranges. Both have a connection of their
 //!   own.
+//! * [`StorageClient::changes`] tells what the subscribers of this edge have to be told (MWI-10).
 //! * [`Deposited`] is the proof that a message is on disk (P1): nothing but the decoder of the
 //!   storage service's reply makes one.
 //!
@@ -21,6 +22,7 @@ pub mod deposit;
 pub mod large;
 pub mod message;
 pub mod registration;
+pub mod subscription;
 
 mod attach;
 mod backoff;
@@ -37,7 +39,7 @@ pub use client::{StorageClient, StoreIdentity};
 pub use config::ClientConfig;
 pub use deposit::{Deposit, DepositAnswer, Refusal, RefusalReason};
 pub use deposited::Deposited;
-pub use error::{RegisterError, Unavailable};
+pub use error::{RegisterError, SubscribeError, Unavailable};
 pub use exchange::MAX_ENTRY_OCTETS;
 pub use large::{
     AdmissionAnswer, AdmissionRequest, LargeDeposit, PartReader, ReadPartError, Upload, UploadError,

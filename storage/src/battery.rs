@@ -9,6 +9,7 @@ pub(crate) mod orders;
 pub(crate) mod registrations;
 pub(crate) mod releases;
 pub(crate) mod settings;
+pub(crate) mod subscriptions;
 pub(crate) mod sweeps;
 pub(crate) mod timelines;
 pub(crate) mod uploads;
@@ -119,6 +120,17 @@ macro_rules! battery {
                 an_override_wins_while_it_lives,
                 a_deleted_account_forgets_its_settings,
                 the_default_is_the_operators_choice;
+            subscriptions:
+                a_subscription_is_there_after_reopening,
+                a_refresh_moves_target_and_end_only,
+                refreshes_out_of_order_or_of_nothing_are_refused,
+                subscriptions_of_a_mailbox_are_bounded,
+                a_listed_store_subscribes_nobody_unknown,
+                every_owner_has_an_epoch_of_its_own,
+                ended_subscriptions_are_swept_after_a_while,
+                a_deleted_account_has_no_subscription,
+                the_newest_undelivered_messages_are_named,
+                changes_are_told_to_those_who_watch;
             sweeps:
                 messages_expire_when_their_time_has_come,
                 a_sweep_keeps_its_limit,

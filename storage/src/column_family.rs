@@ -32,6 +32,8 @@ pub(crate) enum Family {
     Settings,
     /// Claims of mailboxes: read and rewritten by every delivery.
     Claims,
+    /// Subscriptions of mailboxes: rewritten by each SUBSCRIBE, scanned when the service starts.
+    Subscriptions,
     /// What happened to single messages: appended, read by operators.
     Events,
     /// Deliveries of mailboxes that failed as a whole: appended, read by operators.
@@ -40,7 +42,7 @@ pub(crate) enum Family {
 
 impl Family {
     /// All of them, in the order they are made.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Meta,
         Self::Messages,
         Self::Contents,
@@ -55,6 +57,7 @@ impl Family {
         Self::Bindings,
         Self::Settings,
         Self::Claims,
+        Self::Subscriptions,
         Self::Events,
         Self::Attempts,
     ];
@@ -76,6 +79,7 @@ impl Family {
             Self::Bindings => "bindings",
             Self::Settings => "settings",
             Self::Claims => "claims",
+            Self::Subscriptions => "subscriptions",
             Self::Events => "events",
             Self::Attempts => "attempts",
         }

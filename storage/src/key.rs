@@ -21,6 +21,7 @@ const DUE_MESSAGE: u8 = 1;
 const DUE_DUPLICATE: u8 = 2;
 const DUE_ATTEMPT: u8 = 3;
 const DUE_SETTINGS: u8 = 4;
+const DUE_SUBSCRIPTIONS: u8 = 5;
 
 /// An address as it stands in keys: a keyed hash.
 pub(crate) type AddressKey = [u8; 16];
@@ -132,7 +133,7 @@ pub(crate) fn decode_location(key: &[u8]) -> Result<MessageNumber, StoreError> {
     decode_single(key, "location key").map(MessageNumber)
 }
 
-/// Mailbox: `Mailboxes`, `Accounts`, `Bindings`, `Settings`, `Claims`.
+/// Mailbox: `Mailboxes`, `Accounts`, `Bindings`, `Settings`, `Claims`, `Subscriptions`.
 pub(crate) fn mailbox(mailbox: MailboxId) -> [u8; 8] {
     mailbox.0.to_be_bytes()
 }
@@ -208,6 +209,8 @@ pub(crate) enum DueKind {
     Attempt(MailboxId, u64),
     /// Something that is said about the settings of an account ends (SET-14).
     Settings(MailboxId),
+    /// A subscription of the mailbox has ended.
+    Subscriptions(MailboxId),
 }
 
 impl Due {
@@ -231,6 +234,10 @@ impl Due {
                 key.push(DUE_SETTINGS);
                 key.extend_from_slice(&mailbox(*id));
             }
+            DueKind::Subscriptions(id) => {
+                key.push(DUE_SUBSCRIPTIONS);
+                key.extend_from_slice(&mailbox(*id));
+            }
         }
         key
     }
@@ -250,6 +257,7 @@ impl Due {
                 DueKind::Attempt(mailbox, order)
             }
             Some((&DUE_SETTINGS, name)) => DueKind::Settings(decode_mailbox(name)?),
+            Some((&DUE_SUBSCRIPTIONS, name)) => DueKind::Subscriptions(decode_mailbox(name)?),
             _ => return Err(corrupt),
         };
         Ok(Self {
@@ -304,6 +312,7 @@ mod tests {
             any::<[u8; 32]>().prop_map(DueKind::Duplicate),
             (any::<u64>(), any::<u64>()).prop_map(|(m, o)| DueKind::Attempt(MailboxId(m), o)),
             any::<u64>().prop_map(|m| DueKind::Settings(MailboxId(m))),
+            any::<u64>().prop_map(|m| DueKind::Subscriptions(MailboxId(m))),
         ];
         (any::<u64>(), what).prop_map(|(at, what)| Due {
             at: UnixMillis(at),

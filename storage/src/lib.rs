@@ -51,8 +51,10 @@ mod rule;
 pub mod store;
 mod timekeeper;
 mod value;
+mod watch;
 
 pub use config::StoreConfig;
 pub use memory::MemoryStore;
 pub use rocks::{CheckReport, OpenError, RocksStore};
 pub use store::{Store, StoreError, Swept, Synced};
+pub use watch::MailboxWatch;

@@ -11,6 +11,7 @@ mod deposits;
 mod messages;
 mod model;
 mod settings;
+mod subscriptions;
 mod sweep;
 mod sync_gate;
 mod uploads;
@@ -29,18 +30,22 @@ use crate::config::StoreConfig;
 use crate::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Clock,
     Deposit, DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
-    MessageNumber, Order, PartKind, Publish, PublishRefusal, Refusal, Registered, Registration,
-    RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged, SettingsOrder,
-    Settled, Settlement, StoredMessage, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
+    MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal, Refusal, Registered,
+    Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged,
+    SettingsOrder, Settled, Settlement, StoredMessage, Subscribe, Subscribed, Subscription,
+    SubscriptionId, SubscriptionRefusal, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
+    Waiting, WaitingQuestion,
 };
 use crate::store::{Store, StoreError, Swept, Synced};
 use crate::timekeeper::{Timekeeper, Times};
+use crate::watch::{MailboxWatch, Watches};
 
 /// The in-memory store.
 pub struct MemoryStore {
     model: Mutex<Model>,
     times: Timekeeper,
     gate: SyncGate,
+    watches: Watches,
     hostname: String,
     secret: [u8; 32],
 }
@@ -56,6 +61,7 @@ impl MemoryStore {
             model: Mutex::new(Model::new(config, secret, times.read().wall)),
             times,
             gate: SyncGate::new(),
+            watches: Watches::default(),
             secret,
         }
     }
@@ -111,7 +117,11 @@ impl MemoryStore {
     ) -> Result<T, StoreError> {
         let answer = self.change(change)?;
         match self.gate.pass().await {
-            Ok(()) => Ok(answer),
+            Ok(()) => {
+                let all: Vec<_> = self.lock().accounts.keys().copied().collect();
+                self.watches.changed(all.into_iter());
+                Ok(answer)
+            }
             Err(cause) => Err(self.lock().latch(cause)),
         }
     }
@@ -269,6 +279,68 @@ impl Store for MemoryStore {
 
     async fn registration(&self, mailbox: MailboxId) -> Result<Registered, StoreError> {
         self.read(|model, times| model.registration(mailbox, times))
+    }
+
+    async fn subscribe(
+        &self,
+        subscribe: Subscribe,
+    ) -> Result<Result<Synced<Subscribed>, SubscriptionRefusal>, StoreError> {
+        let answer = self
+            .write(|model, times| Ok(model.subscribe(&subscribe, times)))
+            .await?;
+        Ok(answer.map(Synced::after_sync))
+    }
+
+    async fn adopt_subscription(
+        &self,
+        id: SubscriptionId,
+        owner: Owner,
+    ) -> Result<Option<Synced<Subscribed>>, StoreError> {
+        let answer = self
+            .write(|model, times| Ok(model.adopt_subscription(&id, &owner, times)))
+            .await?;
+        Ok(answer.map(Synced::after_sync))
+    }
+
+    async fn unsubscribe(
+        &self,
+        id: SubscriptionId,
+        epoch: u32,
+    ) -> Result<Option<Synced<Subscription>>, StoreError> {
+        let answer = self
+            .write(|model, _| Ok(model.unsubscribe(&id, epoch)))
+            .await?;
+        Ok(answer.map(Synced::after_sync))
+    }
+
+    async fn remember_notified(
+        &self,
+        notified: Vec<(SubscriptionId, u32, Notified)>,
+    ) -> Result<(), StoreError> {
+        self.write(|model, _| {
+            model.remember_notified(&notified);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn list_subscriptions(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> Result<Vec<(MailboxId, Vec<Subscription>)>, StoreError> {
+        self.read(|model, _| Ok(model.list_subscriptions(after, limit)))
+    }
+
+    async fn waiting(
+        &self,
+        questions: Vec<WaitingQuestion>,
+    ) -> Result<Vec<Option<Waiting>>, StoreError> {
+        self.read(|model, times| model.waiting(&questions, times))
+    }
+
+    fn watch(&self) -> MailboxWatch {
+        self.watches.watch()
     }
 
     async fn reachable_with_waiting(

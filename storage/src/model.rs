@@ -11,6 +11,7 @@ mod order;
 mod query;
 mod registration;
 mod settings;
+mod subscription;
 mod time;
 mod timeline;
 
@@ -27,13 +28,19 @@ pub use message::{
     Priority, Sequence, State, StoredMessage,
 };
 pub use order::{Order, Verb};
-pub use query::{ListPage, ListQuery, MailboxSummary, MessageCount, PageToken};
+pub use query::{
+    ListPage, ListQuery, MailboxSummary, MessageCount, PageToken, Waiting, WaitingQuestion,
+};
 pub use registration::{
     Binding, BindingChange, Flow, Registered, Registration, RegistrationKind, RegistrationRefusal,
 };
 pub use settings::{
     Entity, EntityTag, Override, Publication, Publish, PublishChange, PublishRefusal, Setting,
     SettingValues, Settings, SettingsChanged, SettingsOrder, UserSettings,
+};
+pub use subscription::{
+    Notified, Owner, SUBSCRIPTION_GRACE, SUBSCRIPTIONS_MAX, Subscribe, Subscribed, Subscription,
+    SubscriptionDialog, SubscriptionId, SubscriptionRefusal,
 };
 pub use time::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use timeline::{Event, EventKind};

@@ -14,6 +14,7 @@ mod disk;
 mod folder;
 mod free_space;
 mod large;
+mod newest;
 mod number_floor;
 mod open;
 mod open_error;
@@ -56,6 +57,9 @@ use self::operation::order::CarryOut;
 use self::operation::register::Register;
 use self::operation::release::Release;
 use self::operation::settings::OrderSettings;
+use self::operation::subscribe::{
+    AddSubscription, AdoptSubscription, RememberNotified, RemoveSubscription,
+};
 use self::queue::Queues;
 use self::shared::Shared;
 use self::submit::{Operation, submit};
@@ -64,14 +68,17 @@ use crate::key;
 use crate::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Deposit,
     DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
-    MessageNumber, Order, PartKind, Publish, PublishRefusal, Refusal, Registered, Registration,
-    RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged, SettingsOrder,
-    Settled, Settlement, StoredMessage, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
+    MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal, Refusal, Registered,
+    Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged,
+    SettingsOrder, Settled, Settlement, StoredMessage, Subscribe, Subscribed, Subscription,
+    SubscriptionId, SubscriptionRefusal, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
+    Waiting, WaitingQuestion,
 };
 use crate::rule::registration::live;
 use crate::rule::settings::Sayings;
 use crate::store::{Store, StoreError, Swept, Synced};
-use crate::value::{self, AccountValue};
+use crate::value::{self, AccountValue, SubscriptionsValue};
+use crate::watch::MailboxWatch;
 
 /// Content up to this size is hashed on the async thread: some 100 µs at most.
 const HASHED_INLINE_OCTETS: usize = 64 << 10;
@@ -308,6 +315,59 @@ impl Store for RocksStore {
         self.read(move |shared| shared.registered(mailbox)).await
     }
 
+    async fn subscribe(
+        &self,
+        subscribe: Subscribe,
+    ) -> Result<Result<Synced<Subscribed>, SubscriptionRefusal>, StoreError> {
+        let outcome = self.submit(AddSubscription(subscribe)).await?;
+        Ok(outcome.map(Synced::after_sync))
+    }
+
+    async fn adopt_subscription(
+        &self,
+        id: SubscriptionId,
+        owner: Owner,
+    ) -> Result<Option<Synced<Subscribed>>, StoreError> {
+        let adopted = self.submit(AdoptSubscription { id, owner }).await?;
+        Ok(adopted.map(Synced::after_sync))
+    }
+
+    async fn unsubscribe(
+        &self,
+        id: SubscriptionId,
+        epoch: u32,
+    ) -> Result<Option<Synced<Subscription>>, StoreError> {
+        let removed = self.submit(RemoveSubscription { id, epoch }).await?;
+        Ok(removed.map(Synced::after_sync))
+    }
+
+    async fn remember_notified(
+        &self,
+        notified: Vec<(SubscriptionId, u32, Notified)>,
+    ) -> Result<(), StoreError> {
+        self.submit(RememberNotified(notified)).await
+    }
+
+    async fn list_subscriptions(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> Result<Vec<(MailboxId, Vec<Subscription>)>, StoreError> {
+        self.read(move |shared| shared.subscriptions(after, limit))
+            .await
+    }
+
+    async fn waiting(
+        &self,
+        questions: Vec<WaitingQuestion>,
+    ) -> Result<Vec<Option<Waiting>>, StoreError> {
+        self.read(move |shared| shared.waiting(&questions)).await
+    }
+
+    fn watch(&self) -> MailboxWatch {
+        self.shared.watches.watch()
+    }
+
     async fn reachable_with_waiting(
         &self,
         after: Option<MailboxId>,
@@ -451,6 +511,28 @@ impl Shared {
             accounts.extend(self.listed_account(mailbox, names)?);
         }
         Ok(accounts)
+    }
+
+    fn subscriptions(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> Result<Vec<(MailboxId, Vec<Subscription>)>, StoreError> {
+        let start = MailboxId(after.map_or(0, |after| after.0.saturating_add(1)));
+        let lower = key::mailbox(start);
+        let mut scan = self.database.scan(Family::Subscriptions, &lower, None);
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let Some(row) = scan.step(|key, octets| {
+                let row: SubscriptionsValue = value::decode(octets)?;
+                Ok((key::decode_mailbox(key)?, row.subscriptions))
+            })?
+            else {
+                break;
+            };
+            found.push(row);
+        }
+        Ok(found)
     }
 
     /// `None` for a forgotten account and for a member of another one.

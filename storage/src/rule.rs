@@ -9,3 +9,4 @@ pub(crate) mod registration;
 pub(crate) mod reservation;
 pub(crate) mod retention;
 pub(crate) mod settings;
+pub(crate) mod subscription;

@@ -13,10 +13,13 @@ use bytes::Bytes;
 use crate::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Deposit,
     DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
-    MessageNumber, Order, PartKind, Publish, PublishRefusal, Refusal, Registered, Registration,
-    RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged, SettingsOrder,
-    Settled, Settlement, StoredMessage, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
+    MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal, Refusal, Registered,
+    Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged,
+    SettingsOrder, Settled, Settlement, StoredMessage, Subscribe, Subscribed, Subscription,
+    SubscriptionId, SubscriptionRefusal, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
+    Waiting, WaitingQuestion,
 };
+use crate::watch::MailboxWatch;
 
 /// Proof that what it holds was on disk before it existed (P1): made by the engines of this crate
 /// after the sync returned, by nobody else.
@@ -268,6 +271,50 @@ pub trait Store: Send + Sync + 'static {
         &self,
         mailbox: MailboxId,
     ) -> impl Future<Output = Result<Registered, StoreError>> + Send;
+
+    /// Adds or refreshes a subscription to a mailbox (MWI-10). A refresh by another owner is a
+    /// take-over, with a new epoch.
+    fn subscribe(
+        &self,
+        subscribe: Subscribe,
+    ) -> impl Future<Output = Result<Result<Synced<Subscribed>, SubscriptionRefusal>, StoreError>> + Send;
+
+    /// Makes `owner` the owner of a subscription, with a new epoch; `None` if it is gone.
+    fn adopt_subscription(
+        &self,
+        id: SubscriptionId,
+        owner: Owner,
+    ) -> impl Future<Output = Result<Option<Synced<Subscribed>>, StoreError>> + Send;
+
+    /// Ends a subscription, if `epoch` is its epoch. Returns what it was.
+    fn unsubscribe(
+        &self,
+        id: SubscriptionId,
+        epoch: u32,
+    ) -> impl Future<Output = Result<Option<Synced<Subscription>>, StoreError>> + Send;
+
+    /// Remembers what subscribers were told; of other epochs than the present ones nothing.
+    fn remember_notified(
+        &self,
+        notified: Vec<(SubscriptionId, u32, Notified)>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Subscriptions of up to `limit` mailboxes after `after`, in the order of the mailboxes.
+    fn list_subscriptions(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(MailboxId, Vec<Subscription>)>, StoreError>> + Send;
+
+    /// What waits in these mailboxes, in their order; `None` for one that is not there. Looks at a
+    /// bounded number of messages.
+    fn waiting(
+        &self,
+        questions: Vec<WaitingQuestion>,
+    ) -> impl Future<Output = Result<Vec<Option<Waiting>>, StoreError>> + Send;
+
+    /// Tells which mailboxes change.
+    fn watch(&self) -> MailboxWatch;
 
     /// Mailboxes after `after` with something to deliver and a live binding, at most `limit`: what
     /// a scheduler plans after a restart (DLV-17).

@@ -11,6 +11,7 @@ mod mailbox;
 mod message;
 mod meta;
 mod settings;
+mod subscription;
 mod timeline;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub(crate) use delivery::{
 pub(crate) use mailbox::MailboxValue;
 pub(crate) use message::{EnvelopeValue, StateValue, is_inline};
 pub(crate) use meta::{Counters, Identity};
+pub(crate) use subscription::SubscriptionsValue;
 pub(crate) use timeline::{AttemptValue, EventValue};
 
 use crate::store::StoreError;

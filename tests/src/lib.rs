@@ -21,6 +21,7 @@ pub mod run;
 pub mod scene;
 pub mod shim;
 pub mod sip;
+pub mod subscriber;
 
 pub use deployment::{Deployment, Part};
 pub use net::LoopbackNet;

@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 
 use proto::v1::mailbox_service_client::MailboxServiceClient;
 use proto::v1::operator_service_client::OperatorServiceClient;
+use proto::v1::waiting_service_client::WaitingServiceClient;
+use proto::v1::watch_mailbox_reply::Event;
 use proto::v1::{
     GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, ListMessagesRequest,
-    Mailbox, Message, MessageOrder, MessageState, PartKind, PushMailboxReply, PushMailboxRequest,
-    ReadContentRequest, Status,
+    ListSubscriptionsRequest, Mailbox, Message, MessageOrder, MessageState, PartKind,
+    PushMailboxReply, PushMailboxRequest, ReadContentRequest, Status, Subscription,
+    WatchMailboxReply, WatchMailboxRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -18,6 +21,9 @@ use crate::patience::{ANSWER, within};
 pub struct Operator {
     mailboxes: MailboxServiceClient<Channel>,
     orders: OperatorServiceClient<Channel>,
+    waiting: WaitingServiceClient<Channel>,
+    /// For what takes as long as it takes.
+    streams: WaitingServiceClient<Channel>,
 }
 
 impl Operator {
@@ -27,13 +33,14 @@ impl Operator {
     /// When the address makes no URL.
     pub fn new(address: SocketAddr) -> Self {
         let url = format!("http://{address}");
-        let channel = Endpoint::from_shared(url)
-            .expect("a URL")
-            .timeout(ANSWER)
-            .connect_lazy();
+        let endpoint = Endpoint::from_shared(url).expect("a URL");
+        let streams = WaitingServiceClient::new(endpoint.connect_lazy());
+        let channel = endpoint.timeout(ANSWER).connect_lazy();
         Self {
             mailboxes: MailboxServiceClient::new(channel.clone()),
-            orders: OperatorServiceClient::new(channel),
+            orders: OperatorServiceClient::new(channel.clone()),
+            waiting: WaitingServiceClient::new(channel),
+            streams,
         }
     }
 
@@ -195,6 +202,60 @@ impl Operator {
             .into_inner())
     }
 
+    /// Removes a message.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn delete(&self, id: &str) -> Result<Message, tonic::Status> {
+        let order = MessageOrder {
+            message_id: id.to_owned(),
+            reason: "a test".to_owned(),
+        };
+        let deleted = self.orders.clone().delete_message(order).await?;
+        Ok(deleted.into_inner())
+    }
+
+    /// Ends the lifetime of a message.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn expire(&self, id: &str) -> Result<Message, tonic::Status> {
+        let order = MessageOrder {
+            message_id: id.to_owned(),
+            reason: "a test".to_owned(),
+        };
+        let expired = self.orders.clone().expire_message(order).await?;
+        Ok(expired.into_inner())
+    }
+
+    /// Subscriptions of a user; none if he has no mailbox.
+    ///
+    /// # Panics
+    /// When the service refuses for another reason.
+    pub async fn subscriptions(&self, served_user: &str) -> Vec<Subscription> {
+        let request = ListSubscriptionsRequest {
+            served_user: served_user.to_owned(),
+            ..ListSubscriptionsRequest::default()
+        };
+        match self.waiting.clone().list_subscriptions(request).await {
+            Ok(reply) => reply.into_inner().subscriptions,
+            Err(status) if status.code() == tonic::Code::NotFound => Vec::new(),
+            Err(status) => panic!("no list of subscriptions: {status}"),
+        }
+    }
+
+    /// Follows a mailbox.
+    ///
+    /// # Panics
+    /// When the service refuses.
+    pub async fn watch(&self, served_user: &str) -> MailboxWatch {
+        let request = WatchMailboxRequest {
+            served_user: served_user.to_owned(),
+        };
+        let events = self.streams.clone().watch_mailbox(request).await;
+        MailboxWatch(events.expect("a watch").into_inner())
+    }
+
     /// The service at a glance.
     ///
     /// # Panics
@@ -207,5 +268,43 @@ impl Operator {
         )
         .await;
         answer.expect("a status").into_inner()
+    }
+}
+
+/// A mailbox as it changes.
+#[derive(Debug)]
+pub struct MailboxWatch(tonic::Streaming<WatchMailboxReply>);
+
+impl MailboxWatch {
+    async fn next(&mut self) -> Event {
+        let next = within(ANSWER, "an event of a mailbox", self.0.message()).await;
+        let event = next.expect("an open stream").and_then(|reply| reply.event);
+        event.expect("an event")
+    }
+
+    /// The next event, which is counters.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub async fn counters(&mut self) -> Mailbox {
+        match self.next().await {
+            Event::Mailbox(mailbox) => mailbox,
+            other => panic!("no counters: {other:?}"),
+        }
+    }
+
+    /// The next event, which is a message; its id and state.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub async fn message(&mut self) -> (String, String) {
+        match self.next().await {
+            Event::Message(message) => {
+                let state = message.state().as_str_name().to_owned();
+                let state = state.trim_start_matches("MESSAGE_STATE_").to_owned();
+                (message.message_id, state)
+            }
+            other => panic!("no message: {other:?}"),
+        }
     }
 }

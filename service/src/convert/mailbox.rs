@@ -45,7 +45,7 @@ pub(crate) fn mailbox(
     }
 }
 
-fn count(count: MessageCount) -> v1::MessageCount {
+pub(super) fn count(count: MessageCount) -> v1::MessageCount {
     v1::MessageCount {
         new: count.new,
         old: count.old,

@@ -114,6 +114,40 @@ daemon::choice! {
     }
 }
 
+daemon::choice! {
+    /// Whether the first NOTIFY names the messages that wait (MWI-03).
+    pub enum InitialHeaders {
+        /// Yes, the newest of them.
+        Include = "include",
+        /// No: counts only, as RFC 3842 has it.
+        Omit = "omit",
+    }
+}
+
+daemon::section! {
+    /// Waiting indication: SUBSCRIBE for `message-summary` (RFC 3842).
+    pub struct MessageWaitingConfig in "mwi" {
+        /// Whether the first NOTIFY names the messages that wait: `include` (the newest 25, in at most
+        /// 8 KiB) or `omit` (counts only, as RFC 3842 has it). Later ones name what has come since.
+        initial_headers: InitialHeaders = "include",
+        /// Headers of a message that is named, in their order: of To, From, Date, Subject, Priority,
+        /// Message-ID, P-Asserted-Identity. The Message-ID is always there.
+        headers: Vec<String> = ["To", "From", "Date", "Subject", "Priority", "Message-ID", "P-Asserted-Identity"],
+        /// Whether a line for voice messages, always zero, is there for lamps that know no other.
+        voice_line: bool = true,
+        /// Lifetime of a subscription that asks for none.
+        default_expires: Duration = "1h",
+        /// Shortest lifetime granted; a shorter request is answered 423.
+        min_expires: Duration = "60s",
+        /// Longest lifetime granted.
+        max_expires: Duration = "24h",
+        /// Subscriptions this edge holds; one more is answered 503.
+        subscriptions: u32 = 200000,
+        /// NOTIFYs this edge sends per second. What changes meanwhile is told by one NOTIFY later.
+        rate: u32 = 2000,
+    }
+}
+
 daemon::section! {
     /// Push sessions: how deferred messages reach their user.
     pub struct Push in "push" {

@@ -193,7 +193,7 @@ pub(super) fn stored_request(taken: &TakenMessage) -> Result<Request, NotAMessag
 }
 
 /// Whether the sender asked for any privacy (requirements §3.7).
-pub(super) fn is_private(privacy: &str) -> bool {
+pub(crate) fn is_private(privacy: &str) -> bool {
     let mut services = privacy
         .split([';', ','])
         .map(str::trim)

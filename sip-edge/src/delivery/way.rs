@@ -131,7 +131,7 @@ fn to_uri(edge: &Edge, uri: Uri, routes: Vec<String>) -> Way {
 }
 
 /// The transport a URI asks for (RFC 3263 §4.1).
-fn asked_transport(uri: &Uri) -> Option<Transport> {
+pub(crate) fn asked_transport(uri: &Uri) -> Option<Transport> {
     let uri = uri.as_sip()?;
     let secure = Some(Transport::Tls).filter(|_| uri.secure);
     secure.or_else(|| uri.transport())

@@ -1,5 +1,6 @@
 //! What this edge says of itself: methods, bodies, extensions, event packages (SRV-02).
 
+use crate::message_waiting;
 use edge::mark::Mark;
 use edge::profile::{Profile, Treatment};
 use sip::Method;
@@ -7,11 +8,11 @@ use sip::Method;
 /// The participating function. `100rel` asks nothing of a UAS that sends no 1xx but 100 (DEF-18). Event
 /// packages come with their own modules, which add themselves here.
 pub(crate) static PROFILE: Profile = Profile {
-    allow: "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, REGISTER, UPDATE",
+    allow: "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, REGISTER, SUBSCRIBE, UPDATE",
     // A MESSAGE may hold any other: it is stored as it is.
     accept: "application/sdp, message/sip, multipart/mixed, */*;q=0.5",
     extensions: &["100rel", "path", "timer"],
-    event_packages: &[],
+    event_packages: &[message_waiting::PACKAGE],
     treatment,
     refuses: Mark::Delivery,
 };

@@ -216,7 +216,7 @@ async fn what_cannot_be_served_is_refused_with_the_reason() {
     let message = message("z9hG4bK-x", "");
     let invite = message.replace("MESSAGE", "INVITE");
     let table = [
-        (message.replace("MESSAGE", "SUBSCRIBE"), 489, ""),
+        (message.replace("MESSAGE", "SUBSCRIBE"), 489, "Allow-Events"),
         (message.replace("MESSAGE", "REFER"), 405, "Allow"),
         (message.replace("MESSAGE", "FOO"), 501, "Allow"),
         (invite.clone(), 415, "Accept"),

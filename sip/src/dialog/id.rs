@@ -7,9 +7,9 @@ use crate::message::{Headers, Request, Response};
 /// Call-ID, local and remote tag: the same dialog has the tags swapped at the other side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DialogId {
-    call_id: String,
-    local_tag: String,
-    remote_tag: String,
+    pub(super) call_id: String,
+    pub(super) local_tag: String,
+    pub(super) remote_tag: String,
 }
 
 impl DialogId {

@@ -7,10 +7,12 @@
 mod id;
 mod invites;
 mod route_set;
+mod saved;
 #[cfg(test)]
 mod tests;
 
 pub use id::DialogId;
+pub use saved::SavedDialog;
 
 use invites::PendingInvites;
 use route_set::RouteSet;

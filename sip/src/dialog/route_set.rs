@@ -22,6 +22,11 @@ impl RouteSet {
         self.0.first().map(|route| &route.uri)
     }
 
+    /// The routes as text.
+    pub(super) fn values(&self) -> Vec<String> {
+        self.0.iter().map(NameAddr::to_string).collect()
+    }
+
     /// Request-URI and Route values of a request to `target` (RFC 3261 §12.2.1.1). A strict router, one without `lr`,
     /// takes the place of the target, which goes to the end of the list.
     pub(super) fn apply(&self, target: &Uri) -> (Uri, Vec<NameAddr>) {

@@ -67,6 +67,7 @@ impl Model {
         account.aliases.clear();
         account.bindings.clear();
         account.said = Sayings::default();
+        account.subscriptions.clear();
         account.deleted = true;
         Ok(())
     }

@@ -6,7 +6,8 @@ use super::uploads::UploadRecord;
 use crate::config::StoreConfig;
 use crate::model::{
     Address, Binding, Class, Envelope, Event, EventKind, Generation, MailboxId, MailboxSummary,
-    MessageCount, MessageNumber, Part, Priority, Receipt, Sequence, State, UnixMillis, UploadId,
+    MessageCount, MessageNumber, Part, Priority, Receipt, Sequence, State, Subscription,
+    UnixMillis, UploadId,
 };
 use crate::rule::duplicate::Fingerprint;
 use crate::rule::reservation::Reservations;
@@ -51,6 +52,7 @@ pub(super) struct AccountRecord {
     pub(super) members: Vec<MailboxId>,
     pub(super) member_of: Option<MailboxId>,
     pub(super) bindings: Vec<Binding>,
+    pub(super) subscriptions: Vec<Subscription>,
     /// REGISTERs that bound something; zero for an account nobody has registered.
     pub(super) registrations: u64,
     pub(super) generation: Generation,

@@ -3,7 +3,7 @@
 use super::model::{MessageRecord, Model, settle};
 use crate::config::StoreConfig;
 use crate::model::{EventKind, MessageNumber, State, UnixMillis};
-use crate::rule::retention;
+use crate::rule::{retention, subscription};
 use crate::store::Swept;
 use crate::timekeeper::Times;
 
@@ -11,6 +11,9 @@ impl Model {
     pub(super) fn sweep(&mut self, now: UnixMillis, limit: usize, times: Times) -> Swept {
         let now = now.min(times.wall);
         self.duplicates.retain(|_, first| first.until > now);
+        for account in self.accounts.values_mut() {
+            account.subscriptions = subscription::kept(&account.subscriptions, now);
+        }
         let due = self.messages.iter().filter(|(_, m)| m.due_at <= now);
         let mut due: Vec<_> = due
             .map(|(number, m)| (m.due_at, m.envelope.mailbox, *number))

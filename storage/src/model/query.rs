@@ -68,6 +68,26 @@ pub struct MessageCount {
     pub old_urgent: u64,
 }
 
+/// What a waiting indication of a mailbox is made of (MWI-03).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitingQuestion {
+    /// The mailbox.
+    pub mailbox: MailboxId,
+    /// Messages after this place are news.
+    pub after: Sequence,
+    /// Messages wanted.
+    pub messages: usize,
+}
+
+/// What waits in a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its counters.
+    pub summary: MailboxSummary,
+    /// The newest undelivered messages, notifications left out, the newest first.
+    pub newest: Vec<StoredMessage>,
+}
+
 /// The exact counters of a mailbox (MWI-09).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MailboxSummary {

@@ -115,6 +115,12 @@ impl Committer {
     fn publish(&mut self, counters: Counters) {
         self.counters = counters;
         self.shared.directory.observe(self.overlay.open_rows());
+        let directory = &self.shared.directory;
+        let changed = self.overlay.open_rows().filter_map(|(key, _)| match key {
+            RowKey::Mailbox(mailbox) => Some(directory.owner(*mailbox)),
+            _ => None,
+        });
+        self.shared.watches.changed(changed);
         self.overlay.close_group(self.group);
         let next_mailbox = MailboxId(counters.next_mailbox);
         self.shared.progress.reached(self.group, next_mailbox);

@@ -158,6 +158,16 @@ impl Database {
         batch.delete_range_cf(self.family(*family), lower, upper);
     }
 
+    /// As [`Database::scan`], from the last row to the first.
+    pub(super) fn scan_back(&self, family: Family, lower: &[u8], upper: &[u8]) -> BackScan<'_> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(lower);
+        options.set_iterate_upper_bound(upper);
+        let mut rows = self.0.raw_iterator_cf_opt(self.family(family), options);
+        rows.seek_to_last();
+        BackScan { rows }
+    }
+
     /// Adds a row to a batch.
     pub(super) fn put(&self, batch: &mut WriteBatch, family: Family, key: &[u8], value: &[u8]) {
         batch.put_cf(self.family(family), key, value);
@@ -173,6 +183,27 @@ fn unlogged() -> WriteOptions {
     let mut options = WriteOptions::default();
     options.disable_wal(true);
     options
+}
+
+/// Rows of a scan that goes back.
+pub(super) struct BackScan<'a> {
+    rows: DBRawIteratorWithThreadMode<'a, DB>,
+}
+
+impl BackScan<'_> {
+    /// The row at the end, and steps before it.
+    pub(super) fn step<T>(
+        &mut self,
+        read: impl FnOnce(&[u8], &[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some((key, value)) = self.rows.item() else {
+            self.rows.status().map_err(|error| failed(&error))?;
+            return Ok(None);
+        };
+        let row = read(key, value)?;
+        self.rows.prev();
+        Ok(Some(row))
+    }
 }
 
 /// Rows of a scan.

@@ -10,4 +10,5 @@ pub(super) mod order;
 pub(super) mod register;
 pub(super) mod release;
 pub(super) mod settings;
+pub(super) mod subscribe;
 pub(super) mod sweep;

@@ -57,7 +57,8 @@ fn of(family: Family, cache: &Cache) -> Options {
         | Family::Addresses
         | Family::Accounts
         | Family::Settings
-        | Family::Bindings => blocks.set_bloom_filter(FILTER_BITS, false),
+        | Family::Bindings
+        | Family::Subscriptions => blocks.set_bloom_filter(FILTER_BITS, false),
         // States are asked for in vain until something happens to their message.
         Family::Messages => blocks.set_bloom_filter(FILTER_BITS, false),
         // Emptied from the front: tombstones are compacted away early (C-28).

@@ -46,7 +46,7 @@ impl Overlay {
     }
 
     /// The rows of the open group, each once, as it will be on disk.
-    pub(super) fn open_rows(&self) -> impl Iterator<Item = (&RowKey, &Option<Row>)> {
+    pub(super) fn open_rows(&self) -> impl Iterator<Item = (&RowKey, &Option<Row>)> + Clone {
         let rows = self.open.iter();
         rows.filter_map(|key| self.rows.get(key).map(|(_, row)| (key, row)))
     }

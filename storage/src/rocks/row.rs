@@ -9,7 +9,7 @@ use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::value::{
     self, AccountValue, AddressValue, BindingsValue, ClaimValue, DuplicateValue, EnvelopeValue,
-    LocationValue, MailboxValue, StateValue,
+    LocationValue, MailboxValue, StateValue, SubscriptionsValue,
 };
 
 /// Names a row.
@@ -21,6 +21,7 @@ pub(super) enum RowKey {
     Bindings(MailboxId),
     Settings(MailboxId),
     Claim(MailboxId),
+    Subscriptions(MailboxId),
     Location(MessageNumber),
     Envelope(MailboxId, MessageNumber),
     State(MailboxId, MessageNumber),
@@ -48,6 +49,7 @@ pub(super) enum Row {
     Bindings(Arc<BindingsValue>),
     Settings(Sayings),
     Claim(ClaimValue),
+    Subscriptions(Arc<SubscriptionsValue>),
     Location(LocationValue),
     Envelope(Arc<EnvelopeValue>),
     State(StateValue),
@@ -65,6 +67,9 @@ impl RowKey {
             Self::Bindings(mailbox) => (Family::Bindings, key::mailbox(*mailbox).to_vec()),
             Self::Settings(mailbox) => (Family::Settings, key::mailbox(*mailbox).to_vec()),
             Self::Claim(mailbox) => (Family::Claims, key::mailbox(*mailbox).to_vec()),
+            Self::Subscriptions(mailbox) => {
+                (Family::Subscriptions, key::mailbox(*mailbox).to_vec())
+            }
             Self::Location(number) => (Family::Locations, key::location(*number).to_vec()),
             Self::Envelope(mailbox, number) => {
                 (Family::Messages, key::envelope(*mailbox, *number).to_vec())
@@ -86,6 +91,7 @@ impl RowKey {
             | Self::Bindings(mailbox)
             | Self::Settings(mailbox)
             | Self::Claim(mailbox)
+            | Self::Subscriptions(mailbox)
             | Self::Envelope(mailbox, _)
             | Self::State(mailbox, _) => Some(*mailbox),
             Self::Duplicate(duplicate) => key::duplicate_mailbox(duplicate),
@@ -102,6 +108,7 @@ impl RowKey {
             Self::Bindings(_) => Row::Bindings(Arc::new(value::decode(octets)?)),
             Self::Settings(_) => Row::Settings(value::decode(octets)?),
             Self::Claim(_) => Row::Claim(value::decode(octets)?),
+            Self::Subscriptions(_) => Row::Subscriptions(Arc::new(value::decode(octets)?)),
             Self::Location(_) => Row::Location(value::decode(octets)?),
             Self::Envelope(..) => Row::Envelope(Arc::new(value::decode(octets)?)),
             Self::State(..) => Row::State(value::decode(octets)?),
@@ -121,6 +128,7 @@ impl Row {
             Self::Bindings(row) => value::encode(&**row),
             Self::Settings(row) => value::encode(row),
             Self::Claim(row) => value::encode(row),
+            Self::Subscriptions(row) => value::encode(&**row),
             Self::Location(row) => value::encode(row),
             Self::Envelope(row) => value::encode(&**row),
             Self::State(row) => value::encode(row),

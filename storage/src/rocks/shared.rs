@@ -15,6 +15,7 @@ use crate::model::{Address, MailboxId};
 use crate::rule::duplicate;
 use crate::store::StoreError;
 use crate::timekeeper::Timekeeper;
+use crate::watch::Watches;
 
 pub(super) struct Shared {
     pub(super) config: StoreConfig,
@@ -26,6 +27,7 @@ pub(super) struct Shared {
     pub(super) free_space: FreeSpace,
     pub(super) uploads: Uploads,
     pub(super) progress: Progress,
+    pub(super) watches: Watches,
     /// Why nothing is accepted or delivered any more (P2).
     latched: OnceLock<String>,
     closed: AtomicBool,
@@ -82,6 +84,7 @@ impl Shared {
             taken: TakenMessages::default(),
             times,
             progress: Progress::default(),
+            watches: Watches::default(),
             latched: OnceLock::new(),
             closed: AtomicBool::new(false),
         }

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use crate::timekeeper::Times;
 use crate::value::{
     AccountValue, AddressValue, BindingsValue, ClaimValue, Counters, DuplicateValue, EnvelopeValue,
-    LocationValue, MailboxValue, StateValue,
+    LocationValue, MailboxValue, StateValue, SubscriptionsValue,
 };
 
 /// Why an operation stopped in the middle; nothing of it was written.
@@ -249,6 +249,7 @@ rows! {
     bindings, set_bindings: Bindings(mailbox: MailboxId) => Arc<BindingsValue>;
     settings, set_settings: Settings(mailbox: MailboxId) => Sayings;
     claim, set_claim: Claim(mailbox: MailboxId) => ClaimValue;
+    subscriptions, set_subscriptions: Subscriptions(mailbox: MailboxId) => Arc<SubscriptionsValue>;
     location, set_location: Location(number: MessageNumber) => LocationValue;
     envelope, set_envelope: Envelope(mailbox: MailboxId, number: MessageNumber) => Arc<EnvelopeValue>;
     state, set_state: State(mailbox: MailboxId, number: MessageNumber) => StateValue;

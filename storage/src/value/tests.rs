@@ -75,6 +75,11 @@ proptest! {
     }
 
     #[test]
+    fn subscriptions_round_trip(value in strategies::subscriptions()) {
+        round_trips(&value);
+    }
+
+    #[test]
     fn small_values_round_trip(
         (claim, receipt, waiting) in strategies::delivery(),
         (address, account) in strategies::account(),
@@ -101,6 +106,7 @@ proptest! {
         }
         drop(decode::<super::BindingsValue>(&with_header));
         drop(decode::<super::MailboxValue>(&with_header));
+        drop(decode::<super::SubscriptionsValue>(&with_header));
         drop(decode::<super::EventValue>(&with_header));
     }
 }
@@ -117,6 +123,7 @@ fn names_and_subjects_are_where_a_key_will_cover_them() {
     assert!(!contains(&in_the_clear(&golden::bindings()), "sip:"));
     assert!(!contains(&in_the_clear(&golden::sayings()), "urn:uuid"));
     assert!(!contains(&in_the_clear(&golden::sayings()), "as asked"));
+    assert!(!contains(&in_the_clear(&golden::subscriptions()), "bob"));
     assert!(!contains(&in_the_clear(&golden::claim()), "edge"));
     assert!(!contains(&in_the_clear(&golden::event()), "operator"));
     assert!(!contains(&in_the_clear(&golden::attempt()), "480"));

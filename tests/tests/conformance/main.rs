@@ -9,6 +9,7 @@ mod delivery_failure;
 mod error;
 mod identity;
 mod message_id;
+mod message_waiting;
 mod registration;
 mod robustness;
 mod server;

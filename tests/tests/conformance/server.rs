@@ -34,8 +34,7 @@ async fn ct_srv_01_options_tell_whether_the_edge_can_work() {
     let mut scene = Scene::start(Deployment::two_processes()).await;
     let response = scene.call(&options()).await.response;
     assert_eq!(response.status(), Some(200), "{response}");
-    // Allow-Events comes with the first event package.
-    for name in ["Allow", "Accept", "Supported"] {
+    for name in ["Allow", "Accept", "Supported", "Allow-Events"] {
         assert!(response.find(name).is_some(), "{name} in {response}");
     }
     scene.deployment.terminate(Part::Storage).await;

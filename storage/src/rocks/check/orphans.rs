@@ -5,8 +5,11 @@ use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
 use crate::rocks::shared::Shared;
 use crate::rule::settings::Sayings;
+use crate::rule::subscription;
 use crate::store::StoreError;
-use crate::value::{self, AddressValue, Counters, DuplicateValue, LocationValue, OwnerValue};
+use crate::value::{
+    self, AddressValue, Counters, DuplicateValue, LocationValue, OwnerValue, SubscriptionsValue,
+};
 
 impl Shared {
     pub(super) fn check_orphans(&self, report: &mut CheckReport) -> Result<(), StoreError> {
@@ -65,6 +68,15 @@ impl Shared {
             let mailbox = self.mailbox_row(key::decode_mailbox(key)?)?;
             Ok(mailbox.is_some_and(|row| row.settings_until == said.next_end()))
         })?;
+        self.check_family(Family::Subscriptions, report, |key, octets| {
+            let row: SubscriptionsValue = value::decode(octets)?;
+            let what = DueKind::Subscriptions(key::decode_mailbox(key)?);
+            match subscription::due_at(&row.subscriptions) {
+                Some(at) => Ok(self.has(Family::Due, &Due { at, what }.key())?
+                    && self.has(Family::Mailboxes, key)?),
+                None => Ok(false),
+            }
+        })?;
         self.check_family(Family::Due, report, |key, _| {
             self.is_due(&Due::decode(key)?)
         })
@@ -99,6 +111,15 @@ impl Shared {
             DueKind::Message(mailbox, number) => {
                 let found = self.find_in(mailbox, number)?;
                 Ok(found.is_some_and(|found| found.state.due_at == due.at))
+            }
+            DueKind::Subscriptions(mailbox) => {
+                let row = self
+                    .database
+                    .read(Family::Subscriptions, &key::mailbox(mailbox))?;
+                let row: Option<SubscriptionsValue> =
+                    row.map(|row| value::decode(&row)).transpose()?;
+                let due_at = row.and_then(|row| subscription::due_at(&row.subscriptions));
+                Ok(due_at == Some(due.at))
             }
             DueKind::Duplicate(key) => self.has(Family::Duplicates, &key),
             DueKind::Attempt(mailbox, order) => {

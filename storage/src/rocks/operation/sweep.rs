@@ -9,7 +9,7 @@ use crate::rocks::change::{Loaded, settle, without_content};
 use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
-use crate::rule::registration;
+use crate::rule::{registration, subscription};
 use crate::store::Swept;
 use crate::value::{BindingsValue, StateValue};
 
@@ -32,6 +32,7 @@ impl Operation for SweepSlice {
                 DueKind::Message(mailbox, number) => {
                     sweep_message(*due, mailbox, number, transaction, &mut swept)?;
                 }
+                DueKind::Subscriptions(mailbox) => end_subscriptions(*due, mailbox, transaction)?,
                 DueKind::Duplicate(key) => forget_receipt(*due, key, transaction)?,
                 DueKind::Attempt(mailbox, order) => {
                     transaction.erase(Family::Attempts, key::attempt(mailbox, order));
@@ -90,6 +91,19 @@ fn save(
         detail: String::new(),
     };
     transaction.save(loaded, state, vec![event])
+}
+
+/// Those whose owner has not said goodbye: its end is past, or there is none.
+fn end_subscriptions(
+    due: Due,
+    mailbox: MailboxId,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), Interrupt> {
+    let old = transaction.subscriptions_of(mailbox)?;
+    let kept = subscription::kept(&old, transaction.times.wall);
+    transaction.erase(Family::Due, due.key());
+    transaction.replace_subscriptions(mailbox, &old, kept);
+    Ok(())
 }
 
 /// A receipt that has been replaced by a later one stays.

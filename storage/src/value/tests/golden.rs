@@ -8,14 +8,15 @@ use std::path::Path;
 use crate::model::{
     Address, Barring, Binding, Class, Entity, EntityTag, Envelope, Event, EventKind,
     FileAttributes, Flow, Generation, Headers, MailboxId, MessageCount, MessageId, MessageNumber,
-    Override, PartKind, Priority, Publication, Receipt, RegistrationKind, Sequence, Setting,
-    SettingValues, State, UnixMillis, UploadId,
+    Notified, Override, Owner, PartKind, Priority, Publication, Receipt, RegistrationKind,
+    Sequence, Setting, SettingValues, State, Subscription, SubscriptionDialog, UnixMillis,
+    UploadId,
 };
 use crate::rule::settings::Sayings;
 use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
     EnvelopeValue, EventValue, Identity, LocationValue, MailboxValue, Mark, OwnerValue, StateValue,
-    Value, WaitingValue, decode, decode_chunk, encode, encode_chunk,
+    SubscriptionsValue, Value, WaitingValue, decode, decode_chunk, encode, encode_chunk,
 };
 
 const AT: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -219,6 +220,36 @@ fn waiting() -> WaitingValue {
     }
 }
 
+pub(super) fn subscriptions() -> SubscriptionsValue {
+    SubscriptionsValue {
+        subscriptions: vec![Subscription {
+            local_tag: text("df1-n5"),
+            address: Address::new("sip:bob@example.org"),
+            dialog: SubscriptionDialog {
+                call_id: text("mwi-31@203.0.113.9"),
+                remote_tag: text("b-s77"),
+                local: text("<sip:bob@example.org>;tag=df1-n5"),
+                remote: text("<sip:bob@example.org>;tag=b-s77"),
+                target: text("sip:bob@203.0.113.9:5060;transport=tcp"),
+                routes: vec![text("<sip:scscf1.example.org;transport=tcp;lr>")],
+                remote_cseq: 300,
+            },
+            event_id: text("1"),
+            is_trusted: true,
+            expires_at: UnixMillis(AT.0 + 3_600_000),
+            owner: Owner {
+                edge: text("edge-1"),
+                incarnation: 9,
+            },
+            epoch: 2,
+            notified: Notified {
+                version: 300,
+                sequence: Sequence(NUMBER.0),
+            },
+        }],
+    }
+}
+
 pub(super) fn event() -> EventValue {
     EventValue {
         order: 300,
@@ -295,6 +326,7 @@ fn files_of_version_1_are_still_read_and_written() {
     still_reads("owner.hex", &OwnerValue(NUMBER));
     still_reads("location.hex", &LocationValue(MailboxId(7)));
     still_reads("mark.hex", &Mark);
+    still_reads("subscriptions.hex", &subscriptions());
     still_reads("event.hex", &event());
     still_reads("attempt.hex", &attempt());
     still_reads("identity.hex", &identity());

@@ -7,13 +7,15 @@ use proptest::prelude::*;
 use crate::model::{
     Address, Barring, Binding, Class, Entity, EntityTag, Envelope, Event, EventKind,
     FileAttributes, Flow, Generation, Headers, MailboxId, MessageCount, MessageId, MessageNumber,
-    Override, PartKind, Priority, Publication, Receipt, RegistrationKind, Sequence, Setting,
-    SettingValues, State, UnixMillis, UploadId,
+    Notified, Override, Owner, PartKind, Priority, Publication, Receipt, RegistrationKind,
+    Sequence, Setting, SettingValues, State, Subscription, SubscriptionDialog, UnixMillis,
+    UploadId,
 };
 use crate::rule::settings::Sayings;
 use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
-    EnvelopeValue, EventValue, Identity, MailboxValue, StateValue, WaitingValue,
+    EnvelopeValue, EventValue, Identity, MailboxValue, StateValue, SubscriptionsValue,
+    WaitingValue,
 };
 
 fn text() -> impl Strategy<Value = String> {
@@ -326,6 +328,42 @@ pub(super) fn account() -> impl Strategy<Value = (AddressValue, AccountValue)> {
         deleted,
     });
     (address, account)
+}
+
+pub(super) fn subscriptions() -> impl Strategy<Value = SubscriptionsValue> {
+    let texts = (vec(text(), 8), vec(text(), 0..3), any::<bool>());
+    let numbers = any::<(u64, u32, u64, u64, u64, u32)>();
+    let one = (texts, numbers).prop_map(|((texts, routes, is_trusted), numbers)| {
+        let mut texts = texts.into_iter();
+        let mut next = || texts.next().expect("there are eight");
+        let (expires_at, epoch, version, sequence, incarnation, remote_cseq) = numbers;
+        Subscription {
+            local_tag: next(),
+            address: Address::new(next()),
+            dialog: SubscriptionDialog {
+                call_id: next(),
+                remote_tag: next(),
+                local: next(),
+                remote: next(),
+                target: next(),
+                routes,
+                remote_cseq,
+            },
+            event_id: next(),
+            is_trusted,
+            expires_at: UnixMillis(expires_at),
+            owner: Owner {
+                edge: "edge".to_owned(),
+                incarnation,
+            },
+            epoch,
+            notified: Notified {
+                version,
+                sequence: Sequence(sequence),
+            },
+        }
+    });
+    vec(one, 0..3).prop_map(|subscriptions| SubscriptionsValue { subscriptions })
 }
 
 pub(super) fn timeline() -> impl Strategy<Value = (EventValue, AttemptValue)> {
