@@ -117,7 +117,9 @@ fn own_delivery_back(received: &Received<'_>) -> Result<(), Refusal> {
         }
         Method::Invite => {
             own_delivery::carries_mark(headers, mark, &store.secret)
-                || is_delivery && identity::asserts_store(headers, received.site)
+                || is_delivery
+                    && (identity::asserts_store(headers, received.site)
+                        || own_delivery::names_message_of(headers, &store.hostname))
         }
         _ => false,
     };

@@ -16,8 +16,8 @@ pub(crate) fn carries_mark(headers: &Headers, mark: Mark, secret: &[u8]) -> bool
         .any(|branch| is_marked(mark, secret, &call_id, branch))
 }
 
-/// Whether a `Message-ID` header names a message of the store with this hostname, as a delivery by
-/// MESSAGE does. Only its form is looked at: no peer has reason to use the name of our store.
+/// Whether a `Message-ID` header names a message of the store with this hostname, as a delivery in the
+/// name of its sender does. Only its form is looked at: no peer has reason to use the name of our store.
 pub(crate) fn names_message_of(headers: &Headers, hostname: &str) -> bool {
     let Some(field) = headers.first_named("Message-ID") else {
         return false;

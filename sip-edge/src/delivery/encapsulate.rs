@@ -13,7 +13,7 @@ use msrp::encapsulate::{
 use rand::CryptoRng;
 use sip::{Field, Message as SipMessage, Name, Request, multipart};
 use storage_client::delivery::TakenMessage;
-use storage_client::message::{Class, Message, PartKind};
+use storage_client::message::{Message, PartKind};
 
 use super::content::Content;
 use edge::response::sip_date;
@@ -73,9 +73,9 @@ pub(crate) fn encapsulate(
     taken: &TakenMessage,
     rng: &mut impl CryptoRng,
 ) -> Result<Encapsulated, NotAMessage> {
-    match taken.message.class {
-        Class::Pager | Class::Imdn => encapsulate_request(taken, rng),
-        Class::Large => encapsulate_send(taken, rng),
+    match came_by_send(taken) {
+        true => encapsulate_send(taken, rng),
+        false => encapsulate_request(taken, rng),
     }
 }
 
@@ -130,6 +130,11 @@ fn encapsulate_send(
     })
 }
 
+/// Whether the message came over MSRP. Its class does not tell: notifications come either way.
+pub(super) fn came_by_send(taken: &TakenMessage) -> bool {
+    part(taken, PartKind::SendHead).is_some()
+}
+
 /// Headers of the SEND that was stored.
 ///
 /// # Errors
@@ -181,9 +186,9 @@ fn part(taken: &TakenMessage, kind: PartKind) -> Option<&Bytes> {
 /// # Errors
 /// [`NotAMessage`], which a stored MESSAGE never is.
 pub(super) fn stored_request(taken: &TakenMessage) -> Result<Request, NotAMessage> {
-    let kind = match taken.message.class {
-        Class::Pager | Class::Imdn => PartKind::Message,
-        Class::Large => PartKind::Invite,
+    let kind = match came_by_send(taken) {
+        true => PartKind::Invite,
+        false => PartKind::Message,
     };
     let stored = part(taken, kind).ok_or(NotAMessage)?;
     match multipart::parse_embedded(stored) {

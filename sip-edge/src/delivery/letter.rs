@@ -7,11 +7,10 @@
 use msrp::sdp::SessionDescription;
 use sip::{NameAddr, Params, Request, multipart};
 use storage_client::delivery::TakenMessage;
-use storage_client::message::Class;
 
 use super::content::Content;
 use super::encapsulate::{
-    NotAMessage, begins_with, is_private, send_body, send_head, stored_request,
+    NotAMessage, begins_with, came_by_send, is_private, send_body, send_head, stored_request,
 };
 use super::invite::{ACCEPT_CONTACT, Inviter};
 use super::message::KEPT;
@@ -50,9 +49,9 @@ pub(crate) struct Letter {
 /// [`NotAMessage`], which a stored message never is.
 pub(crate) fn letter(taken: &TakenMessage, is_trusted: bool) -> Result<Letter, NotAMessage> {
     let stored = stored_request(taken)?;
-    let (parcel, attributes) = match taken.message.class {
-        Class::Pager | Class::Imdn => (of_request(&stored), Vec::new()),
-        Class::Large => (of_send(taken)?, file_attributes(&stored)),
+    let (parcel, attributes) = match came_by_send(taken) {
+        true => (of_send(taken)?, file_attributes(&stored)),
+        false => (of_request(&stored), Vec::new()),
     };
     let inviter = Inviter {
         content_type: parcel.content_type.clone(),

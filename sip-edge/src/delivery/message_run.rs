@@ -8,9 +8,9 @@ use net::sip::TransactionFailure;
 use sip::{HostPort, Request, Via};
 use storage_client::PushJob;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement, TakenMessage};
-use storage_client::message::Class;
 use storage_client::registration::Binding;
 
+use super::encapsulate::came_by_send;
 use super::establish::establish;
 use super::letter::{Letter, letter};
 use super::mailbox::{Ending, Mailbox};
@@ -189,7 +189,7 @@ impl<'a> MessageRun<'a> {
         if taken.message.expires_at <= now() {
             return Err(Unfit::Skipped("expired"));
         }
-        if taken.message.class == Class::Large {
+        if came_by_send(taken) {
             return Err(Unfit::TooLarge);
         }
         let to = Addressing {

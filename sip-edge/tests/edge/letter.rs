@@ -174,3 +174,24 @@ async fn a_message_too_long_for_a_datagram_goes_to_an_im_client_by_session() {
     assert_eq!(chunks[0].body, body.as_bytes());
     store.acknowledgement().await;
 }
+
+#[tokio::test]
+async fn our_own_invite_that_comes_back_is_refused_even_with_another_via() {
+    let mut story = Story::begun(0, |config| config.delivery.mode = DeliveryMode::Message).await;
+    story.store.keep_large(parts(), deceptive(3_000), true);
+    story.register(IM_TAG, "").await;
+    let invite = story.bob.request_of("INVITE").await;
+    let via = "SIP/2.0/TCP scscf1.example.org:5060;branch=z9hG4bK-core-1;rport";
+    let proxied = invite.edit().prepend(sip::Name::Via, via).build();
+    let rewritten = invite
+        .edit()
+        .replace(sip::Name::Via, via.replace("-1", "-2"))
+        .append(sip::Name::PAssertedIdentity, "<sip:alice@example.org>")
+        .build();
+    let mut core = TcpPeer::connect(story.edge.tcp).await;
+    for back in [&proxied, &rewritten] {
+        core.send(&String::from_utf8_lossy(back.as_bytes())).await;
+        assert_eq!(core.response().await.status().code(), 482);
+    }
+    assert_eq!(story.store.stored(), 1);
+}

@@ -3,7 +3,7 @@
 use sip::Request;
 
 use storage_client::delivery::TakenMessage;
-use storage_client::message::{Part, PartKind};
+use storage_client::message::{Class, Part, PartKind};
 
 use super::{Encapsulated, NotAMessage, encapsulate};
 use crate::delivery::content::Content;
@@ -198,6 +198,13 @@ fn a_large_message_is_pushed_as_the_send_it_came_in() {
         after,
         "\r\n-------w5Xn0cBt2KqLe7Ha$\r\n\r\n--Hy7Rj3Ga9PdSe4Uk6T--"
     );
+}
+
+#[test]
+fn a_notification_that_came_over_msrp_is_enclosed_like_any_large_message() {
+    let mut notification = taken_large("");
+    notification.message.class = Class::Imdn;
+    assert_eq!(around(&notification), around(&taken_large("")));
 }
 
 #[test]
