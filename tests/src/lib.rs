@@ -11,6 +11,7 @@ pub mod clients;
 pub mod date;
 pub mod deployment;
 pub mod http;
+pub mod large;
 pub mod load;
 pub mod msrp;
 pub mod net;

@@ -9,6 +9,9 @@ use super::{Frame, Pushed};
 use crate::patience::{ANSWER, within};
 use crate::sip::{Arrival, RequestText, SipPeer, fresh, local_tag};
 
+/// Room made before a read.
+const READ_OCTETS: usize = 512 * 1024;
+
 /// Who connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setup {
@@ -123,6 +126,8 @@ impl PushSession {
                 if let Some(frame) = Frame::take(&mut self.received) {
                     return frame;
                 }
+                // A frame is looked for again with each read: few large ones are cheap.
+                self.received.reserve(READ_OCTETS);
                 let length = self.connection.read_buf(&mut self.received).await;
                 assert!(
                     length.is_ok_and(|length| length > 0),

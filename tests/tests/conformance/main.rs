@@ -8,6 +8,7 @@ mod delivery;
 mod delivery_failure;
 mod error;
 mod identity;
+mod large_push;
 mod message_id;
 mod message_waiting;
 mod registration;

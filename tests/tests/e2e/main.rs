@@ -5,6 +5,7 @@ mod crash;
 mod crash_push;
 mod disk;
 mod large;
+mod large_push;
 mod maintenance;
 mod power;
 mod privacy;
