@@ -1,5 +1,7 @@
 //! The HTTP/2 connection to the storage service.
 
+use std::time::Duration;
+
 use tonic::transport::{Channel, Endpoint};
 
 use crate::ClientConfig;
@@ -13,6 +15,10 @@ const BULK_WINDOW_OCTETS: u32 = 256 << 10;
 /// Of all of them: no slow reader holds up the others.
 const BULK_CONNECTION_OCTETS: u32 = 256 << 20;
 
+/// Longest wait for the answer to a keep-alive among them: it stands in line behind octets of other uploads, which a busy
+/// store takes its time for.
+const BULK_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// A channel that connects when it is used and again after it broke. An address that is no URL
 /// yields a channel that never connects; the configuration is expected to have been checked.
 pub(crate) fn open(config: &ClientConfig) -> Channel {
@@ -25,6 +31,7 @@ pub(crate) fn open(config: &ClientConfig) -> Channel {
 /// The same for octets of large messages.
 pub(crate) fn open_bulk(config: &ClientConfig) -> Channel {
     endpoint(config)
+        .keep_alive_timeout(BULK_KEEP_ALIVE_TIMEOUT)
         .initial_stream_window_size(BULK_WINDOW_OCTETS)
         .initial_connection_window_size(BULK_CONNECTION_OCTETS)
         .connect_lazy()
