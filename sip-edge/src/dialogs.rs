@@ -142,6 +142,11 @@ impl DialogEntry {
         }
     }
 
+    /// A request that waits already, if there is one.
+    pub(crate) fn waiting(&mut self) -> Option<ServerTransaction> {
+        self.requests.try_recv().ok()
+    }
+
     /// Cancelled when an ACK of a 2xx of ours has come.
     pub(crate) fn acknowledged(&self) -> CancellationToken {
         self.guard.acknowledged.clone()

@@ -5,7 +5,7 @@ use msrp::Collector;
 use storage_client::{Upload, UploadError};
 
 /// Octets that all sessions together may hold in joined pieces.
-const BUDGET_OCTETS: usize = 16 << 20;
+const BUDGET_OCTETS: usize = 8 << 20;
 /// Smallest and largest joined piece.
 const PIECE_OCTETS: std::ops::RangeInclusive<usize> = (16 << 10)..=(256 << 10);
 

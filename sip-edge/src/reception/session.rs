@@ -21,8 +21,9 @@ use crate::{event, metrics};
 const QUIET: Duration = Duration::from_millis(500);
 /// How long an answer to BYE waits for such octets at most.
 const OVERTAKEN: Duration = Duration::from_secs(4);
-/// How long a refusal may be on its way before the BYE that follows it.
-const REFUSAL: Duration = Duration::from_secs(1);
+/// How long a refusal may be on its way before the BYE that follows it, and how long a drain waits for
+/// the BYE of a sender that has had its 200.
+const COURTESY: Duration = Duration::from_secs(1);
 
 /// What a transfer leaves behind.
 type Outcome = (Option<MsrpSession>, End);
@@ -50,6 +51,8 @@ pub(crate) struct Session {
     outcome: Option<Outcome>,
     /// When a session that has had its message is ended.
     farewell_at: Option<Instant>,
+    /// Whether a drain has brought that moment near.
+    is_hurried: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -74,6 +77,7 @@ impl Session {
             activity,
             outcome: None,
             farewell_at: None,
+            is_hurried: false,
             _place: agreed.place,
         }
     }
@@ -91,8 +95,17 @@ impl Session {
             Ending::ByUs(cause) => self.end_by_us(cause).await,
             Ending::Gone => {}
         }
-        if let Some((Some(session), _)) = self.outcome.take() {
-            session.close().await;
+        self.release().await;
+    }
+
+    /// Ends the MSRP session after the answers that were given have left, or a peer did not take them.
+    async fn release(&mut self) {
+        let session = self
+            .outcome
+            .as_mut()
+            .and_then(|(session, _)| session.take());
+        if let Some(session) = session {
+            let _ = timeout(COURTESY, session.close()).await;
         }
     }
 
@@ -113,7 +126,11 @@ impl Session {
             },
             () = self.invite.unacknowledged() => Some(Ending::ByUs(None)),
             () = until(self.farewell_at) => Some(Ending::ByUs(None)),
-            () = self.edge.draining.cancelled(), if is_over => Some(Ending::ByUs(None)),
+            () = self.edge.draining.cancelled(), if is_over && !self.is_hurried => {
+                self.is_hurried = true;
+                self.farewell_at = Some(Instant::now() + COURTESY);
+                None
+            }
         }
     }
 
@@ -150,6 +167,8 @@ impl Session {
         if self.outcome.is_none() {
             self.outcome = self.overtaken().await;
         }
+        // MSR-01: the path is worth nothing any more when the BYE is answered.
+        self.release().await;
         self.call.answer(&self.edge, bye);
         if let Some((_, End::Stored(message_id))) = &self.outcome {
             let octets = bye.request().as_bytes().clone();
@@ -179,10 +198,14 @@ impl Session {
     async fn end_by_us(&mut self, cause: Option<u16>) {
         if let Some((Some(session), End::Refused)) = &self.outcome {
             // The sender hears of the refusal first, unless it is gone already.
-            let _ = timeout(REFUSAL, session.ended()).await;
+            let _ = timeout(COURTESY, session.ended()).await;
         }
         let reason = cause.map(|code| format!("SIP;cause={code}"));
         self.call.bye_because(&self.edge, reason.as_deref()).await;
+        // A BYE that crossed ours, for one.
+        while let Some(transaction) = self.requests.waiting() {
+            self.call.serve(&self.edge, &transaction);
+        }
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) async fn set_up(
     let mut rules = SessionRules::receive_one_up_to(max_octets);
     rules.inbox.accept = accept.clone();
     let host = edge.msrp.advertised_host();
-    let limit = limit(edge, &upload);
+    let limit = limit(edge, &offer, &upload);
     let (description, _) = answer::description(&offer, &pending, &accept, limit, host);
     let answered = Answered::new(edge, request, source, &description, &timer)?;
     let route = Route {
@@ -205,13 +205,18 @@ async fn admitted(edge: &Edge, admission: AdmissionRequest) -> Result<Upload, Re
     }
 }
 
-fn limit(edge: &Edge, upload: &Upload) -> u64 {
-    edge.config.large.max_octets.get().min(upload.max_octets())
+/// The largest message we take. The store says it too, unless it was told how large this one is.
+fn limit(edge: &Edge, offer: &Offer, upload: &Upload) -> u64 {
+    let limit = edge.config.large.max_octets.get();
+    match offer.announced {
+        Some(_) => limit,
+        None => limit.min(upload.max_octets()),
+    }
 }
 
 /// More octets than announced are as good as too many (DEF-15).
 fn largest(edge: &Edge, offer: &Offer, upload: &Upload) -> u64 {
-    let limit = limit(edge, upload);
+    let limit = edge.config.large.max_octets.get().min(upload.max_octets());
     offer
         .announced
         .map_or(limit, |announced| announced.min(limit))
