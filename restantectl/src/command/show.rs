@@ -215,7 +215,9 @@ fn whole(message: &ShownMessage, part: PartKind) -> ReadContentRequest {
 
 /// Where the body is: a SEND has it alone, a MESSAGE request after its header.
 fn body(message: &ShownMessage) -> ReadContentRequest {
-    if message.message.class == class_name(MessageClass::Large.into()) {
+    let is = |class: MessageClass| message.message.class == class_name(class.into());
+    // A notification may have come either way.
+    if is(MessageClass::Large) || (is(MessageClass::Imdn) && message.body_offset == 0) {
         return whole(message, PartKind::SendBody);
     }
     ReadContentRequest {

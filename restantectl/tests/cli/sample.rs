@@ -2,8 +2,9 @@
 
 use prost_types::Timestamp;
 use proto::v1::{
-    AttachedEdge, Binding, Event, EventKind, Flow, GetMessageReply, Mailbox, Message, MessageClass,
-    MessageCount, MessageHeaders, MessageState, PartKind, Priority, RegistrationKind, Status,
+    AttachedEdge, Binding, Event, EventKind, FileAttributes, Flow, GetMessageReply, Mailbox,
+    Message, MessageClass, MessageCount, MessageHeaders, MessageState, PartKind, Priority,
+    RegistrationKind, Status,
 };
 
 use crate::fake::State;
@@ -43,7 +44,21 @@ pub(crate) fn message(number: u64) -> Message {
         sequence: number * 10,
         received_from: "udp 192.0.2.1:5060".to_owned(),
         body_offset: HEAD.len() as u64,
-        ..Message::default()
+        sha256: vec![7; 32].into(),
+        file: Some(file()),
+    }
+}
+
+fn file() -> FileAttributes {
+    FileAttributes {
+        name: "plan.pdf".to_owned(),
+        media_type: "application/pdf".to_owned(),
+        octets: Some(482_133),
+        hash: "sha-1:72:24".to_owned(),
+        disposition: "attachment".to_owned(),
+        icon: "icon1@198.51.100.7".to_owned(),
+        transfer_id: "Q6LM".to_owned(),
+        description: "the\u{1b}[31m plan".to_owned(),
     }
 }
 
@@ -62,7 +77,7 @@ fn headers() -> MessageHeaders {
         imdn_message_id: "im1".to_owned(),
         conversation_id: "conv1".to_owned(),
         contribution_id: "contr1".to_owned(),
-        ..MessageHeaders::default()
+        content_disposition: "attachment; filename=plan.pdf".to_owned(),
     }
 }
 

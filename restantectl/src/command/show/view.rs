@@ -1,7 +1,7 @@
 //! One message as people read it.
 
 use super::ShowArgs;
-use crate::output::record::{EventRecord, ListedMessage, ShownMessage};
+use crate::output::record::{EventRecord, FileRecord, ListedMessage, ShownMessage};
 use crate::output::table::{Column, Fields, Grid};
 
 const TIMELINE: [Column; 5] = [
@@ -38,6 +38,7 @@ fn fields(message: &ListedMessage) -> String {
     } else {
         "gone"
     };
+    let file = message.file.as_ref().map(FileRecord::line);
     Fields::default()
         .line("Message-ID", &message.message_id)
         .line("URI", &message.message_uri)
@@ -51,6 +52,8 @@ fn fields(message: &ListedMessage) -> String {
             "Body",
             &format!("{} octets, {content}", message.body_octets),
         )
+        .optional("SHA-256", message.sha256.as_deref())
+        .optional("File", file.as_deref())
         .optional("Received", message.received_at.as_deref())
         .optional("Received from", message.received_from.as_deref())
         .optional("Expires", message.expires_at.as_deref())

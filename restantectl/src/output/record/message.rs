@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proto::v1::{
-    Event, EventKind, GetMessageReply, Message, MessageClass, MessageHeaders, MessageState,
-    Priority,
+    Event, EventKind, FileAttributes, GetMessageReply, Message, MessageClass, MessageHeaders,
+    MessageState, Priority,
 };
 use serde::Serialize;
 
@@ -31,7 +31,22 @@ pub(crate) struct ListedMessage {
     pub(crate) content_retained: bool,
     pub(crate) sequence: u64,
     pub(crate) received_from: Option<String>,
+    pub(crate) sha256: Option<String>,
+    pub(crate) file: Option<FileRecord>,
     pub(crate) headers: HeaderRecord,
+}
+
+/// What the sender says about a file.
+#[derive(Debug, Serialize)]
+pub(crate) struct FileRecord {
+    name: Option<String>,
+    media_type: Option<String>,
+    octets: Option<u64>,
+    hash: Option<String>,
+    disposition: Option<String>,
+    icon: Option<String>,
+    transfer_id: Option<String>,
+    description: Option<String>,
 }
 
 /// Header values as the sender wrote them.
@@ -50,6 +65,7 @@ pub(crate) struct HeaderRecord {
     imdn_message_id: Option<String>,
     conversation_id: Option<String>,
     contribution_id: Option<String>,
+    content_disposition: Option<String>,
 }
 
 /// One stored message with what happened to it and, if asked for, its content.
@@ -112,8 +128,51 @@ impl From<Message> for ListedMessage {
             content_retained: message.content_retained,
             sequence: message.sequence,
             received_from: non_empty(message.received_from),
+            sha256: non_empty(hexadecimal(&message.sha256)),
+            file: message.file.map(FileRecord::from),
             headers: message.headers.unwrap_or_default().into(),
         }
+    }
+}
+
+fn hexadecimal(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+impl From<FileAttributes> for FileRecord {
+    fn from(file: FileAttributes) -> Self {
+        Self {
+            name: non_empty(file.name),
+            media_type: non_empty(file.media_type),
+            octets: file.octets,
+            hash: non_empty(file.hash),
+            disposition: non_empty(file.disposition),
+            icon: non_empty(file.icon),
+            transfer_id: non_empty(file.transfer_id),
+            description: non_empty(file.description),
+        }
+    }
+}
+
+impl FileRecord {
+    /// What is said, in one line.
+    pub(crate) fn line(&self) -> String {
+        let size = self.octets.map(|octets| octets.to_string());
+        let all = [
+            ("name", &self.name),
+            ("type", &self.media_type),
+            ("size", &size),
+            ("hash", &self.hash),
+            ("disposition", &self.disposition),
+            ("icon", &self.icon),
+            ("transfer-id", &self.transfer_id),
+            ("description", &self.description),
+        ];
+        let said = all.into_iter().filter_map(|(name, value)| {
+            let value = value.as_deref()?;
+            Some(format!("{name}={value}"))
+        });
+        said.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -133,6 +192,7 @@ impl From<MessageHeaders> for HeaderRecord {
             imdn_message_id: non_empty(headers.imdn_message_id),
             conversation_id: non_empty(headers.conversation_id),
             contribution_id: non_empty(headers.contribution_id),
+            content_disposition: non_empty(headers.content_disposition),
         }
     }
 }
@@ -154,6 +214,7 @@ impl HeaderRecord {
             ("imdn.Message-ID", &self.imdn_message_id),
             ("Conversation-ID", &self.conversation_id),
             ("Contribution-ID", &self.contribution_id),
+            ("Content-Disposition", &self.content_disposition),
         ];
         all.into_iter()
             .filter_map(|(name, value)| Some((name, value.as_deref()?)))

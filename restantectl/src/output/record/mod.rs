@@ -10,7 +10,7 @@ mod user;
 pub(crate) use changed::{ChangeRecord, ErrorRecord, Outcome, PushRecord};
 pub(crate) use mailbox::{BindingRecord, CountRecord, MailboxRecord};
 pub(crate) use message::{
-    ContentRecord, EventRecord, ListedMessage, ShownMessage, class_name, state_name,
+    ContentRecord, EventRecord, FileRecord, ListedMessage, ShownMessage, class_name, state_name,
 };
 pub(crate) use status::{EdgeRecord, StatusRecord};
 pub(crate) use user::{UserChangeRecord, UserRecord};
