@@ -2,7 +2,7 @@
 #
 #   make run          try Restante on this machine; DEMO=once shows the story and ends
 #   make test         the whole test suite, as CI runs it
-#   make bench        the benchmarks of docs/benchmarks.md; options in BENCH="--seconds 20 …"
+#   make bench        a benchmark of docs/benchmarks.md; which one and options in BENCH="push --rounds 1"
 #   make image        container image from source (needs a registry for the base images)
 #   make runtime      container image from binaries built here (needs no registry)
 

@@ -13,12 +13,13 @@ use tonic_health::server::HealthReporter;
 /// How often the store is asked whether it accepts something.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps the condition `store` as the store is, until the shutdown.
+/// Keeps the condition `store` and the count of its disk reads as the store is, until the shutdown.
 pub(crate) async fn watch_store<S: Store>(
     store: Arc<S>,
     condition: Condition,
     shutdown: CancellationToken,
 ) {
+    let disk_reads = metrics::counter!("restante_store_disk_reads_total");
     let mut looks = interval(LOOK_EVERY);
     loop {
         tokio::select! {
@@ -28,6 +29,7 @@ pub(crate) async fn watch_store<S: Store>(
                 Some(reason) => condition.not_ready(reason),
             },
         }
+        disk_reads.absolute(store.disk_reads());
     }
 }
 

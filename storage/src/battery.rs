@@ -42,6 +42,7 @@ macro_rules! battery {
                 takes_keep_their_bounds,
                 a_message_larger_than_the_bound_is_taken_alone,
                 expired_messages_are_not_taken,
+                a_mailbox_with_only_expired_messages_is_not_claimed,
                 taken_messages_are_claimed_while_the_lease_lives,
                 a_superseded_claim_takes_nothing,
                 delivered_messages_leave,

@@ -416,6 +416,10 @@ impl Store for MemoryStore {
         &self.hostname
     }
 
+    fn disk_reads(&self) -> u64 {
+        0
+    }
+
     fn unready(&self) -> Option<String> {
         self.lock().check_writable().err().map(|e| e.to_string())
     }

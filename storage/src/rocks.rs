@@ -106,12 +106,6 @@ impl RocksStore {
         }
     }
 
-    /// Requests so far whose decision had to read the disk; the others found everything in memory.
-    #[must_use]
-    pub fn disk_rehearsals(&self) -> u64 {
-        self.shared.progress.disk_rehearsals()
-    }
-
     async fn submit<O: Operation>(&self, operation: O) -> Result<O::Answer, StoreError> {
         submit(&self.shared, &self.queues, operation).await
     }
@@ -452,6 +446,10 @@ impl Store for RocksStore {
 
     fn hostname(&self) -> &str {
         &self.shared.config.hostname
+    }
+
+    fn disk_reads(&self) -> u64 {
+        self.shared.progress.disk_rehearsals()
     }
 
     fn unready(&self) -> Option<String> {

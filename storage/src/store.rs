@@ -388,6 +388,9 @@ pub trait Store: Send + Sync + 'static {
     /// The hostname in the Message-IDs (STO-08).
     fn hostname(&self) -> &str;
 
+    /// Requests so far whose decision had to read the disk; the others found everything in memory (P9).
+    fn disk_reads(&self) -> u64;
+
     /// Why the store accepts nothing right now, if so; for readiness.
     fn unready(&self) -> Option<String>;
 

@@ -133,6 +133,19 @@ pub(crate) async fn expired_messages_are_not_taken<E: Engine>() {
     assert_eq!(bench.take_numbers(claim).await, [long]);
 }
 
+pub(crate) async fn a_mailbox_with_only_expired_messages_is_not_claimed<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let short = Deposit {
+        expires_at: Some(START.after(MINUTE / 2)),
+        ..letter("bob")
+    };
+    bench.accept(short).await;
+    bench.clock.advance(MINUTE / 2);
+    assert_eq!(bench.grant("bob").await, ClaimGrant::Empty);
+    let long = bench.mail("bob").await;
+    assert_eq!(bench.deliver_all("bob").await, [long]);
+}
+
 pub(crate) async fn taken_messages_are_claimed_while_the_lease_lives<E: Engine>() {
     let bench = Bench::<E>::new();
     let first = bench.mail("bob").await;

@@ -32,14 +32,20 @@ impl Model {
             return Ok(ClaimGrant::Busy);
         }
         let has_lapsed = earlier.is_some();
-        if !self.has_deliverable(request.mailbox) {
+        let token = ClaimToken {
+            mailbox: request.mailbox,
+            generation: Generation(account.generation.0 + 1),
+        };
+        let mut deliverable = self.deliverable_after(token, Sequence::default(), times.wall);
+        if deliverable.next().is_none() {
             return Ok(ClaimGrant::Empty);
         }
+        drop(deliverable);
         if has_lapsed {
             self.record_failed_attempt(request.mailbox, "the lease ran out", times.wall);
         }
         let account = self.account_mut(request.mailbox);
-        account.generation.0 += 1;
+        account.generation = token.generation;
         account.claim = Some(ClaimRecord {
             edge: request.edge.clone(),
             claimed_at: times.wall,
@@ -47,10 +53,7 @@ impl Model {
             released: false,
             taken: BTreeSet::new(),
         });
-        Ok(ClaimGrant::Granted(ClaimToken {
-            mailbox: request.mailbox,
-            generation: account.generation,
-        }))
+        Ok(ClaimGrant::Granted(token))
     }
 
     /// The claim that the token names, unless a newer one has superseded it.

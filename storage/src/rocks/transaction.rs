@@ -9,7 +9,7 @@ use super::row::{FirstWaiting, Row, RowKey};
 use super::shared::Shared;
 use crate::column_family::Family;
 use crate::key::{AddressKey, DuplicateKey};
-use crate::model::{MailboxId, MessageNumber, Sequence};
+use crate::model::{ClaimToken, MailboxId, MessageNumber, Sequence};
 use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
@@ -210,11 +210,30 @@ impl<'a> Transaction<'a> {
         })
     }
 
-    /// The first message that a claim can deliver.
-    pub(super) fn first_waiting(
+    /// Whether a claim can deliver something after this place: expired messages wait for their sweep only.
+    pub(super) fn can_deliver(
         &mut self,
-        question: FirstWaiting,
-    ) -> Result<Option<Sequence>, Interrupt> {
+        claim: ClaimToken,
+        after: Sequence,
+    ) -> Result<bool, Interrupt> {
+        for mailbox in self.mailboxes_of(claim.mailbox) {
+            let row = self.existing_mailbox(mailbox)?;
+            let question = FirstWaiting {
+                mailbox,
+                after,
+                generation: claim.generation,
+                order: row.last_order,
+            };
+            let may_have = row.deliverable > 0 && row.last_number.0 > after.0;
+            if may_have && self.first_waiting(question)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The first message that a claim can deliver.
+    fn first_waiting(&mut self, question: FirstWaiting) -> Result<Option<Sequence>, Interrupt> {
         match self.row(RowKey::FirstWaiting(question))? {
             Some(Row::FirstWaiting(sequence)) => Ok(Some(sequence)),
             _ => Ok(None),

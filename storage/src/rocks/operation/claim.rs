@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
-use crate::model::{ClaimGrant, ClaimRequest, ClaimToken, Generation, MailboxId, UnixMillis};
+use crate::model::{
+    ClaimGrant, ClaimRequest, ClaimToken, Generation, MailboxId, Sequence, UnixMillis,
+};
 use crate::rocks::queue::Lane;
 use crate::rocks::shared::Shared;
 use crate::rocks::submit::Operation;
@@ -33,26 +35,29 @@ impl Operation for Claim {
         if unreleased.as_ref().is_some_and(|c| c.lease_until > steady) {
             return Ok((ClaimGrant::Busy, nothing));
         }
-        if !transaction.has_deliverable(mailbox) {
+        let token = ClaimToken {
+            mailbox,
+            generation: Generation(generation + 1),
+        };
+        // Nobody's phone shall ring for what has expired (requirements §3.2 no. 4).
+        if !transaction.has_deliverable(mailbox)
+            || !transaction.can_deliver(token, Sequence::default())?
+        {
             return Ok((ClaimGrant::Empty, nothing));
         }
         if let Some(lapsed) = unreleased {
             transaction.record_failed_attempt(mailbox, &lapsed, "the lease ran out")?;
         }
         let claim = ClaimValue {
-            generation: Generation(generation + 1),
+            generation: token.generation,
             claimed_at: transaction.times.wall,
             lease_until: steady.after(self.0.lease),
             released: false,
             edge: self.0.edge.clone(),
         };
-        let granted = ClaimGrant::Granted(ClaimToken {
-            mailbox,
-            generation: claim.generation,
-        });
         let lease_until = claim.lease_until;
         transaction.set_claim(mailbox, Some(claim));
-        Ok((granted, lease_until))
+        Ok((ClaimGrant::Granted(token), lease_until))
     }
 
     fn synced(&self, (grant, lease_until): &Self::Answer, shared: &Shared) {

@@ -2,7 +2,6 @@
 
 use crate::model::{ClaimToken, ReleaseOutcome, Released, Sequence};
 use crate::rocks::queue::Lane;
-use crate::rocks::row::FirstWaiting;
 use crate::rocks::shared::Shared;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
@@ -28,7 +27,7 @@ impl Operation for Release {
         if has_failed {
             let reason = &self.outcome.reason;
             transaction.record_failed_attempt(self.claim.mailbox, &claim, reason)?;
-        } else if self.has_newer(transaction)? {
+        } else if transaction.can_deliver(self.claim, self.last_seen)? {
             return Ok(Released::LookAgain);
         }
         let released = ClaimValue {
@@ -43,25 +42,5 @@ impl Operation for Release {
         if *answer == Released::Released {
             shared.taken.end(self.claim);
         }
-    }
-}
-
-impl Release {
-    /// Whether this claim could deliver something newer than it has seen.
-    fn has_newer(&self, transaction: &mut Transaction<'_>) -> Result<bool, Interrupt> {
-        for mailbox in transaction.mailboxes_of(self.claim.mailbox) {
-            let row = transaction.existing_mailbox(mailbox)?;
-            let question = FirstWaiting {
-                mailbox,
-                after: self.last_seen,
-                generation: self.claim.generation,
-                order: row.last_order,
-            };
-            let may_have = row.deliverable > 0 && row.last_number.0 > self.last_seen.0;
-            if may_have && transaction.first_waiting(question)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }

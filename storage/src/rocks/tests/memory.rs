@@ -34,7 +34,7 @@ async fn registrations_with_nothing_stored_read_no_disk() {
         let registered = bench.register(registration(user, "sip:a@1", 2)).await;
         assert!(!registered.expect("it is in order").has_waiting);
     }
-    assert_eq!(bench.store().disk_rehearsals(), 0);
+    assert_eq!(bench.store().disk_reads(), 0);
 }
 
 /// The counter that the test above relies on does count.
@@ -48,9 +48,9 @@ async fn a_deposit_into_a_cold_mailbox_reads_the_disk_on_a_blocking_thread() {
     write_out_memtables(&bench);
     let bench = bench.reopen().await;
     bench.mail("bob").await;
-    assert_eq!(bench.store().disk_rehearsals(), 1);
+    assert_eq!(bench.store().disk_reads(), 1);
     bench.mail("bob").await;
-    assert_eq!(bench.store().disk_rehearsals(), 1, "it is in memory now");
+    assert_eq!(bench.store().disk_reads(), 1, "it is in memory now");
 }
 
 #[tokio::test]

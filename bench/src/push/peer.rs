@@ -1,0 +1,261 @@
+//! Sockets, requests under way, and what has come.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::text::{Request, field, framed, number, ok};
+use super::{PushArgs, Transport, msrp};
+
+/// Octets that a datagram may have.
+const DATAGRAM: usize = 65_536;
+
+/// A request over UDP is sent again after this (RFC 3261 §17.1.2.1).
+const T1: Duration = Duration::from_millis(500);
+
+/// Times that a request is sent.
+const TRIES: u32 = 12;
+
+/// Where an answer goes.
+#[derive(Clone)]
+enum Way {
+    Udp(SocketAddr),
+    Tcp(mpsc::UnboundedSender<Vec<u8>>),
+}
+
+/// The core and its users.
+pub(super) struct Peer {
+    /// The Via line, without branch.
+    pub(super) origin: String,
+    pub(super) inbox: Arc<Inbox>,
+    udp: UdpSocket,
+    target: Way,
+    pending: Mutex<HashMap<String, oneshot::Sender<String>>>,
+    msrp: SocketAddr,
+}
+
+impl Peer {
+    pub(super) async fn open(args: &PushArgs) -> anyhow::Result<Arc<Self>> {
+        let udp = UdpSocket::bind(args.listen).await?;
+        let listener = TcpListener::bind(args.listen).await?;
+        let inbox = Arc::new(Inbox::new(args.messages));
+        let msrp = msrp::listen(args.listen.ip(), Arc::clone(&inbox)).await?;
+        let (target, stream) = match args.transport {
+            Transport::Udp => (Way::Udp(args.target), None),
+            Transport::Tcp => {
+                let stream = TcpStream::connect(args.target).await?;
+                let (sender, outgoing) = mpsc::unbounded_channel();
+                (Way::Tcp(sender.clone()), Some((stream, sender, outgoing)))
+            }
+        };
+        let token = match args.transport {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        };
+        let peer = Arc::new(Self {
+            origin: format!("Via: SIP/2.0/{token} {};rport", args.listen),
+            inbox,
+            udp,
+            target,
+            pending: Mutex::default(),
+            msrp,
+        });
+        if let Some((stream, sender, outgoing)) = stream {
+            tokio::spawn(Arc::clone(&peer).serve(stream, sender, outgoing));
+        }
+        tokio::spawn(Arc::clone(&peer).read_datagrams());
+        tokio::spawn(Arc::clone(&peer).accept(listener));
+        Ok(peer)
+    }
+
+    /// Sends a request, over UDP until there is an answer; the status of its final response.
+    pub(super) async fn call(&self, request: &Request) -> anyhow::Result<String> {
+        let (sender, mut answer) = oneshot::channel();
+        self.pending().insert(request.call_id.clone(), sender);
+        for number in 0..TRIES {
+            self.send(&self.target, request.text.as_bytes()).await;
+            let pause = T1 * (1 << number.min(3));
+            match tokio::time::timeout(pause, &mut answer).await {
+                Ok(status) => return Ok(status?),
+                Err(_) if matches!(self.target, Way::Tcp(_)) => {
+                    return tokio::time::timeout(T1 * 64, answer)
+                        .await
+                        .context("no answer")?
+                        .context("no connection");
+                }
+                Err(_) => {}
+            }
+        }
+        anyhow::bail!("no answer to\n{}", request.text)
+    }
+
+    fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<String, oneshot::Sender<String>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn send(&self, way: &Way, octets: &[u8]) {
+        // What is lost is sent again, or missed in the report.
+        match way {
+            Way::Udp(to) => {
+                let _ = self.udp.send_to(octets, to).await;
+            }
+            Way::Tcp(sender) => {
+                let _ = sender.send(octets.to_vec());
+            }
+        }
+    }
+
+    async fn read_datagrams(self: Arc<Self>) {
+        let mut buffer = vec![0; DATAGRAM];
+        while let Ok((length, from)) = self.udp.recv_from(&mut buffer).await {
+            self.receive(&buffer[..length], &Way::Udp(from)).await;
+        }
+    }
+
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (sender, outgoing) = mpsc::unbounded_channel();
+            tokio::spawn(Arc::clone(&self).serve(stream, sender, outgoing));
+        }
+    }
+
+    /// Reads and writes a connection until it ends.
+    async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        sender: mpsc::UnboundedSender<Vec<u8>>,
+        mut outgoing: mpsc::UnboundedReceiver<Vec<u8>>,
+    ) {
+        let _ = stream.set_nodelay(true);
+        let (mut reader, mut writer) = stream.into_split();
+        tokio::spawn(async move {
+            while let Some(mut octets) = outgoing.recv().await {
+                while let Ok(more) = outgoing.try_recv() {
+                    octets.extend_from_slice(&more);
+                }
+                if writer.write_all(&octets).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let way = Way::Tcp(sender);
+        let mut received = Vec::with_capacity(DATAGRAM);
+        while let Ok(1..) = reader.read_buf(&mut received).await {
+            let mut done = 0;
+            while let Some(length) = framed(&received[done..]) {
+                self.receive(&received[done..done + length], &way).await;
+                done += length;
+            }
+            received.drain(..done);
+        }
+    }
+
+    async fn receive(&self, octets: &[u8], way: &Way) {
+        if let Some(rest) = octets.strip_prefix(b"SIP/2.0 ") {
+            let status = String::from_utf8_lossy(&rest[..rest.len().min(3)]).into_owned();
+            let call_id = field(octets, "Call-ID").unwrap_or_default();
+            if !status.starts_with('1')
+                && let Some(sender) = self.pending().remove(call_id)
+            {
+                let _ = sender.send(status);
+            }
+        } else if octets.starts_with(b"MESSAGE ") {
+            if let Some(number) = number(octets) {
+                self.inbox.take(number);
+            }
+            self.send(way, ok(octets, "", "").as_bytes()).await;
+        } else if octets.starts_with(b"INVITE ") {
+            self.send(way, self.accepted(octets).as_bytes()).await;
+        } else if !octets.starts_with(b"ACK ") {
+            self.send(way, ok(octets, "", "").as_bytes()).await;
+        }
+    }
+
+    /// A 200 with an answer that lets the edge connect to us.
+    fn accepted(&self, invite: &[u8]) -> String {
+        let session = field(invite, "Call-ID").unwrap_or_default();
+        let session: String = session
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect();
+        let (host, port) = (self.msrp.ip(), self.msrp.port());
+        let sdp = format!(
+            "v=0\r\no=bench 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
+             m=message {port} TCP/MSRP *\r\na=path:msrp://{host}:{port}/{session};tcp\r\n\
+             a=accept-types:multipart/mixed\r\na=accept-wrapped-types:*\r\na=recvonly\r\na=setup:passive\r\n"
+        );
+        let more = format!(
+            "Contact: <sip:bench@{}>;+g.oma.sip-im\r\nContent-Type: application/sdp\r\n",
+            self.origin.split([' ', ';']).nth(2).unwrap_or_default()
+        );
+        ok(invite, &more, &sdp)
+    }
+}
+
+/// Which messages have come.
+pub(super) struct Inbox {
+    state: Mutex<Came>,
+    distinct: watch::Sender<usize>,
+    wanted: usize,
+}
+
+struct Came {
+    is_here: Vec<bool>,
+    repeated: usize,
+    last: Instant,
+}
+
+impl Inbox {
+    fn new(wanted: usize) -> Self {
+        Self {
+            state: Mutex::new(Came {
+                is_here: vec![false; wanted],
+                repeated: 0,
+                last: Instant::now(),
+            }),
+            distinct: watch::Sender::new(0),
+            wanted,
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, Came> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Message `number` has come.
+    pub(super) fn take(&self, number: usize) {
+        let mut state = self.state();
+        match state.is_here.get_mut(number) {
+            Some(is_here) if !*is_here => *is_here = true,
+            _ => {
+                state.repeated += 1;
+                return;
+            }
+        }
+        state.last = Instant::now();
+        self.distinct.send_modify(|distinct| *distinct += 1);
+    }
+
+    /// Waits until all have come; when the last one did, or nothing if none came for so long.
+    pub(super) async fn all(&self, patience: Duration) -> Option<Instant> {
+        let mut distinct = self.distinct.subscribe();
+        while *distinct.borrow_and_update() < self.wanted {
+            tokio::time::timeout(patience, distinct.changed())
+                .await
+                .ok()?
+                .ok()?;
+        }
+        Some(self.state().last)
+    }
+
+    /// How many have come, and how many of them again.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (*self.distinct.borrow(), self.state().repeated)
+    }
+}
