@@ -20,7 +20,12 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("restante-storage-client", &["restante-proto"]),
     (
         "restante-service",
-        &["restante-proto", "restante-storage", "restante-daemon"],
+        &[
+            "restante-proto",
+            "restante-storage",
+            "restante-xcap",
+            "restante-daemon",
+        ],
     ),
     (
         "restante-edge",
@@ -40,6 +45,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "restante-sip",
             "restante-msrp",
             "restante-cpim",
+            "restante-xcap",
             "restante-net",
         ],
     ),
