@@ -11,7 +11,8 @@ mod send;
 mod value;
 
 pub(crate) use send::Send;
-use value::{at_least_one, duration, octets, refusal};
+use value::{at_least_one, duration, octets, refusal, setting};
+use xcap::poc_settings::Setting;
 
 /// Sends and receives instant messages over SIP and MSRP, as the clients of OMA SIMPLE IM do.
 #[derive(Debug, Parser)]
@@ -59,6 +60,7 @@ const EXAMPLES: &str = "\
 Examples:
   im-client --user sip:alice@example.org send sip:bob@example.org \"Lunch at noon?\"
   im-client --user sip:bob@example.org receive --count 1
+  im-client --user sip:bob@example.org publish offline-delivery=off
   im-client load --target 127.0.0.1:5060 --in-flight 50 --for 10s
 
 Exit codes: 0 done, 2 wrong arguments, 69 the peer cannot be reached, does not answer or refuses.";
@@ -86,6 +88,8 @@ pub(crate) enum Command {
     Send(Box<Send>),
     /// Register, and say which bindings the user has.
     Register(Register),
+    /// Publish settings, or refresh or remove what was published, and say its tag.
+    Publish(Publish),
     /// Register, accept push sessions and show what they deliver.
     Receive(Receive),
     /// Send many short messages and report rate and latency.
@@ -99,6 +103,27 @@ pub(crate) struct Register {
     /// How long the registration shall live; 0s ends it.
     #[arg(long, default_value = "1h", value_parser = duration)]
     pub(crate) expires: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// SETTING=on or SETTING=off: session-barring, message-barring, invisibility, offline-delivery,
+    /// session-history, message-history, file-transfer-barring. None: refresh, or remove by --expires 0s.
+    #[arg(value_name = "SETTING=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<(Setting, bool)>,
+    /// The tag of the publication to replace, refresh or remove.
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Option<String>,
+    /// How long it shall hold; 0s removes it.
+    #[arg(long, default_value = "1h", value_parser = duration)]
+    pub(crate) expires: Duration,
+    /// Name of this client among those of its user.
+    #[arg(
+        long,
+        value_name = "URN",
+        default_value = "urn:uuid:00000000-0000-1000-8000-000000000000"
+    )]
+    pub(crate) entity: String,
 }
 
 #[derive(Debug, Args)]

@@ -8,12 +8,13 @@ use net::msrp::{MsrpConfig, MsrpEndpoint, MsrpTlsConfig};
 use net::sip::{SipConfig, SipEndpoint, SipListener, Target};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use sip::{Contacts, HostPort, Request, Response, SipDate, Transport, Via, token};
+use sip::{Contacts, HostPort, Name, Request, Response, SipDate, Transport, Via, token};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::outgoing::{Outgoing, Sent};
 use crate::pager::PagerMessage;
+use crate::publication::{Publication, Published};
 use crate::registration::RegistrationState;
 use crate::upload::{UploadControl, Uploaded};
 use crate::{Account, ClientError, LargeMessage};
@@ -165,6 +166,29 @@ impl Client {
         match contacts.map_err(|_| ClientError::PeerMisbehaved("its Contact cannot be read"))? {
             Contacts::List(contacts) => Ok(contacts.iter().map(ToString::to_string).collect()),
             Contacts::Wildcard => Ok(Vec::new()),
+        }
+    }
+
+    /// Publishes settings, or refreshes or removes what was published (requirements §1.15).
+    ///
+    /// # Errors
+    /// As for [`Client::send`].
+    pub async fn publish(&self, publication: &Publication) -> Result<Published, ClientError> {
+        let host = self.shared.options.local.to_string();
+        let mut rng = StdRng::from_os_rng();
+        let request = publication.request(&self.shared.account, &host, now(), &mut rng);
+        let response = self.shared.request(request).await?;
+        let headers = response.headers();
+        let tag = headers.first(Name::SipEtag);
+        let expires = headers.expires().ok().flatten();
+        match (tag, expires) {
+            (Some(tag), Some(expires)) => Ok(Published {
+                entity_tag: tag.value().into_owned(),
+                expires,
+            }),
+            _ => Err(ClientError::PeerMisbehaved(
+                "its answer to a PUBLISH has no tag or no lifetime",
+            )),
         }
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod load;
 pub(crate) mod load_large;
 mod progress;
+pub(crate) mod publish;
 pub(crate) mod receive;
 pub(crate) mod register;
 pub(crate) mod send;

@@ -20,6 +20,7 @@ pub mod large;
 pub mod load;
 pub mod outgoing;
 pub mod pager;
+pub mod publication;
 pub mod push;
 pub mod registration;
 pub mod upload;

@@ -48,6 +48,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match command {
         Command::Send(send) => command::send::run(account, options, assert_identity, *send).await,
         Command::Register(register) => command::register::run(account, options, register).await,
+        Command::Publish(publish) => {
+            command::publish::run(account, options, assert_identity, publish).await
+        }
         Command::Receive(receive) => command::receive::run(account, options, receive).await,
         Command::Load(load) => command::load::run(account, load).await,
         Command::LoadLarge(load) => command::load_large::run(account, options, load).await,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sip::StatusCode;
+use xcap::poc_settings::Setting;
 
 /// A number with a unit: ms, s, m, h or d.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -48,6 +49,21 @@ pub(crate) fn octets(text: &str) -> Result<u64, String> {
         Err(wrong())
     } else {
         Ok(octets)
+    }
+}
+
+/// A setting and what it shall be.
+pub(crate) fn setting(text: &str) -> Result<(Setting, bool), String> {
+    let wrong = || {
+        let names = Setting::ALL.map(Setting::name).join(", ");
+        format!("'{text}' is no setting: write SETTING=on or SETTING=off; settings are {names}")
+    };
+    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+    let setting = Setting::named(name).ok_or_else(wrong)?;
+    match value {
+        "on" => Ok((setting, true)),
+        "off" => Ok((setting, false)),
+        _ => Err(wrong()),
     }
 }
 
