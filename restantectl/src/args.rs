@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::command::list::ListArgs;
 use crate::command::order::OrderArgs;
 use crate::command::push::PushArgs;
+use crate::command::settings::SettingsCommand;
 use crate::command::show::ShowArgs;
 use crate::command::summary::SummaryArgs;
 use crate::command::user::UserCommand;
@@ -140,6 +141,19 @@ Examples:
   restantectl user list
   restantectl user delete bob@example.org")]
     User(UserCommand),
+    /// See what a user controls, and say something else
+    ///
+    /// What holds for each setting: the override of an operator while it lives, else the latest
+    /// publication of the user's clients that mentions it, else what is preset here, else the default of
+    /// the configuration.
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  restantectl settings get bob@example.org
+  restantectl settings set bob@example.org offline-delivery=off
+  restantectl settings override bob@example.org message-barring=on --for 2h --reason 'abuse'
+  restantectl settings clear bob@example.org")]
+    Settings(SettingsCommand),
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@ use bytes::Bytes;
 use proto::v1::account_service_client::AccountServiceClient;
 use proto::v1::mailbox_service_client::MailboxServiceClient;
 use proto::v1::operator_service_client::OperatorServiceClient;
+use proto::v1::settings_admin_service_client::SettingsAdminServiceClient;
 use proto::v1::{
-    Account, AddAliasRequest, CreateAccountRequest, DeleteAccountReply, DeleteAccountRequest,
-    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, ListAccountsReply,
-    ListAccountsRequest, ListMessagesReply, ListMessagesRequest, Mailbox, Message, MessageOrder,
-    PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest, RemoveAliasRequest,
-    Status,
+    Account, AddAliasRequest, ClearSettingsRequest, CreateAccountRequest, DeleteAccountReply,
+    DeleteAccountRequest, GetMailboxRequest, GetMessageReply, GetMessageRequest,
+    GetSettingsRequest, GetStatusRequest, ListAccountsReply, ListAccountsRequest,
+    ListMessagesReply, ListMessagesRequest, Mailbox, Message, MessageOrder,
+    OverrideSettingsRequest, PresetSettingsRequest, PushMailboxReply, PushMailboxRequest,
+    ReadContentReply, ReadContentRequest, RemoveAliasRequest, SettingValues, Status, UserSettings,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Streaming};
@@ -50,6 +52,7 @@ pub(crate) struct Client {
     mailboxes: MailboxServiceClient<Channel>,
     operators: OperatorServiceClient<Channel>,
     accounts: AccountServiceClient<Channel>,
+    settings: SettingsAdminServiceClient<Channel>,
 }
 
 impl Client {
@@ -65,7 +68,8 @@ impl Client {
         Ok(Self {
             mailboxes: mailboxes.max_decoding_message_size(REPLY_OCTETS_MAX),
             operators: OperatorServiceClient::new(channel.clone()),
-            accounts: AccountServiceClient::new(channel),
+            accounts: AccountServiceClient::new(channel.clone()),
+            settings: SettingsAdminServiceClient::new(channel),
             server,
             deadline,
         })
@@ -213,6 +217,61 @@ impl Client {
             alias: alias.to_string(),
         });
         let answer = self.accounts.remove_alias(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// What holds for a user, and who says so.
+    pub(crate) async fn settings(&mut self, user: &Address) -> Result<UserSettings, Failure> {
+        let request = self.request(GetSettingsRequest {
+            address: user.to_string(),
+        });
+        let answer = self.settings.get_settings(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Says what holds where a user says nothing.
+    pub(crate) async fn preset(
+        &mut self,
+        user: &Address,
+        values: SettingValues,
+    ) -> Result<UserSettings, Failure> {
+        let request = self.request(PresetSettingsRequest {
+            address: user.to_string(),
+            values: Some(values),
+        });
+        let answer = self.settings.preset_settings(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Says what holds whatever a user says.
+    pub(crate) async fn override_settings(
+        &mut self,
+        user: &Address,
+        values: SettingValues,
+        reason: &str,
+        lifetime: Option<Duration>,
+    ) -> Result<UserSettings, Failure> {
+        let request = self.request(OverrideSettingsRequest {
+            address: user.to_string(),
+            values: Some(values),
+            reason: reason.to_owned(),
+            lifetime: lifetime.and_then(|lifetime| lifetime.try_into().ok()),
+        });
+        let answer = self.settings.override_settings(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Ends the override for a user, and forgets what is preset too if `preset`.
+    pub(crate) async fn clear_settings(
+        &mut self,
+        user: &Address,
+        preset: bool,
+    ) -> Result<UserSettings, Failure> {
+        let request = self.request(ClearSettingsRequest {
+            address: user.to_string(),
+            preset,
+        });
+        let answer = self.settings.clear_settings(request);
         finish(&self.server, self.deadline, answer).await
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod limit;
 pub(crate) mod list;
 pub(crate) mod order;
 pub(crate) mod push;
+pub(crate) mod settings;
 pub(crate) mod show;
 mod status;
 pub(crate) mod summary;
@@ -38,6 +39,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Expire(args) => order::run(Order::Expire, &args, &mut session).await,
         Command::Delete(args) => order::run(Order::Delete, &args, &mut session).await,
         Command::User(command) => user::run(command, &mut session).await,
+        Command::Settings(command) => settings::run(command, &mut session).await,
     }
 }
 

@@ -4,6 +4,7 @@
 mod changed;
 mod mailbox;
 mod message;
+mod settings;
 mod status;
 mod user;
 
@@ -12,6 +13,7 @@ pub(crate) use mailbox::{BindingRecord, CountRecord, MailboxRecord};
 pub(crate) use message::{
     ContentRecord, EventRecord, FileRecord, ListedMessage, ShownMessage, class_name, state_name,
 };
+pub(crate) use settings::{SettingsRecord, ValuesRecord};
 pub(crate) use status::{EdgeRecord, StatusRecord};
 pub(crate) use user::{UserChangeRecord, UserRecord};
 
