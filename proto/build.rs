@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 10] = [
+const PROTOS: [&str; 11] = [
     "restante/v1/message.proto",
     "restante/v1/deposit.proto",
     "restante/v1/delivery.proto",
@@ -13,6 +13,7 @@ const PROTOS: [&str; 10] = [
     "restante/v1/account.proto",
     "restante/v1/settings.proto",
     "restante/v1/subscription.proto",
+    "restante/v1/deferred.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
-use connection::Bounded;
+pub use connection::{Bounded, Connection};
 
 /// How often samples are folded into their buckets.
 const FOLD_EVERY: Duration = Duration::from_secs(5);

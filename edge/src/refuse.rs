@@ -39,6 +39,8 @@ pub enum Refusal {
     UserUnknown,
     /// An INVITE whose body is no session description (ERR-12).
     BodyType,
+    /// A PUBLISH whose body is not of this type (ERR-12).
+    EventBody(&'static str),
     /// No event package of ours (ERR-13).
     Event,
     /// The offer describes no session that we take, or is too large; with the text of the Warning (ERR-17).
@@ -69,6 +71,8 @@ pub enum Refusal {
     IntervalTooBrief(Duration),
     /// An older REGISTER than one already taken (REG-03).
     OutOfOrder,
+    /// A PUBLISH for a publication that is not there (ERR-15).
+    UnknownTag,
     /// More bindings than an account may have (REG-03).
     TooManyBindings,
 }
@@ -98,6 +102,8 @@ impl Refusal {
             | Self::BodyType
             | Self::Event
             | Self::UnacceptedType(_)
+            | Self::EventBody(_)
+            | Self::UnknownTag
             | Self::WildcardContact
             | Self::IntervalTooBrief(_)
             | Self::SessionIntervalTooSmall(_)

@@ -29,7 +29,8 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::OriginatingCase | Refusal::UserUnknown => StatusCode::NOT_FOUND,
         Refusal::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Refusal::BodyTooLarge => StatusCode::REQUEST_ENTITY_TOO_LARGE,
-        Refusal::BodyType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Refusal::BodyType | Refusal::EventBody(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Refusal::UnknownTag => StatusCode::CONDITIONAL_REQUEST_FAILED,
         Refusal::UriScheme => StatusCode::UNSUPPORTED_URI_SCHEME,
         Refusal::Extensions(_) => StatusCode::BAD_EXTENSION,
         Refusal::IntervalTooBrief(_) => StatusCode::INTERVAL_TOO_BRIEF,
@@ -63,6 +64,10 @@ pub fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, String)> 
         Refusal::OriginatingCase => warning("originating session case"),
         Refusal::UnacceptedType(made) => vec![(Name::Accept, (*made).to_owned())],
         Refusal::BodyType => vec![(Name::Accept, "application/sdp".to_owned())],
+        Refusal::EventBody(media_type) => vec![
+            (Name::Accept, (*media_type).to_owned()),
+            (Name::AcceptEncoding, "identity".to_owned()),
+        ],
         Refusal::Event => signature.profile().allow_events().collect(),
         Refusal::NotAcceptable(why) => warning(why),
         Refusal::SessionIntervalTooSmall(shortest) => {
@@ -89,6 +94,7 @@ pub fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, String)> 
         | Refusal::NoDialog
         | Refusal::NoAssertedIdentity
         | Refusal::NotOwner
+        | Refusal::UnknownTag
         | Refusal::UserUnknown
         | Refusal::TemporarilyUnavailable
         | Refusal::BodyTooLarge
@@ -146,6 +152,13 @@ mod tests {
             ),
             (Refusal::UserUnknown, 404, ""),
             (Refusal::BodyType, 415, "Accept: application/sdp"),
+            (
+                Refusal::EventBody("application/x"),
+                415,
+                "Accept: application/x",
+            ),
+            (Refusal::NotOwner, 403, ""),
+            (Refusal::UnknownTag, 412, ""),
             (Refusal::Event, 489, ""),
             (
                 Refusal::NotAcceptable("no path"),

@@ -185,7 +185,11 @@ async fn start(role: Role, config: &mut Config, readiness: &Readiness) -> Result
             let app = sip_edge::App::build(config.sip_edge.clone(), &readiness).await?;
             let sip = app.sip_addresses().into_iter();
             let sip = sip.map(|(transport, address)| (format!("sip/{transport}"), address));
-            log_listeners(role, sip.chain([("msrp".to_owned(), app.msrp_address())]));
+            let msrp = ("msrp".to_owned(), app.msrp_address());
+            let xcap = app
+                .xcap_address()
+                .map(|address| ("xcap".to_owned(), address));
+            log_listeners(role, sip.chain([msrp]).chain(xcap));
             tokio::spawn(app.run(stop.clone()))
         }
         Role::ControllingEdge => {

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::account::Accounts;
 use crate::bind::Listeners;
 use crate::config::Config;
+use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
 use crate::deposit::Deposits;
 use crate::large::{LargeMessages, Patience};
@@ -240,6 +241,10 @@ impl<S: Store> App<S> {
             stop.clone(),
         );
         let settings = self.settings(scheduler);
+        let deferred = Deferred {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+        };
         serve::data(
             deposits,
             large,
@@ -247,6 +252,7 @@ impl<S: Store> App<S> {
             registrations,
             subscriptions,
             settings,
+            deferred,
         )
     }
 
@@ -266,7 +272,7 @@ impl<S: Store> App<S> {
             readiness: self.readiness.clone(),
             started_at: self.clock.now(),
         };
-        let mailboxes = Mailboxes::new(Arc::clone(&self.store));
+        let mailboxes = Mailboxes::new(Arc::clone(&self.store), Arc::clone(&self.clock));
         let waiting = WaitingMailboxes::new(Arc::clone(&self.store), streams.clone(), stop.clone());
         serve::operator(mailboxes, operators, accounts, settings, waiting)
     }

@@ -3,6 +3,7 @@
 mod account;
 mod claim;
 mod deposit;
+mod history;
 mod mailbox;
 mod message;
 mod registration;
@@ -19,6 +20,7 @@ pub(crate) use claim::{
     acknowledgement, claim, outcome, proto_claim, release_result, settled, taken,
 };
 pub(crate) use deposit::{deposit, refusal};
+pub(crate) use history::history;
 pub(crate) use mailbox::{list_query, mailbox};
 pub(crate) use message::{
     address, class, event, file, headers, message, message_number, part, part_kind, priority,

@@ -15,6 +15,7 @@ mod app;
 mod bind;
 mod config;
 mod convert;
+mod deferred;
 mod delivery;
 mod deposit;
 mod health;

@@ -6,23 +6,24 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use proto::v1;
 use proto::v1::mailbox_service_server::MailboxService;
-use storage::model::{Address, MailboxId};
+use storage::model::{Address, Clock, MailboxId};
 use storage::{Store, StoreError};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use crate::page_token::PageTokens;
 use crate::reading::Reading;
-use crate::{convert, status};
+use crate::{convert, deferred, status};
 
 /// The mailbox service over a store.
 pub(crate) struct Mailboxes<S> {
     store: Arc<S>,
+    clock: Arc<dyn Clock>,
 }
 
 impl<S: Store> Mailboxes<S> {
-    pub(crate) fn new(store: Arc<S>) -> Self {
-        Self { store }
+    pub(crate) fn new(store: Arc<S>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
     }
 }
 
@@ -87,6 +88,17 @@ impl<S: Store> MailboxService for Mailboxes<S> {
         let pieces = Reading::begin(Arc::clone(&self.store), number, part, range).await?;
         let pieces = pieces.map(|piece| piece.map(|octets| v1::ReadContentReply { octets }));
         Ok(Response::new(Box::pin(pieces)))
+    }
+
+    async fn export_deferred_list(
+        &self,
+        request: Request<v1::ExportDeferredListRequest>,
+    ) -> Result<Response<v1::ExportDeferredListReply>, Status> {
+        let user = request.into_inner().served_user;
+        find(&*self.store, user.clone()).await?;
+        let list = deferred::export(&*self.store, &*self.clock, Address::new(user)).await;
+        let document = list.map_err(|error| status::of_store(&error))?;
+        Ok(Response::new(v1::ExportDeferredListReply { document }))
     }
 
     async fn get_mailbox(

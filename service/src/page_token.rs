@@ -30,6 +30,15 @@ impl PageTokens {
         }
     }
 
+    /// For what waits for a user.
+    pub(crate) fn of_deferred(user: &str, secret: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        ("deferred", user, secret).hash(&mut hasher);
+        Self {
+            fingerprint: hasher.finish(),
+        }
+    }
+
     /// For this query, whatever page of it is asked for.
     pub(crate) fn of(request: &v1::ListMessagesRequest, secret: &[u8]) -> Self {
         let mut hasher = DefaultHasher::new();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::Readiness;
 use proto::v1::account_service_server::AccountServiceServer;
+use proto::v1::deferred_service_server::DeferredServiceServer;
 use proto::v1::delivery_service_server::DeliveryServiceServer;
 use proto::v1::deposit_service_server::DepositServiceServer;
 use proto::v1::large_message_service_server::LargeMessageServiceServer;
@@ -28,6 +29,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::account::Accounts;
 use crate::bind::Socket;
+use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
 use crate::deposit::Deposits;
 use crate::health;
@@ -65,6 +67,7 @@ pub(crate) fn data<S: Store>(
     registrations: Registrations<S>,
     subscriptions: Subscriptions<S>,
     settings: SettingsServices<S>,
+    deferred: Deferred<S>,
 ) -> Result<Listener, Fatal> {
     let deposits =
         DepositServiceServer::new(deposits).max_decoding_message_size(MAX_REQUEST_OCTETS);
@@ -73,7 +76,8 @@ pub(crate) fn data<S: Store>(
         .add_service(DeliveryServiceServer::new(deliveries))
         .add_service(RegistrationServiceServer::new(registrations))
         .add_service(SettingsServiceServer::new(settings))
-        .add_service(SubscriptionServiceServer::new(subscriptions));
+        .add_service(SubscriptionServiceServer::new(subscriptions))
+        .add_service(DeferredServiceServer::new(deferred));
     let names = vec![
         DepositServiceServer::<Deposits<S>>::NAME,
         LargeMessageServiceServer::<LargeMessages<S>>::NAME,
@@ -81,6 +85,7 @@ pub(crate) fn data<S: Store>(
         RegistrationServiceServer::<Registrations<S>>::NAME,
         SettingsServiceServer::<SettingsServices<S>>::NAME,
         SubscriptionServiceServer::<Subscriptions<S>>::NAME,
+        DeferredServiceServer::<Deferred<S>>::NAME,
     ];
     Listener::new(routes, names)
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use daemon::drain::settle;
 use daemon::exit::{Code, Fatal};
@@ -10,6 +11,7 @@ use edge::bind;
 use net::sip::Incoming;
 use sip::Transport;
 use storage_client::{ClientConfig, StorageClient};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,9 +24,10 @@ use crate::reception::Receptions;
 use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
 use crate::registration::kept::{self, Kept};
+use crate::settings::Publishing;
 use crate::site::Site;
 use crate::unsuited::Unsuited;
-use crate::{delivery, event, ingress};
+use crate::{delivery, event, ingress, xcap};
 use edge::next_hop;
 use edge::next_hop::NextHop;
 use edge::trust::TrustedPeers;
@@ -32,12 +35,17 @@ use edge::trust::TrustedPeers;
 /// Where the listeners are in the configuration.
 const SECTION: &str = "sip-edge";
 
+/// How long idle connections of proxies may stay open in a drain.
+const LAST_LISTS: Duration = Duration::from_secs(1);
+
 /// A bound edge, not serving yet. Admin HTTP is the caller's, see [`Config`]'s `admin_listen`.
 #[derive(Debug)]
 pub struct App {
     edge: Arc<Edge>,
     incoming: Incoming,
     storage: Condition,
+    /// The listener of XCAP, and its address.
+    xcap: Option<(TcpListener, SocketAddr)>,
 }
 
 impl App {
@@ -66,12 +74,15 @@ impl App {
             &site.signature,
         )
         .await?;
+        let xcap = bind_xcap(&config).await?;
+        warn_of_exposure(&config, readiness);
         let loopback = config.trust.loopback && config.listening().is_loopback_only();
         warn_of_consequences(&config, loopback);
         let edge = Edge {
             trusted: TrustedPeers::new(config.trust.peers.clone(), loopback),
             digest,
             rules: Rules::new(&config.registrar),
+            publishing: Publishing::new(&config),
             kept: Kept::new(config.registrar.kept),
             storage: StorageClient::connect(client_config(&config)),
             next_hop: next_hop(&config, &site),
@@ -91,6 +102,7 @@ impl App {
             edge: Arc::new(edge),
             incoming,
             storage: readiness.condition("storage"),
+            xcap,
         })
     }
 
@@ -106,6 +118,12 @@ impl App {
         self.edge.msrp.local_address()
     }
 
+    /// The XCAP address bound, if there is one.
+    #[must_use]
+    pub fn xcap_address(&self) -> Option<SocketAddr> {
+        self.xcap.as_ref().map(|(_, address)| *address)
+    }
+
     /// Serves until `shutdown`, then drains (requirements §3.12): new work is answered 503 with
     /// Retry-After, pushes end after the message in flight with BYE.
     ///
@@ -116,6 +134,7 @@ impl App {
             edge,
             incoming,
             storage,
+            xcap,
         } = self;
         let requests = TaskTracker::new();
         let pushes = TaskTracker::new();
@@ -128,6 +147,11 @@ impl App {
         let notifications = TaskTracker::new();
         let notifying = message_waiting::serve(Arc::clone(&edge), notifications.clone());
         let notifying = tokio::spawn(notifying);
+        let lists = TaskTracker::new();
+        if let Some((listener, _)) = xcap {
+            let stop = edge.draining.clone();
+            lists.spawn(xcap::serve(Arc::clone(&edge), listener, stop));
+        }
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = kept::replay(&edge) => {}
@@ -145,12 +169,40 @@ impl App {
         settle(&requests, "requests", grace).await;
         // Begun by requests; none begins any more.
         settle(&edge.receptions.tasks, "receptions", grace).await;
+        settle(&lists, "list requests", LAST_LISTS).await;
         edge.msrp.close().await;
         edge.sip.close().await;
         // The endpoint is closed, so there is no next arrival.
         let _ = serving.await;
         Ok(())
     }
+}
+
+async fn bind_xcap(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, Fatal> {
+    let Some(address) = config.xcap.listen else {
+        return Ok(None);
+    };
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok::<_, std::io::Error>((listener, address))
+    };
+    let bound = bound.await.map_err(|error| {
+        let sentence = format!("cannot listen on {address} (xcap.listen): {error}");
+        Fatal::new(Code::Unavailable, sentence)
+    })?;
+    Ok(Some(bound))
+}
+
+/// In the log and in readiness (design: external contracts).
+fn warn_of_exposure(config: &Config, readiness: &Readiness) {
+    let condition = readiness.condition("listeners");
+    if config.warnings.is_empty() {
+        return condition.ready();
+    }
+    let warning = config.warnings.join("; ");
+    event::xcap_exposed(&warning);
+    condition.warning(warning);
 }
 
 fn next_hop(config: &Config, site: &Site) -> Option<NextHop> {

@@ -11,6 +11,7 @@ mod tls;
 use std::time::Duration;
 
 use daemon::config::{Document, Section, SectionDoc};
+use daemon::listen::check_exposure;
 use edge::config::{Listening, Rule};
 
 pub(crate) use message_waiting::SummaryHeader;
@@ -19,7 +20,7 @@ pub use edge::config::{Common, Limits, Msrp, Sip, Tls, Trust, VerifyPeers};
 pub use sections::RequireReport;
 pub use sections::{
     Delivery, DeliveryMode, InitialHeaders, Large, MessageWaitingConfig, Process, Push, Registrar,
-    RegistrarAuth, RegistrarSwitch,
+    RegistrarAuth, RegistrarSwitch, SettingName, Settings, Xcap,
 };
 
 /// The hard limit for the answer to a MESSAGE (requirements §3.1).
@@ -40,6 +41,10 @@ pub struct Config {
     pub trust: Trust,
     /// The registrar.
     pub registrar: Registrar,
+    /// Published settings.
+    pub settings: Settings,
+    /// The list of deferred messages over HTTP.
+    pub xcap: Xcap,
     /// By what is delivered.
     pub delivery: Delivery,
     /// Push sessions.
@@ -52,17 +57,21 @@ pub struct Config {
     pub msrp: Msrp,
     /// Bounds.
     pub limits: Limits,
+    /// What the operator has accepted and is reminded of in log and readiness.
+    pub warnings: Vec<String>,
 }
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 12] = [
+    pub const DOCS: [&'static SectionDoc; 14] = [
         &Common::DOC,
         &Process::DOC,
         &Sip::DOC,
         &Tls::DOC,
         &Trust::DOC,
         &Registrar::DOC,
+        &Settings::DOC,
+        &Xcap::DOC,
         &Delivery::DOC,
         &Push::DOC,
         &Large::DOC,
@@ -73,23 +82,32 @@ impl Config {
 
     /// Reads the sections; mistakes and contradictions are noted in the document.
     pub fn read(document: &mut Document) -> Self {
-        let config = Self {
+        let mut config = Self {
             common: document.read(),
             process: document.read(),
             sip: document.read(),
             tls: document.read(),
             trust: document.read(),
             registrar: document.read(),
+            settings: document.read(),
+            xcap: document.read(),
             delivery: document.read(),
             push: document.read(),
             large: document.read(),
             mwi: document.read(),
             msrp: document.read(),
             limits: document.read(),
+            warnings: Vec::new(),
         };
         for (key, sentence) in config.contradictions() {
             document.error_at(key, sentence);
         }
+        let Xcap {
+            listen, insecure, ..
+        } = config.xcap;
+        let exposure =
+            listen.and_then(|address| check_exposure(document, "xcap.listen", address, insecure));
+        config.warnings.extend(exposure);
         config
     }
 
@@ -98,6 +116,7 @@ impl Config {
         let rules = self.reaching().into_iter().chain(self.speaking());
         let rules = rules.chain(self.registering()).chain(self.bounds());
         let rules = rules.chain(self.notifying());
+        let rules = rules.chain(self.publishing());
         let rules = rules.chain(self.securing_sip()).chain(self.securing_msrp());
         let broken = rules.filter(|(holds, ..)| !holds);
         broken
@@ -182,6 +201,27 @@ impl Config {
                 "registrar.auth",
                 "a SIP listener is bound beyond loopback: say how clients prove who they are (`digest`; \
                  `none` admits the networks of trust.peers)",
+            ),
+        ]
+    }
+
+    fn publishing(&self) -> [Rule; 3] {
+        let settings = &self.settings;
+        [
+            (
+                settings.min_expires <= settings.default_expires,
+                "settings.min_expires",
+                "must not be longer than settings.default_expires",
+            ),
+            (
+                settings.default_expires <= settings.max_expires,
+                "settings.max_expires",
+                "must not be shorter than settings.default_expires",
+            ),
+            (
+                self.xcap.root.starts_with('/'),
+                "xcap.root",
+                "must be a path from the root: `/`, `/xcap`",
             ),
         ]
     }

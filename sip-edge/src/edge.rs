@@ -13,6 +13,7 @@ use crate::reception::Receptions;
 use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
 use crate::registration::kept::Kept;
+use crate::settings::Publishing;
 use crate::site::Site;
 use crate::unsuited::Unsuited;
 use edge::mark::{Mark, marked_branch};
@@ -55,6 +56,8 @@ pub(crate) struct Edge {
     pub(crate) unsuited: Unsuited,
     /// Registrations whose client can do no session at all.
     pub(crate) sessionless: Unsuited,
+    /// How settings are published.
+    pub(crate) publishing: Publishing,
     /// Registrations that wait for the store.
     pub(crate) kept: Kept,
     /// Cancelled when no new work is to be taken (requirements §3.12).

@@ -33,6 +33,26 @@ pub(crate) fn bye_not_kept(message_id: &str, reason: &str) {
     tracing::info!(message_id, reason, "reception.bye_not_kept");
 }
 
+/// Settings are on disk.
+pub(crate) fn settings_published(address: &str, kind: &'static str) {
+    tracing::debug!(mailbox = %Redacted(address), kind, "settings.published");
+}
+
+/// The list of deferred messages is reachable without TLS, as the operator wants.
+pub(crate) fn xcap_exposed(warning: &str) {
+    tracing::warn!(warning, "xcap.exposed");
+}
+
+/// The list of deferred messages is not served any more.
+pub(crate) fn xcap_failed(error: &std::io::Error) {
+    tracing::error!(%error, "xcap.failed");
+}
+
+/// A user has deleted a message of his own.
+pub(crate) fn deferred_deleted(address: &str, message_id: &str) {
+    tracing::debug!(mailbox = %Redacted(address), message_id, "deferred.deleted");
+}
+
 /// A registration is on disk.
 pub(crate) fn registration_committed(address: &str, bindings: usize) {
     tracing::debug!(mailbox = %Redacted(address), bindings, "registration.committed");

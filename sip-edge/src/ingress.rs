@@ -24,7 +24,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::dialogs::Routed;
 use crate::edge::Edge;
-use crate::{event, message_waiting, metrics, reception, registration};
+use crate::settings::Turn;
+use crate::{event, message_waiting, metrics, reception, registration, settings};
 use edge::checks::{Received, admit};
 use edge::refuse::Refusal;
 use edge::{identity, response, status};
@@ -50,8 +51,9 @@ pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTr
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {
                 let edge = Arc::clone(&edge);
+                let turn = turn(&edge, &transaction);
                 tasks.spawn(async move {
-                    handle(&edge, transaction).await;
+                    handle(&edge, transaction, turn).await;
                     drop(place);
                 });
             }
@@ -60,8 +62,14 @@ pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTr
     }
 }
 
-/// Answers one request.
-async fn handle(edge: &Arc<Edge>, transaction: ServerTransaction) {
+/// The place among those that must be served one after the other.
+fn turn(edge: &Edge, transaction: &ServerTransaction) -> Option<Turn> {
+    let is_publish = *transaction.request().method() == Method::Publish;
+    is_publish.then(|| edge.publishing.queue(transaction))
+}
+
+/// Answers one request, when it is its turn.
+async fn handle(edge: &Arc<Edge>, transaction: ServerTransaction, turn: Option<Turn>) {
     let transaction = match edge.dialogs.route(transaction) {
         Routed::Ours => return,
         Routed::Foreign(transaction) => transaction,
@@ -69,6 +77,10 @@ async fn handle(edge: &Arc<Edge>, transaction: ServerTransaction) {
     };
     if *transaction.request().method() == Method::Invite {
         return invite(edge, transaction).await;
+    }
+    let mut turn = turn;
+    if let Some(turn) = &mut turn {
+        turn.come().await;
     }
     match serve_one(edge, &transaction).await {
         Ok(response) => transaction.respond(response),
@@ -109,7 +121,7 @@ async fn serve_one(edge: &Edge, transaction: &ServerTransaction) -> Result<Respo
         Method::Message => message(edge, transaction).await,
         Method::Register => registration::register(edge, transaction, &standing).await,
         Method::Subscribe => message_waiting::subscribe(edge, transaction).await,
-        Method::Publish => Err(event_refusal(edge, request)),
+        Method::Publish => settings::publish(edge, transaction).await,
         _ => Err(Refusal::NoDialog),
     }
 }
@@ -171,20 +183,6 @@ pub(crate) fn refusal_of(refused: storage_client::Refusal) -> Refusal {
         RefusalReason::SenderLimit => Refusal::SenderLimit(refused.retry_after),
         RefusalReason::DiskFull => Refusal::Unavailable(refused.retry_after),
     }
-}
-
-/// A PUBLISH: nobody of ours, or no event package of ours.
-fn event_refusal(edge: &Edge, request: &Request) -> Refusal {
-    originator_and_served_user(edge, request)
-        .err()
-        .unwrap_or(Refusal::Event)
-}
-
-/// The rows ERR-09a and ERR-11 for requests that get no further.
-fn originator_and_served_user(edge: &Edge, request: &Request) -> Result<(), Refusal> {
-    identity::originator(request.headers(), &edge.site)?;
-    served_user(request, &edge.site)?;
-    Ok(())
 }
 
 /// Answers with the status of a refusal.

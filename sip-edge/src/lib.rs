@@ -7,9 +7,11 @@
 //! * `registration`: REGISTER in, committed before it is answered (DLV-01).
 //! * `delivery`: push jobs from the store, each an INVITE and an MSRP session (DLV, PSH rows), or one
 //!   MESSAGE after the other (DLM rows).
+//! * `settings`: PUBLISH of service settings, composed in the store (SET rows).
+//! * `xcap`: the list of deferred messages for their own user, over HTTP (requirements §3.14).
 //!
 //! It is not a registrar of a network, not a proxy and not a store: everything durable is in the
-//! storage service, so any edge may die at any instant. Subscriptions and settings
+//! storage service, so any edge may die at any instant. Subscriptions
 //! are not served yet, and are refused with the status that says so.
 //!
 //! Limits: [`config::Limits`], [`config::Push::sessions`], [`config::Registrar::kept`].
@@ -28,8 +30,10 @@ mod message_waiting;
 mod metrics;
 mod reception;
 mod registration;
+mod settings;
 mod site;
 mod unsuited;
+mod xcap;
 
 pub use app::App;
 pub use config::Config;

@@ -4,32 +4,40 @@ use std::ops::Range;
 use std::time::Duration;
 
 use proto::v1;
+use proto::v1::deferred_service_client::DeferredServiceClient;
 use proto::v1::delivery_service_client::DeliveryServiceClient;
 use proto::v1::exchange_entry::Request as Entry;
 use proto::v1::large_message_service_client::LargeMessageServiceClient;
 use proto::v1::registration_service_client::RegistrationServiceClient;
+use proto::v1::settings_service_client::SettingsServiceClient;
 use proto::v1::subscription_service_client::SubscriptionServiceClient;
 use tokio::sync::watch;
 use tonic::Request;
 use tonic::transport::Channel;
 
+use crate::deferred::DeferredPage;
 use crate::delivery::{
     AcknowledgeResult, Claim, DeliveryOutcome, ReleaseResult, Settlement, TakeLimits, TakenMessage,
 };
 use crate::exchange::Exchange;
 use crate::message::PartKind;
 use crate::registration::{Registered, Registration};
+use crate::settings::{Publish, Published};
 use crate::subscription::{
     Changes, OwnedSubscription, Subscribe, SubscriptionName, Waiting, WaitingQuestion,
 };
 use crate::{
-    AdmissionAnswer, AdmissionRequest, ClientConfig, Deposit, DepositAnswer, PartReader, PushJobs,
-    ReadPartError, RegisterError, SubscribeError, Unavailable, Upload,
+    AdmissionAnswer, AdmissionRequest, ClientConfig, DeferredError, Deposit, DepositAnswer,
+    PartReader, PublishError, PushJobs, ReadPartError, RegisterError, SubscribeError, Unavailable,
+    Upload,
 };
 use crate::{channel, convert};
 
 /// A batch of taken messages: the largest message (10 MiB) with its head, and more.
 const MAX_TAKE_OCTETS: usize = 32 << 20;
+
+/// Messages of one page of a list.
+const DEFERRED_PAGE: u32 = 500;
 
 /// What an edge must know about the store it works for.
 #[derive(Clone, PartialEq, Eq)]
@@ -258,6 +266,67 @@ impl StorageClient {
 
     fn owner(&self) -> v1::SubscriptionOwner {
         convert::owner(&self.config.edge, self.incarnation)
+    }
+
+    /// Commits a PUBLISH of settings, all or nothing.
+    ///
+    /// # Errors
+    /// [`PublishError`] says which status the client gets.
+    pub async fn publish(&self, publish: Publish) -> Result<Published, PublishError> {
+        let request = self.request(convert::publish(publish));
+        let reply = SettingsServiceClient::new(self.channel.clone())
+            .publish_settings(request)
+            .await
+            .map_err(|status| PublishError::from_status(&status))?;
+        convert::published(reply.into_inner())
+    }
+
+    /// One page of what waits for `served_user`, of whose account `reader` is too, from `token` on.
+    ///
+    /// # Errors
+    /// [`DeferredError`].
+    pub async fn list_deferred(
+        &self,
+        reader: &str,
+        served_user: &str,
+        token: &str,
+    ) -> Result<DeferredPage, DeferredError> {
+        let request = self.request(v1::ListDeferredRequest {
+            reader: reader.to_owned(),
+            served_user: served_user.to_owned(),
+            page_size: DEFERRED_PAGE,
+            page_token: token.to_owned(),
+        });
+        let reply = self.deferred().list_deferred(request).await;
+        reply
+            .map(|reply| convert::deferred_page(reply.into_inner()))
+            .map_err(|status| DeferredError::from_status(&status))
+    }
+
+    /// Deletes an undelivered message of its reader; only while the mailbox has `version`, if that is
+    /// given. The version of the mailbox afterwards.
+    ///
+    /// # Errors
+    /// [`DeferredError`].
+    pub async fn delete_deferred(
+        &self,
+        reader: &str,
+        message_id: &str,
+        version: Option<u64>,
+    ) -> Result<u64, DeferredError> {
+        let request = self.request(v1::DeleteDeferredRequest {
+            reader: reader.to_owned(),
+            message_id: message_id.to_owned(),
+            version,
+        });
+        let reply = self.deferred().delete_deferred(request).await;
+        reply
+            .map(|reply| reply.into_inner().version)
+            .map_err(|status| DeferredError::from_status(&status))
+    }
+
+    fn deferred(&self) -> DeferredServiceClient<Channel> {
+        DeferredServiceClient::new(self.channel.clone())
     }
 
     /// Offers to deliver up to `capacity` mailboxes at a time.

@@ -5,17 +5,20 @@ mod deposit;
 mod large;
 mod message;
 mod registration;
+mod settings;
 mod subscription;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(crate) use delivery::{
-    acknowledge, acknowledge_result, claim, claim_request, outcome, release_result, taken,
+    acknowledge, acknowledge_result, claim, claim_request, deferred_page, outcome, release_result,
+    taken,
 };
 pub(crate) use deposit::{answer, deposit};
 pub(crate) use large::{admission, admission_request, large_deposit, upload_answer};
 pub(crate) use message::proto_part_kind;
 pub(crate) use registration::{bindings, registered, registration};
+pub(crate) use settings::{publish, published};
 pub(crate) use subscription::{
     change, notified_states, owned, owner, subscribe, subscription_name, waiting, waiting_question,
 };

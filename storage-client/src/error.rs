@@ -108,6 +108,64 @@ impl SubscribeError {
     }
 }
 
+/// Why a served user did not get at his messages; nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeferredError {
+    /// Alike for unknown, gone and somebody else's: 404.
+    #[error("no such message")]
+    NotFound,
+    /// The mailbox has changed since the reader has seen it: 412.
+    #[error("the mailbox has changed")]
+    Stale,
+    /// The mailbox is being delivered: 480.
+    #[error("the mailbox is being delivered")]
+    Busy,
+    /// The storage service did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl DeferredError {
+    pub(crate) fn from_status(status: &tonic::Status) -> Self {
+        match status.code() {
+            tonic::Code::NotFound => Self::NotFound,
+            tonic::Code::FailedPrecondition => Self::Stale,
+            tonic::Code::Aborted => Self::Busy,
+            _ => Self::Unavailable(Unavailable::from_status(status)),
+        }
+    }
+}
+
+/// Why a PUBLISH was not committed; nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// No such account: 404.
+    #[error("unknown user")]
+    UnknownUser,
+    /// The publisher is somebody else (SET-02): 403.
+    #[error("not the publisher's own settings")]
+    NotOwner,
+    /// No live publication with this tag: 412.
+    #[error("no such publication")]
+    UnknownTag,
+    /// The storage service did not answer; it may have committed the publication.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl PublishError {
+    pub(crate) fn from_status(status: &tonic::Status) -> Self {
+        match status.code() {
+            tonic::Code::NotFound => Self::UnknownUser,
+            tonic::Code::PermissionDenied => Self::NotOwner,
+            tonic::Code::FailedPrecondition => Self::UnknownTag,
+            _ => Self::Unavailable(Unavailable::from_status(status)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tonic::{Code, Status};
@@ -121,6 +179,18 @@ mod tests {
         let details = ErrorDetails::with_retry_info(Some(wait));
         let status = Status::with_error_details(Code::Unavailable, "draining", details);
         assert_eq!(Unavailable::from_status(&status).retry_after, wait);
+    }
+
+    #[test]
+    fn refused_publications_are_told_apart_by_their_code() {
+        let of = |code| PublishError::from_status(&Status::new(code, "no"));
+        assert_eq!(of(Code::NotFound), PublishError::UnknownUser);
+        assert_eq!(of(Code::PermissionDenied), PublishError::NotOwner);
+        assert_eq!(of(Code::FailedPrecondition), PublishError::UnknownTag);
+        assert!(matches!(
+            of(Code::Unavailable),
+            PublishError::Unavailable(_)
+        ));
     }
 
     #[test]

@@ -17,11 +17,13 @@
 //!
 //! Limits: [`ClientConfig::window`] unanswered entries, each at most [`MAX_ENTRY_OCTETS`].
 
+pub mod deferred;
 pub mod delivery;
 pub mod deposit;
 pub mod large;
 pub mod message;
 pub mod registration;
+pub mod settings;
 pub mod subscription;
 
 mod attach;
@@ -39,7 +41,7 @@ pub use client::{StorageClient, StoreIdentity};
 pub use config::ClientConfig;
 pub use deposit::{Deposit, DepositAnswer, Refusal, RefusalReason};
 pub use deposited::Deposited;
-pub use error::{RegisterError, SubscribeError, Unavailable};
+pub use error::{DeferredError, PublishError, RegisterError, SubscribeError, Unavailable};
 pub use exchange::MAX_ENTRY_OCTETS;
 pub use large::{
     AdmissionAnswer, AdmissionRequest, LargeDeposit, PartReader, ReadPartError, Upload, UploadError,

@@ -91,7 +91,8 @@ macro_rules! battery {
                 an_old_acknowledgement_does_not_settle_a_redelivered_message,
                 deleted_and_expired_messages_lose_their_content,
                 deleting_a_settled_message_removes_its_content,
-                impossible_orders_are_refused;
+                impossible_orders_are_refused,
+                an_owner_deletes_his_own_messages_only;
             registrations:
                 bindings_are_kept_in_order_and_end,
                 bindings_survive_reopening,

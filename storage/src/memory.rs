@@ -403,6 +403,17 @@ impl Store for MemoryStore {
             .map(Synced::after_sync)
     }
 
+    async fn delete_own(
+        &self,
+        owner: Address,
+        number: MessageNumber,
+        version: Option<u64>,
+    ) -> Result<Synced<StoredMessage>, StoreError> {
+        self.write(|model, times| model.delete_own(&owner, number, version, times))
+            .await
+            .map(Synced::after_sync)
+    }
+
     async fn sweep(&self, now: UnixMillis, limit: usize) -> Result<Swept, StoreError> {
         self.write(|model, times| Ok(model.sweep(now, limit, times)))
             .await

@@ -52,6 +52,7 @@ use self::operation::account::AccountChange;
 use self::operation::acknowledge::Acknowledge;
 use self::operation::bye::AddBye;
 use self::operation::claim::{Claim, Renew};
+use self::operation::delete_own::DeleteOwn;
 use self::operation::deposit::DepositMessage;
 use self::operation::order::CarryOut;
 use self::operation::register::Register;
@@ -427,6 +428,22 @@ impl Store for RocksStore {
         order: Order,
     ) -> Result<Synced<StoredMessage>, StoreError> {
         let message = self.submit(CarryOut { number, order }).await?;
+        let seen = self.shared.seen_now(message, self.shared.times.read());
+        Ok(Synced::after_sync(seen))
+    }
+
+    async fn delete_own(
+        &self,
+        owner: Address,
+        number: MessageNumber,
+        version: Option<u64>,
+    ) -> Result<Synced<StoredMessage>, StoreError> {
+        let operation = DeleteOwn {
+            owner,
+            number,
+            version,
+        };
+        let message = self.submit(operation).await?;
         let seen = self.shared.seen_now(message, self.shared.times.read());
         Ok(Synced::after_sync(seen))
     }

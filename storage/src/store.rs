@@ -372,6 +372,16 @@ pub trait Store: Send + Sync + 'static {
         order: Order,
     ) -> impl Future<Output = Result<Synced<StoredMessage>, StoreError>> + Send;
 
+    /// Deletes an undelivered message for an owner of its mailbox and returns once that is synced; if
+    /// `version` is given, only while the summary has it. [`StoreError::NotFound`] alike for unknown,
+    /// settled and somebody else's (requirements §3.14), [`StoreError::Precondition`] for another version.
+    fn delete_own(
+        &self,
+        owner: Address,
+        number: MessageNumber,
+        version: Option<u64>,
+    ) -> impl Future<Output = Result<Synced<StoredMessage>, StoreError>> + Send;
+
     /// Ends the messages whose lifetime is over by `now`, and removes the contents and timelines
     /// whose retention is over, at most `limit` in all. Forgets uploads whose lease is over, and rows
     /// of uploads that a process left behind when it died. Returns how many there were and whether

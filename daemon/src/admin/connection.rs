@@ -1,7 +1,7 @@
-//! Connections of the admin server, bounded in number and in time.
+//! Connections of an HTTP server, bounded in number and in time.
 //!
 //! Without these bounds a peer that opens connections and says nothing could hold all of them, and
-//! with them the health of the process.
+//! with them the health of the process, or a service of it.
 
 use std::future::Future;
 use std::io;
@@ -26,13 +26,14 @@ const LIFETIME: Duration = Duration::from_secs(30);
 
 /// A listener whose connections are bounded.
 #[derive(Debug)]
-pub(super) struct Bounded {
+pub struct Bounded {
     listener: TcpListener,
     slots: Arc<Semaphore>,
 }
 
 impl Bounded {
-    pub(super) fn new(listener: TcpListener) -> Self {
+    /// Bounds the connections of this listener.
+    pub fn new(listener: TcpListener) -> Self {
         Self {
             listener,
             slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
@@ -66,7 +67,7 @@ impl Listener for Bounded {
 
 /// A connection that reads as closed when its time is over.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub struct Connection {
     stream: TcpStream,
     lifetime: Pin<Box<Sleep>>,
     _slot: OwnedSemaphorePermit,

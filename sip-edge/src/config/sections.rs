@@ -1,10 +1,14 @@
 //! The keys of this process, each with its default and the sentence of the default file.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use daemon::config::Octets;
+use daemon::config::{Octets, TextValue};
+use ipnet::IpNet;
+use xcap::poc_settings::{BadXmlName, XmlName};
 
 daemon::section! {
     /// The participating function: SIP towards the core or the clients, MSRP towards the clients.
@@ -29,6 +33,61 @@ daemon::section! {
         /// Where the storage service is.
         storage: String = "http://127.0.0.1:7400",
     }
+}
+
+daemon::section! {
+    /// Settings that users publish (requirements §1.15).
+    pub struct Settings in "settings" {
+        /// Lifetime of a publication that asks for none.
+        default_expires: Duration = "1h",
+        /// Shortest lifetime that is granted; who asks for less is told this one.
+        min_expires: Duration = "60s",
+        /// Longest lifetime that is granted; while the user is registered his registration bounds it too.
+        max_expires: Duration = "24h",
+        /// Elements of settings that have other names than ours:
+        /// `"message-barring={urn:oma:xml:im:service-settings}incoming-pager-large-barring"`. Settings:
+        /// `session-barring`, `message-barring`, `invisibility`, `offline-delivery`, `session-history`,
+        /// `message-history`, `file-transfer-barring`.
+        xml_names: Vec<SettingName> = [],
+    }
+}
+
+daemon::section! {
+    /// The list of his deferred messages for each user, over HTTP (XCAP, requirements §3.14).
+    pub struct Xcap in "xcap" {
+        /// Address; `off`: not served.
+        listen: Option<SocketAddr> = "127.0.0.1:8090",
+        /// Path of the XCAP root.
+        root: String = "/",
+        /// Networks of the proxies that say who asks, in X-3GPP-Asserted-Identity or
+        /// X-XCAP-Asserted-Identity. Everybody else is answered 403.
+        trusted_proxies: Vec<IpNet> = [],
+        /// Accept that the listener is reachable from beyond this machine without TLS.
+        insecure: bool = false,
+    }
+}
+
+/// The name of the element of one setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingName(pub XmlName);
+
+impl FromStr for SettingName {
+    type Err = BadXmlName;
+
+    fn from_str(text: &str) -> Result<Self, BadXmlName> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for SettingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TextValue for SettingName {
+    const EXPECTED: &'static str =
+        "a setting and the name of its element, `SETTING={NAMESPACE}NAME`";
 }
 
 daemon::choice! {

@@ -1,6 +1,6 @@
 //! What this edge says of itself: methods, bodies, extensions, event packages (SRV-02).
 
-use crate::message_waiting;
+use crate::{message_waiting, settings};
 use edge::mark::Mark;
 use edge::profile::{Profile, Treatment};
 use sip::Method;
@@ -8,17 +8,16 @@ use sip::Method;
 /// The participating function. `100rel` asks nothing of a UAS that sends no 1xx but 100 (DEF-18). Event
 /// packages come with their own modules, which add themselves here.
 pub(crate) static PROFILE: Profile = Profile {
-    allow: "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, REGISTER, SUBSCRIBE, UPDATE",
+    allow: "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, PUBLISH, REGISTER, SUBSCRIBE, UPDATE",
     // A MESSAGE may hold any other: it is stored as it is.
-    accept: "application/sdp, message/sip, multipart/mixed, */*;q=0.5",
+    accept: "application/sdp, application/poc-settings+xml, message/sip, multipart/mixed, */*;q=0.5",
     extensions: &["100rel", "path", "timer"],
-    event_packages: &[message_waiting::PACKAGE],
+    event_packages: &[settings::PACKAGE, message_waiting::PACKAGE],
     treatment,
     refuses: Mark::Delivery,
 };
 
-/// The treatment of a method. SUBSCRIBE and PUBLISH are served by saying that their event package
-/// is not (489).
+/// The treatment of a method.
 fn treatment(method: &Method) -> Treatment {
     match method {
         Method::Message

@@ -27,6 +27,7 @@ pub(crate) fn laptop(store: SocketAddr) -> Config {
     config.process.listen_udp = vec![any];
     config.process.listen_tcp = vec![any];
     config.process.msrp_listen = any;
+    config.xcap.listen = None;
     config.process.storage = format!("http://{store}");
     config
 }

@@ -8,6 +8,7 @@ use super::deposit::unavailable;
 use super::message::{message, part};
 use super::proto_duration;
 use crate::Unavailable;
+use crate::deferred::DeferredPage;
 use crate::delivery::{
     AcknowledgeResult, Claim, DeliveryOutcome, DeliveryResult, ReleaseResult, Settlement,
     TakenMessage,
@@ -64,6 +65,15 @@ pub(crate) fn acknowledge_result(answer: Answer) -> Result<AcknowledgeResult, Un
 }
 
 /// Messages that this version does not understand are left out: they stay stored.
+/// Messages that this version does not understand are left out.
+pub(crate) fn deferred_page(reply: v1::ListDeferredReply) -> DeferredPage {
+    DeferredPage {
+        messages: reply.messages.into_iter().filter_map(message).collect(),
+        next: Some(reply.next_page_token).filter(|token| !token.is_empty()),
+        version: reply.version,
+    }
+}
+
 pub(crate) fn taken(messages: Vec<v1::TakenMessage>) -> Vec<TakenMessage> {
     messages.into_iter().filter_map(taken_message).collect()
 }

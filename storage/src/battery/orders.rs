@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::bench::{Bench, EVERYTHING, Engine};
+use super::bench::{Bench, EVERYTHING, Engine, address};
 use crate::model::{
     ClaimGrant, MessageNumber, PartKind, Released, Settled, State, StoredMessage, Verb,
 };
@@ -101,4 +101,34 @@ pub(crate) async fn impossible_orders_are_refused<E: Engine>() {
     let missing = bench.order(MessageNumber(1), Verb::Hold).await;
     assert_eq!(missing, Err(StoreError::NotFound));
     assert_eq!(bench.events(number).await.len(), 1);
+}
+
+pub(crate) async fn an_owner_deletes_his_own_messages_only<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let (first, second) = (bench.mail("bob").await, bench.mail("bob").await);
+    bench.mail("carol").await;
+    let store = bench.store();
+    let bob = bench.mailbox("bob").await;
+    let version = store.summary(bob).await.expect("a mailbox").version;
+    let delete = |user: &str, number, version| store.delete_own(address(user), number, version);
+    for stranger in ["carol", "nobody"] {
+        let answer = delete(stranger, first, None).await;
+        assert_eq!(answer, Err(StoreError::NotFound), "{stranger}");
+    }
+    let unknown = delete("bob", MessageNumber(1), None).await;
+    assert_eq!(unknown, Err(StoreError::NotFound));
+    let stale = delete("bob", first, Some(version - 1)).await;
+    assert!(matches!(stale, Err(StoreError::Precondition { .. })));
+    let deleted = delete("bob", first, Some(version)).await;
+    let deleted = deleted.expect("it is his").into_inner();
+    assert_eq!(deleted.state, State::Deleted);
+    let events = bench.events(first).await;
+    assert_eq!(
+        events.last().map(|event| event.actor.as_str()),
+        Some("served user")
+    );
+    assert_eq!(delete("bob", first, None).await, Err(StoreError::NotFound));
+    let after = store.summary(bob).await.expect("a mailbox");
+    assert_eq!((after.text.new, after.version > version), (1, true));
+    assert!(delete("bob", second, None).await.is_ok());
 }

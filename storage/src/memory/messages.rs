@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use super::model::{MessageRecord, Model, settle};
 use crate::model::{
-    Event, Generation, ListPage, ListQuery, MessageNumber, Order, PageToken, PartKind, State,
-    StoredMessage,
+    Address, Event, Generation, ListPage, ListQuery, MessageNumber, Order, PageToken, PartKind,
+    State, StoredMessage, Verb,
 };
-use crate::rule::order::{Effect, Subject, effect};
+use crate::rule::order::{Effect, OWNER, Subject, effect, stale};
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 
@@ -106,6 +106,31 @@ impl Model {
             }
         }
         page
+    }
+
+    pub(super) fn delete_own(
+        &mut self,
+        owner: &Address,
+        number: MessageNumber,
+        version: Option<u64>,
+        times: Times,
+    ) -> Result<StoredMessage, StoreError> {
+        let owner = self.mailbox(owner).ok_or(StoreError::NotFound)?;
+        let record = self.record(number)?;
+        let is_own = self.mailboxes_of(owner).contains(&record.envelope.mailbox);
+        if !is_own || !record.waits() {
+            return Err(StoreError::NotFound);
+        }
+        let current = self.summary(owner)?.version;
+        if version.is_some_and(|seen| seen != current) {
+            return Err(stale());
+        }
+        let order = Order {
+            verb: Verb::Delete,
+            actor: OWNER.to_owned(),
+            reason: String::new(),
+        };
+        self.carry_out(number, order, times)
     }
 
     pub(super) fn carry_out(

@@ -5,6 +5,7 @@ pub(super) mod acknowledge;
 pub(super) mod admit;
 pub(super) mod bye;
 pub(super) mod claim;
+pub(super) mod delete_own;
 pub(super) mod deposit;
 pub(super) mod order;
 pub(super) mod register;

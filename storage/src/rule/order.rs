@@ -75,6 +75,16 @@ fn redeliver(subject: Subject, now: UnixMillis) -> Result<Effect, StoreError> {
     }
 }
 
+/// Who deletes his own messages, in timelines.
+pub(crate) const OWNER: &str = "served user";
+
+/// The mailbox is not what the owner has seen.
+pub(crate) fn stale() -> StoreError {
+    StoreError::Precondition {
+        reason: "the mailbox has changed".to_owned(),
+    }
+}
+
 fn refuse(reason: &str) -> Result<Effect, StoreError> {
     Err(StoreError::Precondition {
         reason: reason.to_owned(),

@@ -36,6 +36,7 @@ const SIP_EDGE: Listeners = &[
     ("sip-edge/sip/UDP", "sip-edge.listen_udp"),
     ("sip-edge/sip/TCP", "sip-edge.listen_tcp"),
     ("sip-edge/msrp", "sip-edge.msrp_listen"),
+    ("sip-edge/xcap", "xcap.listen"),
 ];
 const CONTROLLING_EDGE: Listeners = &[
     ("controlling-edge/sip/UDP", "controlling-edge.listen_udp"),

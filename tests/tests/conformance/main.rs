@@ -18,6 +18,8 @@ mod quota;
 mod registration;
 mod robustness;
 mod server;
+mod settings;
 mod storage_failure;
 mod trigger;
 mod two_edges;
+mod xcap;

@@ -1,0 +1,28 @@
+//! What a served user does with his deferred messages himself (requirements §3.14).
+
+use std::time::Duration;
+
+use crate::delivery::Claim;
+use crate::message::Message;
+
+/// One page of what waits for a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeferredPage {
+    /// In the order of the mailbox.
+    pub messages: Vec<Message>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
+    /// Of the mailbox, before the page was read.
+    pub version: u64,
+}
+
+/// The mailbox of a reader, claimed for one of his messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// To take, acknowledge and release by.
+    pub claim: Claim,
+    /// The place of the message in the mailbox.
+    pub sequence: u64,
+    /// How long the claim lives.
+    pub lease: Duration,
+}

@@ -1,0 +1,244 @@
+//! Requirements §5.14: the list of deferred messages over XCAP.
+
+use std::net::IpAddr;
+
+use proto::v1::{ExportDeferredListRequest, MessageState};
+use restante_tests::http::{Reply, request};
+use restante_tests::patience::{ANSWER, within};
+use restante_tests::sip::{example, fresh};
+use restante_tests::{Deployment, LoopbackNet, Scene, uri};
+
+const AUID: &str = "org.openmobilealliance.deferred-list";
+
+fn somebody() -> String {
+    format!("bob-{}", fresh())
+}
+
+/// A scene whose proxy is the core's host, and nobody else.
+async fn scene() -> Scene {
+    let plan = Deployment::all();
+    let proxy = format!("{}/32", plan.net().host(LoopbackNet::CORE));
+    Scene::start(plan.set("xcap.trusted_proxies", &proxy)).await
+}
+
+fn document(user: &str) -> String {
+    format!("/{AUID}/users/{}/deferred-list", uri(user))
+}
+
+/// Asks in the name of a user, as his proxy does.
+struct Proxy<'a> {
+    scene: &'a Scene,
+    from: IpAddr,
+    lines: Vec<String>,
+}
+
+impl<'a> Proxy<'a> {
+    fn of(scene: &'a Scene, user: &str) -> Self {
+        Self {
+            scene,
+            from: scene.deployment.net().host(LoopbackNet::CORE),
+            lines: vec![format!("X-3GPP-Asserted-Identity: \"{}\"", uri(user))],
+        }
+    }
+
+    fn with(mut self, line: &str) -> Self {
+        self.lines.push(line.to_owned());
+        self
+    }
+
+    async fn ask(&self, method: &str, path: &str) -> Reply {
+        let to = self.scene.deployment.address("xcap.listen");
+        let answer = request((self.from, to), method, path, &self.lines);
+        let answer = within(ANSWER, "an XCAP answer", answer).await;
+        answer.expect("an answer")
+    }
+}
+
+#[tokio::test]
+async fn ct_xcp_01_the_owner_reads_his_list_and_parts_of_it() {
+    let mut scene = scene().await;
+    let bob = somebody();
+    let first = scene.deposit_text(&bob, "one").await;
+    let second = scene.deposit_text(&bob, "three").await;
+    let proxy = Proxy::of(&scene, &bob);
+    let list = proxy.ask("GET", &document(&bob)).await;
+    assert_eq!(list.status, 200, "{list:?}");
+    let media_type = list.field("Content-Type");
+    assert_eq!(media_type, "application/vnd.oma.im.deferred-list+xml");
+    assert_eq!(list.body.matches("<history id=").count(), 2, "{list:?}");
+    for part in [
+        "<size>3</size>",
+        "<size>5</size>",
+        "<subject>Lunch</subject>",
+        &format!(
+            "<history-reference>sip:{}</history-reference>",
+            first.message_id
+        ),
+        "<from>&quot;Alice&quot; &lt;sip:alice@example.org&gt;;tag=",
+        "<auth-id>sip:alice@example.org</auth-id>",
+        "<expiry>",
+    ] {
+        assert!(list.body.contains(part), "{part} in {}", list.body);
+    }
+    let tag = list.field("ETag").to_owned();
+    let selector = format!("history%5B@id=%22{}%22%5D", second.message_id);
+    let node = format!("{}/~~/history-list/{selector}", document(&bob));
+    let one = proxy.ask("GET", &node).await;
+    assert_eq!((one.status, one.field("ETag")), (200, tag.as_str()));
+    assert_eq!(one.field("Content-Type"), "application/xcap-el+xml");
+    assert!(
+        one.body
+            .starts_with(&format!("<history id=\"{}\">", second.message_id)),
+        "{one:?}"
+    );
+    let size = proxy
+        .ask(
+            "GET",
+            &format!("{}/~~/history-list/history%5B1%5D/size", document(&bob)),
+        )
+        .await;
+    assert_eq!(size.body, "<size>3</size>");
+    let head = proxy.ask("HEAD", &document(&bob)).await;
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    let again = Proxy::of(&scene, &bob).with(&format!("If-None-Match: {tag}"));
+    let unchanged = again.ask("GET", &document(&bob)).await;
+    assert_eq!((unchanged.status, unchanged.body.as_str()), (304, ""));
+    scene.deposit_text(&bob, "four").await;
+    let again = Proxy::of(&scene, &bob).with(&format!("If-None-Match: {tag}"));
+    assert_eq!(again.ask("GET", &document(&bob)).await.status, 200);
+}
+
+#[tokio::test]
+async fn ct_xcp_01_a_user_with_nothing_stored_reads_an_empty_list() {
+    let scene = scene().await;
+    let bob = somebody();
+    let list = Proxy::of(&scene, &bob).ask("GET", &document(&bob)).await;
+    assert_eq!(list.status, 200);
+    assert!(
+        !list.body.contains("<history ") && list.body.contains("<history-list"),
+        "{list:?}"
+    );
+}
+
+#[tokio::test]
+async fn ct_xcp_02_only_a_proxy_speaks_for_a_user_and_each_has_his_own_tree() {
+    let mut scene = scene().await;
+    let (bob, carol) = (somebody(), somebody());
+    scene.deposit_text(&bob, "hi").await;
+    scene.deposit_text(&carol, "hi").await;
+    let mut nobody = Proxy::of(&scene, &bob);
+    nobody.lines.clear();
+    assert_eq!(nobody.ask("GET", &document(&bob)).await.status, 403);
+    let mut stranger = Proxy::of(&scene, &bob);
+    stranger.from = scene.deployment.net().host(LoopbackNet::SERVER);
+    assert_eq!(stranger.ask("GET", &document(&bob)).await.status, 403);
+    let proxy = Proxy::of(&scene, &bob);
+    for path in [
+        document(&carol),
+        document("nobody"),
+        document(&bob).replace(AUID, "resource-lists"),
+        document(&bob).replace("deferred-list", "other-list"),
+        document(&bob).replace("example.org", "elsewhere.org"),
+        format!("/{AUID}/global/deferred-list"),
+        "/".to_owned(),
+        format!("{}/~~/history-list/history%5B7%5D", document(&bob)),
+    ] {
+        let reply = proxy.ask("GET", &path).await;
+        assert_eq!((reply.status, reply.body.as_str()), (404, ""), "{path}");
+    }
+    let broken = proxy
+        .ask("GET", &format!("{}/~~/history%5B", document(&bob)))
+        .await;
+    assert_eq!(broken.status, 400);
+    let mut oma = Proxy::of(&scene, &bob);
+    oma.lines = vec![format!("X-XCAP-Asserted-Identity: \"{}\"", uri(&bob))];
+    assert_eq!(oma.ask("GET", &document(&bob)).await.status, 200);
+}
+
+#[tokio::test]
+async fn ct_xcp_03_a_message_is_deleted_by_its_owner_if_he_has_seen_the_list() {
+    let mut scene = scene().await;
+    let bob = somebody();
+    let ids = [
+        scene.deposit_text(&bob, "one").await.message_id,
+        scene.deposit_text(&bob, "two").await.message_id,
+    ];
+    let node = |id: &str| {
+        let selector = format!("history%5B@id=%22{id}%22%5D");
+        format!("{}/~~/history-list/{selector}", document(&bob))
+    };
+    let tag = {
+        let list = Proxy::of(&scene, &bob).ask("GET", &document(&bob)).await;
+        list.field("ETag").to_owned()
+    };
+    let current = Proxy::of(&scene, &bob).with(&format!("If-Match: {tag}"));
+    let put = current.ask("PUT", &node(&ids[0])).await;
+    assert_eq!((put.status, put.field("Allow")), (405, "GET, HEAD, DELETE"));
+    assert_eq!(current.ask("DELETE", &document(&bob)).await.status, 405);
+    let part = format!("{}/size", node(&ids[0]));
+    assert_eq!(current.ask("DELETE", &part).await.status, 405);
+    let first = format!("{}/~~/history-list/history%5B1%5D", document(&bob));
+    let conflict = current.ask("DELETE", &first).await;
+    assert_eq!(conflict.status, 409, "the next one would be the first then");
+    assert!(conflict.body.contains("<cannot-delete/>"), "{conflict:?}");
+    let deleted = current.ask("DELETE", &node(&ids[0])).await;
+    assert_eq!(deleted.status, 200, "{deleted:?}");
+    assert_ne!(deleted.field("ETag"), tag);
+    assert_eq!(scene.operator.state(&ids[0]).await, MessageState::Deleted);
+    let stale = current.ask("DELETE", &node(&ids[1])).await;
+    assert_eq!(stale.status, 412);
+    assert_eq!(scene.operator.state(&ids[1]).await, MessageState::Stored);
+    let gone = Proxy::of(&scene, &bob).ask("DELETE", &node(&ids[0])).await;
+    assert_eq!(gone.status, 404);
+    let fresh_tag = Proxy::of(&scene, &bob).with(&format!("If-Match: {}", deleted.field("ETag")));
+    assert_eq!(fresh_tag.ask("DELETE", &node(&ids[1])).await.status, 200);
+    let timeline = scene
+        .operator
+        .message(&ids[1])
+        .await
+        .expect("it is there")
+        .timeline;
+    assert_eq!(
+        timeline.last().map(|event| event.actor.as_str()),
+        Some("served user")
+    );
+}
+
+#[tokio::test]
+async fn prv_a_sender_who_asked_for_privacy_is_not_in_the_list() {
+    let mut scene = scene().await;
+    let bob = somebody();
+    let hidden = example::message(&bob)
+        .set(
+            "From",
+            "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=1",
+        )
+        .set("Privacy", "id");
+    scene.deposit(&hidden).await;
+    let list = Proxy::of(&scene, &bob).ask("GET", &document(&bob)).await;
+    assert_eq!(list.status, 200);
+    assert!(
+        list.body.contains("anonymous.invalid") && !list.body.contains("alice"),
+        "{list:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_operator_exports_the_same_list() {
+    let mut scene = scene().await;
+    let bob = somebody();
+    scene.deposit_text(&bob, "one").await;
+    let list = Proxy::of(&scene, &bob).ask("GET", &document(&bob)).await;
+    let request = ExportDeferredListRequest {
+        served_user: uri(&bob),
+    };
+    let url = format!(
+        "http://{}",
+        scene.deployment.address("storage.operator_listen")
+    );
+    let endpoint = tonic::transport::Endpoint::from_shared(url).expect("a URL");
+    let mut mailboxes =
+        proto::v1::mailbox_service_client::MailboxServiceClient::new(endpoint.connect_lazy());
+    let exported = mailboxes.export_deferred_list(request).await;
+    assert_eq!(exported.expect("a list").into_inner().document, list.body);
+}
