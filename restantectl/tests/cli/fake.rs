@@ -12,10 +12,10 @@ use proto::v1::mailbox_service_server::{MailboxService, MailboxServiceServer};
 use proto::v1::operator_service_server::{OperatorService, OperatorServiceServer};
 use proto::v1::{
     Account, AddAliasRequest, CreateAccountRequest, DeleteAccountReply, DeleteAccountRequest,
-    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, ListAccountsReply,
-    ListAccountsRequest, ListMessagesReply, ListMessagesRequest, Mailbox, Message, MessageOrder,
-    MessageState, PartKind, PushMailboxReply, PushMailboxRequest, ReadContentReply,
-    ReadContentRequest, RemoveAliasRequest,
+    ExportDeferredListReply, ExportDeferredListRequest, GetMailboxRequest, GetMessageReply,
+    GetMessageRequest, GetStatusRequest, ListAccountsReply, ListAccountsRequest, ListMessagesReply,
+    ListMessagesRequest, Mailbox, Message, MessageOrder, MessageState, PartKind, PushMailboxReply,
+    PushMailboxRequest, ReadContentReply, ReadContentRequest, RemoveAliasRequest,
 };
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
@@ -253,6 +253,13 @@ fn reply_id(reply: &GetMessageReply) -> &str {
 #[tonic::async_trait]
 impl MailboxService for Service {
     type ReadContentStream = BoxStream<'static, Result<ReadContentReply, Status>>;
+
+    async fn export_deferred_list(
+        &self,
+        _: Request<ExportDeferredListRequest>,
+    ) -> Result<Response<ExportDeferredListReply>, Status> {
+        Err(Status::unimplemented("no command asks for it"))
+    }
 
     async fn list_messages(
         &self,

@@ -7,6 +7,7 @@ use proto::v1::{
 };
 use restante_tests::deployment::Part;
 use restante_tests::patience::{ANSWER, within};
+use restante_tests::run::run;
 use restante_tests::sip::{Exchange, RequestText, example, fresh};
 use restante_tests::{Deployment, Scene, uri};
 use tonic::transport::{Channel, Endpoint};
@@ -564,5 +565,33 @@ async fn an_operators_override_wins_while_it_lives_and_his_preset_loses() {
         (left.r#override, left.preset),
         (None, Some(SettingValues::default()))
     );
+    scene.deposit(&example::message(&bob)).await;
+}
+
+#[tokio::test]
+async fn a_client_publishes_and_an_operator_overrides_on_the_command_line() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    let client = scene
+        .deployment
+        .im_client(&uri(&bob), &["publish", "offline-delivery=off"]);
+    let published = run(client).await.done();
+    assert!(published.output.starts_with("tag "), "{}", published.output);
+    let address = uri(&bob);
+    let shown = scene
+        .deployment
+        .restantectl(&["settings", "get", &address])
+        .await;
+    let record = shown.done().records().remove(0);
+    assert_eq!(record["effective"]["offline_delivery"], false);
+    let order = ["message-barring=on", "--for", "1h", "--reason", "abuse"];
+    let arguments = [&["settings", "override", address.as_str()], &order[..]].concat();
+    scene.deployment.restantectl(&arguments).await.done();
+    assert_eq!(scene.status(&example::message(&bob)).await, 480);
+    let cleared = scene
+        .deployment
+        .restantectl(&["settings", "clear", &address])
+        .await;
+    assert!(cleared.done().records()[0]["override"].is_null());
     scene.deposit(&example::message(&bob)).await;
 }
