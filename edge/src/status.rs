@@ -152,11 +152,7 @@ mod tests {
             ),
             (Refusal::UserUnknown, 404, ""),
             (Refusal::BodyType, 415, "Accept: application/sdp"),
-            (
-                Refusal::EventBody("application/x"),
-                415,
-                "Accept: application/x",
-            ),
+            (Refusal::EventBody("a/b"), 415, "Accept: a/b"),
             (Refusal::NotOwner, 403, ""),
             (Refusal::UnknownTag, 412, ""),
             (Refusal::Event, 489, ""),
