@@ -138,11 +138,7 @@ mod tests {
             ),
             (Refusal::OwnDelivery, 482, ""),
             (Refusal::Merged, 482, ""),
-            (
-                Refusal::Extensions(vec!["foo".into()]),
-                420,
-                "Unsupported: foo",
-            ),
+            (Refusal::Extensions(vec!["x".into()]), 420, "Unsupported: x"),
             (Refusal::NoDialog, 481, ""),
             (Refusal::NoAssertedIdentity, 403, ""),
             (

@@ -251,8 +251,7 @@ impl<S: Store> App<S> {
             deliveries,
             registrations,
             subscriptions,
-            settings,
-            deferred,
+            (settings, deferred),
         )
     }
 

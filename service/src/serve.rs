@@ -66,8 +66,7 @@ pub(crate) fn data<S: Store>(
     deliveries: Deliveries<S>,
     registrations: Registrations<S>,
     subscriptions: Subscriptions<S>,
-    settings: SettingsServices<S>,
-    deferred: Deferred<S>,
+    (settings, deferred): (SettingsServices<S>, Deferred<S>),
 ) -> Result<Listener, Fatal> {
     let deposits =
         DepositServiceServer::new(deposits).max_decoding_message_size(MAX_REQUEST_OCTETS);

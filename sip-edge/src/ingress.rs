@@ -28,10 +28,9 @@ use crate::settings::Turn;
 use crate::{event, message_waiting, metrics, reception, registration, settings};
 use edge::checks::{Received, admit};
 use edge::refuse::Refusal;
-use edge::{identity, response, status};
 use edge::{now, peer};
+use edge::{response, status};
 use pager_mode::Pager;
-use served_user::served_user;
 pub(crate) use standing::Standing;
 use standing::standing;
 
