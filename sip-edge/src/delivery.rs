@@ -7,8 +7,8 @@
 //! [`invite`], [`letter`], [`message`], [`mark`]. The rest drives them.
 
 mod content;
-mod encapsulate;
-mod establish;
+pub(crate) mod encapsulate;
+pub(crate) mod establish;
 #[cfg(test)]
 pub(crate) mod example;
 pub(crate) mod invite;
@@ -19,8 +19,8 @@ mod message_run;
 mod mode;
 mod outcome;
 mod push_session;
-mod sending;
-mod terms;
+pub(crate) mod sending;
+pub(crate) mod terms;
 pub(crate) mod way;
 
 use std::sync::Arc;

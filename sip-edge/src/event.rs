@@ -53,6 +53,17 @@ pub(crate) fn deferred_deleted(address: &str, message_id: &str) {
     tracing::debug!(mailbox = %Redacted(address), message_id, "deferred.deleted");
 }
 
+/// A user who fetched one of his messages has it, or not.
+pub(crate) fn fetch_ended(address: &str, message_id: &str, outcome: &DeliveryOutcome) {
+    tracing::debug!(
+        mailbox = %Redacted(address),
+        message_id,
+        result = ?outcome.result,
+        reason = outcome.reason,
+        "fetch.ended"
+    );
+}
+
 /// A registration is on disk.
 pub(crate) fn registration_committed(address: &str, bindings: usize) {
     tracing::debug!(mailbox = %Redacted(address), bindings, "registration.committed");

@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::dialogs::Routed;
 use crate::edge::Edge;
 use crate::settings::Turn;
-use crate::{event, message_waiting, metrics, reception, registration, settings};
+use crate::{event, message_waiting, metrics, reception, registration, retrieval, settings};
 use edge::checks::{Received, admit};
 use edge::refuse::Refusal;
 use edge::{now, peer};
@@ -90,7 +90,10 @@ async fn handle(edge: &Arc<Edge>, transaction: ServerTransaction, turn: Option<T
 /// An INVITE is answered by the session that it makes, if it makes one.
 async fn invite(edge: &Arc<Edge>, transaction: ServerTransaction) {
     let begun = match checked(edge, &transaction) {
-        Ok(_) => reception::invite(edge, transaction).await,
+        Ok(_) => match retrieval::message_id(edge, transaction.request()) {
+            Some(message_id) => retrieval::invite(edge, transaction, &message_id).await,
+            None => reception::invite(edge, transaction).await,
+        },
         Err(refusal) => Err((transaction, refusal)),
     };
     if let Err((transaction, refusal)) = begun {

@@ -5,13 +5,13 @@
 //! [`transfer`] streams octets from MSRP to the store as they arrive. Nothing is visible before the
 //! commit, and the answer to the last SEND takes its proof (P1).
 
-mod answer;
+pub(crate) mod answer;
 mod body;
 mod file;
-mod offer;
+pub(crate) mod offer;
 mod record;
 mod session;
-mod setup;
+pub(crate) mod setup;
 pub(crate) mod transfer;
 
 use std::sync::Arc;

@@ -3,15 +3,18 @@
 mod driver;
 mod leases;
 
+use std::time::Duration;
+
 use proto::v1::delivery_service_client::DeliveryServiceClient;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tonic::transport::Channel;
 
 use crate::ClientConfig;
 use crate::delivery::Claim;
 use crate::registration::Binding;
 
-use leases::Lease;
+use leases::{Lease, Leases};
 
 /// Jobs that may wait for [`PushJobs::next`].
 const MAX_JOBS: u32 = 4096;
@@ -57,6 +60,17 @@ pub struct PushJob {
 }
 
 impl PushJob {
+    /// The mailbox of a reader who fetches one message; nobody renews its claim.
+    pub(crate) fn fetched(claim: Claim, served_user: String, lease: Duration) -> Self {
+        Self {
+            claim,
+            served_user,
+            bindings: Vec::new(),
+            attempt: claim.generation,
+            lease: Leases::default().hold(claim, Instant::now(), lease),
+        }
+    }
+
     /// Waits until the claim is superseded or could not be renewed by two thirds of its lease: end
     /// the push after the message in flight (requirements §3.13).
     pub async fn lost(&self) {

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tonic::Request;
 use tonic::transport::Channel;
 
-use crate::deferred::DeferredPage;
+use crate::deferred::{DeferredPage, Fetch};
 use crate::delivery::{
     AcknowledgeResult, Claim, DeliveryOutcome, ReleaseResult, Settlement, TakeLimits, TakenMessage,
 };
@@ -323,6 +323,34 @@ impl StorageClient {
         reply
             .map(|reply| reply.into_inner().version)
             .map_err(|status| DeferredError::from_status(&status))
+    }
+
+    /// Claims the mailbox of `reader` for one of his messages, within the name of this edge.
+    ///
+    /// # Errors
+    /// [`DeferredError`]; [`DeferredError::Busy`] while it is being delivered.
+    pub async fn fetch_deferred(
+        &self,
+        reader: &str,
+        message_id: &str,
+    ) -> Result<Fetch, DeferredError> {
+        let request = self.request(v1::ClaimDeferredRequest {
+            reader: reader.to_owned(),
+            message_id: message_id.to_owned(),
+            edge: self.config.edge.clone(),
+        });
+        let reply = self.deferred().claim_deferred(request).await;
+        let reply = reply.map_err(|status| DeferredError::from_status(&status))?;
+        let reply = reply.into_inner();
+        let lease = reply.lease.and_then(convert::duration);
+        let (Some(claim), Some(lease)) = (reply.claim, lease) else {
+            return Err(Unavailable::new("half an answer to a fetch").into());
+        };
+        let claim = convert::claim(claim);
+        Ok(Fetch {
+            job: crate::PushJob::fetched(claim, reader.to_owned(), lease),
+            sequence: reply.sequence,
+        })
     }
 
     fn deferred(&self) -> DeferredServiceClient<Channel> {

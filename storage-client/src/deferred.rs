@@ -1,8 +1,6 @@
 //! What a served user does with his deferred messages himself (requirements §3.14).
 
-use std::time::Duration;
-
-use crate::delivery::Claim;
+use crate::PushJob;
 use crate::message::Message;
 
 /// One page of what waits for a user.
@@ -17,12 +15,10 @@ pub struct DeferredPage {
 }
 
 /// The mailbox of a reader, claimed for one of his messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Fetch {
-    /// To take, acknowledge and release by.
-    pub claim: Claim,
+    /// To take, acknowledge and release by. Its claim is not renewed.
+    pub job: PushJob,
     /// The place of the message in the mailbox.
     pub sequence: u64,
-    /// How long the claim lives.
-    pub lease: Duration,
 }

@@ -39,6 +39,7 @@ mod exchange;
 pub use attach::{PushJob, PushJobs};
 pub use client::{StorageClient, StoreIdentity};
 pub use config::ClientConfig;
+pub use deferred::{DeferredPage, Fetch};
 pub use deposit::{Deposit, DepositAnswer, Refusal, RefusalReason};
 pub use deposited::Deposited;
 pub use error::{DeferredError, PublishError, RegisterError, SubscribeError, Unavailable};

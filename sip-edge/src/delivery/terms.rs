@@ -2,7 +2,7 @@
 
 use msrp::Path;
 use msrp::encapsulate::SIPFRAG;
-use msrp::sdp::{MsrpMedia, Role, SessionDescription, agree};
+use msrp::sdp::{Agreement, MsrpMedia, Role, SessionDescription, agree};
 use net::tls::Fingerprint;
 
 use super::encapsulate::Encapsulated;
@@ -46,6 +46,28 @@ impl Terms {
             needs_reports: agreement.needs_reports,
             fingerprint: fingerprint(&answer)?,
             answer,
+        })
+    }
+
+    /// Judges an offer of the client, who wants to receive content of this type, by what we have agreed
+    /// to.
+    ///
+    /// # Errors
+    /// Why no message can be sent in this session.
+    pub(crate) fn offered(
+        offer: &MsrpMedia,
+        agreement: &Agreement,
+        content_type: &str,
+    ) -> Result<Self, &'static str> {
+        if !offer.accepts(content_type) {
+            return Err("client does not take the type of the session");
+        }
+        Ok(Self {
+            peer_path: offer.path.clone(),
+            role: agreement.role,
+            needs_reports: agreement.needs_reports,
+            fingerprint: fingerprint(offer)?,
+            answer: offer.clone(),
         })
     }
 

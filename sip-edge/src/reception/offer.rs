@@ -54,6 +54,31 @@ impl Offer {
             media,
         })
     }
+
+    /// Reads a description: the first MSRP line that receives is where one message is wanted
+    /// (requirements §3.14).
+    ///
+    /// # Errors
+    /// 488 for anything else.
+    pub(crate) fn read_receiving(description: &[u8]) -> Result<Offer, Refusal> {
+        let undecodable = |_| Refusal::NotAcceptable("undecodable session description");
+        let description = SessionDescription::parse(description).map_err(undecodable)?;
+        let mut lines = description
+            .msrp_media()
+            .filter_map(|(place, media)| media.ok().map(|media| (place, media)))
+            .filter(|(_, media)| media.port != 0);
+        let wanted = lines.find(|(_, media)| media.direction.receives());
+        drop(lines);
+        let (place, media) =
+            wanted.ok_or(Refusal::NotAcceptable("no line to receive a message"))?;
+        Ok(Offer {
+            announced: None,
+            file: None,
+            description,
+            place,
+            media,
+        })
+    }
 }
 
 /// A line that we understand and that sends both ways, or none, is a chat with somebody who is away.

@@ -140,7 +140,11 @@ fn judge(edge: &Edge, request: &Request) -> Result<(Offer, Agreement), Refusal> 
     Ok((offer, timer))
 }
 
-fn place(edge: &Edge) -> Result<OwnedSemaphorePermit, Refusal> {
+/// A place among the sessions of this edge.
+///
+/// # Errors
+/// 503 where there is none, and in a drain.
+pub(crate) fn place(edge: &Edge) -> Result<OwnedSemaphorePermit, Refusal> {
     if edge.draining.is_cancelled() {
         return Err(Refusal::Overloaded);
     }
@@ -149,7 +153,13 @@ fn place(edge: &Edge) -> Result<OwnedSemaphorePermit, Refusal> {
 }
 
 /// Makes our end of the MSRP session. Where we shall connect, the address is judged now (MSR-04).
-async fn open(edge: &Edge, offer: &Offer) -> Result<(PendingSession, Option<Permitted>), Refusal> {
+///
+/// # Errors
+/// 488 where no session can come of it.
+pub(crate) async fn open(
+    edge: &Edge,
+    offer: &Offer,
+) -> Result<(PendingSession, Option<Permitted>), Refusal> {
     let first = offer.media.path.first();
     let is_secure = offer.media.protocol == Protocol::Tls;
     if first.is_secure() != is_secure || !first.transport().eq_ignore_ascii_case("tcp") {
@@ -222,19 +232,24 @@ fn largest(edge: &Edge, offer: &Offer, upload: &Upload) -> u64 {
         .map_or(limit, |announced| announced.min(limit))
 }
 
-fn accept_types(edge: &Edge) -> AcceptTypes {
+/// What is taken from senders.
+pub(crate) fn accept_types(edge: &Edge) -> AcceptTypes {
     AcceptTypes::of(edge.config.large.accept_types.iter().map(String::as_str))
 }
 
 /// Our 200 and the dialog it makes.
-struct Answered {
-    response: Response,
-    dialog: Dialog,
-    contact: String,
+pub(crate) struct Answered {
+    pub(crate) response: Response,
+    pub(crate) dialog: Dialog,
+    pub(crate) contact: String,
 }
 
 impl Answered {
-    fn new(
+    /// Our 200 to this INVITE with this description.
+    ///
+    /// # Errors
+    /// 400 where its dialog headers are malformed.
+    pub(crate) fn new(
         edge: &Edge,
         request: &Request,
         source: &Source,

@@ -16,6 +16,7 @@ mod message_id;
 mod message_waiting;
 mod quota;
 mod registration;
+mod retrieval;
 mod robustness;
 mod server;
 mod settings;

@@ -1,0 +1,104 @@
+//! From an INVITE to its 200: everything that may fail comes before the claim, so that a claim is
+//! always given back.
+
+use std::time::Duration;
+
+use edge::identity;
+use edge::refuse::Refusal;
+use msrp::sdp::{Direction, answer_media};
+use net::msrp::{PendingSession, SessionRules};
+use net::sip::ServerTransaction;
+use sip::session_timer::{SessionPolicy, TimerRefusal, negotiate_uas};
+use sip::{ResponseBuilder, StatusCode};
+use storage_client::{DeferredError, Fetch};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::call::Call;
+use crate::delivery::terms::{CONTAINER, Terms};
+use crate::dialogs::DialogEntry;
+use crate::edge::Edge;
+use crate::reception::answer;
+use crate::reception::offer::{Offer, session_description};
+use crate::reception::setup::{Answered, Route, accept_types, open, place};
+
+/// How long an ACK may be on its way: 64·T1.
+pub(super) const ACK_PATIENCE: Duration = Duration::from_secs(32);
+
+/// A session whose INVITE has been answered 200.
+pub(super) struct Agreed {
+    pub(super) call: Call,
+    pub(super) requests: DialogEntry,
+    pub(super) pending: PendingSession,
+    pub(super) route: Route,
+    pub(super) terms: Terms,
+    pub(super) fetch: Fetch,
+    pub(super) message_id: String,
+    /// Its place among the sessions of this edge.
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+/// Takes an INVITE of a reader up to its 200.
+pub(super) async fn set_up(
+    edge: &Edge,
+    transaction: &ServerTransaction,
+    message_id: &str,
+) -> Result<Agreed, Refusal> {
+    let (request, source) = (transaction.request(), transaction.source());
+    let reader = identity::originator(request.headers(), &edge.site)?;
+    let reader = reader.ok_or(Refusal::NoAssertedIdentity)?.address;
+    let description = session_description(request)?;
+    let timer = negotiate_uas(request.headers(), &SessionPolicy::default());
+    let timer = timer.map_err(|refusal| match refusal {
+        TimerRefusal::TooSmall { min_se } => Refusal::SessionIntervalTooSmall(min_se),
+        TimerRefusal::Malformed(malformed) => malformed.into(),
+    })?;
+    let mut offer = Offer::read_receiving(&description)?;
+    // Whoever could send too is answered that we only do (requirements §3.14).
+    offer.media.direction = Direction::RecvOnly;
+    let place = place(edge)?;
+    transaction.respond(ResponseBuilder::reply_to(request, StatusCode::TRYING).build());
+    let (pending, connect_to) = open(edge, &offer).await?;
+    let (_, agreement) = answer_media(&offer.media, pending.local_path().clone());
+    let terms =
+        Terms::offered(&offer.media, &agreement, CONTAINER).map_err(Refusal::NotAcceptable)?;
+    let limit = edge.config.large.max_octets.get();
+    let host = edge.msrp.advertised_host();
+    let (description, _) = answer::description(&offer, &pending, &accept_types(edge), limit, host);
+    let answered = Answered::new(edge, request, source, &description, &timer)?;
+    let route = Route {
+        signalling_peer: answered.dialog.remote_target().to_string(),
+        peer_path: offer.media.path.clone(),
+        connect_to,
+    };
+    let fetched = edge
+        .storage
+        .fetch_deferred(&reader.to_string(), message_id)
+        .await;
+    let fetch = fetched.map_err(|error| match error {
+        DeferredError::NotFound => Refusal::UserUnknown,
+        DeferredError::Unavailable(unavailable) => {
+            Refusal::Unavailable(Some(unavailable.retry_after))
+        }
+        _ => Refusal::TemporarilyUnavailable,
+    })?;
+    let requests = edge.dialogs.enter_as_uas(answered.dialog.id());
+    transaction.respond(answered.response);
+    let session = (description, route.peer_path.clone());
+    let call = Call::answered(
+        answered.dialog,
+        (request, source),
+        answered.contact,
+        session,
+        &timer,
+    );
+    Ok(Agreed {
+        call,
+        requests,
+        pending: pending.with_rules(SessionRules::send_only()),
+        route,
+        terms,
+        fetch,
+        message_id: message_id.to_owned(),
+        place,
+    })
+}

@@ -1,0 +1,141 @@
+//! Requirements §5.14: fetching one message by INVITE.
+
+use proto::v1::MessageState;
+use restante_tests::msrp::{Frame, Pushed, Sender, Upload};
+use restante_tests::sip::{RequestText, SipText, fresh};
+use restante_tests::{Scene, uri};
+
+fn somebody() -> String {
+    format!("bob-{}", fresh())
+}
+
+/// The INVITE of a reader who wants one of his messages; `setup` says who connects.
+fn fetch(sender: &Sender, reader: &str, id: &str, setup: &str) -> RequestText {
+    let attributes = format!("a=recvonly\r\na=accept-wrapped-types:*\r\na=setup:{setup}\r\n");
+    let media = sender.media(&attributes);
+    let media = media.replace("message/cpim text/plain", "multipart/mixed");
+    let address = uri(reader);
+    sender
+        .invite(&sender.description(&media))
+        .start_line(&format!("INVITE sip:{id} SIP/2.0"))
+        .set("From", &format!("<{address}>;tag={}", fresh()))
+        .set("To", &format!("<sip:{id}>"))
+        .set("P-Asserted-Identity", &format!("<{address}>"))
+        .without("P-Served-User")
+}
+
+async fn answer(upload: &mut Upload, send: &Frame, status: &str) {
+    let Frame { transaction, .. } = send;
+    let octets = format!(
+        "MSRP {transaction} {status}\r\nTo-Path: {}\r\nFrom-Path: {}\r\n-------{transaction}$\r\n",
+        upload.remote_path, upload.sender.path
+    );
+    upload.msrp().write(octets.as_bytes()).await;
+}
+
+/// The answer to the INVITE of a reader.
+async fn refused(scene: &mut Scene, reader: &str, id: &str) -> SipText {
+    let sender = Sender::new(&scene.core, reader).await;
+    let invite = fetch(&sender, reader, id, "active");
+    scene.call(&invite).await.response
+}
+
+/// Opens the session in which the client connects, and binds it.
+async fn opened(scene: &mut Scene, reader: &str, id: &str) -> Upload {
+    let sender = Sender::new(&scene.core, reader).await;
+    let invite = fetch(&sender, reader, id, "active");
+    let way = scene.way.clone();
+    let mut session = sender.accepted(&mut scene.core, &way, &invite).await;
+    session.connect(&scene.core).await;
+    let bind = format!(
+        "MSRP bind0001 SEND\r\nTo-Path: {}\r\nFrom-Path: {}\r\nMessage-ID: bind-1\r\n\
+         Byte-Range: 1-0/0\r\n-------bind0001$\r\n",
+        session.remote_path, session.sender.path
+    );
+    session.msrp().write(bind.as_bytes()).await;
+    let bound = session.msrp().frame().await;
+    assert_eq!(bound.status(), 200, "{bound:?}");
+    session
+}
+
+#[tokio::test]
+async fn ct_xcp_04_the_owner_fetches_just_one_message_and_all_else_is_404_alike() {
+    let mut scene = Scene::all().await;
+    let (bob, carol) = (somebody(), somebody());
+    let first = scene.deposit_text(&bob, "one").await.message_id;
+    let wanted = scene.deposit_text(&bob, "two").await.message_id;
+    let others = scene.deposit_text(&carol, "three").await.message_id;
+    let mut session = opened(&mut scene, &bob, &wanted).await;
+    let description = String::from_utf8_lossy(session.response.body()).into_owned();
+    assert!(description.contains("\r\na=sendonly\r\n"), "{description}");
+    let send = session.msrp().frame().await;
+    assert_eq!(scene.operator.state(&wanted).await, MessageState::Claimed);
+    answer(&mut session, &send, "200 OK").await;
+    let pushed = Pushed { chunks: vec![send] };
+    assert_eq!(pushed.message_id(), wanted);
+    session.bye_of_edge(&mut scene.core).await;
+    assert_eq!(scene.operator.state(&wanted).await, MessageState::Delivered);
+    assert_eq!(scene.operator.state(&first).await, MessageState::Stored);
+    let number: u64 = first
+        .split('@')
+        .next()
+        .and_then(|text| text.parse().ok())
+        .expect("a number");
+    let unknown = format!("{}@store.example.org", number - 1_000);
+    let mut answers = Vec::new();
+    for id in [&wanted, &others, &unknown] {
+        let response = refused(&mut scene, &bob, id).await;
+        assert_eq!(response.status(), Some(404), "{id}: {response}");
+        let lines = response.to_string();
+        let varies = ["Via:", "From:", "To:", "Call-ID:", "Date:"];
+        let alike: Vec<String> = lines
+            .lines()
+            .filter(|line| !varies.iter().any(|name| line.starts_with(name)))
+            .map(str::to_owned)
+            .collect();
+        answers.push(alike);
+    }
+    assert!(
+        answers.windows(2).all(|pair| pair[0] == pair[1]),
+        "{answers:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_fetched_message_that_is_not_acknowledged_stays_and_can_be_fetched_again() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    let id = scene.deposit_text(&bob, "one").await.message_id;
+    let mut session = opened(&mut scene, &bob, &id).await;
+    session.msrp().frame().await;
+    session.disconnect();
+    session.bye_of_edge(&mut scene.core).await;
+    let sender = Sender::new(&scene.core, &bob).await;
+    let invite = fetch(&sender, &bob, &id, "passive");
+    let way = scene.way.clone();
+    let mut session = sender.accepted(&mut scene.core, &way, &invite).await;
+    session.accept().await;
+    let bind = session.msrp().frame().await;
+    assert_eq!(bind.field("Byte-Range"), "1-0/0", "{bind:?}");
+    answer(&mut session, &bind, "200 OK").await;
+    let send = session.msrp().frame().await;
+    answer(&mut session, &send, "200 OK").await;
+    session.bye_of_edge(&mut scene.core).await;
+    assert_eq!(scene.operator.state(&id).await, MessageState::Delivered);
+}
+
+#[tokio::test]
+async fn a_reader_needs_an_identity_and_a_line_to_receive_on() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    let id = scene.deposit_text(&bob, "one").await.message_id;
+    let sender = Sender::new(&scene.core, &bob).await;
+    let nobody = fetch(&sender, &bob, &id, "active").without("P-Asserted-Identity");
+    assert_eq!(scene.status(&nobody).await, 403);
+    let sender = Sender::new(&scene.core, &bob).await;
+    let sending = sender.media("a=sendonly\r\n");
+    let invite = fetch(&sender, &bob, &id, "active");
+    let invite = invite.body("application/sdp", sender.description(&sending));
+    assert_eq!(scene.status(&invite).await, 488);
+    assert_eq!(scene.operator.state(&id).await, MessageState::Stored);
+}
