@@ -77,19 +77,19 @@ fn method(received: &Received<'_>) -> Result<(), Refusal> {
 
 /// `im:` names a user of ours or nobody we could reach; the other schemes passed [`syntax`].
 fn uri_scheme(received: &Received<'_>) -> Result<(), Refusal> {
-    match received.request.uri() {
-        Ok(uri @ Uri::Other { .. }) if !received.site.is_target(&uri) => Err(Refusal::UriScheme),
+    match received.request.request_uri() {
+        Ok(uri @ Uri::Other { .. }) if !received.site.is_target(uri) => Err(Refusal::UriScheme),
         _ => Ok(()),
     }
 }
 
 fn hops(received: &Received<'_>) -> Result<(), Refusal> {
     let is_spent = received.request.headers().max_forwards()? == Some(0);
-    let is_for_us = received
-        .request
-        .uri()
-        .is_ok_and(|uri| received.site.is_target(&uri));
-    if is_spent && !is_for_us {
+    let is_for_us = || {
+        let uri = received.request.request_uri();
+        uri.is_ok_and(|uri| received.site.is_target(uri))
+    };
+    if is_spent && !is_for_us() {
         Err(Refusal::TooManyHops)
     } else {
         Ok(())
@@ -157,11 +157,7 @@ fn extensions(received: &Received<'_>) -> Result<(), Refusal> {
 
 /// A request of a dialog of ours would have gone to it.
 fn dialog(received: &Received<'_>) -> Result<(), Refusal> {
-    let has_to_tag = received
-        .request
-        .headers()
-        .to()?
-        .is_some_and(|to| to.tag().is_some());
+    let has_to_tag = received.request.to()?.is_some_and(|to| to.tag().is_some());
     let needs_dialog = received.treatment() == Treatment::DialogOnly;
     // The dialog of a subscription is in the store, not in an edge (MWI-10): who serves it decides.
     let is_in_store = *received.request.method() == Method::Subscribe && has_own_dialogs(received);

@@ -113,6 +113,8 @@ impl Dialogs {
     }
 
     fn find<T>(&self, request: &Request, take: impl FnOnce(&Slot) -> T) -> Option<T> {
+        // Without our tag it is of no dialog: most requests.
+        request.to().ok().flatten()?.tag()?;
         let id = DialogId::of_request(request)?;
         let dialogs = self.lock();
         let slot = dialogs.get(&key_of_id(&id))?;

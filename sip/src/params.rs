@@ -193,18 +193,26 @@ fn is_bare_value(value: &str) -> bool {
 impl fmt::Display for Params {
     /// Each parameter with its leading semicolon.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for param in &self.0 {
-            write!(f, ";{}", param.name)?;
-            match &param.value {
-                Some(Value::Plain(value)) => write!(f, "={value}")?,
-                Some(Value::Quoted(value)) => {
-                    f.write_str("=")?;
-                    write_quoted(f, value)?;
-                }
-                None => {}
+        self.0.iter().try_for_each(|param| param.fmt(f))
+    }
+}
+
+impl fmt::Display for Param {
+    /// With its leading semicolon.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(";")?;
+        f.write_str(&self.name)?;
+        match &self.value {
+            Some(Value::Plain(value)) => {
+                f.write_str("=")?;
+                f.write_str(value)
             }
+            Some(Value::Quoted(value)) => {
+                f.write_str("=")?;
+                write_quoted(f, value)
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

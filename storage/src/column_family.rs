@@ -40,6 +40,15 @@ pub(crate) enum Family {
     Attempts,
 }
 
+/// `ALL` is in the order of the numbers, so that a number is a place in it.
+const _: () = {
+    let mut place = 0;
+    while place < Family::ALL.len() {
+        assert!(Family::ALL[place] as usize == place);
+        place += 1;
+    }
+};
+
 impl Family {
     /// All of them, in the order they are made.
     pub(crate) const ALL: [Self; 17] = [

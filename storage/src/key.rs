@@ -18,10 +18,9 @@ const STATE: u8 = 1;
 
 /// Fifth part of a key in `Due`: what kind of thing is due.
 const DUE_MESSAGE: u8 = 1;
-const DUE_DUPLICATE: u8 = 2;
-const DUE_ATTEMPT: u8 = 3;
-const DUE_SETTINGS: u8 = 4;
-const DUE_SUBSCRIPTIONS: u8 = 5;
+const DUE_ATTEMPT: u8 = 2;
+const DUE_SETTINGS: u8 = 3;
+const DUE_SUBSCRIPTIONS: u8 = 4;
 
 /// An address as it stands in keys: a keyed hash.
 pub(crate) type AddressKey = [u8; 16];
@@ -203,8 +202,6 @@ pub(crate) struct Due {
 pub(crate) enum DueKind {
     /// The next end in the life of a message: of its lifetime, content or timeline.
     Message(MailboxId, MessageNumber),
-    /// A receipt is forgotten.
-    Duplicate(DuplicateKey),
     /// A failed attempt is forgotten.
     Attempt(MailboxId, u64),
     /// Something that is said about the settings of an account ends (SET-14).
@@ -221,10 +218,6 @@ impl Due {
             DueKind::Message(mailbox, number) => {
                 key.push(DUE_MESSAGE);
                 key.extend_from_slice(&waiting(*mailbox, *number));
-            }
-            DueKind::Duplicate(duplicate) => {
-                key.push(DUE_DUPLICATE);
-                key.extend_from_slice(duplicate);
             }
             DueKind::Attempt(mailbox, order) => {
                 key.push(DUE_ATTEMPT);
@@ -251,7 +244,6 @@ impl Due {
                 let (mailbox, number) = decode_waiting(names)?;
                 DueKind::Message(mailbox, number)
             }
-            Some((&DUE_DUPLICATE, key)) => DueKind::Duplicate(key.try_into().map_err(|_| corrupt)?),
             Some((&DUE_ATTEMPT, names)) => {
                 let (mailbox, order) = decode_attempt(names)?;
                 DueKind::Attempt(mailbox, order)
@@ -309,7 +301,6 @@ mod tests {
         let pair = (any::<u64>(), any::<u64>());
         let what = prop_oneof![
             pair.prop_map(|(m, n)| DueKind::Message(MailboxId(m), MessageNumber(n))),
-            any::<[u8; 32]>().prop_map(DueKind::Duplicate),
             (any::<u64>(), any::<u64>()).prop_map(|(m, o)| DueKind::Attempt(MailboxId(m), o)),
             any::<u64>().prop_map(|m| DueKind::Settings(MailboxId(m))),
             any::<u64>().prop_map(|m| DueKind::Subscriptions(MailboxId(m))),

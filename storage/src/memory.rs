@@ -343,6 +343,13 @@ impl Store for MemoryStore {
         self.watches.watch()
     }
 
+    fn is_registered(&self, address: &Address) -> bool {
+        let model = self.lock();
+        let mailbox = model.mailbox(address);
+        let registered = mailbox.map(|mailbox| model.registration(mailbox, self.times.read()));
+        matches!(registered, Some(Ok(registered)) if !registered.bindings.is_empty())
+    }
+
     async fn reachable_with_waiting(
         &self,
         after: Option<MailboxId>,

@@ -363,6 +363,12 @@ impl Store for RocksStore {
         self.shared.watches.watch()
     }
 
+    fn is_registered(&self, address: &Address) -> bool {
+        let directory = &self.shared.directory;
+        let mailbox = directory.address(&self.shared.address_key(address));
+        mailbox.is_some_and(|mailbox| directory.is_bound(mailbox, self.shared.times.read().wall))
+    }
+
     async fn reachable_with_waiting(
         &self,
         after: Option<MailboxId>,

@@ -316,6 +316,9 @@ pub trait Store: Send + Sync + 'static {
     /// Tells which mailboxes change.
     fn watch(&self) -> MailboxWatch;
 
+    /// Whether the account of an address has a live binding. From memory: asked after every deposit.
+    fn is_registered(&self, address: &Address) -> bool;
+
     /// Mailboxes after `after` with something to deliver and a live binding, at most `limit`: what
     /// a scheduler plans after a restart (DLV-17).
     fn reachable_with_waiting(

@@ -24,7 +24,7 @@ pub(crate) use delivery::{
     ClaimValue, DuplicateValue, LocationValue, Mark, OwnerValue, WaitingValue,
 };
 pub(crate) use mailbox::MailboxValue;
-pub(crate) use message::{EnvelopeValue, StateValue, is_inline};
+pub(crate) use message::{EnvelopeValue, Place, StateValue, is_inline};
 pub(crate) use meta::{Counters, Identity};
 pub(crate) use subscription::SubscriptionsValue;
 pub(crate) use timeline::{AttemptValue, EventValue};

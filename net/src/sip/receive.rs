@@ -69,8 +69,7 @@ fn take_request(core: &Arc<Core>, request: Request, flow: &Flow) {
         refuse(core, &request, violation, flow);
         return;
     }
-    let headers = request.headers();
-    let (Ok(Some(top)), Some(call_id)) = (headers.top_via(), headers.call_id()) else {
+    let (Ok(Some(top)), Some(call_id)) = (request.top_via(), request.headers().call_id()) else {
         metric::dropped(metric::Drop::Malformed);
         return;
     };
@@ -82,7 +81,7 @@ fn take_request(core: &Arc<Core>, request: Request, flow: &Flow) {
     let peer = requester(
         &request,
         flow,
-        via::response_destination(&top, flow.remote()),
+        via::response_destination(top, flow.remote()),
     );
     let reliable = flow.transport().is_reliable();
     let request = request.received_from(flow.remote());

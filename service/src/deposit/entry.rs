@@ -77,7 +77,9 @@ async fn deposit_answer<S: Store>(
     Ok(match context.store.deposit(deposit).await? {
         DepositOutcome::Stored(receipt) => {
             context.counters.accepted(class, begun.elapsed());
-            context.watch.deposited(served_user);
+            if context.store.is_registered(&served_user) {
+                context.watch.deposited(served_user);
+            }
             Answer::Deposited(deposited(receipt, false))
         }
         DepositOutcome::Duplicate(receipt) => {

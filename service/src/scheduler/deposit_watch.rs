@@ -1,4 +1,4 @@
-//! Deposits as triggers (DLV-17): finds out which of them are for registered users.
+//! Deposits for registered users as triggers (DLV-17): finds out which of them can be reached.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -50,7 +50,8 @@ impl DepositWatch {
         self.unreachable.clone()
     }
 
-    /// A message for this served user was stored.
+    /// A message for this served user, who is registered, was stored. A user who is not is
+    /// planned for by his REGISTER.
     pub(crate) fn deposited(&self, served_user: Address) {
         if self.deposits.try_send(served_user).is_err() {
             self.overflowed.store(true, Ordering::Release);

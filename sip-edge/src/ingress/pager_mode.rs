@@ -171,16 +171,15 @@ pub(crate) fn headers(
 
 fn duplicate_key(request: &Request) -> Result<DuplicateKey, Refusal> {
     let headers = request.headers();
-    let from = headers.from()?;
     Ok(DuplicateKey {
         method: request.method().to_string(),
-        from_tag: from
-            .as_ref()
+        from_tag: request
+            .from()?
             .and_then(|from| from.tag())
             .unwrap_or_default()
             .to_owned(),
         call_id: headers.call_id().unwrap_or_default().into_owned(),
-        cseq: headers.cseq()?.map_or(0, |cseq| cseq.number),
+        cseq: request.cseq()?.map_or(0, |cseq| cseq.number),
     })
 }
 

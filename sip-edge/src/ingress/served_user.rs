@@ -14,11 +14,10 @@ pub(crate) fn served_user(request: &Request, site: &Site) -> Result<Aor, Refusal
     if is_originating(request, site)? {
         return Err(Refusal::OriginatingCase);
     }
-    let uri = match request.headers().served_user()? {
-        Some(served) => Ok(served.uri),
-        None => request.uri(),
+    let address = match request.headers().served_user()? {
+        Some(served) => Aor::from_uri(&served.uri),
+        None => request.request_uri().ok().and_then(Aor::from_uri),
     };
-    let address = uri.ok().and_then(|uri| Aor::from_uri(&uri));
     address
         // A domain alone names nobody.
         .filter(|address| address.domain().is_none() || address.user().is_some())

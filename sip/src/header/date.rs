@@ -2,10 +2,15 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, NaiveDateTime};
+use chrono::{DateTime, Datelike, NaiveDateTime, Timelike};
 
 /// 31 December 9999, the last day a four-digit year can name.
 const LAST_SECOND: i64 = 253_402_300_799;
+
+/// As RFC 1123 writes them.
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// A moment of second resolution, always written in GMT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +49,16 @@ impl FromStr for SipDate {
 impl fmt::Display for SipDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let moment = DateTime::from_timestamp(self.0, 0).unwrap_or_default();
-        write!(f, "{}", moment.format("%a, %d %b %Y %H:%M:%S GMT"))
+        let month = MONTHS.get(moment.month0() as usize).unwrap_or(&"Jan");
+        write!(
+            f,
+            "{}, {:02} {month} {:04} {:02}:{:02}:{:02} GMT",
+            moment.weekday(),
+            moment.day(),
+            moment.year(),
+            moment.hour(),
+            moment.minute(),
+            moment.second()
+        )
     }
 }

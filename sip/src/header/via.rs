@@ -72,6 +72,51 @@ impl Via {
     }
 }
 
+/// A Via with its source noted, as it is printed: see [`Via::note_source`].
+pub(crate) struct NotedVia<'a> {
+    via: &'a Via,
+    source: SocketAddr,
+    with_port: bool,
+}
+
+impl Via {
+    /// What [`Via::note_source`] would make of it, without a copy; `None` if nothing would change.
+    pub(crate) fn noting(&self, source: SocketAddr) -> Option<NotedVia<'_>> {
+        let with_port = self.params.get("rport") == Some(None);
+        if !with_port && self.sent_by.host.address() == Some(source.ip()) {
+            return None;
+        }
+        Some(NotedVia {
+            via: self,
+            source,
+            with_port,
+        })
+    }
+}
+
+impl fmt::Display for NotedVia<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (via, source) = (self.via, self.source);
+        write!(f, "{}/{} {}", via.protocol, via.transport, via.sent_by)?;
+        let mut is_received = false;
+        for param in via.params.iter() {
+            let name = param.name();
+            if self.with_port && name.eq_ignore_ascii_case("rport") {
+                write!(f, ";{name}={}", source.port())?;
+            } else if !is_received && name.eq_ignore_ascii_case("received") {
+                is_received = true;
+                write!(f, ";{name}={}", source.ip())?;
+            } else {
+                param.fmt(f)?;
+            }
+        }
+        match is_received {
+            true => Ok(()),
+            false => write!(f, ";received={}", source.ip()),
+        }
+    }
+}
+
 impl FromStr for Via {
     type Err = BadValue;
 

@@ -8,13 +8,15 @@ use super::{
     Field, Headers, Request, Response,
     print::{FieldName, Printer},
 };
-use crate::{Method, Name, StatusCode, Via, text::split_top_level};
+use crate::{Method, Name, NameAddr, StatusCode, text::split_top_level};
 
 /// Writes the response to a request: first what RFC 3261 §8.2.6.2 has copied, then the fields added here in the order
 /// of the calls, last Content-Type and Content-Length.
 #[derive(Debug)]
 pub struct ResponseBuilder {
     request: Headers,
+    /// The request itself, where its values were read before.
+    whole: Option<Request>,
     status: StatusCode,
     reason: Option<String>,
     to_tag: Option<String>,
@@ -33,6 +35,7 @@ impl ResponseBuilder {
         Self {
             makes_dialog,
             source: request.source(),
+            whole: Some(request.clone()),
             ..Self::reply_to_headers(request.headers(), status)
         }
     }
@@ -41,6 +44,7 @@ impl ResponseBuilder {
     pub fn reply_to_headers(request: &Headers, status: StatusCode) -> Self {
         Self {
             request: request.clone(),
+            whole: None,
             status,
             reason: None,
             to_tag: None,
@@ -135,24 +139,39 @@ impl ResponseBuilder {
     }
 
     fn print_to(&self, printer: &mut Printer, to: &Field<'_>) {
-        let has_tag = self
-            .request
-            .to()
-            .is_ok_and(|to| to.is_some_and(|to| to.tag().is_some()));
         match &self.to_tag {
-            Some(tag) if !has_tag => printer.copy(to, &format_args!(";tag={tag}")),
+            Some(tag) if !self.has_to_tag() => printer.copy(to, &format_args!(";tag={tag}")),
             _ => printer.copy(to, &""),
+        }
+    }
+
+    fn has_to_tag(&self) -> bool {
+        let has_tag = |to: &NameAddr| to.tag().is_some();
+        match &self.whole {
+            Some(request) => request.to().is_ok_and(|to| to.is_some_and(has_tag)),
+            None => self
+                .request
+                .to()
+                .is_ok_and(|to| to.as_ref().is_some_and(has_tag)),
         }
     }
 
     /// The first value of the first Via gets the source; other values of the same line stay.
     fn print_top_via(&self, printer: &mut Printer, field: &Field<'_>) {
-        let value = field.value();
-        let (top, others) = split_top_level(&value, b',');
+        let read;
+        let via = match &self.whole {
+            Some(request) => request.top_via().ok().flatten(),
+            None => {
+                read = self.request.top_via().ok().flatten();
+                read.as_ref()
+            }
+        };
         let noted = self
             .source
-            .zip(top.trim().parse::<Via>().ok())
-            .and_then(|(source, mut via)| via.note_source(source).then_some(via));
+            .zip(via)
+            .and_then(|(source, via)| via.noting(source));
+        let value = field.value();
+        let (_, others) = split_top_level(&value, b',');
         match (noted, others) {
             (None, _) => printer.copy(field, &""),
             (Some(via), None) => printer.field(&FieldName::Known(Name::Via), &via),

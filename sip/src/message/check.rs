@@ -40,8 +40,18 @@ impl Request {
     /// # Errors
     /// The status and phrase to answer with.
     pub fn check(&self) -> Result<(), Violation> {
-        let method = check_mandatory(self.headers())?;
-        if method != *self.method() {
+        self.verdict(|| self.judge())
+    }
+
+    fn judge(&self) -> Result<(), Violation> {
+        let cseq = mandatory(Mandatory {
+            headers: self.headers(),
+            top_via: self.top_via(),
+            from: self.from(),
+            to: self.to(),
+            cseq: self.cseq(),
+        })?;
+        if cseq.method != *self.method() {
             return Err(Violation::bad_request("CSeq method does not match"));
         }
         self.headers().max_forwards()?;
@@ -62,7 +72,14 @@ impl Response {
     /// # Errors
     /// The fault, for the log.
     pub fn check(&self) -> Result<(), Violation> {
-        check_mandatory(self.headers())?;
+        let headers = self.headers();
+        mandatory(Mandatory {
+            headers,
+            top_via: headers.top_via(),
+            from: headers.from(),
+            to: headers.to(),
+            cseq: headers.cseq(),
+        })?;
         if self.version() != VERSION.as_bytes() {
             let status = StatusCode::VERSION_NOT_SUPPORTED;
             return Err(Violation {
@@ -74,26 +91,31 @@ impl Response {
     }
 }
 
+/// The headers that every message has, as they were read.
+struct Mandatory<'a, V, N, C> {
+    headers: &'a Headers,
+    top_via: Result<Option<V>, HeaderError>,
+    from: Result<Option<N>, HeaderError>,
+    to: Result<Option<N>, HeaderError>,
+    cseq: Result<Option<C>, HeaderError>,
+}
+
 /// Via, From, To, Call-ID and CSeq are there and well-formed, nothing is there twice that must not be
-/// (RFC 3261 §8.1.1). The method of the CSeq.
-fn check_mandatory(headers: &Headers) -> Result<crate::Method, Violation> {
-    if let Some(reason) = duplicate(headers) {
+/// (RFC 3261 §8.1.1). The CSeq.
+fn mandatory<V, N, C>(found: Mandatory<'_, V, N, C>) -> Result<C, Violation> {
+    if let Some(reason) = duplicate(found.headers) {
         return Err(Violation::bad_request(reason));
     }
-    headers
-        .top_via()?
+    found
+        .top_via?
         .ok_or(Violation::bad_request("Missing Via"))?;
-    headers
-        .from()?
-        .ok_or(Violation::bad_request("Missing From"))?;
-    headers.to()?.ok_or(Violation::bad_request("Missing To"))?;
-    if headers.call_id().is_none_or(|call_id| call_id.is_empty()) {
+    found.from?.ok_or(Violation::bad_request("Missing From"))?;
+    found.to?.ok_or(Violation::bad_request("Missing To"))?;
+    let call_id = found.headers.call_id();
+    if call_id.is_none_or(|call_id| call_id.is_empty()) {
         return Err(Violation::bad_request("Missing Call-ID"));
     }
-    let cseq = headers
-        .cseq()?
-        .ok_or(Violation::bad_request("Missing CSeq"))?;
-    Ok(cseq.method)
+    found.cseq?.ok_or(Violation::bad_request("Missing CSeq"))
 }
 
 /// Every name has a bit of its own below.
@@ -118,7 +140,7 @@ fn duplicate(headers: &Headers) -> Option<&'static str> {
 
 /// A Request-URI is sip, sips, tel or im, and carries no headers (RFC 3261 §19.1.1).
 fn check_uri(request: &Request) -> Result<(), Violation> {
-    match request.uri() {
+    match request.request_uri() {
         Ok(Uri::Sip(uri)) if uri.headers.is_some() => {
             Err(Violation::bad_request("Headers in Request-URI"))
         }

@@ -1,11 +1,15 @@
 //! Requests.
 
-use std::{net::SocketAddr, ops::Range};
+use std::{
+    net::SocketAddr,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 
-use super::{Headers, RequestEditor};
-use crate::{Method, Uri, UriError};
+use super::{Headers, RequestEditor, Violation};
+use crate::{CSeq, HeaderError, Method, NameAddr, Uri, UriError, Via};
 
 /// A request with the bytes it was received or printed with. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -16,6 +20,27 @@ pub struct Request {
     headers: Headers,
     body: Bytes,
     source: Option<SocketAddr>,
+    essentials: OnceLock<Arc<Essentials>>,
+}
+
+/// What every request is asked for again and again, read once: a transaction is found by it, the
+/// response is made of it, every check begins with it.
+#[derive(Debug)]
+struct Essentials {
+    top_via: Result<Option<Via>, HeaderError>,
+    from: Result<Option<NameAddr>, HeaderError>,
+    to: Result<Option<NameAddr>, HeaderError>,
+    cseq: Result<Option<CSeq>, HeaderError>,
+    uri: Result<Uri, UriError>,
+    verdict: OnceLock<Result<(), Violation>>,
+}
+
+/// The value, or the error it was read with.
+fn known<T, E: Copy>(read: &Result<Option<T>, E>) -> Result<Option<&T>, E> {
+    match read {
+        Ok(value) => Ok(value.as_ref()),
+        Err(error) => Err(*error),
+    }
 }
 
 impl Request {
@@ -34,6 +59,7 @@ impl Request {
             headers,
             body,
             source: None,
+            essentials: OnceLock::new(),
         }
     }
 
@@ -59,12 +85,73 @@ impl Request {
         self.ascii(self.uri.clone())
     }
 
-    /// The Request-URI, parsed at each call.
+    /// The Request-URI, a copy at each call.
     ///
     /// # Errors
     /// The text is not a URI; [`Self::check`] refuses such a request with 400.
     pub fn uri(&self) -> Result<Uri, UriError> {
-        self.raw_uri().parse()
+        self.request_uri().cloned()
+    }
+
+    /// The Request-URI, read once.
+    ///
+    /// # Errors
+    /// As [`Self::uri`].
+    pub fn request_uri(&self) -> Result<&Uri, UriError> {
+        self.essentials().uri.as_ref().map_err(|error| *error)
+    }
+
+    /// As [`Headers::top_via`], read once.
+    ///
+    /// # Errors
+    /// The value is malformed.
+    pub fn top_via(&self) -> Result<Option<&Via>, HeaderError> {
+        known(&self.essentials().top_via)
+    }
+
+    /// As [`Headers::from`], read once.
+    ///
+    /// # Errors
+    /// The value is malformed.
+    pub fn from(&self) -> Result<Option<&NameAddr>, HeaderError> {
+        known(&self.essentials().from)
+    }
+
+    /// As [`Headers::to`], read once.
+    ///
+    /// # Errors
+    /// The value is malformed.
+    pub fn to(&self) -> Result<Option<&NameAddr>, HeaderError> {
+        known(&self.essentials().to)
+    }
+
+    /// As [`Headers::cseq`], read once.
+    ///
+    /// # Errors
+    /// The value is malformed.
+    pub fn cseq(&self) -> Result<Option<&CSeq>, HeaderError> {
+        known(&self.essentials().cseq)
+    }
+
+    /// Judged once, remembered by all copies.
+    pub(super) fn verdict(
+        &self,
+        judge: impl FnOnce() -> Result<(), Violation>,
+    ) -> Result<(), Violation> {
+        *self.essentials().verdict.get_or_init(judge)
+    }
+
+    fn essentials(&self) -> &Essentials {
+        self.essentials.get_or_init(|| {
+            Arc::new(Essentials {
+                top_via: self.headers.top_via(),
+                from: self.headers.from(),
+                to: self.headers.to(),
+                cseq: self.headers.cseq(),
+                uri: self.raw_uri().parse(),
+                verdict: OnceLock::new(),
+            })
+        })
     }
 
     /// The version of the request line, `SIP/2.0` in all requests that pass [`Self::check`].

@@ -40,10 +40,10 @@ impl Key {
     }
 
     fn matching(request: &Request, method: &Method) -> Option<Self> {
-        let via = request.headers().top_via().ok()??;
+        let via = request.top_via().ok()??;
         match via.branch() {
-            Some(branch) if has_cookie(branch) => Some(Self::from_branch(&via, branch, method)),
-            _ => Self::from_fields(request, &via, method),
+            Some(branch) if has_cookie(branch) => Some(Self::from_branch(via, branch, method)),
+            _ => Self::from_fields(request, via, method),
         }
     }
 
@@ -64,9 +64,9 @@ impl Key {
         let headers = request.headers();
         let mut key = String::with_capacity(192);
         push(&mut key, request.raw_uri());
-        push(&mut key, headers.from().ok()??.tag().unwrap_or_default());
+        push(&mut key, request.from().ok()??.tag().unwrap_or_default());
         push(&mut key, headers.call_id()?);
-        push(&mut key, headers.cseq().ok()??.number);
+        push(&mut key, request.cseq().ok()??.number);
         push(&mut key, via);
         push(&mut key, method);
         Some(Self(key.into()))
@@ -80,14 +80,13 @@ pub(super) struct MergeKey(Arc<str>);
 impl MergeKey {
     /// None inside a dialog, where the rule does not apply.
     pub(super) fn of(request: &Request) -> Option<Self> {
-        let headers = request.headers();
-        if headers.to().ok()??.tag().is_some() {
+        if request.to().ok()??.tag().is_some() {
             return None;
         }
         let mut key = String::with_capacity(96);
-        push(&mut key, headers.from().ok()??.tag()?);
-        push(&mut key, headers.call_id()?);
-        push(&mut key, headers.cseq().ok()??);
+        push(&mut key, request.from().ok()??.tag()?);
+        push(&mut key, request.headers().call_id()?);
+        push(&mut key, request.cseq().ok()??);
         Some(Self(key.into()))
     }
 }

@@ -8,17 +8,22 @@ use std::sync::Arc;
 
 use rocksdb::WriteBatch;
 
+use super::database::Families;
 use super::disk::Disk;
+use super::options::Horizon;
 use super::overlay::{GroupNumber, Overlay};
 use super::queue::{Queues, Weighed};
 use super::row::{Row, RowKey};
 use super::shared::Shared;
-use super::transaction::{Changes, Interrupt, Mode, Rows, Transaction};
+use super::transaction::{Changes, Interrupt, Mode, Rows, Transaction, Write};
 use crate::column_family::Family;
 use crate::key;
 use crate::model::MailboxId;
 use crate::store::StoreError;
 use crate::value::{self, Counters};
+
+/// Octets reserved for a batch: an ordinary group of pager messages.
+const BATCH_OCTETS: usize = 256 << 10;
 
 /// A request in the queue.
 pub(super) type Job = Box<dyn Request>;
@@ -49,6 +54,7 @@ pub(super) struct Committer {
     counters: Counters,
     group: GroupNumber,
     number_floor: super::number_floor::Recorder,
+    horizon: Horizon,
 }
 
 impl Committer {
@@ -58,6 +64,7 @@ impl Committer {
         disk: Box<dyn Disk>,
         counters: Counters,
         number_floor: super::number_floor::Recorder,
+        horizon: Horizon,
     ) -> Self {
         Self {
             shared,
@@ -67,6 +74,7 @@ impl Committer {
             counters,
             group: GroupNumber::default(),
             number_floor,
+            horizon,
         }
     }
 
@@ -95,7 +103,8 @@ impl Committer {
             number: self.group,
             overlay: &mut self.overlay,
             counters: self.counters,
-            batch: WriteBatch::default(),
+            families: self.shared.database.families(),
+            batch: WriteBatch::with_capacity_bytes(BATCH_OCTETS),
             has_rows: false,
         };
         for job in jobs {
@@ -125,6 +134,7 @@ impl Committer {
         let next_mailbox = MailboxId(counters.next_mailbox);
         self.shared.progress.reached(self.group, next_mailbox);
         self.number_floor.reached(counters.next_number);
+        self.horizon.reached(counters.latest);
     }
 }
 
@@ -134,6 +144,7 @@ pub(super) struct Group<'a> {
     number: GroupNumber,
     overlay: &'a mut Overlay,
     counters: Counters,
+    families: Families<'a>,
     batch: WriteBatch,
     has_rows: bool,
 }
@@ -176,15 +187,14 @@ impl Group<'_> {
         for (key, row) in changes.rows {
             self.overlay.set(self.number, key, row);
         }
-        let database = &self.shared.database;
-        for write in changes.writes {
-            match write.value {
-                Some(value) => database.put(&mut self.batch, write.family, &write.key, &value),
-                None => database.delete(&mut self.batch, write.family, &write.key),
+        for Write { family, key, value } in changes.writes {
+            match value {
+                Some(value) => self.families.put(&mut self.batch, family, &key, &value),
+                None => self.families.delete(&mut self.batch, family, &key),
             }
         }
         for rows in changes.erased {
-            database.delete_range(&mut self.batch, &rows);
+            self.families.delete_range(&mut self.batch, &rows);
         }
     }
 
@@ -193,18 +203,18 @@ impl Group<'_> {
         if !self.has_rows {
             return None;
         }
-        let database = &self.shared.database;
+        let families = self.families;
         for (key, row) in self.overlay.open_rows() {
             let Some((family, key)) = key.place() else {
                 continue;
             };
             match row.as_ref().and_then(Row::encode) {
-                Some(value) => database.put(&mut self.batch, family, &key, &value),
-                None => database.delete(&mut self.batch, family, &key),
+                Some(value) => families.put(&mut self.batch, family, &key, &value),
+                None => families.delete(&mut self.batch, family, &key),
             }
         }
         let counters = value::encode(&self.counters);
-        database.put(&mut self.batch, Family::Meta, &key::COUNTERS, &counters);
+        families.put(&mut self.batch, Family::Meta, &key::COUNTERS, &counters);
         Some(self.batch)
     }
 }

@@ -49,19 +49,56 @@ pub(super) fn failed(error: &rocksdb::Error) -> StoreError {
 }
 
 /// An open database with all families.
-pub(super) struct Database(DB);
+pub(super) struct Database {
+    db: DB,
+    /// Options of reads within [`Reach::Memory`].
+    from_memory: ReadOptions,
+}
+
+/// The families of a database, looked up once for many rows.
+#[derive(Clone, Copy)]
+pub(super) struct Families<'a>([&'a ColumnFamily; Family::ALL.len()]);
+
+impl Families<'_> {
+    /// Adds a row to a batch.
+    pub(super) fn put(&self, batch: &mut WriteBatch, family: Family, key: &[u8], value: &[u8]) {
+        batch.put_cf(self.0[family as usize], key, value);
+    }
+
+    /// Adds the removal of a row to a batch.
+    pub(super) fn delete(&self, batch: &mut WriteBatch, family: Family, key: &[u8]) {
+        batch.delete_cf(self.0[family as usize], key);
+    }
+
+    /// Adds the removal of a range of rows to a batch.
+    pub(super) fn delete_range(&self, batch: &mut WriteBatch, rows: &Erased) {
+        let Erased {
+            family,
+            lower,
+            upper,
+        } = rows;
+        batch.delete_range_cf(self.0[*family as usize], lower, upper);
+    }
+}
 
 impl Database {
     pub(super) fn new(db: DB) -> Self {
-        Self(db)
+        let mut from_memory = ReadOptions::default();
+        from_memory.set_read_tier(ReadTier::BlockCache);
+        Self { db, from_memory }
     }
 
     pub(super) fn rocks(&self) -> &DB {
-        &self.0
+        &self.db
+    }
+
+    /// All families, for writing.
+    pub(super) fn families(&self) -> Families<'_> {
+        Families(Family::ALL.map(|family| self.family(family)))
     }
 
     fn family(&self, family: Family) -> &ColumnFamily {
-        self.0
+        self.db
             .cf_handle(family.name())
             .expect("all families are made when the store is opened")
     }
@@ -73,16 +110,16 @@ impl Database {
         key: &[u8],
         reach: Reach,
     ) -> Result<Option<Vec<u8>>, ReadError> {
-        let mut options = ReadOptions::default();
-        if reach == Reach::Memory {
-            options.set_read_tier(ReadTier::BlockCache);
-        }
-        Ok(self.0.get_cf_opt(self.family(family), key, &options)?)
+        let family = self.family(family);
+        Ok(match reach {
+            Reach::Memory => self.db.get_cf_opt(family, key, &self.from_memory)?,
+            Reach::Disk => self.db.get_cf(family, key)?,
+        })
     }
 
     /// The value under a key, wherever it is.
     pub(super) fn read(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0
+        self.db
             .get_cf(self.family(family), key)
             .map_err(|error| failed(&error))
     }
@@ -109,14 +146,14 @@ impl Database {
         if let Some(upper) = upper {
             options.set_iterate_upper_bound(upper);
         }
-        let mut rows = self.0.raw_iterator_cf_opt(self.family(family), options);
+        let mut rows = self.db.raw_iterator_cf_opt(self.family(family), options);
         rows.seek(lower);
         Scan { rows }
     }
 
     /// The last key of a family.
     pub(super) fn last_key(&self, family: Family) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut rows = self.0.raw_iterator_cf(self.family(family));
+        let mut rows = self.db.raw_iterator_cf(self.family(family));
         rows.seek_to_last();
         rows.status().map_err(|error| failed(&error))?;
         Ok(rows.key().map(<[u8]>::to_vec))
@@ -124,7 +161,7 @@ impl Database {
 
     /// Writes a row without the log: it may be lost until its family is flushed.
     pub(super) fn stage(&self, family: Family, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.0
+        self.db
             .put_cf_opt(self.family(family), key, value, &unlogged())
             .map_err(|error| failed(&error))
     }
@@ -136,7 +173,7 @@ impl Database {
         lower: &[u8],
         upper: &[u8],
     ) -> Result<(), StoreError> {
-        self.0
+        self.db
             .delete_range_cf_opt(self.family(family), lower, upper, &unlogged())
             .map_err(|error| failed(&error))
     }
@@ -144,18 +181,8 @@ impl Database {
     /// Returns after everything that was written to a family before is on stable storage, or says
     /// why it may not be.
     pub(super) fn flush(&self, family: Family) -> Result<(), String> {
-        let flushed = self.0.flush_cf(self.family(family));
+        let flushed = self.db.flush_cf(self.family(family));
         flushed.map_err(|error| error.to_string())
-    }
-
-    /// Adds the removal of a range of rows to a batch.
-    pub(super) fn delete_range(&self, batch: &mut WriteBatch, rows: &Erased) {
-        let Erased {
-            family,
-            lower,
-            upper,
-        } = rows;
-        batch.delete_range_cf(self.family(*family), lower, upper);
     }
 
     /// As [`Database::scan`], from the last row to the first.
@@ -163,19 +190,9 @@ impl Database {
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(lower);
         options.set_iterate_upper_bound(upper);
-        let mut rows = self.0.raw_iterator_cf_opt(self.family(family), options);
+        let mut rows = self.db.raw_iterator_cf_opt(self.family(family), options);
         rows.seek_to_last();
         BackScan { rows }
-    }
-
-    /// Adds a row to a batch.
-    pub(super) fn put(&self, batch: &mut WriteBatch, family: Family, key: &[u8], value: &[u8]) {
-        batch.put_cf(self.family(family), key, value);
-    }
-
-    /// Adds the removal of a row to a batch.
-    pub(super) fn delete(&self, batch: &mut WriteBatch, family: Family, key: &[u8]) {
-        batch.delete_cf(self.family(family), key);
     }
 }
 

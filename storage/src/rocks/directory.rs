@@ -52,6 +52,14 @@ impl Directory {
         encoded.map(|encoded| value::decode(&encoded)).transpose()
     }
 
+    /// Whether an account has a binding that lives at `now`.
+    pub(super) fn is_bound(&self, mailbox: MailboxId, now: UnixMillis) -> bool {
+        self.read(|entries| {
+            let bound = entries.bindings.get(&mailbox);
+            bound.is_some_and(|bound| bound.live_until > now)
+        })
+    }
+
     /// Messages in state `Stored`, members not counted.
     pub(super) fn deliverable(&self, mailbox: MailboxId) -> u64 {
         self.read(|entries| entries.deliverable.get(&mailbox).copied())

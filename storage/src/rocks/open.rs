@@ -11,6 +11,7 @@ use super::database::Database;
 use super::disk::{Disk, SyncedDisk};
 use super::folder::Folder;
 use super::open_error::OpenError;
+use super::options::Horizon;
 use super::overlay::GroupNumber;
 use super::queue::Queues;
 use super::row::RowKey;
@@ -50,7 +51,8 @@ impl RocksStore {
             folder: config.data_dir.clone(),
             cause,
         };
-        let database = open_database(&config, &folder)?;
+        let horizon = Horizon::default();
+        let database = open_database(&config, &folder, &horizon)?;
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let start = start(&config, &folder, &database, &mut *disk, clock.now())?;
         let recorder = number_floor::record(&config.data_dir, start.counters.next_number)
@@ -63,6 +65,7 @@ impl RocksStore {
                 source,
             })?;
         let floor = start.counters.latest.max(start.counters.swept_until);
+        horizon.reached(floor);
         let times = Timekeeper::new(clock, floor);
         let shared = Arc::new(Shared::new(
             config.clone(),
@@ -86,6 +89,7 @@ impl RocksStore {
             disk,
             start.counters,
             recorder,
+            horizon,
         );
         let committer = thread::Builder::new()
             .name("committer".to_owned())
@@ -101,8 +105,12 @@ impl RocksStore {
     }
 }
 
-fn open_database(config: &StoreConfig, folder: &Folder) -> Result<Database, OpenError> {
-    let families = options::families(config);
+fn open_database(
+    config: &StoreConfig,
+    folder: &Folder,
+    horizon: &Horizon,
+) -> Result<Database, OpenError> {
+    let families = options::families(config, horizon);
     DB::open_cf_descriptors(&options::database(config), folder.database(), families)
         .map(Database::new)
         .map_err(|error| match error.kind() {
@@ -203,8 +211,9 @@ fn write(start: &Start, database: &Database, disk: &mut dyn Disk) -> Result<(), 
     let mut batch = WriteBatch::default();
     let identity = value::encode(&start.identity);
     let counters = value::encode(&start.counters);
-    database.put(&mut batch, Family::Meta, &key::IDENTITY, &identity);
-    database.put(&mut batch, Family::Meta, &key::COUNTERS, &counters);
+    let families = database.families();
+    families.put(&mut batch, Family::Meta, &key::IDENTITY, &identity);
+    families.put(&mut batch, Family::Meta, &key::COUNTERS, &counters);
     disk.commit(database, batch)
 }
 

@@ -1,9 +1,15 @@
 //! RocksDB options, by what each family is read for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rocksdb::compaction_filter::Decision;
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBRecoveryMode, Options};
 
 use crate::column_family::Family;
 use crate::config::StoreConfig;
+use crate::model::UnixMillis;
+use crate::value::DuplicateValue;
 
 /// Memtables of all families together, in octets: bounds memory and the length of a recovery.
 const MEMTABLES_OCTETS: usize = 96 << 20;
@@ -16,6 +22,28 @@ const NO_STALL_FILES: i32 = 10_000;
 /// Bits per key of the filters: one of a hundred absent keys is looked for in vain.
 const FILTER_BITS: f64 = 10.0;
 
+/// Memory for the filter of a memtable of receipts, as a share of the memtable: nearly every look is
+/// in vain, and passing it costs less than a look.
+const RECEIPT_FILTER_SHARE: f64 = 0.02;
+/// Compaction comes to every receipt within this time, in seconds.
+const RECEIPT_COMPACTION_SECONDS: u64 = 86_400;
+
+/// The time of the store that compaction knows: what had ended before it is dropped. It stands still
+/// until the first group is on disk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Horizon(Arc<AtomicU64>);
+
+impl Horizon {
+    /// A group with this time is on disk.
+    pub(super) fn reached(&self, time: UnixMillis) {
+        self.0.fetch_max(time.0, Ordering::Relaxed);
+    }
+
+    fn has_passed(&self, time: UnixMillis) -> bool {
+        time.0 <= self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Of the whole database.
 pub(super) fn database(config: &StoreConfig) -> Options {
     let mut options = Options::default();
@@ -26,6 +54,9 @@ pub(super) fn database(config: &StoreConfig) -> Options {
     options.set_max_background_jobs(2);
     options.set_bytes_per_sync(1 << 20);
     options.set_keep_log_file_num(4);
+    // The committer is the only writer: nothing to coordinate.
+    options.set_allow_concurrent_memtable_write(false);
+    options.set_enable_write_thread_adaptive_yield(false);
     // A log cut at its end lost only what was never answered. A hole in its middle is another
     // matter: the operator must say that he gives up what came after it.
     options.set_wal_recovery_mode(match config.accept_truncated_wal {
@@ -36,22 +67,35 @@ pub(super) fn database(config: &StoreConfig) -> Options {
 }
 
 /// Of all families.
-pub(super) fn families(config: &StoreConfig) -> Vec<ColumnFamilyDescriptor> {
+pub(super) fn families(config: &StoreConfig, horizon: &Horizon) -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache(config.cache_octets);
     Family::ALL
         .into_iter()
-        .map(|family| ColumnFamilyDescriptor::new(family.name(), of(family, &cache)))
+        .map(|family| ColumnFamilyDescriptor::new(family.name(), of(family, &cache, horizon)))
         .collect()
 }
 
-fn of(family: Family, cache: &Cache) -> Options {
+fn of(family: Family, cache: &Cache, horizon: &Horizon) -> Options {
     let mut options = Options::default();
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
     match family {
+        // Asked for by every deposit, nearly always in vain; nothing else removes what has ended.
+        Family::Duplicates => {
+            blocks.set_bloom_filter(FILTER_BITS, false);
+            options.set_memtable_whole_key_filtering(true);
+            options.set_memtable_prefix_bloom_ratio(RECEIPT_FILTER_SHARE);
+            options.set_periodic_compaction_seconds(RECEIPT_COMPACTION_SECONDS);
+            let horizon = horizon.clone();
+            options.set_compaction_filter("receipts", move |_, _, octets| {
+                match DuplicateValue::encoded_until(octets) {
+                    Some(until) if horizon.has_passed(until) => Decision::Remove,
+                    _ => Decision::Keep,
+                }
+            });
+        }
         // Read by whole key, mostly in vain or often: a filter each.
-        Family::Duplicates
-        | Family::Mailboxes
+        Family::Mailboxes
         | Family::Claims
         | Family::Locations
         | Family::Addresses

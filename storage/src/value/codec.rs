@@ -22,6 +22,23 @@ impl Encoder {
         out
     }
 
+    /// Fields without a header, to be appended behind one.
+    pub(super) fn bare() -> Self {
+        Self {
+            octets: Vec::with_capacity(256),
+            sealed_from: usize::MAX,
+        }
+    }
+
+    pub(super) fn reserve(&mut self, octets: usize) {
+        self.octets.reserve(octets);
+    }
+
+    /// Appends fields that were written before.
+    pub(super) fn append(&mut self, fields: &[u8]) {
+        self.octets.extend_from_slice(fields);
+    }
+
     /// Marks where the part begins that a key will cover. Without a key it looks like the rest.
     pub(crate) fn seal(&mut self) {
         self.sealed_from = self.octets.len();

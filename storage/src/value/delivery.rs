@@ -79,8 +79,16 @@ impl Value for WaitingValue {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DuplicateValue {
     pub(crate) receipt: Receipt,
-    /// When it is forgotten: the time in its row in `Due`.
+    /// When it is forgotten: nobody finds it from then on, and compaction drops it.
     pub(crate) until: UnixMillis,
+}
+
+impl DuplicateValue {
+    /// [`Self::until`] of an encoded receipt, whose last field it is.
+    pub(crate) fn encoded_until(octets: &[u8]) -> Option<UnixMillis> {
+        let until = octets.last_chunk::<8>()?;
+        Some(UnixMillis(u64::from_be_bytes(*until)))
+    }
 }
 
 impl Value for DuplicateValue {

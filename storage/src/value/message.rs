@@ -1,6 +1,6 @@
 //! Envelopes, which never change, and states, which do.
 
-use super::{Decoder, Encoder, Malformed, Value};
+use super::{Decoder, Encoder, FORMAT, Malformed, NO_KEY, Value};
 use crate::model::{
     Address, Class, Envelope, FileAttributes, Generation, Headers, INLINE_OCTETS, MailboxId,
     MessageId, MessageNumber, PartKind, Priority, Sequence, State, UnixMillis, UploadId,
@@ -16,6 +16,16 @@ pub(crate) struct EnvelopeValue {
     pub(crate) parts: Vec<(PartKind, u64)>,
     /// The upload whose rows in `Large` are its `SendBody`; `None` if that is in `Contents`.
     pub(crate) staged: Option<UploadId>,
+}
+
+/// What is known of a message only when its turn has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) number: MessageNumber,
+    pub(crate) received_at: UnixMillis,
+    pub(crate) expires_at: UnixMillis,
+    pub(crate) order: u64,
 }
 
 impl EnvelopeValue {
@@ -34,6 +44,67 @@ impl EnvelopeValue {
     pub(crate) fn staged_as(&self, kind: PartKind) -> Option<UploadId> {
         self.staged.filter(|_| kind == PartKind::SendBody)
     }
+
+    fn place(&self) -> Place {
+        let envelope = &self.envelope;
+        Place {
+            mailbox: envelope.mailbox,
+            number: envelope.id.number,
+            received_at: envelope.received_at,
+            expires_at: envelope.expires_at,
+            order: self.order,
+        }
+    }
+
+    /// The part that a key will cover. It does not depend on the place, so it can be written before
+    /// the turn of the message comes.
+    pub(crate) fn encode_sealed(&self) -> Vec<u8> {
+        let mut out = Encoder::bare();
+        self.write_sealed(&mut out);
+        out.finish()
+    }
+
+    /// The value of the row at that place, with the sealed part as [`Self::encode_sealed`] made it.
+    pub(crate) fn encode_at(&self, place: &Place, sealed: &[u8]) -> Vec<u8> {
+        let mut out = Encoder::with_header(FORMAT, NO_KEY);
+        out.reserve(sealed.len());
+        self.write_clear(place, &mut out);
+        out.seal();
+        out.append(sealed);
+        out.finish()
+    }
+
+    fn write_clear(&self, place: &Place, out: &mut Encoder) {
+        let envelope = &self.envelope;
+        out.u64(place.mailbox.0);
+        out.u64(place.number.0);
+        out.text(&envelope.id.hostname);
+        out.u8(envelope.class as u8);
+        out.u8(envelope.priority as u8);
+        out.flag(envelope.is_text);
+        out.u64(place.received_at.0);
+        out.u64(place.expires_at.0);
+        out.count(place.order);
+        out.count(envelope.body_octets);
+        out.count(envelope.body_offset);
+        out.list(&self.parts, |out, (kind, octets)| {
+            out.u8(*kind as u8);
+            out.count(*octets);
+        });
+        out.option(self.staged, |out, upload| out.u64(upload.0));
+    }
+
+    fn write_sealed(&self, out: &mut Encoder) {
+        let envelope = &self.envelope;
+        out.text(envelope.served_user.as_str());
+        out.option(envelope.sender.as_ref(), |out, sender| {
+            out.text(sender.as_str());
+        });
+        out.text(&envelope.received_from);
+        write_headers(&envelope.headers, out);
+        out.option(envelope.sha256.as_ref(), |out, sha256| out.octets(sha256));
+        out.option(envelope.file.as_ref(), write_file);
+    }
 }
 
 /// Whether a part of that size is taken with its message.
@@ -45,32 +116,9 @@ impl Value for EnvelopeValue {
     const WHAT: &'static str = "envelope";
 
     fn write(&self, out: &mut Encoder) {
-        let envelope = &self.envelope;
-        out.u64(envelope.mailbox.0);
-        out.u64(envelope.id.number.0);
-        out.text(&envelope.id.hostname);
-        out.u8(envelope.class as u8);
-        out.u8(envelope.priority as u8);
-        out.flag(envelope.is_text);
-        out.u64(envelope.received_at.0);
-        out.u64(envelope.expires_at.0);
-        out.count(self.order);
-        out.count(envelope.body_octets);
-        out.count(envelope.body_offset);
-        out.list(&self.parts, |out, (kind, octets)| {
-            out.u8(*kind as u8);
-            out.count(*octets);
-        });
-        out.option(self.staged, |out, upload| out.u64(upload.0));
+        self.write_clear(&self.place(), out);
         out.seal();
-        out.text(envelope.served_user.as_str());
-        out.option(envelope.sender.as_ref(), |out, sender| {
-            out.text(sender.as_str());
-        });
-        out.text(&envelope.received_from);
-        write_headers(&envelope.headers, out);
-        out.option(envelope.sha256.as_ref(), |out, sha256| out.octets(sha256));
-        out.option(envelope.file.as_ref(), write_file);
+        self.write_sealed(out);
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {

@@ -52,16 +52,8 @@ impl Shared {
             let row: AddressValue = value::decode(octets)?;
             self.has(Family::Mailboxes, &key::mailbox(row.mailbox))
         })?;
-        self.check_family(Family::Duplicates, report, |key, octets| {
-            let corrupt = StoreError::Corrupt {
-                what: "receipt key",
-            };
-            let row: DuplicateValue = value::decode(octets)?;
-            let due = Due {
-                at: row.until,
-                what: DueKind::Duplicate(key.try_into().map_err(|_| corrupt)?),
-            };
-            self.has(Family::Due, &due.key())
+        self.check_family(Family::Duplicates, report, |_, octets| {
+            value::decode(octets).map(|_: DuplicateValue| true)
         })?;
         self.check_family(Family::Settings, report, |key, octets| {
             let said: Sayings = value::decode(octets)?;
@@ -105,7 +97,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether what is due is there. A receipt may have been replaced by one that is due later.
+    /// Whether what is due is there.
     fn is_due(&self, due: &Due) -> Result<bool, StoreError> {
         match due.what {
             DueKind::Message(mailbox, number) => {
@@ -121,7 +113,6 @@ impl Shared {
                 let due_at = row.and_then(|row| subscription::due_at(&row.subscriptions));
                 Ok(due_at == Some(due.at))
             }
-            DueKind::Duplicate(key) => self.has(Family::Duplicates, &key),
             DueKind::Attempt(mailbox, order) => {
                 self.has(Family::Attempts, &key::attempt(mailbox, order))
             }

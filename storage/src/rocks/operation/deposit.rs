@@ -1,11 +1,13 @@
 //! Storing a message, or finding that it is there (PFM-13, requirements §3.3).
 
+use std::time::Instant;
+
 use crate::column_family::Family;
 use crate::config::Provisioning;
 use crate::key::{self, AddressKey, Due, DueKind};
 use crate::model::{
     Deposit, DepositOutcome, Envelope, Event, EventKind, MailboxId, MessageId, MessageNumber, Part,
-    PartKind, Receipt, Refusal, Sequence, UploadId,
+    PartKind, Receipt, Refusal, Sequence, UnixMillis, UploadId,
 };
 use crate::rocks::counting::Share;
 use crate::rocks::queue::Lane;
@@ -18,12 +20,19 @@ use crate::rule::duplicate::{Fingerprint, fingerprint};
 use crate::rule::retention;
 use crate::store::Synced;
 use crate::value::{
-    self, DuplicateValue, EnvelopeValue, LocationValue, OwnerValue, StateValue, WaitingValue,
+    self, DuplicateValue, EnvelopeValue, LocationValue, OwnerValue, Place, StateValue, WaitingValue,
 };
 
 /// A deposit with what can be computed before its turn comes.
 pub(in crate::rocks) struct DepositMessage {
-    deposit: Deposit,
+    /// The envelope, but for its place.
+    envelope: EnvelopeValue,
+    /// The part of the envelope's row that does not depend on the place.
+    sealed: Vec<u8>,
+    parts: Vec<Part>,
+    /// The lifetime the sender asked for.
+    expires_at: Option<UnixMillis>,
+    deadline: Instant,
     address: AddressKey,
     fingerprint: Fingerprint,
     octets: u64,
@@ -64,11 +73,47 @@ struct FirstCopy {
 
 impl DepositMessage {
     pub(in crate::rocks) fn new(deposit: Deposit, shared: &Shared) -> Self {
+        let address = shared.address_key(&deposit.served_user);
+        let fingerprint = fingerprint(&shared.secret, &deposit);
+        let sizes = deposit
+            .parts
+            .iter()
+            .map(|p| (p.kind, p.octets.len() as u64));
+        let envelope = EnvelopeValue {
+            order: 0,
+            parts: sizes.collect(),
+            envelope: Envelope {
+                id: MessageId {
+                    number: MessageNumber::default(),
+                    hostname: shared.config.hostname.clone(),
+                },
+                mailbox: MailboxId(0),
+                sequence: Sequence::default(),
+                served_user: deposit.served_user,
+                sender: deposit.sender,
+                class: deposit.class,
+                priority: deposit.priority,
+                is_text: deposit.is_text,
+                headers: deposit.headers,
+                body_octets: deposit.body_octets,
+                body_offset: deposit.body_offset,
+                received_at: UnixMillis::default(),
+                expires_at: UnixMillis::default(),
+                received_from: deposit.received_from,
+                sha256: deposit.sha256,
+                file: deposit.file,
+            },
+            staged: None,
+        };
         Self {
-            address: shared.address_key(&deposit.served_user),
-            fingerprint: fingerprint(&shared.secret, &deposit),
-            octets: deposit.parts.iter().map(|p| p.octets.len() as u64).sum(),
-            deposit,
+            sealed: envelope.encode_sealed(),
+            octets: envelope.octets(),
+            envelope,
+            parts: deposit.parts,
+            expires_at: deposit.expires_at,
+            deadline: deposit.deadline,
+            address,
+            fingerprint,
             upload: None,
         }
     }
@@ -89,6 +134,8 @@ impl DepositMessage {
         let mut this = Self::new(deposit, shared);
         this.upload = Some(Uploaded { id, is_staged });
         if is_staged {
+            this.envelope.staged = Some(id);
+            this.envelope.parts.push((PartKind::SendBody, body_octets));
             this.octets += body_octets;
         }
         this
@@ -149,7 +196,10 @@ impl DepositMessage {
     ) -> Result<Receipt, Interrupt> {
         let mailbox = match mailbox {
             Some(mailbox) => mailbox,
-            None => transaction.create_account(self.address, &self.deposit.served_user)?,
+            None => {
+                let served_user = &self.envelope.envelope.served_user;
+                transaction.create_account(self.address, served_user)?
+            }
         };
         let number = MessageNumber(transaction.counters.next_number);
         transaction.counters.next_number += 1;
@@ -158,62 +208,37 @@ impl DepositMessage {
         row.last_number = number;
         row.version += 1;
         row.deliverable += 1;
-        let envelope = self.envelope(mailbox, number, row.last_order, transaction);
-        Share::of(&envelope, &StateValue::fresh(&envelope.envelope)).add_to(&mut row);
+        let fresh = StateValue::fresh(&self.envelope.envelope);
+        Share::of(&self.envelope, &fresh).add_to(&mut row);
+        let place = self.place(mailbox, number, row.last_order, transaction);
         let receipt = Receipt {
-            id: envelope.envelope.id.clone(),
-            received_at: envelope.envelope.received_at,
+            id: MessageId {
+                number,
+                hostname: self.envelope.envelope.id.hostname.clone(),
+            },
+            received_at: place.received_at,
         };
         transaction.set_mailbox(mailbox, Some(row));
         self.remember(mailbox, &receipt, transaction);
-        self.append(&envelope, transaction);
+        self.append(&place, transaction);
         Ok(receipt)
     }
 
-    fn envelope(
+    fn place(
         &self,
         mailbox: MailboxId,
         number: MessageNumber,
         order: u64,
         transaction: &Transaction<'_>,
-    ) -> EnvelopeValue {
-        let deposit = &self.deposit;
-        let config = &transaction.shared.config;
+    ) -> Place {
+        let retention = &transaction.shared.config.retention;
         let received_at = transaction.times.wall;
-        let parts = deposit.parts.iter();
-        let staged = self.staged();
-        EnvelopeValue {
-            envelope: Envelope {
-                id: MessageId {
-                    number,
-                    hostname: config.hostname.clone(),
-                },
-                mailbox,
-                sequence: Sequence(number.0),
-                served_user: deposit.served_user.clone(),
-                sender: deposit.sender.clone(),
-                class: deposit.class,
-                priority: deposit.priority,
-                is_text: deposit.is_text,
-                headers: deposit.headers.clone(),
-                body_octets: deposit.body_octets,
-                body_offset: deposit.body_offset,
-                received_at,
-                expires_at: retention::expires_at(
-                    deposit.expires_at,
-                    received_at,
-                    &config.retention,
-                ),
-                received_from: deposit.received_from.clone(),
-                sha256: deposit.sha256,
-                file: deposit.file.clone(),
-            },
+        Place {
+            mailbox,
+            number,
+            received_at,
+            expires_at: retention::expires_at(self.expires_at, received_at, retention),
             order,
-            parts: parts
-                .map(|p| (p.kind, p.octets.len() as u64))
-                .chain(staged.map(|_| (PartKind::SendBody, deposit.body_octets)))
-                .collect(),
-            staged,
         }
     }
 
@@ -227,25 +252,25 @@ impl DepositMessage {
             until,
         };
         transaction.set_duplicate(key, Some(row));
-        transaction.append_due(Due {
-            at: until,
-            what: DueKind::Duplicate(key),
-        });
     }
 
     /// Content, envelope and indexes: nobody asks for them before they are on disk.
-    fn append(&self, envelope: &EnvelopeValue, transaction: &mut Transaction<'_>) {
-        let (mailbox, number) = (envelope.envelope.mailbox, envelope.envelope.id.number);
-        let expires_at = envelope.envelope.expires_at;
-        for part in &self.deposit.parts {
+    fn append(&self, place: &Place, transaction: &mut Transaction<'_>) {
+        let Place {
+            mailbox,
+            number,
+            expires_at,
+            ..
+        } = *place;
+        for part in &self.parts {
             transaction.append_part(number, part.kind, &part.octets);
         }
-        if let Some(upload) = envelope.staged {
+        if let Some(upload) = self.envelope.staged {
             let owner = key::block(upload, key::OWNER_BLOCK);
             transaction.append(Family::Large, owner, || value::encode(&OwnerValue(number)));
         }
         transaction.append(Family::Messages, key::envelope(mailbox, number), || {
-            value::encode(envelope)
+            self.envelope.encode_at(place, &self.sealed)
         });
         transaction.append(Family::Locations, key::location(number), || {
             value::encode(&LocationValue(mailbox))
@@ -287,19 +312,19 @@ impl Operation for DepositMessage {
     const LANE: Lane = Lane::Deposits;
 
     fn octets(&self) -> usize {
-        let octets = self.deposit.parts.iter().map(|part| part.octets.len());
+        let octets = self.parts.iter().map(|part| part.octets.len());
         octets.sum::<usize>() + 1_024
     }
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Decided, Interrupt> {
-        if is_too_late(self.deposit.deadline, transaction.times.instant) {
+        if is_too_late(self.deadline, transaction.times.instant) {
             return Ok(Decided::Refused(Refusal::TooLate));
         }
         let mailbox = transaction.mailbox_of(self.address)?;
         let ask = Ask {
-            class: self.deposit.class,
+            class: self.envelope.envelope.class,
             octets: self.octets,
-            file_transfer: self.deposit.file.is_some(),
+            file_transfer: self.envelope.envelope.file.is_some(),
         };
         let facts = self.facts(mailbox, transaction)?;
         let config = &transaction.shared.config;

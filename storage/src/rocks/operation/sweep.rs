@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::column_family::Family;
-use crate::key::{self, Due, DueKind, DuplicateKey};
+use crate::key::{self, Due, DueKind};
 use crate::model::{Event, EventKind, MailboxId, MessageNumber, State, UnixMillis};
 use crate::rocks::change::{Loaded, settle, without_content};
 use crate::rocks::queue::Lane;
@@ -33,7 +33,6 @@ impl Operation for SweepSlice {
                     sweep_message(*due, mailbox, number, transaction, &mut swept)?;
                 }
                 DueKind::Subscriptions(mailbox) => end_subscriptions(*due, mailbox, transaction)?,
-                DueKind::Duplicate(key) => forget_receipt(*due, key, transaction)?,
                 DueKind::Attempt(mailbox, order) => {
                     transaction.erase(Family::Attempts, key::attempt(mailbox, order));
                     transaction.erase(Family::Due, due.key());
@@ -103,22 +102,6 @@ fn end_subscriptions(
     let kept = subscription::kept(&old, transaction.times.wall);
     transaction.erase(Family::Due, due.key());
     transaction.replace_subscriptions(mailbox, &old, kept);
-    Ok(())
-}
-
-/// A receipt that has been replaced by a later one stays.
-fn forget_receipt(
-    due: Due,
-    key: DuplicateKey,
-    transaction: &mut Transaction<'_>,
-) -> Result<(), Interrupt> {
-    if transaction
-        .duplicate(key)?
-        .is_some_and(|row| row.until == due.at)
-    {
-        transaction.set_duplicate(key, None);
-    }
-    transaction.erase(Family::Due, due.key());
     Ok(())
 }
 

@@ -38,14 +38,14 @@ async fn lived_in() -> Bench<OnDisk> {
 fn erase(bench: &Bench<OnDisk>, family: Family, key: &[u8]) {
     let database = &bench.store().shared.database;
     let mut batch = WriteBatch::default();
-    database.delete(&mut batch, family, key);
+    database.families().delete(&mut batch, family, key);
     database.rocks().write(batch).expect("there is place");
 }
 
 fn put(bench: &Bench<OnDisk>, family: Family, key: &[u8], octets: &[u8]) {
     let database = &bench.store().shared.database;
     let mut batch = WriteBatch::default();
-    database.put(&mut batch, family, key, octets);
+    database.families().put(&mut batch, family, key, octets);
     database.rocks().write(batch).expect("there is place");
 }
 
