@@ -5,6 +5,7 @@
 //! deposit the 2xx is made in [`accept`] and nowhere else (promise P1).
 
 pub(crate) mod accept;
+mod deferral;
 mod forward;
 mod lifetime;
 pub(crate) mod pager_mode;
@@ -13,28 +14,26 @@ pub(crate) mod served_user;
 mod standing;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use net::sip::{Arrival, Incoming, ServerTransaction};
-use sip::{Method, Request, Response, StatusCode};
+use sip::{Method, Request, Response};
 use storage_client::deposit::RefusalReason;
-use storage_client::{Deposit, DepositAnswer, Deposited};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::dialogs::Routed;
 use crate::edge::Edge;
 use crate::settings::Turn;
 use crate::{event, message_waiting, metrics, reception, registration, retrieval, settings};
 use edge::checks::{Received, admit};
+use edge::now;
 use edge::refuse::Refusal;
-use edge::{now, peer};
 use edge::{response, status};
-use pager_mode::Pager;
 pub(crate) use standing::Standing;
 use standing::standing;
 
-/// Serves requests until the endpoint is closed; each in a task of its own, a bounded number at a time.
+/// Serves requests until the endpoint is closed, a bounded number at a time.
 pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTracker) {
     let limit = usize::try_from(edge.config.limits.requests).unwrap_or(Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
@@ -49,12 +48,11 @@ pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTr
         };
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {
-                let edge = Arc::clone(&edge);
-                let turn = turn(&edge, &transaction);
-                tasks.spawn(async move {
-                    handle(&edge, transaction, turn).await;
-                    drop(place);
-                });
+                let busy = Busy {
+                    _place: place,
+                    _token: tasks.token(),
+                };
+                take(&edge, &tasks, transaction, busy);
             }
             Err(_) => refuse(&edge, &transaction, &Refusal::Overloaded),
         }
@@ -67,13 +65,32 @@ fn turn(edge: &Edge, transaction: &ServerTransaction) -> Option<Turn> {
     is_publish.then(|| edge.publishing.queue(transaction))
 }
 
-/// Answers one request, when it is its turn.
-async fn handle(edge: &Arc<Edge>, transaction: ServerTransaction, turn: Option<Turn>) {
+/// A request in service: it has its place among those served at a time, and a drain waits for it.
+struct Busy {
+    _place: OwnedSemaphorePermit,
+    _token: TaskTrackerToken,
+}
+
+/// Starts the service of one request. A MESSAGE needs no task of its own, all others get one.
+fn take(edge: &Arc<Edge>, tasks: &TaskTracker, transaction: ServerTransaction, busy: Busy) {
     let transaction = match edge.dialogs.route(transaction) {
         Routed::Ours => return,
         Routed::Foreign(transaction) => transaction,
         Routed::Congested(transaction) => return refuse(edge, &transaction, &Refusal::OutOfOrder),
     };
+    if *transaction.request().method() == Method::Message {
+        return deferral::defer(edge, tasks, transaction, busy);
+    }
+    let edge = Arc::clone(edge);
+    let turn = turn(&edge, &transaction);
+    tasks.spawn(async move {
+        handle(&edge, transaction, turn).await;
+        drop(busy);
+    });
+}
+
+/// Answers one request outside our dialogs, when it is its turn.
+async fn handle(edge: &Arc<Edge>, transaction: ServerTransaction, turn: Option<Turn>) {
     if *transaction.request().method() == Method::Invite {
         return invite(edge, transaction).await;
     }
@@ -120,7 +137,6 @@ async fn serve_one(edge: &Edge, transaction: &ServerTransaction) -> Result<Respo
     let standing = checked(edge, transaction)?;
     match request.method() {
         Method::Options => capabilities(edge, request),
-        Method::Message => message(edge, transaction).await,
         Method::Register => registration::register(edge, transaction, &standing).await,
         Method::Subscribe => message_waiting::subscribe(edge, transaction).await,
         Method::Publish => settings::publish(edge, transaction).await,
@@ -134,45 +150,6 @@ fn capabilities(edge: &Edge, request: &Request) -> Result<Response, Refusal> {
         Ok(response::capabilities(request, &edge.site.signature, now()))
     } else {
         Err(Refusal::Overloaded)
-    }
-}
-
-/// A MESSAGE: read, made durable, answered (PFM rows).
-async fn message(edge: &Edge, transaction: &ServerTransaction) -> Result<Response, Refusal> {
-    let arrived = Instant::now();
-    let request = transaction.request();
-    let source = transaction.source();
-    let signature = &edge.site.signature;
-    if let Some(onward) = forward::onward(request, &edge.site)? {
-        return forward::forward(edge, request, onward).await;
-    }
-    let deposit = match pager_mode::read(request, &edge.site, peer(source), now())? {
-        Pager::Composing => {
-            return Ok(response::answer(request, StatusCode::OK, signature, now()).build());
-        }
-        Pager::Deposit(deposit) => *deposit,
-    };
-    let (class, mailbox) = (deposit.class, deposit.served_user.clone());
-    let proof = make_durable(edge, deposit).await?;
-    metrics::accepted(
-        class,
-        source.transport,
-        proof.duplicate(),
-        arrived.elapsed(),
-    );
-    event::message_accepted(request, &mailbox, &proof);
-    Ok(accept::accepted(request, &proof, signature, now()))
-}
-
-/// Hands a message to the store, which decides what the edge cannot (PFM-13).
-async fn make_durable(edge: &Edge, deposit: Deposit) -> Result<Deposited, Refusal> {
-    if edge.draining.is_cancelled() {
-        return Err(Refusal::Overloaded);
-    }
-    match edge.storage.deposit(deposit).await {
-        Ok(DepositAnswer::Deposited(proof)) => Ok(proof),
-        Ok(DepositAnswer::Refused(refused)) => Err(refusal_of(refused)),
-        Err(unavailable) => Err(Refusal::Unavailable(Some(unavailable.retry_after))),
     }
 }
 

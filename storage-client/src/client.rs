@@ -159,6 +159,19 @@ impl StorageClient {
             .and_then(convert::answer)
     }
 
+    /// As [`StorageClient::deposit`] without a task that waits: `answered` runs exactly once, in the
+    /// task that moves the stream, so it must neither wait nor compute for long.
+    pub fn deposit_then(
+        &self,
+        deposit: Deposit,
+        answered: impl FnOnce(Result<DepositAnswer, Unavailable>) + Send + 'static,
+    ) {
+        let entry = Entry::Deposit(convert::deposit(deposit));
+        let patience = self.config.deposit_deadline;
+        let tell = |result: Result<_, _>| answered(result.and_then(convert::answer));
+        self.exchange.submit(entry, patience, tell);
+    }
+
     /// Settles one taken message; survives reconnects within
     /// [`ClientConfig::acknowledge_deadline`].
     ///

@@ -7,15 +7,19 @@ mod driver;
 mod lane;
 mod link;
 mod queue;
+mod waiter;
 
 use std::time::Duration;
 
 use proto::v1::exchange_answer::Answer;
 use proto::v1::exchange_entry::Request;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::transport::Channel;
 
+use self::lane::Encoded;
+use self::waiter::Waiter;
 use crate::client::Contact;
 use crate::{ClientConfig, Unavailable};
 
@@ -25,13 +29,9 @@ pub const MAX_ENTRY_OCTETS: usize = 2 << 20;
 /// When to try again after the window was full: it empties within the deadline of a deposit.
 const WINDOW_RETRY_AFTER: Duration = Duration::from_secs(3);
 
-/// Where the driver leaves what became of an entry.
-type Waiter = oneshot::Sender<Result<Answer, Unavailable>>;
-
 /// One entry on its way to the driver.
 struct Submission {
-    request: Request,
-    octets: usize,
+    request: Encoded,
     deadline: Instant,
     waiter: Waiter,
 }
@@ -56,30 +56,38 @@ impl Exchange {
         request: Request,
         patience: Duration,
     ) -> Result<Answer, Unavailable> {
-        let octets = octets(&request);
-        if octets > MAX_ENTRY_OCTETS {
-            return Err(Unavailable::new("too large for the deposit stream"));
-        }
-        let (waiter, answer) = oneshot::channel();
-        let submission = Submission {
-            request,
-            octets,
-            deadline: Instant::now() + patience,
-            waiter,
-        };
-        self.submissions
-            .try_send(submission)
-            .map_err(|_| window_full())?;
+        let (sender, answer) = oneshot::channel();
+        // A caller that no longer waits has nothing to be told.
+        self.submit(request, patience, move |result| drop(sender.send(result)));
         answer
             .await
             .unwrap_or_else(|_| Err(Unavailable::new("the client is closing")))
     }
-}
 
-fn octets(request: &Request) -> usize {
-    match request {
-        Request::Deposit(deposit) => prost::Message::encoded_len(deposit),
-        Request::Acknowledge(acknowledge) => prost::Message::encoded_len(acknowledge),
+    /// Sends one entry and tells what becomes of it, after `patience` at the latest. `tell` runs once,
+    /// here or in the task that moves the stream: it must neither wait nor compute for long.
+    pub(crate) fn submit(
+        &self,
+        request: Request,
+        patience: Duration,
+        tell: impl FnOnce(Result<Answer, Unavailable>) + Send + 'static,
+    ) {
+        let waiter = Waiter::new(tell);
+        let request = Encoded::new(request);
+        if request.len() > MAX_ENTRY_OCTETS {
+            return waiter.tell(Err(Unavailable::new("too large for the deposit stream")));
+        }
+        let submission = Submission {
+            request,
+            deadline: Instant::now() + patience,
+            waiter,
+        };
+        match self.submissions.try_send(submission) {
+            Ok(()) => {}
+            Err(TrySendError::Full(refused) | TrySendError::Closed(refused)) => {
+                refused.waiter.tell(Err(window_full()));
+            }
+        }
     }
 }
 

@@ -1,4 +1,9 @@
 //! Slots with generations: entries found by a small number that never means a later entry.
+//!
+//! Entries stand in pages, so that growing moves none of them: there may be a million.
+
+/// Entries of one page.
+const PAGE: usize = 1024;
 
 /// Place of an entry; stays unknown for ever once the entry has been removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,7 +20,9 @@ struct Place<T> {
 
 #[derive(Debug)]
 pub(super) struct Arena<T> {
-    places: Vec<Place<T>>,
+    pages: Vec<Vec<Place<T>>>,
+    /// Places made, full or free.
+    made: usize,
     free: Vec<u32>,
     capacity: usize,
 }
@@ -24,14 +31,15 @@ impl<T> Arena<T> {
     /// An empty arena that takes `capacity` entries at most.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            places: Vec::new(),
+            pages: Vec::new(),
+            made: 0,
             free: Vec::new(),
             capacity,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.made - self.free.len()
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -44,29 +52,46 @@ impl<T> Arena<T> {
             return Err(entry);
         }
         if let Some(index) = self.free.pop()
-            && let Some(place) = self.places.get_mut(index as usize)
+            && let Some(place) = self.place_mut(index)
         {
             place.entry = Some(entry);
-            return Ok(Slot {
-                index,
-                generation: place.generation,
-            });
+            let generation = place.generation;
+            return Ok(Slot { index, generation });
         }
-        let Ok(index) = u32::try_from(self.places.len()) else {
+        let Ok(index) = u32::try_from(self.made) else {
             return Err(entry);
         };
-        self.places.push(Place {
+        let place = Place {
             generation: 0,
             entry: Some(entry),
-        });
+        };
+        match self.pages.last_mut().filter(|page| page.len() < PAGE) {
+            Some(page) => page.push(place),
+            None => {
+                let mut page = Vec::with_capacity(PAGE);
+                page.push(place);
+                self.pages.push(page);
+            }
+        }
+        self.made += 1;
         Ok(Slot {
             index,
             generation: 0,
         })
     }
 
+    fn place(&self, index: u32) -> Option<&Place<T>> {
+        let index = index as usize;
+        self.pages.get(index / PAGE)?.get(index % PAGE)
+    }
+
+    fn place_mut(&mut self, index: u32) -> Option<&mut Place<T>> {
+        let index = index as usize;
+        self.pages.get_mut(index / PAGE)?.get_mut(index % PAGE)
+    }
+
     pub(super) fn get(&self, slot: Slot) -> Option<&T> {
-        let place = self.places.get(slot.index as usize)?;
+        let place = self.place(slot.index)?;
         place
             .entry
             .as_ref()
@@ -74,7 +99,7 @@ impl<T> Arena<T> {
     }
 
     pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut T> {
-        let place = self.places.get_mut(slot.index as usize)?;
+        let place = self.place_mut(slot.index)?;
         place
             .entry
             .as_mut()
@@ -86,7 +111,7 @@ impl<T> Arena<T> {
     }
 
     pub(super) fn remove(&mut self, slot: Slot) -> Option<T> {
-        let place = self.places.get_mut(slot.index as usize)?;
+        let place = self.place_mut(slot.index)?;
         if place.generation != slot.generation {
             return None;
         }

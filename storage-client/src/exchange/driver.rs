@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use proto::v1::deposit_service_client::DepositServiceClient;
 use proto::v1::exchange_answer::Answer;
 use proto::v1::exchange_reply::Reply;
 use proto::v1::{ExchangeAnswer, ExchangeOpened};
@@ -14,7 +13,8 @@ use tonic::transport::Channel;
 use super::lane::Entry;
 use super::link::{Link, LinkEvent};
 use super::queue::Queue;
-use super::{Submission, Waiter, window_full};
+use super::waiter::Waiter;
+use super::{Submission, window_full};
 use crate::backoff::Backoff;
 use crate::client::Contact;
 use crate::{ClientConfig, Unavailable};
@@ -23,7 +23,7 @@ use crate::{ClientConfig, Unavailable};
 const SUBMISSIONS_AT_ONCE: usize = 256;
 
 pub(super) struct Driver {
-    client: DepositServiceClient<Channel>,
+    channel: Channel,
     config: ClientConfig,
     contact: Contact,
     submissions: mpsc::Receiver<Submission>,
@@ -39,12 +39,11 @@ impl Driver {
         contact: Contact,
         submissions: mpsc::Receiver<Submission>,
     ) -> Self {
-        let client = DepositServiceClient::new(channel);
         Self {
-            link: Link::opening(client.clone(), config.request_deadline),
+            link: Link::opening(channel.clone(), config.request_deadline),
             queue: Queue::new(config.window),
             backoff: Backoff::new(config.reconnect_min, config.reconnect_max),
-            client,
+            channel,
             config,
             contact,
             submissions,
@@ -74,20 +73,19 @@ impl Driver {
     fn submit(&mut self, submission: Submission) {
         let entry = Entry {
             request: submission.request,
-            octets: submission.octets,
             deadline: submission.deadline.into_std(),
             waiter: submission.waiter,
         };
         if let Err(waiter) = self.queue.submit(entry) {
             metrics::counter!("restante_deposit_window_full_total").increment(1);
-            answer(waiter, Err(window_full()));
+            waiter.tell(Err(window_full()));
         }
     }
 
     fn on_link(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::PauseOver => {
-                self.link = Link::opening(self.client.clone(), self.config.request_deadline);
+                self.link = Link::opening(self.channel.clone(), self.config.request_deadline);
             }
             LinkEvent::Opened(stream, opened) => {
                 self.link = Link::Open(stream);
@@ -136,7 +134,7 @@ impl Driver {
             self.contact.refuses();
         }
         match self.queue.answered(reply.correlation) {
-            Some(waiter) => answer(waiter, Ok(content)),
+            Some(waiter) => waiter.tell(Ok(content)),
             None if matches!(content, Answer::Deposited(_)) => {
                 metrics::counter!("restante_late_commits_total").increment(1);
             }
@@ -150,16 +148,13 @@ impl Driver {
             if expired.was_sent {
                 metrics::counter!("restante_unanswered_entries_total").increment(1);
             }
-            answer(expired.waiter, Err(Unavailable::new("no answer in time")));
+            expired
+                .waiter
+                .tell(Err(Unavailable::new("no answer in time")));
         }
     }
 }
 
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
-}
-
-/// A caller that no longer waits has nothing to be told.
-fn answer(waiter: Waiter, result: Result<Answer, Unavailable>) {
-    let _ = waiter.send(result);
 }

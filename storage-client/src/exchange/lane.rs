@@ -3,32 +3,76 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use bytes::{Bytes, BytesMut};
+use prost::Message;
+use proto::v1;
 use proto::v1::ExchangeEntry;
 use proto::v1::exchange_entry::Request;
 
 use crate::convert;
 
+/// Octets that the fields known only at the time of sending take at most.
+const LATE_FIELDS_OCTETS: usize = 48;
+
+/// What an entry asks for, encoded once however often it is sent.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    octets: Bytes,
+    is_deposit: bool,
+}
+
+impl Encoded {
+    pub(super) fn new(request: Request) -> Self {
+        let is_deposit = matches!(request, Request::Deposit(_));
+        let entry = ExchangeEntry {
+            correlation: 0,
+            request: Some(request),
+        };
+        Self {
+            octets: entry.encode_to_vec().into(),
+            is_deposit,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.octets.len()
+    }
+
+    pub(super) fn is_deposit(&self) -> bool {
+        self.is_deposit
+    }
+}
+
 /// An unanswered entry; `A` is where its answer goes.
 #[derive(Debug)]
 pub(super) struct Entry<A> {
-    pub(super) request: Request,
-    pub(super) octets: usize,
+    pub(super) request: Encoded,
     pub(super) deadline: Instant,
     pub(super) waiter: A,
 }
 
 impl<A> Entry<A> {
-    /// What goes on the wire now: a deposit says what is left of its time.
-    fn wire(&self, correlation: u64, now: Instant) -> ExchangeEntry {
-        let mut request = self.request.clone();
-        if let Request::Deposit(deposit) = &mut request {
+    /// An [`ExchangeEntry`] as it goes on the wire now: a deposit says what is left of its time.
+    ///
+    /// It is put together of pieces: fields of one message that come one after the other are merged
+    /// by whoever reads them, those of an embedded message too (Protocol Buffers, encoding, "last
+    /// one wins").
+    fn wire(&self, correlation: u64, now: Instant) -> Bytes {
+        let mut octets = BytesMut::with_capacity(self.request.len() + LATE_FIELDS_OCTETS);
+        octets.extend_from_slice(&self.request.octets);
+        let remaining = self.request.is_deposit.then(|| {
             let remaining = self.deadline.saturating_duration_since(now);
-            deposit.remaining = Some(convert::proto_duration(remaining));
-        }
-        ExchangeEntry {
+            Request::Deposit(v1::Deposit {
+                remaining: Some(convert::proto_duration(remaining)),
+                ..v1::Deposit::default()
+            })
+        });
+        let late = ExchangeEntry {
             correlation,
-            request: Some(request),
-        }
+            request: remaining,
+        };
+        octets.extend_from_slice(&late.encode_to_vec());
+        octets.freeze()
     }
 }
 
@@ -73,16 +117,12 @@ impl<A> Lane<A> {
     }
 
     /// The next entry to send, unless it is larger than `room`.
-    pub(super) fn send_next(
-        &mut self,
-        room: usize,
-        now: Instant,
-    ) -> Option<(ExchangeEntry, usize)> {
+    pub(super) fn send_next(&mut self, room: usize, now: Instant) -> Option<Bytes> {
         let (&correlation, entry) = self.entries.range(self.cursor..).next()?;
-        if entry.octets > room {
+        if entry.request.len() > room {
             return None;
         }
-        let sent = (entry.wire(correlation, now), entry.octets);
+        let sent = entry.wire(correlation, now);
         self.cursor = correlation + 1;
         self.sent_once = self.sent_once.max(self.cursor);
         self.unsent -= 1;

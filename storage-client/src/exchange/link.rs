@@ -4,14 +4,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use proto::v1::deposit_service_client::DepositServiceClient;
+use bytes::Bytes;
 use proto::v1::exchange_reply::Reply;
-use proto::v1::{ExchangeEntry, ExchangeOpened, ExchangeReply, ExchangeRequest};
+use proto::v1::{ExchangeOpened, ExchangeReply};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
-use tonic::{Status, Streaming};
+use tonic::{IntoStreamingRequest, Status, Streaming};
+use tonic_prost::ProstCodec;
 
 use crate::convert;
 
@@ -20,6 +23,18 @@ const REQUEST_BUFFER: usize = 1;
 
 /// Answers to a whole window of small entries fit.
 const MAX_REPLY_OCTETS: usize = 4 << 20;
+
+/// The method of the contract.
+const EXCHANGE: &str = "/restante.v1.DepositService/Exchange";
+
+/// An `ExchangeRequest` as it stands on the wire, its entries encoded before.
+#[derive(Clone, PartialEq, prost::Message)]
+struct EncodedRequest {
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    entries: Vec<Bytes>,
+    #[prost(message, optional, tag = "2")]
+    stream_clock: Option<prost_types::Duration>,
+}
 
 type Opening = Pin<Box<dyn Future<Output = Result<(Stream, ExchangeOpened), Status>> + Send>>;
 
@@ -47,9 +62,9 @@ impl Link {
         Self::Waiting(Box::pin(sleep(pause)))
     }
 
-    pub(super) fn opening(client: DepositServiceClient<Channel>, patience: Duration) -> Self {
+    pub(super) fn opening(channel: Channel, patience: Duration) -> Self {
         Self::Opening(Box::pin(async move {
-            timeout(patience, Stream::open(client))
+            timeout(patience, Stream::open(channel))
                 .await
                 .unwrap_or_else(|_| Err(Status::deadline_exceeded("the stream did not open")))
         }))
@@ -71,7 +86,7 @@ impl Link {
     }
 
     /// Sends one request message, for which there was room.
-    pub(super) fn send(&mut self, entries: Vec<ExchangeEntry>) {
+    pub(super) fn send(&mut self, entries: Vec<Bytes>) {
         if let Self::Open(stream) = self {
             stream.send(entries);
         }
@@ -80,17 +95,22 @@ impl Link {
 
 /// An open stream with the service's time on it.
 pub(super) struct Stream {
-    requests: mpsc::Sender<ExchangeRequest>,
+    requests: mpsc::Sender<EncodedRequest>,
     replies: Streaming<ExchangeReply>,
     clock: Duration,
     clock_seen: Instant,
 }
 
 impl Stream {
-    async fn open(client: DepositServiceClient<Channel>) -> Result<(Self, ExchangeOpened), Status> {
+    async fn open(channel: Channel) -> Result<(Self, ExchangeOpened), Status> {
         let (requests, receiver) = mpsc::channel(REQUEST_BUFFER);
-        let mut client = client.max_decoding_message_size(MAX_REPLY_OCTETS);
-        let response = client.exchange(ReceiverStream::new(receiver)).await?;
+        let mut client = Grpc::new(channel).max_decoding_message_size(MAX_REPLY_OCTETS);
+        let ready = client.ready().await;
+        ready.map_err(|error| Status::unavailable(error.to_string()))?;
+        let request = ReceiverStream::new(receiver).into_streaming_request();
+        let path = PathAndQuery::from_static(EXCHANGE);
+        let codec = ProstCodec::<EncodedRequest, ExchangeReply>::default();
+        let response = client.streaming(request, path, codec).await?;
         let mut stream = Self {
             requests,
             replies: response.into_inner(),
@@ -131,13 +151,39 @@ impl Stream {
         }
     }
 
-    fn send(&mut self, entries: Vec<ExchangeEntry>) {
+    fn send(&mut self, entries: Vec<Bytes>) {
         let clock = self.clock + self.clock_seen.elapsed();
-        let request = ExchangeRequest {
+        let request = EncodedRequest {
             entries,
             stream_clock: Some(convert::proto_duration(clock)),
         };
         // Room was announced and nobody else sends; a closed stream shows up as the next event.
         let _ = self.requests.try_send(request);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use proto::v1::{ExchangeEntry, ExchangeRequest};
+
+    use super::*;
+
+    #[test]
+    fn entries_encoded_before_read_as_those_of_the_contract() {
+        let entry = ExchangeEntry {
+            correlation: 7,
+            request: None,
+        };
+        let stream_clock = Some(convert::proto_duration(Duration::from_millis(1_500)));
+        let encoded = EncodedRequest {
+            entries: vec![entry.encode_to_vec().into()],
+            stream_clock,
+        };
+        let expected = ExchangeRequest {
+            entries: vec![entry],
+            stream_clock,
+        };
+        assert_eq!(encoded.encode_to_vec(), expected.encode_to_vec());
     }
 }

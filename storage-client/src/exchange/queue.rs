@@ -11,8 +11,7 @@
 
 use std::time::Instant;
 
-use proto::v1::ExchangeEntry;
-use proto::v1::exchange_entry::Request;
+use bytes::Bytes;
 
 use super::lane::{Entry, Expired, Lane};
 
@@ -51,9 +50,9 @@ impl<A> Queue<A> {
         }
         let correlation = self.next_correlation;
         self.next_correlation += 1;
-        match entry.request {
-            Request::Deposit(_) => self.deposits.push(correlation, entry),
-            Request::Acknowledge(_) => self.acknowledgements.push(correlation, entry),
+        match entry.request.is_deposit() {
+            true => self.deposits.push(correlation, entry),
+            false => self.acknowledgements.push(correlation, entry),
         }
         Ok(())
     }
@@ -75,9 +74,9 @@ impl<A> Queue<A> {
         self.unsent() > 0 && self.in_flight < self.window
     }
 
-    /// What goes into the next request message: all that has accumulated, within the window and the
+    /// The encoded entries of the next request message: all that has accumulated, within the window and the
     /// size of a message. Acknowledgements first: they are few and free a mailbox.
-    pub(super) fn next_batch(&mut self, now: Instant) -> Vec<ExchangeEntry> {
+    pub(super) fn next_batch(&mut self, now: Instant) -> Vec<Bytes> {
         let limit = BATCH_ENTRIES.min(self.window.saturating_sub(self.in_flight));
         let mut batch = Vec::with_capacity(limit.min(self.unsent()));
         let mut octets = 0;
@@ -88,10 +87,10 @@ impl<A> Queue<A> {
                     true => usize::MAX,
                     false => BATCH_OCTETS.saturating_sub(octets),
                 };
-                let Some((entry, size)) = lane.send_next(room, now) else {
+                let Some(entry) = lane.send_next(room, now) else {
                     break;
                 };
-                octets += size;
+                octets += entry.len();
                 batch.push(entry);
             }
         }

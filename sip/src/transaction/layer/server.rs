@@ -69,7 +69,7 @@ struct Entry<P> {
     peer: P,
     reliable: bool,
     /// Until the final response; it is what a 100 is made from.
-    request: Option<Request>,
+    request: Option<Box<Request>>,
     /// The response given last, as retransmitted.
     response: Option<Bytes>,
 }
@@ -380,7 +380,8 @@ fn new_entry<P>(key: Key, request: &Request, peer: P, reliable: bool) -> Entry<P
         Method::Invite => Machine::Invite(invite_server::State::Proceeding { answered: false }),
         _ => Machine::NonInvite(non_invite_server::State::Trying),
     };
-    let request = Some(request.clone());
+    // Only an INVITE can get a 100 of ours.
+    let request = (*request.method() == Method::Invite).then(|| Box::new(request.clone()));
     Entry {
         machine,
         key,

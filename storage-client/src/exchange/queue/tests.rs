@@ -3,19 +3,30 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use prost::Message;
 use proto::v1;
+use proto::v1::ExchangeEntry;
+use proto::v1::exchange_entry::Request;
 
+use super::super::lane::Encoded;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn deposit(waiter: u32, deadline: Instant) -> Entry<u32> {
     Entry {
-        request: Request::Deposit(v1::Deposit::default()),
-        octets: 300,
+        request: Encoded::new(Request::Deposit(v1::Deposit::default())),
         deadline,
         waiter,
     }
+}
+
+/// What the storage service will read.
+fn batch(queue: &mut Queue<u32>, now: Instant) -> Vec<ExchangeEntry> {
+    let entries = queue.next_batch(now).into_iter();
+    entries
+        .map(|octets| ExchangeEntry::decode(octets).expect("an entry"))
+        .collect()
 }
 
 fn correlations(batch: &[ExchangeEntry]) -> Vec<u64> {
@@ -36,7 +47,7 @@ fn a_full_window_refuses_until_an_answer_comes() {
     let now = Instant::now();
     let mut queue = Queue::new(2);
     assert_eq!(queue.submit(deposit(1, now + SECOND)), Ok(()));
-    let batch = queue.next_batch(now);
+    let batch = batch(&mut queue, now);
     assert_eq!(queue.submit(deposit(2, now + SECOND)), Ok(()));
     assert_eq!(queue.submit(deposit(3, now + SECOND)), Err(3));
     assert_eq!(queue.answered(batch[0].correlation), Some(1));
@@ -48,7 +59,7 @@ fn an_expired_entry_that_was_sent_still_occupies_the_window() {
     let now = Instant::now();
     let mut queue = Queue::new(1);
     queue.submit(deposit(1, now + SECOND)).expect("empty");
-    let batch = queue.next_batch(now);
+    let batch = batch(&mut queue, now);
     let expired = queue.expire_next(now + SECOND).expect("its time is over");
     assert!(expired.was_sent);
     assert_eq!(queue.submit(deposit(2, now + SECOND)), Err(2));
@@ -63,11 +74,11 @@ fn after_a_break_unanswered_entries_go_first_in_their_old_order() {
     for waiter in 0..4 {
         queue.submit(deposit(waiter, now + SECOND)).expect("room");
     }
-    let sent = correlations(&queue.next_batch(now));
+    let sent = correlations(&batch(&mut queue, now));
     queue.answered(sent[1]);
     queue.submit(deposit(9, now + SECOND)).expect("room");
     queue.broken();
-    let again = correlations(&queue.next_batch(now));
+    let again = correlations(&batch(&mut queue, now));
     assert_eq!(again, vec![sent[0], sent[2], sent[3], sent[3] + 1]);
 }
 
@@ -76,9 +87,34 @@ fn remaining_time_shrinks_between_sending_and_sending_again() {
     let now = Instant::now();
     let mut queue = Queue::new(16);
     queue.submit(deposit(0, now + 3 * SECOND)).expect("room");
-    assert_eq!(remaining(&queue.next_batch(now)[0]), 3 * SECOND);
+    assert_eq!(remaining(&batch(&mut queue, now)[0]), 3 * SECOND);
     queue.broken();
-    assert_eq!(remaining(&queue.next_batch(now + SECOND)[0]), 2 * SECOND);
+    assert_eq!(remaining(&batch(&mut queue, now + SECOND)[0]), 2 * SECOND);
+}
+
+#[test]
+fn an_entry_put_together_of_pieces_reads_as_one() {
+    let now = Instant::now();
+    let mut queue = Queue::new(16);
+    let message = v1::Deposit {
+        served_user: "sip:bob@example.org".to_owned(),
+        body_octets: 7,
+        ..v1::Deposit::default()
+    };
+    let mut entry = deposit(0, now + SECOND);
+    entry.request = Encoded::new(Request::Deposit(message.clone()));
+    queue.submit(entry).expect("room");
+    let expected = ExchangeEntry {
+        correlation: 1,
+        request: Some(Request::Deposit(v1::Deposit {
+            remaining: Some(prost_types::Duration {
+                seconds: 1,
+                nanos: 0,
+            }),
+            ..message
+        })),
+    };
+    assert_eq!(batch(&mut queue, now), [expected]);
 }
 
 #[test]
@@ -87,7 +123,10 @@ fn an_entry_larger_than_a_batch_goes_alone() {
     let mut queue = Queue::new(16);
     for octets in [BATCH_OCTETS + 1, 10, 10] {
         let mut entry = deposit(0, now + SECOND);
-        entry.octets = octets;
+        entry.request = Encoded::new(Request::Deposit(v1::Deposit {
+            received_from: "x".repeat(octets),
+            ..v1::Deposit::default()
+        }));
         queue.submit(entry).expect("room");
     }
     assert_eq!(queue.next_batch(now).len(), 1);
@@ -129,7 +168,8 @@ proptest! {
                 Step::Submit { acknowledge } => {
                     let mut entry = deposit(submitted, now + SECOND);
                     if acknowledge {
-                        entry.request = Request::Acknowledge(v1::Acknowledge::default());
+                        let request = Request::Acknowledge(v1::Acknowledge::default());
+                        entry.request = Encoded::new(request);
                         entry.deadline = now + 10 * SECOND;
                     }
                     if queue.submit(entry).is_ok() {
@@ -140,7 +180,7 @@ proptest! {
                     while let Some(expired) = queue.expire_next(now) {
                         ended.push(expired.waiter);
                     }
-                    for entry in queue.next_batch(now) {
+                    for entry in batch(&mut queue, now) {
                         prop_assert!(!on_stream.contains(&entry.correlation));
                         if let Some(Request::Deposit(_)) = entry.request {
                             prop_assert!(remaining(&entry) > Duration::ZERO);

@@ -1,0 +1,124 @@
+//! A MESSAGE: read, made durable, answered (PFM rows).
+//!
+//! It has no task of its own: what can be decided here is decided at once, and the answer of the
+//! store goes on from where it arrives.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use edge::refuse::Refusal;
+use edge::{now, peer, response};
+use net::sip::ServerTransaction;
+use sip::StatusCode;
+use storage_client::message::Class;
+use storage_client::{DepositAnswer, Deposited, Unavailable};
+use tokio_util::task::TaskTracker;
+
+use super::forward::{Onward, forward, onward};
+use super::pager_mode::{self, Pager};
+use super::{Busy, accept, checked, refusal_of, refuse};
+use crate::edge::Edge;
+use crate::{event, metrics};
+
+/// A message on its way to the disk.
+struct Deferral {
+    edge: Arc<Edge>,
+    transaction: ServerTransaction,
+    arrived: Instant,
+    class: Class,
+    mailbox: String,
+    /// Ends with the answer.
+    _busy: Busy,
+}
+
+/// What is to be done with a MESSAGE.
+enum Wanted {
+    Pager(Pager),
+    /// It is not for us to terminate: it goes on to where it was going.
+    Onward(Onward),
+}
+
+/// Serves a MESSAGE outside our dialogs.
+pub(super) fn defer(
+    edge: &Arc<Edge>,
+    tasks: &TaskTracker,
+    transaction: ServerTransaction,
+    busy: Busy,
+) {
+    let arrived = Instant::now();
+    let deposit = match read(edge, &transaction) {
+        Ok(Wanted::Pager(Pager::Deposit(deposit))) => deposit,
+        Ok(Wanted::Onward(onward)) => {
+            let edge = Arc::clone(edge);
+            tasks.spawn(async move {
+                match forward(&edge, transaction.request(), onward).await {
+                    Ok(response) => transaction.respond(response),
+                    Err(refusal) => refuse(&edge, &transaction, &refusal),
+                }
+                drop(busy);
+            });
+            return;
+        }
+        Ok(Wanted::Pager(Pager::Composing)) => {
+            let (request, signature) = (transaction.request(), &edge.site.signature);
+            let answer = response::answer(request, StatusCode::OK, signature, now());
+            return transaction.respond(answer.build());
+        }
+        Err(refusal) => return refuse(edge, &transaction, &refusal),
+    };
+    let deferral = Deferral {
+        edge: Arc::clone(edge),
+        transaction,
+        arrived,
+        class: deposit.class,
+        mailbox: deposit.served_user.clone(),
+        _busy: busy,
+    };
+    edge.storage
+        .deposit_then(*deposit, move |answer| deferral.answer(answer));
+}
+
+fn read(edge: &Edge, transaction: &ServerTransaction) -> Result<Wanted, Refusal> {
+    checked(edge, transaction)?;
+    let request = transaction.request();
+    if let Some(onward) = onward(request, &edge.site)? {
+        return Ok(Wanted::Onward(onward));
+    }
+    let read = pager_mode::read(request, &edge.site, peer(transaction.source()), now())?;
+    match read {
+        Pager::Deposit(_) if edge.draining.is_cancelled() => Err(Refusal::Overloaded),
+        read => Ok(Wanted::Pager(read)),
+    }
+}
+
+impl Deferral {
+    fn answer(self, answer: Result<DepositAnswer, Unavailable>) {
+        match durable(answer) {
+            Ok(proof) => self.accept(&proof),
+            Err(refusal) => refuse(&self.edge, &self.transaction, &refusal),
+        }
+    }
+
+    fn accept(self, proof: &Deposited) {
+        let request = self.transaction.request();
+        metrics::accepted(
+            self.class,
+            self.transaction.source().transport,
+            proof.duplicate(),
+            self.arrived.elapsed(),
+        );
+        event::message_accepted(request, &self.mailbox, proof);
+        let signature = &self.edge.site.signature;
+        let response = accept::accepted(request, proof, signature, now());
+        self.transaction.respond(response);
+    }
+}
+
+/// What the store decided where the edge cannot (PFM-13).
+fn durable(answer: Result<DepositAnswer, Unavailable>) -> Result<Deposited, Refusal> {
+    match answer {
+        Ok(DepositAnswer::Deposited(proof)) => Ok(proof),
+        Ok(DepositAnswer::Refused(refused)) => Err(refusal_of(refused)),
+        Err(unavailable) => Err(Refusal::Unavailable(Some(unavailable.retry_after))),
+    }
+}
