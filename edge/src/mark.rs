@@ -21,7 +21,7 @@ pub enum Mark {
 
 impl Mark {
     /// What a branch with it begins with; compared without letter case (requirements §2.13).
-    fn prefix(self) -> &'static str {
+    pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::Delivery => "z9hG4bK-rst-",
             Self::Leg => "z9hG4bK-rsg-",

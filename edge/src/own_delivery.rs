@@ -1,7 +1,7 @@
 //! Recognising our own deliveries that come back (DLV-16): by the mark in the Via stack, and for
 //! cores that replace Via, by what only a delivery of this store carries.
 
-use sip::Headers;
+use sip::{Headers, Name};
 
 use crate::mark::{Mark, is_marked};
 
@@ -10,10 +10,23 @@ pub(crate) fn carries_mark(headers: &Headers, mark: Mark, secret: &[u8]) -> bool
     let Some(call_id) = headers.call_id() else {
         return false;
     };
+    // Nearly no request has one: that is seen without reading its Vias.
+    if !mentions(headers, mark.prefix()) {
+        return false;
+    }
     let vias = headers.vias().unwrap_or_default();
     vias.iter()
         .filter_map(|via| via.branch())
         .any(|branch| is_marked(mark, secret, &call_id, branch))
+}
+
+/// Whether a text stands in any Via, letter case apart.
+fn mentions(headers: &Headers, text: &str) -> bool {
+    let stands_in = |octets: &[u8]| {
+        let mut places = octets.windows(text.len());
+        places.any(|place| place.eq_ignore_ascii_case(text.as_bytes()))
+    };
+    headers.all(Name::Via).any(|via| stands_in(via.raw_value()))
 }
 
 /// Whether a `Message-ID` header names a message of the store with this hostname, as a delivery in the

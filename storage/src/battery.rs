@@ -60,6 +60,8 @@ macro_rules! battery {
                 ids_follow_each_other_without_gaps,
                 ids_go_on_after_reopening,
                 refusals_spend_no_id,
+                many_at_once_are_stored_in_their_order,
+                a_second_copy_among_many_gets_the_first_receipt,
                 a_duplicate_gets_the_first_receipt,
                 a_duplicate_is_recognised_after_reopening,
                 concurrent_duplicates_store_one_message,

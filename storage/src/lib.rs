@@ -56,5 +56,5 @@ mod watch;
 pub use config::StoreConfig;
 pub use memory::MemoryStore;
 pub use rocks::{CheckReport, OpenError, RocksStore};
-pub use store::{Store, StoreError, Swept, Synced};
+pub use store::{Outcomes, Store, StoreError, Swept, Synced};
 pub use watch::MailboxWatch;

@@ -23,7 +23,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
 
+use self::deposits::Decided;
 use self::model::Model;
 use self::sync_gate::SyncGate;
 use crate::config::StoreConfig;
@@ -36,16 +38,16 @@ use crate::model::{
     SubscriptionId, SubscriptionRefusal, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
     Waiting, WaitingQuestion,
 };
-use crate::store::{Store, StoreError, Swept, Synced};
+use crate::store::{Outcomes, Store, StoreError, Swept, Synced};
 use crate::timekeeper::{Timekeeper, Times};
 use crate::watch::{MailboxWatch, Watches};
 
 /// The in-memory store.
 pub struct MemoryStore {
-    model: Mutex<Model>,
+    model: Arc<Mutex<Model>>,
     times: Timekeeper,
-    gate: SyncGate,
-    watches: Watches,
+    gate: Arc<SyncGate>,
+    watches: Arc<Watches>,
     hostname: String,
     secret: [u8; 32],
 }
@@ -58,10 +60,10 @@ impl MemoryStore {
         let secret = rand::random();
         Self {
             hostname: config.hostname.clone(),
-            model: Mutex::new(Model::new(config, secret, times.read().wall)),
+            model: Arc::new(Mutex::new(Model::new(config, secret, times.read().wall))),
             times,
-            gate: SyncGate::new(),
-            watches: Watches::default(),
+            gate: Arc::new(SyncGate::new()),
+            watches: Arc::default(),
             secret,
         }
     }
@@ -88,7 +90,7 @@ impl MemoryStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, Model> {
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.model)
     }
 
     fn read<T>(
@@ -116,15 +118,26 @@ impl MemoryStore {
         change: impl FnOnce(&mut Model, Times) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let answer = self.change(change)?;
-        match self.gate.pass().await {
-            Ok(()) => {
-                let all: Vec<_> = self.lock().accounts.keys().copied().collect();
-                self.watches.changed(all.into_iter());
-                Ok(answer)
-            }
-            Err(cause) => Err(self.lock().latch(cause)),
-        }
+        synced(&self.gate, &self.model, &self.watches).await?;
+        Ok(answer)
     }
+}
+
+/// Waits for the simulated sync, and tells who watches.
+async fn synced(
+    gate: &SyncGate,
+    model: &Mutex<Model>,
+    watches: &Watches,
+) -> Result<(), StoreError> {
+    let passed = gate.pass().await;
+    passed.map_err(|cause| lock(model).latch(cause))?;
+    let all: Vec<_> = lock(model).accounts.keys().copied().collect();
+    watches.changed(all.into_iter());
+    Ok(())
+}
+
+fn lock(model: &Mutex<Model>) -> MutexGuard<'_, Model> {
+    model.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Store for MemoryStore {
@@ -175,6 +188,31 @@ impl Store for MemoryStore {
 
     async fn holds(&self, claim: ClaimToken, number: MessageNumber) -> Result<bool, StoreError> {
         self.read(|model, _| model.holds(claim, number))
+    }
+
+    fn deposit_all(&self, deposits: Vec<(u64, Deposit)>, outcomes: &UnboundedSender<Outcomes>) {
+        let mut model = self.lock();
+        let decide = |(tag, deposit)| {
+            let decided = model.check_writable();
+            (
+                tag,
+                decided.map(|()| model.deposit(deposit, self.times.read())),
+            )
+        };
+        let decided: Vec<_> = deposits.into_iter().map(decide).collect();
+        drop(model);
+        let (model, gate) = (Arc::clone(&self.model), Arc::clone(&self.gate));
+        let watches = Arc::clone(&self.watches);
+        let outcomes = outcomes.clone();
+        tokio::spawn(async move {
+            let synced = synced(&gate, &model, &watches).await;
+            let answers = decided.into_iter().map(|(tag, decided)| {
+                let decided = synced.clone().and(decided);
+                (tag, decided.map(Decided::into_outcome))
+            });
+            // Whoever asked may have gone.
+            drop(outcomes.send(answers.collect()));
+        });
     }
 
     async fn message(&self, number: MessageNumber) -> Result<StoredMessage, StoreError> {

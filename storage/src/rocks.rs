@@ -27,6 +27,7 @@ mod rehearsal;
 mod row;
 mod shared;
 mod submit;
+mod submit_all;
 mod sweeper;
 mod take;
 mod taken;
@@ -43,6 +44,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
 
 pub use self::check::{CheckReport, Finding};
 use self::committer::Job;
@@ -53,7 +55,7 @@ use self::operation::acknowledge::Acknowledge;
 use self::operation::bye::AddBye;
 use self::operation::claim::{Claim, Renew};
 use self::operation::delete_own::DeleteOwn;
-use self::operation::deposit::DepositMessage;
+use self::operation::deposit::{DepositMessage, is_hashed_apart};
 use self::operation::order::CarryOut;
 use self::operation::register::Register;
 use self::operation::release::Release;
@@ -64,6 +66,7 @@ use self::operation::subscribe::{
 use self::queue::Queues;
 use self::shared::Shared;
 use self::submit::{Operation, submit};
+use self::submit_all::submit_all;
 use crate::column_family::Family;
 use crate::key;
 use crate::model::{
@@ -77,12 +80,9 @@ use crate::model::{
 };
 use crate::rule::registration::live;
 use crate::rule::settings::Sayings;
-use crate::store::{Store, StoreError, Swept, Synced};
+use crate::store::{Outcomes, Store, StoreError, Swept, Synced};
 use crate::value::{self, AccountValue, SubscriptionsValue};
 use crate::watch::MailboxWatch;
-
-/// Content up to this size is hashed on the async thread: some 100 µs at most.
-const HASHED_INLINE_OCTETS: usize = 64 << 10;
 
 /// A store in RocksDB. Dropping it finishes what is queued and closes it.
 pub struct RocksStore {
@@ -153,8 +153,7 @@ fn join(threads: Vec<JoinHandle<()>>) {
 
 impl Store for RocksStore {
     async fn deposit(&self, deposit: Deposit) -> Result<DepositOutcome, StoreError> {
-        let octets: usize = deposit.parts.iter().map(|part| part.octets.len()).sum();
-        let operation = match octets > HASHED_INLINE_OCTETS {
+        let operation = match is_hashed_apart(&deposit) {
             true => {
                 self.read(|shared| Ok(DepositMessage::new(deposit, shared)))
                     .await?
@@ -200,6 +199,10 @@ impl Store for RocksStore {
 
     async fn holds(&self, claim: ClaimToken, number: MessageNumber) -> Result<bool, StoreError> {
         self.read(move |shared| shared.holds(claim, number)).await
+    }
+
+    fn deposit_all(&self, deposits: Vec<(u64, Deposit)>, outcomes: &UnboundedSender<Outcomes>) {
+        submit_all(&self.shared, &self.queues, deposits, outcomes);
     }
 
     async fn message(&self, number: MessageNumber) -> Result<StoredMessage, StoreError> {

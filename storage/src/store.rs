@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Deposit,
@@ -108,6 +109,9 @@ pub enum StoreError {
     },
 }
 
+/// What became of deposits, each under the tag it was handed over with.
+pub type Outcomes = Vec<(u64, Result<DepositOutcome, StoreError>)>;
+
 /// A message store. See the module for the rules and `battery` for what every engine must do.
 pub trait Store: Send + Sync + 'static {
     /// Stores a message, or finds that it is already there. Decides in the order of PFM-13.
@@ -159,6 +163,11 @@ pub trait Store: Send + Sync + 'static {
         claim: ClaimToken,
         number: MessageNumber,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// As [`Store::deposit`] for many at once, which enter the store in their order. Returns without
+    /// waiting, and sends one outcome for each, those that come together in one piece. Whoever calls
+    /// this bounds how many are under way; it runs within a tokio runtime.
+    fn deposit_all(&self, deposits: Vec<(u64, Deposit)>, outcomes: &UnboundedSender<Outcomes>);
 
     /// One message, without content.
     fn message(

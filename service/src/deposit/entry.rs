@@ -1,11 +1,13 @@
-//! One entry of a stream: carried out by the store, answered by what it said.
+//! One entry of a stream: what it asks of the store, and how the store's word answers it.
 
 use std::time::Instant;
 
 use proto::v1;
 use proto::v1::exchange_answer::Answer;
 use proto::v1::exchange_entry::Request;
-use storage::model::{ClaimToken, Deposit, DepositOutcome, MessageNumber, Settlement};
+use storage::model::{
+    Address, ClaimToken, Class, Deposit, DepositOutcome, MessageNumber, Settlement,
+};
 use storage::{Store, StoreError};
 use tonic::Status;
 
@@ -15,14 +17,18 @@ use crate::{convert, status};
 
 /// An entry that makes sense.
 pub(super) struct Entry {
-    correlation: u64,
-    request: Wanted,
+    pub(super) correlation: u64,
+    pub(super) request: Wanted,
 }
 
-enum Wanted {
+/// What an entry asks for.
+pub(super) enum Wanted {
     Deposit(Box<Deposit>),
-    Acknowledge(ClaimToken, MessageNumber, Settlement),
+    Acknowledge(Acknowledgement),
 }
+
+/// The settlement of one message.
+pub(super) struct Acknowledgement(ClaimToken, MessageNumber, Settlement);
 
 impl Entry {
     /// `clock` is when the edge sent it, from where the remaining time counts.
@@ -39,7 +45,7 @@ impl Entry {
             }
             Some(Request::Acknowledge(acknowledge)) => {
                 let (claim, number, settlement) = convert::acknowledgement(acknowledge, hostname)?;
-                Wanted::Acknowledge(claim, number, settlement)
+                Wanted::Acknowledge(Acknowledgement(claim, number, settlement))
             }
             None => return Err(Status::invalid_argument("an entry is empty")),
         };
@@ -48,49 +54,80 @@ impl Entry {
             request,
         })
     }
+}
 
+impl Acknowledgement {
     /// Has the store do it; ends with the store's answer, on disk where it promises that.
-    pub(super) async fn carry_out<S: Store>(self, context: &Context<S>) -> v1::ExchangeAnswer {
-        let answer = match self.request {
-            Wanted::Deposit(deposit) => deposit_answer(context, *deposit).await,
-            Wanted::Acknowledge(claim, number, settlement) => {
-                let settled = context.store.acknowledge(claim, number, settlement).await;
-                settled.map(|settled| Answer::Acknowledged(convert::settled(settled.into_inner())))
-            }
-        };
-        v1::ExchangeAnswer {
-            correlation: self.correlation,
-            answer: Some(answer.unwrap_or_else(|error| {
-                context.counters.unavailable();
-                Answer::Unavailable(unavailable(&error))
-            })),
-        }
+    pub(super) async fn carry_out<S: Store>(
+        self,
+        correlation: u64,
+        context: &Context<S>,
+    ) -> v1::ExchangeAnswer {
+        let Self(claim, number, settlement) = self;
+        let settled = context.store.acknowledge(claim, number, settlement).await;
+        let settled = settled.map(|settled| convert::settled(settled.into_inner()));
+        answer(correlation, settled.map(Answer::Acknowledged), context)
     }
 }
 
-async fn deposit_answer<S: Store>(
-    context: &Context<S>,
-    deposit: Deposit,
-) -> Result<Answer, StoreError> {
-    let begun = Instant::now();
-    let (class, served_user) = (deposit.class, deposit.served_user.clone());
-    Ok(match context.store.deposit(deposit).await? {
-        DepositOutcome::Stored(receipt) => {
-            context.counters.accepted(class, begun.elapsed());
-            if context.store.is_registered(&served_user) {
-                context.watch.deposited(served_user);
+/// A deposit that the store has in hand.
+pub(super) struct UnderWay {
+    correlation: u64,
+    begun: Instant,
+    class: Class,
+    served_user: Address,
+}
+
+impl UnderWay {
+    pub(super) fn new(correlation: u64, deposit: &Deposit) -> Self {
+        Self {
+            correlation,
+            begun: Instant::now(),
+            class: deposit.class,
+            served_user: deposit.served_user.clone(),
+        }
+    }
+
+    /// The store has decided, and what it promises is on disk.
+    pub(super) fn answer<S: Store>(
+        self,
+        outcome: Result<DepositOutcome, StoreError>,
+        context: &Context<S>,
+    ) -> v1::ExchangeAnswer {
+        let correlation = self.correlation;
+        let decided = outcome.map(|outcome| match outcome {
+            DepositOutcome::Stored(receipt) => {
+                context.counters.accepted(self.class, self.begun.elapsed());
+                if context.store.is_registered(&self.served_user) {
+                    context.watch.deposited(self.served_user);
+                }
+                Answer::Deposited(deposited(receipt, false))
             }
-            Answer::Deposited(deposited(receipt, false))
-        }
-        DepositOutcome::Duplicate(receipt) => {
-            context.counters.duplicate();
-            Answer::Deposited(deposited(receipt, true))
-        }
-        DepositOutcome::Refused(refusal) => {
-            context.counters.refused(&refusal);
-            Answer::Refused(convert::refusal(&refusal))
-        }
-    })
+            DepositOutcome::Duplicate(receipt) => {
+                context.counters.duplicate();
+                Answer::Deposited(deposited(receipt, true))
+            }
+            DepositOutcome::Refused(refusal) => {
+                context.counters.refused(&refusal);
+                Answer::Refused(convert::refusal(&refusal))
+            }
+        });
+        answer(correlation, decided, context)
+    }
+}
+
+fn answer<S: Store>(
+    correlation: u64,
+    answer: Result<Answer, StoreError>,
+    context: &Context<S>,
+) -> v1::ExchangeAnswer {
+    v1::ExchangeAnswer {
+        correlation,
+        answer: Some(answer.unwrap_or_else(|error| {
+            context.counters.unavailable();
+            Answer::Unavailable(unavailable(&error))
+        })),
+    }
 }
 
 fn unavailable(error: &StoreError) -> v1::Unavailable {

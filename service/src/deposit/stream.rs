@@ -1,22 +1,23 @@
 //! One deposit stream, in one task: no task and no message per entry.
 //!
-//! Entries enter the store in the order they came, because a new future is first polled in the
-//! order it was pushed; none waits for another's commit. Answers leave in the order of the commits,
-//! as many together as have accumulated.
+//! The deposits of a request message enter the store together, in the order they came; none waits
+//! for another's commit. Answers leave in the order of the commits, as many together as have
+//! accumulated: those of one group at least.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
 use proto::v1;
 use proto::v1::exchange_reply::Reply;
-use storage::Store;
+use storage::{Outcomes, Store};
 use tokio::sync::mpsc;
 use tonic::{Code, Status, Streaming};
 
 use super::Context;
-use super::entry::Entry;
+use super::entry::{Acknowledgement, Entry, UnderWay, Wanted};
 use crate::convert;
 use crate::status;
 
@@ -38,25 +39,31 @@ pub(super) async fn serve<S: Store>(
     if !stream.open(&context).await {
         return;
     }
-    let mut pending = FuturesUnordered::new();
+    let (outcomes, mut told) = mpsc::unbounded_channel();
+    let mut deposits = Deposits::new(outcomes);
+    let mut acknowledgements = FuturesUnordered::new();
     let mut end: Option<Status> = None;
-    while end.is_none() || !pending.is_empty() || !stream.answers.is_empty() {
+    loop {
+        let under_way = deposits.under_way.len() + acknowledgements.len() + stream.answers.len();
+        if end.is_some() && under_way == 0 {
+            break;
+        }
         tokio::select! {
             request = requests.message(), if end.is_none() => {
-                let unanswered = pending.len() + stream.answers.len();
-                match accept(&context, request, opened_at, unanswered) {
-                    Ok(entries) => pending.extend(
-                        entries.into_iter().map(|entry| entry.carry_out(&context)),
-                    ),
+                match accept(&context, request, opened_at, under_way) {
+                    Ok(entries) => for (correlation, wanted) in deposits.hand_over(entries, &context) {
+                        acknowledgements.push(wanted.carry_out(correlation, &context));
+                    },
                     Err(status) => end = Some(status),
                 }
             }
-            Some(answer) = pending.next() => {
-                stream.answers.push(answer);
-                while let Some(Some(answer)) = pending.next().now_or_never() {
-                    stream.answers.push(answer);
+            Some(outcomes) = told.recv() => {
+                deposits.answer(outcomes, &context, &mut stream.answers);
+                while let Ok(outcomes) = told.try_recv() {
+                    deposits.answer(outcomes, &context, &mut stream.answers);
                 }
             }
+            Some(answer) = acknowledgements.next() => stream.answers.push(answer),
             () = context.shutdown.cancelled(), if end.is_none() => end = Some(status::draining()),
             is_listening = stream.flush(), if !stream.answers.is_empty() => {
                 if !is_listening {
@@ -68,6 +75,66 @@ pub(super) async fn serve<S: Store>(
     if let Some(status) = end.filter(|status| status.code() != Code::Ok) {
         // An edge that is gone needs no status.
         let _ = stream.replies.send(Err(status)).await;
+    }
+}
+
+/// The deposits of the stream that the store has in hand. The window bounds them.
+struct Deposits {
+    outcomes: mpsc::UnboundedSender<Outcomes>,
+    /// By tag.
+    under_way: HashMap<u64, UnderWay>,
+    next_tag: u64,
+}
+
+impl Deposits {
+    fn new(outcomes: mpsc::UnboundedSender<Outcomes>) -> Self {
+        Self {
+            outcomes,
+            under_way: HashMap::new(),
+            next_tag: 0,
+        }
+    }
+
+    /// Hands the deposits among these entries to the store; the others are returned.
+    fn hand_over<S: Store>(
+        &mut self,
+        entries: Vec<Entry>,
+        context: &Context<S>,
+    ) -> Vec<(u64, Acknowledgement)> {
+        let mut deposits = Vec::with_capacity(entries.len());
+        let mut others = Vec::new();
+        for Entry {
+            correlation,
+            request,
+        } in entries
+        {
+            match request {
+                Wanted::Deposit(deposit) => {
+                    let tag = self.next_tag;
+                    self.next_tag += 1;
+                    let under_way = UnderWay::new(correlation, &deposit);
+                    self.under_way.insert(tag, under_way);
+                    deposits.push((tag, *deposit));
+                }
+                Wanted::Acknowledge(acknowledgement) => others.push((correlation, acknowledgement)),
+            }
+        }
+        if !deposits.is_empty() {
+            context.store.deposit_all(deposits, &self.outcomes);
+        }
+        others
+    }
+
+    fn answer<S: Store>(
+        &mut self,
+        outcomes: Outcomes,
+        context: &Context<S>,
+        answers: &mut Vec<v1::ExchangeAnswer>,
+    ) {
+        for (tag, outcome) in outcomes {
+            let under_way = self.under_way.remove(&tag);
+            answers.extend(under_way.map(|under_way| under_way.answer(outcome, context)));
+        }
     }
 }
 

@@ -35,7 +35,7 @@ struct Deferral {
 enum Wanted {
     Pager(Pager),
     /// It is not for us to terminate: it goes on to where it was going.
-    Onward(Onward),
+    Onward(Box<Onward>),
 }
 
 /// Serves a MESSAGE outside our dialogs.
@@ -51,7 +51,7 @@ pub(super) fn defer(
         Ok(Wanted::Onward(onward)) => {
             let edge = Arc::clone(edge);
             tasks.spawn(async move {
-                match forward(&edge, transaction.request(), onward).await {
+                match forward(&edge, transaction.request(), *onward).await {
                     Ok(response) => transaction.respond(response),
                     Err(refusal) => refuse(&edge, &transaction, &refusal),
                 }
@@ -82,7 +82,7 @@ fn read(edge: &Edge, transaction: &ServerTransaction) -> Result<Wanted, Refusal>
     checked(edge, transaction)?;
     let request = transaction.request();
     if let Some(onward) = onward(request, &edge.site)? {
-        return Ok(Wanted::Onward(onward));
+        return Ok(Wanted::Onward(Box::new(onward)));
     }
     let read = pager_mode::read(request, &edge.site, peer(transaction.source()), now())?;
     match read {

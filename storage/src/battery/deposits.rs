@@ -1,8 +1,10 @@
 //! PFM-05, PFM-13, STO-08, requirements §3.2, §3.3, §3.4, §3.6.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::bench::{Bench, Engine, MINUTE, START, address, deposit_to, letter};
 use crate::config::{Quota, StoreConfig};
@@ -59,6 +61,56 @@ pub(crate) async fn refusals_spend_no_id<E: Engine>() {
         assert!(matches!(refusal, Refusal::MailboxFull { .. }));
     }
     assert_eq!(bench.mail("carol").await.0, first + 1);
+}
+
+pub(crate) async fn many_at_once_are_stored_in_their_order<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let (outcomes, mut told) = unbounded_channel();
+    let mut deposits: Vec<_> = (0..9).map(|tag| (tag, letter("bob"))).collect();
+    let large = vec![b'x'; 100_000];
+    deposits.push((
+        9,
+        deposit_to("carol", "large", &String::from_utf8_lossy(&large)),
+    ));
+    bench.store().deposit_all(deposits, &outcomes);
+    let mut numbers = BTreeMap::new();
+    while numbers.len() < 10 {
+        for (tag, outcome) in told.recv().await.expect("an answer for each") {
+            match outcome {
+                Ok(DepositOutcome::Stored(receipt)) => numbers.insert(tag, receipt.id.number.0),
+                other => panic!("not stored: {other:?}"),
+            };
+        }
+    }
+    let first = numbers[&0];
+    let of_bob: Vec<_> = (0..9).map(|tag| numbers[&tag]).collect();
+    assert!(of_bob.is_sorted(), "{of_bob:?}");
+    let all: BTreeSet<_> = numbers.into_values().collect();
+    assert_eq!(all, (first..first + 10).collect());
+}
+
+pub(crate) async fn a_second_copy_among_many_gets_the_first_receipt<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let (outcomes, mut told) = unbounded_channel();
+    let copy = |tag| (tag, deposit_to("bob", "a", "hi"));
+    bench.store().deposit_all(vec![copy(1), copy(2)], &outcomes);
+    let mut receipts = BTreeMap::new();
+    while receipts.len() < 2 {
+        for (tag, outcome) in told.recv().await.expect("an answer for each") {
+            match outcome {
+                Ok(DepositOutcome::Stored(receipt)) => {
+                    receipts.insert(tag, (false, receipt.into_inner()))
+                }
+                Ok(DepositOutcome::Duplicate(receipt)) => {
+                    receipts.insert(tag, (true, receipt.into_inner()))
+                }
+                other => panic!("not accepted: {other:?}"),
+            };
+        }
+    }
+    let (is_duplicate, first) = receipts[&1].clone();
+    assert!(!is_duplicate);
+    assert_eq!(receipts[&2], (true, first));
 }
 
 pub(crate) async fn a_duplicate_gets_the_first_receipt<E: Engine>() {

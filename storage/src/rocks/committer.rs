@@ -15,6 +15,7 @@ use super::overlay::{GroupNumber, Overlay};
 use super::queue::{Queues, Weighed};
 use super::row::{Row, RowKey};
 use super::shared::Shared;
+use super::submit_all::Told;
 use super::transaction::{Changes, Interrupt, Mode, Rows, Transaction, Write};
 use crate::column_family::Family;
 use crate::key;
@@ -37,7 +38,7 @@ pub(super) trait Request: Send {
     fn run(&mut self, group: &mut Group<'_>);
 
     /// The group is synced, or will never be.
-    fn finish(self: Box<Self>, shared: &Shared, synced: Result<(), StoreError>);
+    fn finish(self: Box<Self>, shared: &Shared, synced: Result<(), StoreError>, told: &mut Told);
 }
 
 impl Weighed for Job {
@@ -91,9 +92,11 @@ impl Committer {
             Err(error @ StoreError::Latched { .. }) => Err(error),
             _ => self.write(&mut jobs),
         };
+        let mut told = Told::default();
         for job in jobs {
-            job.finish(&self.shared, synced.clone());
+            job.finish(&self.shared, synced.clone(), &mut told);
         }
+        told.send();
     }
 
     fn write(&mut self, jobs: &mut [Job]) -> Result<(), StoreError> {

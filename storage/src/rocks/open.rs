@@ -105,7 +105,7 @@ impl RocksStore {
     }
 }
 
-fn open_database(
+pub(super) fn open_database(
     config: &StoreConfig,
     folder: &Folder,
     horizon: &Horizon,

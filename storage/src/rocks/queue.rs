@@ -80,6 +80,24 @@ impl<T: Weighed> Queues<T> {
         Ok(())
     }
 
+    /// Queues as many of these as there is place for, in their order; hands the others back.
+    pub(super) fn push_all(&self, lane: Lane, jobs: Vec<T>) -> Result<(), (NotQueued, Vec<T>)> {
+        let mut jobs = jobs.into_iter();
+        let mut state = self.lock();
+        if state.closed {
+            return Err((NotQueued::Closed, jobs.collect()));
+        }
+        let queue = &mut state.lanes[lane as usize];
+        let room = self.limits[lane as usize].saturating_sub(queue.len());
+        queue.extend(jobs.by_ref().take(room));
+        drop(state);
+        self.wake.notify_one();
+        match jobs.len() {
+            0 => Ok(()),
+            _ => Err((NotQueued::Full, jobs.collect())),
+        }
+    }
+
     /// Refuses what comes from now on; what is queued is still taken.
     pub(super) fn close(&self) {
         self.lock().closed = true;
@@ -164,6 +182,18 @@ mod tests {
         assert_eq!(queues.push(Lane::Bulk, ("c", 1)), Err(NotQueued::Closed));
         assert_eq!(queues.take_group(), Some(vec![("a", 1)]));
         assert_eq!(queues.take_group(), None);
+    }
+
+    #[test]
+    fn many_are_queued_in_their_order_as_far_as_there_is_place() {
+        let queues = queues(2);
+        let refused = queues.push_all(Lane::Deposits, vec![("a", 1), ("b", 1), ("c", 1)]);
+        assert_eq!(refused, Err((NotQueued::Full, vec![("c", 1)])));
+        assert_eq!(queues.take_group(), Some(vec![("a", 1), ("b", 1)]));
+        assert_eq!(queues.push_all(Lane::Deposits, vec![("d", 1)]), Ok(()));
+        queues.close();
+        let refused = queues.push_all(Lane::Deposits, vec![("e", 1)]);
+        assert_eq!(refused, Err((NotQueued::Closed, vec![("e", 1)])));
     }
 
     #[test]

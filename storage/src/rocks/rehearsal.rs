@@ -16,15 +16,25 @@ use crate::model::{MailboxId, MessageNumber, UnixMillis};
 use crate::store::StoreError;
 use crate::value::{AddressValue, Counters};
 
+/// Reads what `operation` needs as far as it is in memory; `None` if that is not enough. Never blocks.
+pub(super) fn rehearse_in_memory(
+    shared: &Shared,
+    operation: impl Fn(&mut Transaction<'_>) -> Result<(), Interrupt>,
+) -> Result<Option<Rehearsed>, StoreError> {
+    match rehearse_within(shared, Reach::Memory, operation) {
+        Ok(rehearsed) => Ok(Some(rehearsed)),
+        Err(ReadError::NeedsDisk) => Ok(None),
+        Err(ReadError::Failed(error)) => Err(error),
+    }
+}
+
 /// Reads what `operation` needs. An error is the answer: it follows from what is on disk.
 pub(super) async fn rehearse<F>(shared: &Arc<Shared>, operation: F) -> Result<Rehearsed, StoreError>
 where
     F: Fn(&mut Transaction<'_>) -> Result<(), Interrupt> + Send + 'static,
 {
-    match rehearse_within(shared, Reach::Memory, &operation) {
-        Err(ReadError::NeedsDisk) => {}
-        Err(ReadError::Failed(error)) => return Err(error),
-        Ok(rehearsed) => return Ok(rehearsed),
+    if let Some(rehearsed) = rehearse_in_memory(shared, &operation)? {
+        return Ok(rehearsed);
     }
     shared.progress.count_disk_rehearsal();
     let shared = Arc::clone(shared);

@@ -9,6 +9,7 @@ use super::committer::{Group, Job, Rehearsed, Request};
 use super::queue::{Lane, NotQueued, Queues};
 use super::rehearsal::rehearse;
 use super::shared::Shared;
+use super::submit_all::Told;
 use super::transaction::{Interrupt, Transaction};
 use crate::store::StoreError;
 
@@ -42,7 +43,15 @@ pub(super) async fn submit<O: Operation>(
     queues: &Queues<Job>,
     operation: O,
 ) -> Result<O::Answer, StoreError> {
-    let operation = Arc::new(operation);
+    submit_shared(shared, queues, Arc::new(operation)).await
+}
+
+/// As [`submit`] for an operation that somebody else holds too.
+pub(super) async fn submit_shared<O: Operation>(
+    shared: &Arc<Shared>,
+    queues: &Queues<Job>,
+    operation: Arc<O>,
+) -> Result<O::Answer, StoreError> {
     for _ in 0..REHEARSALS {
         shared.check_writable()?;
         let rehearsed = rehearse(shared, {
@@ -68,7 +77,7 @@ pub(super) async fn submit<O: Operation>(
     Err(StoreError::Overloaded)
 }
 
-fn not_queued(reason: NotQueued) -> StoreError {
+pub(super) fn not_queued(reason: NotQueued) -> StoreError {
     match reason {
         NotQueued::Full => StoreError::Overloaded,
         NotQueued::Closed => StoreError::Closed,
@@ -76,7 +85,24 @@ fn not_queued(reason: NotQueued) -> StoreError {
 }
 
 /// The answer; `None` asks for another rehearsal.
-type Reply<T> = Option<Result<T, StoreError>>;
+pub(super) type Reply<T> = Option<Result<T, StoreError>>;
+
+/// What becomes of an operation whose group is synced, or will never be.
+pub(super) fn settled<O: Operation>(
+    operation: &O,
+    outcome: Result<O::Answer, Interrupt>,
+    shared: &Shared,
+    synced: Result<(), StoreError>,
+) -> Reply<O::Answer> {
+    match (synced, outcome) {
+        (Err(error), _) | (Ok(()), Err(Interrupt::Failed(error))) => Some(Err(error)),
+        (Ok(()), Err(Interrupt::NotRehearsed | Interrupt::NeedsDisk)) => None,
+        (Ok(()), Ok(answer)) => {
+            operation.synced(&answer, shared);
+            Some(Ok(answer))
+        }
+    }
+}
 
 struct Pending<O: Operation> {
     operation: Arc<O>,
@@ -96,15 +122,8 @@ impl<O: Operation> Request for Pending<O> {
         });
     }
 
-    fn finish(self: Box<Self>, shared: &Shared, synced: Result<(), StoreError>) {
-        let reply = match (synced, self.outcome) {
-            (Err(error), _) | (Ok(()), Err(Interrupt::Failed(error))) => Some(Err(error)),
-            (Ok(()), Err(Interrupt::NotRehearsed | Interrupt::NeedsDisk)) => None,
-            (Ok(()), Ok(answer)) => {
-                self.operation.synced(&answer, shared);
-                Some(Ok(answer))
-            }
-        };
+    fn finish(self: Box<Self>, shared: &Shared, synced: Result<(), StoreError>, _told: &mut Told) {
+        let reply = settled(&*self.operation, self.outcome, shared, synced);
         // Whoever asked may have gone; what was committed stays so.
         drop(self.reply.send(reply));
     }

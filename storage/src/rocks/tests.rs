@@ -4,6 +4,8 @@ mod checking;
 mod committing;
 mod memory;
 mod opening;
+#[cfg(feature = "raw-rate")]
+mod raw_rate;
 
 use std::sync::Arc;
 

@@ -23,6 +23,15 @@ use crate::value::{
     self, DuplicateValue, EnvelopeValue, LocationValue, OwnerValue, Place, StateValue, WaitingValue,
 };
 
+/// Content up to this size is hashed on the async thread: some 100 µs at most.
+const HASHED_INLINE_OCTETS: usize = 64 << 10;
+
+/// Whether a deposit is to be hashed on a thread that may block.
+pub(in crate::rocks) fn is_hashed_apart(deposit: &Deposit) -> bool {
+    let octets: usize = deposit.parts.iter().map(|part| part.octets.len()).sum();
+    octets > HASHED_INLINE_OCTETS
+}
+
 /// A deposit with what can be computed before its turn comes.
 pub(in crate::rocks) struct DepositMessage {
     /// The envelope, but for its place.
@@ -36,14 +45,8 @@ pub(in crate::rocks) struct DepositMessage {
     address: AddressKey,
     fingerprint: Fingerprint,
     octets: u64,
-    upload: Option<Uploaded>,
-}
-
-/// The upload that a large message comes from.
-#[derive(Clone, Copy)]
-struct Uploaded {
-    id: UploadId,
-    is_staged: bool,
+    /// The upload that a large message comes from.
+    upload: Option<UploadId>,
 }
 
 /// What was decided, before the sync.
@@ -132,7 +135,7 @@ impl DepositMessage {
         }
         let body_octets = deposit.body_octets;
         let mut this = Self::new(deposit, shared);
-        this.upload = Some(Uploaded { id, is_staged });
+        this.upload = Some(id);
         if is_staged {
             this.envelope.staged = Some(id);
             this.envelope.parts.push((PartKind::SendBody, body_octets));
@@ -141,17 +144,12 @@ impl DepositMessage {
         this
     }
 
-    fn staged(&self) -> Option<UploadId> {
-        let upload = self.upload.filter(|upload| upload.is_staged);
-        upload.map(|upload| upload.id)
-    }
-
     fn facts(
         &self,
         mailbox: Option<MailboxId>,
         transaction: &mut Transaction<'_>,
     ) -> Result<Facts<FirstCopy>, Interrupt> {
-        let except = self.upload.map(|upload| upload.id);
+        let except = self.upload;
         let mailboxes = mailbox.map(|mailbox| transaction.mailboxes_of(mailbox));
         let mailboxes = mailboxes.unwrap_or_default();
         let (usage, barring) = transaction.usage(&mailboxes, self.address, except)?;
@@ -277,7 +275,7 @@ impl DepositMessage {
         });
         transaction.append(Family::Waiting, key::waiting(mailbox, number), || {
             value::encode(&WaitingValue {
-                octets: envelope.inline_octets(),
+                octets: self.envelope.inline_octets(),
                 expires_at,
                 earliest_generation: Default::default(),
             })
