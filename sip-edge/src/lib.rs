@@ -7,13 +7,13 @@
 //! * `registration`: REGISTER in, committed before it is answered (DLV-01).
 //! * `delivery`: push jobs from the store, each an INVITE and an MSRP session (DLV, PSH rows), or one
 //!   MESSAGE after the other (DLM rows).
+//! * `message_waiting`: SUBSCRIBE for the message summary, and the NOTIFYs that follow (MWI rows).
 //! * `settings`: PUBLISH of service settings, composed in the store (SET rows).
 //! * `retrieval`: one deferred message for its own user, in a session that he opens (requirements §3.14).
 //! * `xcap`: the list of deferred messages for their own user, over HTTP (requirements §3.14).
 //!
 //! It is not a registrar of a network, not a proxy and not a store: everything durable is in the
-//! storage service, so any edge may die at any instant. Subscriptions
-//! are not served yet, and are refused with the status that says so.
+//! storage service, so any edge may die at any instant.
 //!
 //! Limits: [`config::Limits`], [`config::Push::sessions`], [`config::Registrar::kept`].
 
