@@ -17,6 +17,7 @@ use crate::bind::Listeners;
 use crate::config::Config;
 use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
+use crate::delivery::release::Releases;
 use crate::deposit::Deposits;
 use crate::large::{LargeMessages, Patience};
 use crate::mailbox::Mailboxes;
@@ -202,9 +203,11 @@ impl<S: Store> App<S> {
         streams: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Listener, Fatal> {
+        let releases = Arc::new(Releases::new(Arc::clone(&self.store), scheduler.clone()));
         let deposits = Deposits::new(
             Arc::clone(&self.store),
             watch.clone(),
+            Arc::clone(&releases),
             usize::try_from(self.config.process.window).unwrap_or(usize::MAX),
             streams.clone(),
             stop.clone(),
@@ -212,6 +215,7 @@ impl<S: Store> App<S> {
         let deliveries = Deliveries::new(
             Arc::clone(&self.store),
             scheduler.clone(),
+            releases,
             self.config.push.lease,
             streams.clone(),
             stop.clone(),

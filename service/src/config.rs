@@ -264,8 +264,41 @@ impl Config {
                 "must not be 0: every message would be refused",
             ),
         ];
-        let wrong = checks.into_iter().filter(|(holds, ..)| !holds);
+        let checks = checks.into_iter().chain(self.rooms());
+        let wrong = checks.filter(|(holds, ..)| !holds);
         wrong.map(|(_, key, sentence)| (key, sentence)).collect()
+    }
+
+    /// Times and places of which there must be some.
+    fn rooms(&self) -> [(bool, &'static str, &'static str); 5] {
+        let (limits, push) = (&self.limits, &self.push);
+        [
+            (
+                !self.retention.default.is_zero(),
+                "retention.default",
+                "must not be 0: every message would have expired on arrival",
+            ),
+            (
+                !self.dedupe.window.is_zero(),
+                "dedupe.window",
+                "must not be 0: every retry of a sender would be delivered too",
+            ),
+            (
+                limits.mailbox_messages > 0,
+                "limits.mailbox_messages",
+                "must not be 0: every mailbox would be full",
+            ),
+            (
+                limits.mailbox_octets.0 > 0,
+                "limits.mailbox_octets",
+                "must not be 0: every mailbox would be full",
+            ),
+            (
+                !push.hop_pause.is_zero(),
+                "push.hop_pause",
+                "must not be 0: a next hop that is down would be tried without a rest",
+            ),
+        ]
     }
 
     fn exposures(&self, document: &mut Document) -> Vec<String> {
@@ -379,6 +412,23 @@ mod tests {
             "retention.default",
             "push.lease",
             "push.max_sessions",
+        ] {
+            assert!(found.contains(key), "{key} in {found}");
+        }
+    }
+
+    #[test]
+    fn what_must_be_there_may_not_be_nothing() {
+        let found = mistakes(
+            "[retention]\ndefault = \"0s\"\n[dedupe]\nwindow = \"0s\"\n\
+             [limits]\nmailbox_messages = 0\nmailbox_octets = \"0\"\n[push]\nhop_pause = \"0s\"\n",
+        );
+        for key in [
+            "retention.default",
+            "dedupe.window",
+            "limits.mailbox_messages",
+            "limits.mailbox_octets",
+            "push.hop_pause",
         ] {
             assert!(found.contains(key), "{key} in {found}");
         }

@@ -17,7 +17,7 @@ use tonic::Status;
 
 pub(crate) use account::{account, named, page_size};
 pub(crate) use claim::{
-    acknowledgement, claim, outcome, proto_claim, release_result, settled, taken,
+    acknowledgement, claim, content_octets, outcome, proto_claim, release_result, settled, taken,
 };
 pub(crate) use deposit::{deposit, refusal};
 pub(crate) use history::history;

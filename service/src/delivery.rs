@@ -1,6 +1,7 @@
 //! Push jobs: edges attach, take messages and give mailboxes back.
 
 mod attach;
+pub(crate) mod release;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use proto::v1;
 use proto::v1::delivery_service_server::DeliveryService;
 use storage::Store;
-use storage::model::{ReleaseOutcome, Released, Sequence, TakeLimit};
+use storage::model::{Sequence, TakeLimit};
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -17,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::scheduler::{Ending, Scheduler};
+use crate::scheduler::Scheduler;
 use crate::{convert, status};
+use release::{Release, Releases};
 
 /// Bounds of one take, whatever the edge asks for.
 const TAKE_MESSAGES: usize = 256;
@@ -31,6 +33,7 @@ const REPLY_BUFFER: usize = 16;
 pub(crate) struct Deliveries<S> {
     store: Arc<S>,
     scheduler: Scheduler,
+    releases: Arc<Releases<S>>,
     lease: Duration,
     streams: TaskTracker,
     shutdown: CancellationToken,
@@ -41,6 +44,7 @@ impl<S: Store> Deliveries<S> {
     pub(crate) fn new(
         store: Arc<S>,
         scheduler: Scheduler,
+        releases: Arc<Releases<S>>,
         lease: Duration,
         streams: TaskTracker,
         shutdown: CancellationToken,
@@ -48,6 +52,7 @@ impl<S: Store> Deliveries<S> {
         Self {
             store,
             scheduler,
+            releases,
             lease,
             streams,
             shutdown,
@@ -96,63 +101,17 @@ impl<S: Store> DeliveryService for Deliveries<S> {
             .take(claim, Sequence(request.after_sequence), limit)
             .await
             .map_err(|error| status::of_store(&error))?;
-        let messages = taken.into_iter().map(convert::taken).collect();
-        Ok(Response::new(v1::TakeMessagesReply { messages }))
+        Ok(Response::new(convert::taken(taken, limit)))
     }
 
     async fn release(
         &self,
         request: Request<v1::ReleaseRequest>,
     ) -> Result<Response<v1::ReleaseReply>, Status> {
-        let request = request.into_inner();
-        let claim = convert::claim(request.claim)?;
-        let outcome = convert::outcome(request.outcome)?;
-        let last_seen = Sequence(request.last_sequence);
-        let for_timeline = ReleaseOutcome {
-            reason: timeline_reason(outcome.ending, &outcome.reason),
-        };
-        let released = self
-            .store
-            .release(claim, last_seen, for_timeline)
-            .await
-            .map_err(|error| status::of_store(&error))?;
-        match released {
-            Released::Released => {
-                count(outcome.ending);
-                self.scheduler.released(claim, Some(outcome)).await;
-            }
-            Released::Superseded => self.scheduler.released(claim, None).await,
-            Released::LookAgain => {}
-        }
-        let result = convert::release_result(released).into();
-        Ok(Response::new(v1::ReleaseReply { result }))
-    }
-}
-
-/// The store releases in any case what failed, which it knows by the reason.
-fn timeline_reason(ending: Ending, reason: &str) -> String {
-    match (ending, reason) {
-        (Ending::Completed, _) => String::new(),
-        (_, "") => label(ending).to_owned(),
-        (_, reason) => reason.to_owned(),
-    }
-}
-
-fn count(ending: Ending) {
-    let outcome = label(ending);
-    metrics::counter!("restante_delivery_attempts_total", "outcome" => outcome).increment(1);
-}
-
-fn label(ending: Ending) -> &'static str {
-    match ending {
-        Ending::Completed => "completed",
-        Ending::Unavailable => "unavailable",
-        Ending::Busy => "busy",
-        Ending::Unsupported => "unsupported",
-        Ending::Rejected => "rejected",
-        Ending::Broken => "broken",
-        Ending::HopDown => "hop_down",
-        Ending::EndedByClient => "ended_by_client",
-        Ending::EdgeDraining => "edge_draining",
+        let release = Release::decode(request.into_inner())?;
+        let released = self.releases.release(release).await;
+        released
+            .map(Response::new)
+            .map_err(|error| status::of_store(&error))
     }
 }

@@ -1,4 +1,4 @@
-//! The deposit stream: deposits and acknowledgements of an edge, answered as the store commits.
+//! The deposit stream: deposits, acknowledgements and releases of an edge, answered as the store commits.
 
 pub(crate) mod count;
 mod entry;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::delivery::release::Releases;
 use crate::scheduler::DepositWatch;
 use count::Counters;
 
@@ -34,6 +35,7 @@ pub(crate) struct Deposits<S> {
 struct Context<S> {
     store: Arc<S>,
     watch: DepositWatch,
+    releases: Arc<Releases<S>>,
     counters: Counters,
     window: usize,
     shutdown: CancellationToken,
@@ -44,6 +46,7 @@ impl<S: Store> Deposits<S> {
     pub(crate) fn new(
         store: Arc<S>,
         watch: DepositWatch,
+        releases: Arc<Releases<S>>,
         window: usize,
         streams: TaskTracker,
         shutdown: CancellationToken,
@@ -51,6 +54,7 @@ impl<S: Store> Deposits<S> {
         let context = Context {
             store,
             watch,
+            releases,
             counters: Counters::new("transaction"),
             window,
             shutdown,

@@ -20,7 +20,7 @@ pub(crate) use driver::Driver;
 pub(crate) use handle::{AlreadyAttached, Attachment, EdgeStatus, Scheduler};
 pub(crate) use machine::Planned;
 pub(crate) use policy::{Ending, Outcome, Policy};
-pub(crate) use start::Job;
+pub(crate) use start::{FIRST_TAKE, Job};
 pub(crate) use unreachable::Unreachable;
 
 #[cfg(test)]

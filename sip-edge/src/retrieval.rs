@@ -177,7 +177,7 @@ async fn taken(edge: &Edge, fetch: &Fetch, message_id: &str) -> Option<TakenMess
     };
     let before = fetch.sequence.saturating_sub(1);
     let taken = edge.storage.take(fetch.job.claim, before, limits).await;
-    let taken = taken.ok()?.into_iter().next()?;
+    let taken = taken.ok()?.messages.into_iter().next()?;
     Some(taken).filter(|taken| taken.message.message_id == message_id)
 }
 

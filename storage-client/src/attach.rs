@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tonic::transport::Channel;
 
 use crate::ClientConfig;
-use crate::delivery::Claim;
+use crate::delivery::{Claim, TakenBatch};
 use crate::registration::Binding;
 
 use leases::{Lease, Leases};
@@ -56,6 +56,8 @@ pub struct PushJob {
     pub bindings: Vec<Binding>,
     /// Counts attempts under this registration (requirements §2.4.3).
     pub attempt: u64,
+    /// What a take from the beginning would bring; `None`: take.
+    pub first: Option<TakenBatch>,
     lease: Lease,
 }
 
@@ -67,6 +69,7 @@ impl PushJob {
             served_user,
             bindings: Vec::new(),
             attempt: claim.generation,
+            first: None,
             lease: Leases::default().hold(claim, Instant::now(), lease),
         }
     }

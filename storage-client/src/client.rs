@@ -17,7 +17,7 @@ use tonic::transport::Channel;
 
 use crate::deferred::{DeferredPage, Fetch};
 use crate::delivery::{
-    AcknowledgeResult, Claim, DeliveryOutcome, ReleaseResult, Settlement, TakeLimits, TakenMessage,
+    AcknowledgeResult, Claim, DeliveryOutcome, ReleaseResult, Settlement, TakeLimits, TakenBatch,
 };
 use crate::exchange::Exchange;
 use crate::message::PartKind;
@@ -386,7 +386,7 @@ impl StorageClient {
         claim: Claim,
         after_sequence: u64,
         limits: TakeLimits,
-    ) -> Result<Vec<TakenMessage>, Unavailable> {
+    ) -> Result<TakenBatch, Unavailable> {
         let request = self.request(v1::TakeMessagesRequest {
             claim: Some(convert::claim_request(claim)),
             after_sequence,
@@ -395,11 +395,12 @@ impl StorageClient {
         });
         let reply = self.delivery().take_messages(request).await;
         reply
-            .map(|reply| convert::taken(reply.into_inner().messages))
+            .map(|reply| convert::taken(reply.into_inner()))
             .map_err(|status| Unavailable::from_status(&status))
     }
 
-    /// Ends a delivery that has looked at the mailbox up to `last_sequence`.
+    /// Ends a delivery that has looked at the mailbox up to `last_sequence`; survives reconnects within
+    /// [`ClientConfig::acknowledge_deadline`].
     ///
     /// # Errors
     /// [`Unavailable`]: the claim may have ended or not; without renewal it lapses.
@@ -409,15 +410,12 @@ impl StorageClient {
         last_sequence: u64,
         outcome: DeliveryOutcome,
     ) -> Result<ReleaseResult, Unavailable> {
-        let request = self.request(v1::ReleaseRequest {
-            claim: Some(convert::claim_request(claim)),
-            last_sequence,
-            outcome: Some(convert::outcome(outcome)),
-        });
-        let reply = self.delivery().release(request).await;
-        reply
-            .map_err(|status| Unavailable::from_status(&status))
-            .and_then(|reply| convert::release_result(reply.get_ref()))
+        let entry = Entry::Release(convert::release(claim, last_sequence, outcome));
+        let patience = self.config.acknowledge_deadline;
+        self.exchange
+            .call(entry, patience)
+            .await
+            .and_then(convert::release_result)
     }
 
     /// Asks for the admission of a large message, which reserves the announced octets (DEF-17).

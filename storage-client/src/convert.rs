@@ -11,7 +11,7 @@ mod subscription;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(crate) use delivery::{
-    acknowledge, acknowledge_result, claim, claim_request, deferred_page, outcome, release_result,
+    acknowledge, acknowledge_result, claim, claim_request, deferred_page, release, release_result,
     taken,
 };
 pub(crate) use deposit::{answer, deposit};

@@ -42,6 +42,15 @@ pub struct TakenMessage {
     pub parts: Vec<Part>,
 }
 
+/// What one take has brought, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TakenBatch {
+    /// The messages.
+    pub messages: Vec<TakenMessage>,
+    /// As far as the store has seen, nothing follows; a release tells for sure (DLV-18).
+    pub is_last: bool,
+}
+
 /// What became of one taken message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {

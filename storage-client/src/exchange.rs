@@ -1,4 +1,4 @@
-//! The busy channel: deposits and acknowledgements on one stream (design: the edge–storage channel).
+//! The busy channel: deposits, acknowledgements and releases on one stream (design: the edge–storage channel).
 //!
 //! [`Queue`](queue::Queue) decides what is sent, sent again and given up, without a clock or a
 //! socket; [`Driver`](driver::Driver) moves it.

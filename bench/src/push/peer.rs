@@ -6,15 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::text::{Request, field, framed, number, ok};
+use super::text::{Request, field, framed, number, ok, user};
 use super::{PushArgs, Transport, msrp};
 
 /// Octets that a datagram may have.
 const DATAGRAM: usize = 65_536;
+
+/// Octets of datagrams that may wait for us, where the system lets them.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// A request over UDP is sent again after this (RFC 3261 §17.1.2.1).
 const T1: Duration = Duration::from_millis(500);
@@ -43,6 +47,7 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) async fn open(args: &PushArgs) -> anyhow::Result<Arc<Self>> {
         let udp = UdpSocket::bind(args.listen).await?;
+        SockRef::from(&udp).set_recv_buffer_size(RECEIVE_BUFFER)?;
         let listener = TcpListener::bind(args.listen).await?;
         let inbox = Arc::new(Inbox::new(args.messages));
         let msrp = msrp::listen(args.listen.ip(), Arc::clone(&inbox)).await?;
@@ -190,8 +195,10 @@ impl Peer {
              m=message {port} TCP/MSRP *\r\na=path:msrp://{host}:{port}/{session};tcp\r\n\
              a=accept-types:multipart/mixed\r\na=accept-wrapped-types:*\r\na=recvonly\r\na=setup:passive\r\n"
         );
+        // Each user a client of his own: connections are paced per client.
         let more = format!(
-            "Contact: <sip:bench@{}>;+g.oma.sip-im\r\nContent-Type: application/sdp\r\n",
+            "Contact: <sip:{}@{}>;+g.oma.sip-im\r\nContent-Type: application/sdp\r\n",
+            user(invite).unwrap_or("bench"),
             self.origin.split([' ', ';']).nth(2).unwrap_or_default()
         );
         ok(invite, &more, &sdp)

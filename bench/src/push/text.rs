@@ -80,6 +80,13 @@ pub(super) fn field<'a>(octets: &'a [u8], name: &str) -> Option<&'a str> {
     })
 }
 
+/// The user part of a request's URI.
+pub(super) fn user(request: &[u8]) -> Option<&str> {
+    let uri = lines(request).next()?.split(' ').nth(1)?;
+    let (user, _) = uri.strip_prefix("sip:")?.split_once('@')?;
+    Some(user)
+}
+
 /// Length of the first message in these octets of a stream, if it is whole.
 pub(super) fn framed(octets: &[u8]) -> Option<usize> {
     let head = find(octets, b"\r\n\r\n")? + 4;

@@ -3,7 +3,8 @@
 use proto::v1;
 use proto::v1::acknowledge::Settlement as ProtoSettlement;
 use storage::model::{
-    ClaimToken, Generation, MailboxId, MessageNumber, Released, Settled, Settlement, Taken,
+    ClaimToken, Generation, MailboxId, MessageNumber, Released, Settled, Settlement, TakeLimit,
+    Taken,
 };
 use tonic::Status;
 
@@ -60,12 +61,28 @@ pub(crate) fn settled(settled: Settled) -> v1::Acknowledged {
     }
 }
 
-/// A message on its way out.
-pub(crate) fn taken(taken: Taken) -> v1::TakenMessage {
+/// Messages on their way out, taken within a limit.
+pub(crate) fn taken(taken: Vec<Taken>, limit: TakeLimit) -> v1::TakeMessagesReply {
+    // The store does not say what it left out: with half of the room used it may be something.
+    let is_last =
+        taken.len() < limit.messages && content_octets(&taken) <= limit.octets.div_ceil(2);
+    v1::TakeMessagesReply {
+        messages: taken.into_iter().map(taken_message).collect(),
+        is_last,
+    }
+}
+
+fn taken_message(taken: Taken) -> v1::TakenMessage {
     v1::TakenMessage {
         message: Some(message(taken.message)),
         parts: taken.parts.into_iter().map(proto_part).collect(),
     }
+}
+
+/// Octets of content.
+pub(crate) fn content_octets(taken: &[Taken]) -> u64 {
+    let parts = taken.iter().flat_map(|taken| &taken.parts);
+    parts.map(|part| part.octets.len() as u64).sum()
 }
 
 /// How a delivery ended.

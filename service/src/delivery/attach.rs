@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use crate::scheduler::{AlreadyAttached, Attachment, Job, Scheduler};
+use crate::scheduler::{AlreadyAttached, Attachment, FIRST_TAKE, Job, Scheduler};
 use crate::{convert, status};
 
 /// Jobs an edge may have at a time, whatever it says.
@@ -169,5 +169,6 @@ fn push_job(job: Job) -> v1::PushJob {
         bindings: convert::bindings(job.bindings),
         // Unique under every registration, and after a restart too.
         attempt: job.claim.generation.0,
+        first: job.first.map(|first| convert::taken(first, FIRST_TAKE)),
     }
 }

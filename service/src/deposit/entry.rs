@@ -13,9 +13,10 @@ use tonic::Status;
 
 use super::Context;
 use super::receipt::deposited;
+use crate::delivery::release::Release;
 use crate::{convert, status};
 
-/// An entry that makes sense.
+/// An entry.
 pub(super) struct Entry {
     pub(super) correlation: u64,
     pub(super) request: Wanted,
@@ -24,49 +25,66 @@ pub(super) struct Entry {
 /// What an entry asks for.
 pub(super) enum Wanted {
     Deposit(Box<Deposit>),
-    Acknowledge(Acknowledgement),
+    Other(Other),
 }
 
-/// The settlement of one message.
-pub(super) struct Acknowledgement(ClaimToken, MessageNumber, Settlement);
+/// What is no deposit.
+pub(super) enum Other {
+    Acknowledge(ClaimToken, MessageNumber, Settlement),
+    Release(Release),
+    /// Why it makes no sense.
+    Nonsense(Status),
+}
 
 impl Entry {
     /// `clock` is when the edge sent it, from where the remaining time counts.
-    pub(super) fn decode(
-        entry: v1::ExchangeEntry,
-        clock: Instant,
-        hostname: &str,
-    ) -> Result<Self, Status> {
-        let request = match entry.request {
-            Some(Request::Deposit(deposit)) => {
-                let remaining = deposit.remaining.map(convert::duration).unwrap_or_default();
-                let deposit = convert::deposit(deposit, clock + remaining)?;
-                Wanted::Deposit(Box::new(deposit))
-            }
-            Some(Request::Acknowledge(acknowledge)) => {
-                let (claim, number, settlement) = convert::acknowledgement(acknowledge, hostname)?;
-                Wanted::Acknowledge(Acknowledgement(claim, number, settlement))
-            }
-            None => return Err(Status::invalid_argument("an entry is empty")),
-        };
-        Ok(Self {
+    pub(super) fn decode(entry: v1::ExchangeEntry, clock: Instant, hostname: &str) -> Self {
+        let request = Wanted::decode(entry.request, clock, hostname);
+        Self {
             correlation: entry.correlation,
-            request,
-        })
+            request: request.unwrap_or_else(|why| Wanted::Other(Other::Nonsense(why))),
+        }
     }
 }
 
-impl Acknowledgement {
+impl Wanted {
+    fn decode(request: Option<Request>, clock: Instant, hostname: &str) -> Result<Self, Status> {
+        let other = match request {
+            Some(Request::Deposit(deposit)) => {
+                let remaining = deposit.remaining.map(convert::duration).unwrap_or_default();
+                let deposit = convert::deposit(deposit, clock + remaining)?;
+                return Ok(Self::Deposit(Box::new(deposit)));
+            }
+            Some(Request::Acknowledge(acknowledge)) => {
+                let (claim, number, settlement) = convert::acknowledgement(acknowledge, hostname)?;
+                Other::Acknowledge(claim, number, settlement)
+            }
+            Some(Request::Release(release)) => Other::Release(Release::decode(release)?),
+            None => return Err(Status::invalid_argument("it is empty")),
+        };
+        Ok(Self::Other(other))
+    }
+}
+
+impl Other {
     /// Has the store do it; ends with the store's answer, on disk where it promises that.
     pub(super) async fn carry_out<S: Store>(
         self,
         correlation: u64,
         context: &Context<S>,
     ) -> v1::ExchangeAnswer {
-        let Self(claim, number, settlement) = self;
-        let settled = context.store.acknowledge(claim, number, settlement).await;
-        let settled = settled.map(|settled| convert::settled(settled.into_inner()));
-        answer(correlation, settled.map(Answer::Acknowledged), context)
+        let done = match self {
+            Self::Acknowledge(claim, number, settlement) => {
+                let settled = context.store.acknowledge(claim, number, settlement).await;
+                settled.map(|settled| Answer::Acknowledged(convert::settled(settled.into_inner())))
+            }
+            Self::Release(release) => {
+                let released = context.releases.release(release).await;
+                released.map(Answer::Released)
+            }
+            Self::Nonsense(why) => Ok(Answer::Unavailable(senseless(&why))),
+        };
+        answer(correlation, done, context)
     }
 }
 
@@ -135,5 +153,14 @@ fn unavailable(error: &StoreError) -> v1::Unavailable {
         reason: error.to_string(),
         retry_after: Some(convert::proto_duration(status::RETRY_AFTER)),
         until_restart: matches!(error, StoreError::Latched { .. }),
+    }
+}
+
+/// The answer to what another version may understand.
+fn senseless(why: &Status) -> v1::Unavailable {
+    v1::Unavailable {
+        reason: format!("the entry makes no sense: {}", why.message()),
+        retry_after: Some(convert::proto_duration(status::RETRY_AFTER)),
+        until_restart: false,
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tonic::{Code, Status, Streaming};
 
 use super::Context;
-use super::entry::{Acknowledgement, Entry, UnderWay, Wanted};
+use super::entry::{Entry, Other, UnderWay, Wanted};
 use crate::convert;
 use crate::status;
 
@@ -41,18 +41,18 @@ pub(super) async fn serve<S: Store>(
     }
     let (outcomes, mut told) = mpsc::unbounded_channel();
     let mut deposits = Deposits::new(outcomes);
-    let mut acknowledgements = FuturesUnordered::new();
+    let mut others = FuturesUnordered::new();
     let mut end: Option<Status> = None;
     loop {
-        let under_way = deposits.under_way.len() + acknowledgements.len() + stream.answers.len();
+        let under_way = deposits.under_way.len() + others.len() + stream.answers.len();
         if end.is_some() && under_way == 0 {
             break;
         }
         tokio::select! {
             request = requests.message(), if end.is_none() => {
                 match accept(&context, request, opened_at, under_way) {
-                    Ok(entries) => for (correlation, wanted) in deposits.hand_over(entries, &context) {
-                        acknowledgements.push(wanted.carry_out(correlation, &context));
+                    Ok(entries) => for (correlation, other) in deposits.hand_over(entries, &context) {
+                        others.push(other.carry_out(correlation, &context));
                     },
                     Err(status) => end = Some(status),
                 }
@@ -63,7 +63,7 @@ pub(super) async fn serve<S: Store>(
                     deposits.answer(outcomes, &context, &mut stream.answers);
                 }
             }
-            Some(answer) = acknowledgements.next() => stream.answers.push(answer),
+            Some(answer) = others.next() => stream.answers.push(answer),
             () = context.shutdown.cancelled(), if end.is_none() => end = Some(status::draining()),
             is_listening = stream.flush(), if !stream.answers.is_empty() => {
                 if !is_listening {
@@ -100,7 +100,7 @@ impl Deposits {
         &mut self,
         entries: Vec<Entry>,
         context: &Context<S>,
-    ) -> Vec<(u64, Acknowledgement)> {
+    ) -> Vec<(u64, Other)> {
         let mut deposits = Vec::with_capacity(entries.len());
         let mut others = Vec::new();
         for Entry {
@@ -116,7 +116,7 @@ impl Deposits {
                     self.under_way.insert(tag, under_way);
                     deposits.push((tag, *deposit));
                 }
-                Wanted::Acknowledge(acknowledgement) => others.push((correlation, acknowledgement)),
+                Wanted::Other(other) => others.push((correlation, other)),
             }
         }
         if !deposits.is_empty() {
@@ -156,9 +156,9 @@ fn accept<S: Store>(
     let clock = sent_at.map_or(now, |clock| now.min(opened_at + clock));
     let hostname = context.store.hostname();
     let entries = request.entries.into_iter();
-    entries
+    Ok(entries
         .map(|entry| Entry::decode(entry, clock, hostname))
-        .collect()
+        .collect())
 }
 
 /// The way back to the edge.

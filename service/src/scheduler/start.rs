@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use storage::model::{
     Address, Binding, ClaimGrant, ClaimRequest, ClaimToken, MailboxId, Registered, ReleaseOutcome,
-    Sequence, Setting,
+    Sequence, Setting, TakeLimit, Taken,
 };
 use storage::{Store, StoreError};
 use tokio::sync::mpsc;
@@ -13,6 +13,13 @@ use tokio::sync::mpsc;
 use super::edges::EdgeName;
 use super::machine::{Start, Started};
 use crate::config::DeliveryMode;
+use crate::convert::content_octets;
+
+/// What goes with a job: so much may wait for an edge in each of its jobs.
+pub(crate) const FIRST_TAKE: TakeLimit = TakeLimit {
+    messages: 8,
+    octets: 16 << 10,
+};
 
 /// What an edge gets.
 #[derive(Clone, Debug)]
@@ -21,6 +28,8 @@ pub(crate) struct Job {
     /// Public user identity of the served user (DLV-07).
     pub(crate) served_user: Address,
     pub(crate) bindings: Vec<Binding>,
+    /// The first messages, taken within [`FIRST_TAKE`]; `None`: to be taken.
+    pub(crate) first: Option<Vec<Taken>>,
 }
 
 /// What carrying out a start needs.
@@ -84,15 +93,36 @@ impl<S: Store> Starter<S> {
         self.takers.iter().find(is_home).map(Arc::clone)
     }
 
+    /// The first messages, if they may go at once and are little. What cannot be read now is the edge's
+    /// to take.
+    async fn first(&self, claim: ClaimToken, bindings: &[Binding]) -> Option<Vec<Taken>> {
+        if !goes_by_message(bindings, self.mode) {
+            return None;
+        }
+        let taken = self
+            .store
+            .take(claim, Sequence::default(), FIRST_TAKE)
+            .await;
+        // The first message is taken whatever its size.
+        taken
+            .ok()
+            .filter(|taken| content_octets(taken) <= FIRST_TAKE.octets)
+    }
+
     async fn hand_over(
         &self,
         claim: ClaimToken,
         registered: Registered,
     ) -> Result<Started, StoreError> {
+        let (served_user, first) = tokio::join!(
+            self.store.account(claim.mailbox),
+            self.first(claim, &registered.bindings)
+        );
         let job = Job {
             claim,
-            served_user: self.store.account(claim.mailbox).await?,
+            served_user: served_user?,
             bindings: registered.bindings,
+            first,
         };
         if self.jobs.try_send(job).is_ok() {
             metrics::counter!("restante_pushes_started_total").increment(1);
@@ -103,6 +133,16 @@ impl<S: Store> Starter<S> {
         };
         self.store.release(claim, Sequence(0), outcome).await?;
         Ok(Started::EdgeGone)
+    }
+}
+
+/// Whether all that is known of these clients speaks for MESSAGE. A session takes its messages when it
+/// stands: the client may have rung for long.
+fn goes_by_message(bindings: &[Binding], mode: DeliveryMode) -> bool {
+    match mode {
+        DeliveryMode::Auto => !bindings.is_empty() && bindings.iter().all(|b| !b.has_im_tag),
+        DeliveryMode::Session => false,
+        DeliveryMode::Message => true,
     }
 }
 

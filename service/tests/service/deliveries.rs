@@ -6,7 +6,7 @@ use storage_client::RegisterError;
 use storage_client::delivery::{
     AcknowledgeResult, DeliveryOutcome, DeliveryResult, ReleaseResult, Settlement,
 };
-use storage_client::registration::Flow;
+use storage_client::registration::{BindingChange, Flow, Registration};
 use tokio::time::{Instant, timeout};
 
 use crate::support::{
@@ -58,6 +58,82 @@ async fn a_registration_delivers_what_waits_in_memory() {
 #[tokio::test]
 async fn a_registration_delivers_what_waits_on_disk() {
     delivers_what_waits(&Service::on_disk(config()).await).await;
+}
+
+/// A registration of a client that takes no session.
+fn register_phone(cseq: u32) -> Registration {
+    let mut registration = register(BOB, cseq);
+    for change in &mut registration.changes {
+        if let BindingChange::Bind(binding) = change {
+            binding.has_im_tag = false;
+        }
+    }
+    registration
+}
+
+#[tokio::test]
+async fn a_job_for_a_phone_brings_its_first_messages() {
+    let service = Service::in_memory(config());
+    let client = service.client();
+    let mut jobs = client.attach(4);
+    let first = deposited(&client, message_to(BOB, 1)).await;
+    let second = deposited(&client, message_to(BOB, 2)).await;
+    client
+        .register(register_phone(1))
+        .await
+        .expect("registered");
+    let job = next(&mut jobs).await;
+    let brought = job.first.clone().expect("little, and by MESSAGE");
+    let ids = brought
+        .messages
+        .iter()
+        .map(|taken| &*taken.message.message_id);
+    assert!(ids.eq([first.message_id(), second.message_id()]));
+    assert_eq!(brought.messages[0].parts, message_to(BOB, 1).parts);
+    assert!(brought.is_last);
+
+    // What comes after it is told by the release (DLV-18).
+    let third = deposited(&client, message_to(BOB, 3)).await;
+    for id in [first.message_id(), second.message_id()] {
+        let settled = client.acknowledge(job.claim, id, delivered()).await;
+        assert_eq!(settled, Ok(AcknowledgeResult::Settled));
+    }
+    let last = brought.messages[1].message.sequence;
+    let released = client.release(job.claim, last, DeliveryOutcome::completed());
+    assert_eq!(released.await, Ok(ReleaseResult::LookAgain));
+    let more = take(&client, job.claim, last).await;
+    assert_eq!(more[0].message.message_id, third.message_id());
+}
+
+#[tokio::test]
+async fn a_job_brings_no_more_than_a_little_and_a_session_takes_for_itself() {
+    let service = Service::in_memory(config());
+    let client = service.client();
+    let mut jobs = client.attach(4);
+    for number in 1..=10 {
+        deposited(&client, message_to(BOB, number)).await;
+    }
+    client
+        .register(register_phone(1))
+        .await
+        .expect("registered");
+    let job = next(&mut jobs).await;
+    let brought = job.first.clone().expect("by MESSAGE");
+    assert!(brought.messages.len() < 10 && !brought.is_last);
+    let last = brought
+        .messages
+        .last()
+        .map_or(0, |taken| taken.message.sequence);
+    assert_eq!(
+        take(&client, job.claim, last).await.len(),
+        10 - brought.messages.len()
+    );
+
+    let broken = DeliveryOutcome::new(DeliveryResult::Broken, "a test");
+    let released = client.release(job.claim, last, broken).await;
+    assert_eq!(released, Ok(ReleaseResult::Released));
+    client.register(register(BOB, 2)).await.expect("registered");
+    assert_eq!(next(&mut jobs).await.first, None);
 }
 
 #[tokio::test]

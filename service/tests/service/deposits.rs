@@ -145,3 +145,20 @@ async fn a_full_window_is_answered_at_once() {
     });
     assert_eq!(at_once.count(), 36);
 }
+
+#[tokio::test]
+async fn a_deposit_that_makes_no_sense_is_refused_alone() {
+    let service = Service::in_memory(config());
+    let client = service.client();
+    connected(&client).await;
+    let (before, senseless, after) = tokio::join!(
+        client.deposit(message_to(BOB, 1)),
+        client.deposit(message_to("", 2)),
+        client.deposit(message_to(BOB, 3)),
+    );
+    assert!(before.is_ok() && after.is_ok(), "{before:?} {after:?}");
+    let reason = senseless.expect_err("nobody is served").reason;
+    assert!(reason.contains("makes no sense"), "{reason}");
+    assert!(*client.connected().borrow(), "the stream goes on");
+    assert_eq!(service.messages().await.len(), 2);
+}

@@ -261,7 +261,7 @@ async fn a_push_reads_large_bodies_under_its_claim() {
         .await
         .expect("settled");
     let nothing = client.take(job.claim, 0, TakeLimits::default()).await;
-    assert_eq!(nothing.expect("taken"), []);
+    assert_eq!(nothing.expect("taken").messages, []);
     let gone = client
         .read_part("7@store.example", PartKind::SendBody, range, None)
         .await;

@@ -225,7 +225,7 @@ pub(crate) async fn next(jobs: &mut PushJobs) -> PushJob {
 
 pub(crate) async fn take(client: &StorageClient, claim: Claim, after: u64) -> Vec<TakenMessage> {
     let taken = client.take(claim, after, TakeLimits::default()).await;
-    taken.expect("taken")
+    taken.expect("taken").messages
 }
 
 pub(crate) fn delivered() -> Settlement {

@@ -211,7 +211,7 @@ daemon::section! {
     /// Push sessions: how deferred messages reach their user.
     pub struct Push in "push" {
         /// Push sessions this edge runs at a time.
-        sessions: u16 = 64,
+        sessions: u16 = 256,
         /// Requests for so many different users that the next hop leaves unanswered in a row pause it.
         hop_down_after: u32 = 5,
         /// How long a client may ring after its first answer.

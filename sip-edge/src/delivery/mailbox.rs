@@ -38,7 +38,7 @@ pub(crate) struct Mailbox<'a> {
     job: &'a PushJob,
     taken: VecDeque<TakenMessage>,
     last_sequence: u64,
-    /// Whether the last take found nothing.
+    /// Whether nothing followed what has been taken.
     is_exhausted: bool,
     /// Whether the store said that something newer waits.
     is_told_to_look: bool,
@@ -47,12 +47,13 @@ pub(crate) struct Mailbox<'a> {
 impl<'a> Mailbox<'a> {
     /// From its first message.
     pub(crate) fn new(edge: &'a Edge, job: &'a PushJob) -> Self {
+        let first = job.first.clone().unwrap_or_default();
         Self {
             edge,
             job,
-            taken: VecDeque::new(),
+            taken: first.messages.into(),
             last_sequence: 0,
-            is_exhausted: false,
+            is_exhausted: first.is_last,
             is_told_to_look: false,
         }
     }
@@ -79,12 +80,12 @@ impl<'a> Mailbox<'a> {
             .await;
         let taken = taken.map_err(|_| broken("store unavailable"))?;
         // Nothing to take although told so: another look would bring the same.
-        if taken.is_empty() && self.is_told_to_look {
+        if taken.messages.is_empty() && self.is_told_to_look {
             return Err(broken("nothing to take"));
         }
-        self.is_exhausted = taken.is_empty();
+        self.is_exhausted = taken.is_last || taken.messages.is_empty();
         self.is_told_to_look = false;
-        self.taken.extend(taken);
+        self.taken.extend(taken.messages);
         Ok(())
     }
 

@@ -343,6 +343,7 @@ impl State {
             served_user: first.served_user,
             bindings: self.bindings.clone(),
             attempt: self.generation,
+            first: None,
         };
         Some((
             self.jobs.clone()?,
@@ -387,6 +388,30 @@ impl Service {
                 let result = v1::AcknowledgeResult::Settled.into();
                 Some(Answer::Acknowledged(v1::Acknowledged { result }))
             }
+            Entry::Release(release) => Some(Answer::Released(self.released(release).await)),
+        }
+    }
+
+    async fn released(&self, release: v1::ReleaseRequest) -> v1::ReleaseReply {
+        let completed = i32::from(v1::DeliveryResult::Completed);
+        let is_completed = release
+            .outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome.result == completed);
+        let last = release.last_sequence;
+        let has_newer = self.lock().messages.iter().any(|taken| {
+            taken
+                .message
+                .as_ref()
+                .is_some_and(|message| message.sequence > last)
+        });
+        self.tell(Asked::Release(release)).await;
+        let result = match is_completed && has_newer {
+            true => v1::ReleaseResult::LookAgain,
+            false => v1::ReleaseResult::Released,
+        };
+        v1::ReleaseReply {
+            result: result.into(),
         }
     }
 
@@ -513,34 +538,17 @@ impl DeliveryService for Service {
             .filter(is_later)
             .cloned()
             .collect();
-        Ok(Response::new(v1::TakeMessagesReply { messages }))
+        Ok(Response::new(v1::TakeMessagesReply {
+            messages,
+            is_last: false,
+        }))
     }
 
     async fn release(
         &self,
         request: Request<v1::ReleaseRequest>,
     ) -> Result<Response<v1::ReleaseReply>, Status> {
-        let release = request.into_inner();
-        let completed = i32::from(v1::DeliveryResult::Completed);
-        let is_completed = release
-            .outcome
-            .as_ref()
-            .is_some_and(|outcome| outcome.result == completed);
-        let last = release.last_sequence;
-        let has_newer = self.lock().messages.iter().any(|taken| {
-            taken
-                .message
-                .as_ref()
-                .is_some_and(|message| message.sequence > last)
-        });
-        self.tell(Asked::Release(release)).await;
-        let result = match is_completed && has_newer {
-            true => v1::ReleaseResult::LookAgain,
-            false => v1::ReleaseResult::Released,
-        };
-        Ok(Response::new(v1::ReleaseReply {
-            result: result.into(),
-        }))
+        Ok(Response::new(self.released(request.into_inner()).await))
     }
 }
 

@@ -166,6 +166,7 @@ impl Driver {
             served_user: job.served_user,
             bindings: convert::bindings(job.bindings),
             attempt: job.attempt,
+            first: job.first.map(convert::taken),
             lease: self.leases.hold(claim, Instant::now(), lease),
         };
         if self.jobs.try_send(job).is_err() {
@@ -176,11 +177,7 @@ impl Driver {
     /// Nobody takes the job here: another edge shall have it now, not when the lease runs out.
     fn hand_back(&self, claim: Claim) {
         let outcome = DeliveryOutcome::new(DeliveryResult::EdgeDraining, "edge draining");
-        let message = v1::ReleaseRequest {
-            claim: Some(convert::claim_request(claim)),
-            last_sequence: 0,
-            outcome: Some(convert::outcome(outcome)),
-        };
+        let message = convert::release(claim, 0, outcome);
         let request = with_deadline(message, self.config.request_deadline);
         let mut client = self.client.clone();
         tokio::spawn(async move {

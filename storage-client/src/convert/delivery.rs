@@ -11,7 +11,7 @@ use crate::Unavailable;
 use crate::deferred::DeferredPage;
 use crate::delivery::{
     AcknowledgeResult, Claim, DeliveryOutcome, DeliveryResult, ReleaseResult, Settlement,
-    TakenMessage,
+    TakenBatch, TakenMessage,
 };
 
 pub(crate) fn claim(claim: v1::Claim) -> Claim {
@@ -58,7 +58,7 @@ pub(crate) fn acknowledge_result(answer: Answer) -> Result<AcknowledgeResult, Un
             v1::AcknowledgeResult::Unspecified => Err(Unavailable::new("the answer says nothing")),
         },
         Answer::Unavailable(reply) => Err(unavailable(reply)),
-        Answer::Deposited(_) | Answer::Refused(_) => Err(Unavailable::new(
+        Answer::Deposited(_) | Answer::Refused(_) | Answer::Released(_) => Err(Unavailable::new(
             "the answer is not one to an acknowledgement",
         )),
     }
@@ -74,8 +74,12 @@ pub(crate) fn deferred_page(reply: v1::ListDeferredReply) -> DeferredPage {
     }
 }
 
-pub(crate) fn taken(messages: Vec<v1::TakenMessage>) -> Vec<TakenMessage> {
-    messages.into_iter().filter_map(taken_message).collect()
+pub(crate) fn taken(reply: v1::TakeMessagesReply) -> TakenBatch {
+    let messages = reply.messages.into_iter();
+    TakenBatch {
+        messages: messages.filter_map(taken_message).collect(),
+        is_last: reply.is_last,
+    }
 }
 
 fn taken_message(taken: v1::TakenMessage) -> Option<TakenMessage> {
@@ -86,7 +90,7 @@ fn taken_message(taken: v1::TakenMessage) -> Option<TakenMessage> {
     })
 }
 
-pub(crate) fn outcome(outcome: DeliveryOutcome) -> v1::DeliveryOutcome {
+fn outcome(outcome: DeliveryOutcome) -> v1::DeliveryOutcome {
     let result = match outcome.result {
         DeliveryResult::Completed => v1::DeliveryResult::Completed,
         DeliveryResult::Unavailable => v1::DeliveryResult::Unavailable,
@@ -105,11 +109,31 @@ pub(crate) fn outcome(outcome: DeliveryOutcome) -> v1::DeliveryOutcome {
     }
 }
 
-pub(crate) fn release_result(reply: &v1::ReleaseReply) -> Result<ReleaseResult, Unavailable> {
-    match reply.result() {
-        v1::ReleaseResult::Released => Ok(ReleaseResult::Released),
-        v1::ReleaseResult::LookAgain => Ok(ReleaseResult::LookAgain),
-        v1::ReleaseResult::Superseded => Ok(ReleaseResult::Superseded),
-        v1::ReleaseResult::Unspecified => Err(Unavailable::new("the answer says nothing")),
+/// The end of a delivery that has looked at the mailbox up to `last_sequence`.
+pub(crate) fn release(
+    claim: Claim,
+    last_sequence: u64,
+    result: DeliveryOutcome,
+) -> v1::ReleaseRequest {
+    v1::ReleaseRequest {
+        claim: Some(claim_request(claim)),
+        last_sequence,
+        outcome: Some(outcome(result)),
+    }
+}
+
+/// What the answer to a release says.
+pub(crate) fn release_result(answer: Answer) -> Result<ReleaseResult, Unavailable> {
+    match answer {
+        Answer::Released(reply) => match reply.result() {
+            v1::ReleaseResult::Released => Ok(ReleaseResult::Released),
+            v1::ReleaseResult::LookAgain => Ok(ReleaseResult::LookAgain),
+            v1::ReleaseResult::Superseded => Ok(ReleaseResult::Superseded),
+            v1::ReleaseResult::Unspecified => Err(Unavailable::new("the answer says nothing")),
+        },
+        Answer::Unavailable(reply) => Err(unavailable(reply)),
+        Answer::Deposited(_) | Answer::Refused(_) | Answer::Acknowledged(_) => {
+            Err(Unavailable::new("the answer is not one to a release"))
+        }
     }
 }

@@ -40,7 +40,9 @@ pub(crate) fn answer(answer: Answer) -> Result<DepositAnswer, Unavailable> {
             .ok_or_else(|| Unavailable::new("the answer is not whole")),
         Answer::Refused(refused) => refusal(refused).map(DepositAnswer::Refused),
         Answer::Unavailable(reply) => Err(unavailable(reply)),
-        Answer::Acknowledged(_) => Err(Unavailable::new("the answer is not one to a deposit")),
+        Answer::Acknowledged(_) | Answer::Released(_) => {
+            Err(Unavailable::new("the answer is not one to a deposit"))
+        }
     }
 }
 
