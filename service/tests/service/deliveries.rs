@@ -274,9 +274,7 @@ async fn a_direct_registration_is_delivered_by_the_edge_that_holds_its_flow() {
     connected(&first).await;
     deposited(&first, message_to(BOB, 1)).await;
     let mut registration = register(BOB, 1);
-    if let Some(storage_client::registration::BindingChange::Bind(binding)) =
-        registration.changes.first_mut()
-    {
+    if let Some(BindingChange::Bind(binding)) = registration.changes.first_mut() {
         binding.flow = Some(Flow {
             edge: "b".to_owned(),
             token: "7".to_owned(),
@@ -339,7 +337,7 @@ async fn refused_registrations_say_why() {
     client.register(register(BOB, 5)).await.expect("registered");
     let older = client.register(register(BOB, 4)).await;
     assert_eq!(older, Err(RegisterError::OutOfOrder));
-    let question = storage_client::registration::Registration {
+    let question = Registration {
         changes: Vec::new(),
         ..register(BOB, 0)
     };
