@@ -1,11 +1,13 @@
 //! The dialog of an MSRP session, set up by us or by the peer: our requests in it, our answers in it, its
 //! session timer (RFC 4028).
 
-use std::time::{Duration, Instant};
+mod refresh;
+
+use std::time::Duration;
 
 use msrp::Path;
 use msrp::sdp::SessionDescription;
-use net::sip::{ClientTransaction, ServerTransaction, Source, Target};
+use net::sip::{ClientTransaction, ServerTransaction, SipEndpoint, Source, Target};
 use sip::dialog::Dialog;
 use sip::session_timer::{
     Agreement, Due, SessionPolicy, SessionTimer, TimerRefusal, negotiate_uac, negotiate_uas,
@@ -19,6 +21,8 @@ use crate::delivery::invite::{ALLOW, Invitation, MAX_FORWARDS, contact};
 use crate::edge::Edge;
 use edge::now;
 use edge::response::answer;
+pub(crate) use refresh::Upkeep;
+use refresh::{Refresh, Refreshed, clock, due};
 
 /// How long a delivery waits for the answer to its BYE; retransmissions go on without it.
 const BYE_PATIENCE: Duration = Duration::from_secs(4);
@@ -37,6 +41,7 @@ pub(crate) struct Call {
     policy: SessionPolicy,
     allows_update: bool,
     timer: Option<SessionTimer>,
+    refresh: Option<Refresh>,
 }
 
 /// What a request of the peer means for the session.
@@ -67,6 +72,7 @@ impl Call {
             policy: invitation.policy,
             allows_update: allow.contains(&Method::Update),
             timer: agreement.map(|agreement| started(&agreement, Refresher::Uac)),
+            refresh: None,
         }
     }
 
@@ -88,6 +94,7 @@ impl Call {
             policy: SessionPolicy::default(),
             allows_update: allow.contains(&Method::Update),
             timer: Some(started(agreement, Refresher::Uas)),
+            refresh: None,
         }
     }
 
@@ -125,33 +132,36 @@ impl Call {
             builder = builder.header(Name::Reason, reason);
         }
         let bye = builder.build();
-        let Some(transaction) = self.send(edge, bye).await else {
+        let Some(transaction) = sent(&edge.sip, bye, &self.target()).await else {
             return;
         };
         // The peer may be gone; the session timer cleans up at its side.
         let _ = timeout(BYE_PATIENCE, final_response(transaction)).await;
     }
 
-    /// When [`Self::keep_alive`] has something to do; never if there is no session timer.
-    pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.timer.as_ref().map(SessionTimer::next_timeout)
+    /// Waits until the dialog needs something; forever if there is no session timer. Loses nothing when
+    /// dropped halfway.
+    pub(crate) async fn upkeep(&mut self) -> Upkeep {
+        tokio::select! {
+            refreshed = Refresh::end_of(&mut self.refresh) => Upkeep::Refreshed(refreshed),
+            due = due(&mut self.timer) => Upkeep::Due(due),
+        }
     }
 
-    /// Refreshes the session when it is due (requirements §3.1).
-    pub(crate) async fn keep_alive(&mut self, edge: &Edge) -> Served {
-        match self
-            .timer
-            .as_mut()
-            .and_then(|timer| timer.poll(Instant::now()))
-        {
-            None => Served::Continues,
-            Some(Due::Expire) => Served::Ended,
-            Some(Due::Refresh) => self.refresh(edge).await,
+    /// Does what the dialog needs (requirements §3.1).
+    pub(crate) async fn keep_alive(&mut self, edge: &Edge, upkeep: Upkeep) -> Served {
+        match upkeep {
+            Upkeep::Due(Due::Expire) => Served::Ended,
+            Upkeep::Due(Due::Refresh) => {
+                self.begin_refresh(edge);
+                Served::Continues
+            }
+            Upkeep::Refreshed(refreshed) => self.end_refresh(edge, refreshed).await,
         }
     }
 
     /// UPDATE without a description where the peer allows it, else a re-INVITE with the same one.
-    async fn refresh(&mut self, edge: &Edge) -> Served {
+    fn begin_refresh(&mut self, edge: &Edge) {
         let method = if self.allows_update {
             Method::Update
         } else {
@@ -171,17 +181,22 @@ impl Call {
                 .build(),
             _ => builder.build(),
         };
-        let cseq = request
-            .headers()
-            .cseq()
-            .ok()
-            .flatten()
-            .map_or(0, |cseq| cseq.number);
-        let Some(transaction) = self.send(edge, request).await else {
-            return Served::Continues;
-        };
-        let Some(response) = final_response(transaction).await else {
-            return Served::Continues;
+        let cseq = request.headers().cseq().ok().flatten();
+        let (sip, target) = (edge.sip.clone(), self.target());
+        let answered = async move { final_response(sent(&sip, request, &target).await?).await };
+        let cseq = cseq.map_or(0, |cseq| cseq.number);
+        self.refresh = Some(Refresh::begin(method, cseq, answered));
+    }
+
+    async fn end_refresh(&mut self, edge: &Edge, refreshed: Refreshed) -> Served {
+        let Refreshed {
+            method,
+            cseq,
+            response,
+        } = refreshed;
+        // RFC 4028 §10: a refresh that nobody answers is the end.
+        let Some(response) = response else {
+            return Served::Ended;
         };
         self.dialog.handle_response(&response);
         if response.status().is_success() {
@@ -324,13 +339,14 @@ impl Call {
             _ => builder.build(),
         }
     }
+}
 
-    async fn send(&self, edge: &Edge, request: Request) -> Option<ClientTransaction> {
-        let branch = sip::token::branch(&mut rand::rng());
-        let sent = edge.sip.request(request, &self.target(), branch).await;
-        sent.inspect_err(|error| tracing::debug!(%error, "delivery.request_not_sent"))
-            .ok()
-    }
+/// Sends a request of ours within the dialog.
+async fn sent(sip: &SipEndpoint, request: Request, target: &Target) -> Option<ClientTransaction> {
+    let branch = sip::token::branch(&mut rand::rng());
+    let sent = sip.request(request, target, branch).await;
+    sent.inspect_err(|error| tracing::debug!(%error, "delivery.request_not_sent"))
+        .ok()
 }
 
 /// The peer's own connection, where it came from the very address at which it wants to be reached.
@@ -347,7 +363,7 @@ fn way_back(dialog: &Dialog, source: &Source) -> Target {
 }
 
 fn started(agreement: &Agreement, role: Refresher) -> SessionTimer {
-    SessionTimer::new(agreement, role, Instant::now())
+    SessionTimer::new(agreement, role, clock())
 }
 
 /// What every request of ours within a dialog says.

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use sip::transaction::ClientId;
 use sip::{Name, Request, Uri, Via};
@@ -42,7 +41,7 @@ impl Attempt {
         let shard = core.shard(&request.headers().call_id().unwrap_or_default());
         let reliable = flow.transport().is_reliable();
         let started = core.step(shard, |layer| {
-            layer.start_request(Instant::now(), request, peer, reliable)
+            layer.start_request(super::now(), request, peer, reliable)
         });
         Ok(Self {
             shard,

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use sip::{Method, Response, StatusCode};
 
@@ -101,7 +100,7 @@ impl ClientTransaction {
             () = attempt.flow.failed(), if !attempt.failure_told => attempt.failure_told = true,
         }
         self.core.step(attempt.shard, |layer| {
-            layer.handle_transport_failure(Instant::now(), attempt.id);
+            layer.handle_transport_failure(super::now(), attempt.id);
         });
         attempt.inbox.next().await
     }
@@ -112,7 +111,7 @@ impl ClientTransaction {
         self.cancelled.store(true, Ordering::Relaxed);
         let attempt = &self.attempt;
         self.core.step(attempt.shard, |layer| {
-            layer.cancel(Instant::now(), attempt.id);
+            layer.cancel(super::now(), attempt.id);
         });
     }
 

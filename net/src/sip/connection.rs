@@ -176,9 +176,9 @@ async fn read_all<R: AsyncRead + Unpin>(
                 break;
             }
             Drained::Nothing => {
-                begun = begun.or_else(|| decoder.is_mid_message().then(Instant::now));
+                begun = begun.or_else(|| decoder.is_mid_message().then(super::now));
             }
-            Drained::Something => begun = decoder.is_mid_message().then(Instant::now),
+            Drained::Something => begun = decoder.is_mid_message().then(super::now),
         }
     }
     connection.closed.cancel();
@@ -199,7 +199,10 @@ async fn linger<R: AsyncRead + Unpin>(reader: &mut R, buffer: &mut BytesMut) {
 /// How long to wait for more: an unfinished message has less time than silence between messages (CT-ROB-03).
 fn patience(core: &Core, begun: Option<Instant>) -> Duration {
     match begun {
-        Some(begun) => core.config.message_timeout.saturating_sub(begun.elapsed()),
+        Some(begun) => {
+            let elapsed = super::now().saturating_duration_since(begun);
+            core.config.message_timeout.saturating_sub(elapsed)
+        }
         None => core.config.idle_timeout,
     }
 }

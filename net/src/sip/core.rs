@@ -116,7 +116,7 @@ impl Core {
             hasher: RandomState::new(),
             incoming,
             alarm: Alarm {
-                start: Instant::now(),
+                start: super::now(),
                 armed: AtomicU64::new(Alarm::NEVER),
                 wake: Notify::new(),
             },
@@ -255,7 +255,7 @@ impl Core {
             } => {
                 let reply = ResponseBuilder::reply_to(&request, status).to_tag(&to_tag);
                 let response = receive::signed(self, reply).build();
-                layer.respond(Instant::now(), id, &response);
+                layer.respond(super::now(), id, &response);
             }
             Event::Cancelled { peer, .. } => progress(&peer, Progress::Cancelled),
             Event::ServerExpired { peer, .. } => progress(&peer, Progress::Expired),
@@ -275,7 +275,7 @@ impl Core {
             Err(_) => {
                 metric::overloaded();
                 let response = receive::unavailable(self, &new.request);
-                layer.respond(Instant::now(), new.id, &response);
+                layer.respond(super::now(), new.id, &response);
             }
         }
     }
@@ -293,7 +293,7 @@ impl Core {
             tracing::debug!(%error, transport = %peer.flow.transport(), "message not sent");
             match client {
                 Some(id) => self.step(shard, |layer| {
-                    layer.handle_transport_failure(Instant::now(), id);
+                    layer.handle_transport_failure(super::now(), id);
                 }),
                 None => self.send_anew(&peer, bytes),
             }
@@ -395,7 +395,7 @@ fn fire(core: &Arc<Core>) -> Option<Instant> {
     let next = shards.filter_map(|shard| {
         let transmits = {
             let mut layer = core.lock(shard);
-            layer.handle_timeout(Instant::now());
+            layer.handle_timeout(super::now());
             core.settle(shard, &mut layer)
         };
         core.transmit(shard, transmits);

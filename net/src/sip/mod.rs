@@ -36,3 +36,8 @@ pub use error::{BindError, SendError, TransactionFailure};
 pub use flow::Flow;
 pub use server_transaction::ServerTransaction;
 pub use target::Target;
+
+/// The time by the clock of the runtime, by which timers are waited for too.
+fn now() -> std::time::Instant {
+    tokio::time::Instant::now().into_std()
+}

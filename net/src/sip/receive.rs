@@ -1,7 +1,7 @@
 //! What happens to a message between the socket and the transaction layer.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use sip::{
@@ -86,7 +86,7 @@ fn take_request(core: &Arc<Core>, request: Request, flow: &Flow) {
     let reliable = flow.transport().is_reliable();
     let request = request.received_from(flow.remote());
     core.step(shard, |layer| {
-        layer.handle_request(Instant::now(), request, peer, reliable);
+        layer.handle_request(super::now(), request, peer, reliable);
     });
 }
 
@@ -99,9 +99,7 @@ fn take_response(core: &Arc<Core>, response: Response) {
         metric::dropped(metric::Drop::Malformed);
         return;
     };
-    if !core.step(shard, |layer| {
-        layer.handle_response(Instant::now(), response)
-    }) {
+    if !core.step(shard, |layer| layer.handle_response(super::now(), response)) {
         metric::dropped(metric::Drop::StrayResponse);
     }
 }

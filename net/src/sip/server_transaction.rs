@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use sip::transaction::ServerId;
 use sip::{Request, Response, ResponseBuilder, StatusCode, token};
@@ -81,7 +80,7 @@ impl ServerTransaction {
             self.answered.store(true, Ordering::Relaxed);
         }
         self.core.step(self.shard, |layer| {
-            layer.respond(Instant::now(), self.id, &response);
+            layer.respond(super::now(), self.id, &response);
         });
     }
 

@@ -144,7 +144,6 @@ impl<'a> Sending<'a> {
             return;
         }
         let may_end = self.ending.is_none();
-        let refresh_at = self.established.call.next_timeout().map(Instant::from_std);
         tokio::select! {
             Some(sent) = self.in_flight.next() => self.sent(&sent),
             transaction = self.established.requests.next() => {
@@ -155,8 +154,8 @@ impl<'a> Sending<'a> {
             () = self.edge.draining.cancelled(), if may_end => {
                 self.stop(DeliveryResult::EdgeDraining, "edge drains");
             }
-            () = until(refresh_at) => {
-                let served = self.established.call.keep_alive(self.edge).await;
+            upkeep = self.established.call.upkeep() => {
+                let served = self.established.call.keep_alive(self.edge, upkeep).await;
                 if served == Served::Ended {
                     self.stop(DeliveryResult::Broken, "session expired");
                 }

@@ -111,7 +111,6 @@ impl Session {
 
     /// Waits for the next thing to happen; says so when it is the end.
     async fn step(&mut self) -> Option<Ending> {
-        let refresh_at = self.call.next_timeout().map(Instant::from_std);
         let is_over = self.outcome.is_some();
         tokio::select! {
             outcome = &mut self.transfer, if !is_over => {
@@ -120,7 +119,7 @@ impl Session {
                 self.transferred(outcome)
             }
             transaction = self.requests.next() => self.serve(transaction),
-            () = until(refresh_at) => match self.call.keep_alive(&self.edge).await {
+            upkeep = self.call.upkeep() => match self.call.keep_alive(&self.edge, upkeep).await {
                 Served::Continues => None,
                 Served::Ended => Some(Ending::ByUs(None)),
             },

@@ -69,9 +69,18 @@ impl Alice {
     }
 
     pub(crate) async fn invite(&mut self, description: &str) {
+        self.invite_with(description, "").await;
+    }
+
+    async fn invite_with(&mut self, description: &str, lines: &str) {
+        let text = self.text_of_invite(description, lines);
+        self.core.send(&text).await;
+    }
+
+    fn text_of_invite(&self, description: &str, lines: &str) -> String {
         let address = self.core.address();
         let octets = description.len();
-        let text = format!(
+        format!(
             "INVITE sip:bob@example.org SIP/2.0\r\n\
              Via: SIP/2.0/TCP {address};branch=z9hG4bK-s1-9b21\r\n\
              Max-Forwards: 68\r\n\
@@ -80,12 +89,11 @@ impl Alice {
              Call-ID: 90bd21ff@198.51.100.7\r\n\
              CSeq: 1 INVITE\r\n\
              Contact: <sip:alice@{address};transport=tcp>;+g.oma.sip-im\r\n\
-             Supported: timer\r\n\
+             Supported: timer\r\n{lines}\
              P-Asserted-Identity: \"Alice\" <sip:alice@example.org>\r\n\
              Content-Type: application/sdp\r\n\
              Content-Length: {octets}\r\n\r\n{description}"
-        );
-        self.core.send(&text).await;
+        )
     }
 
     /// Has an offer admitted and answered 200, and acknowledges it.
@@ -262,4 +270,129 @@ async fn under_cema_an_active_edge_connects_to_what_the_media_line_says() {
     let refused = tokio::spawn(offered.pending.accept(peer, PATIENCE));
     alice.bye().await;
     refused.abort();
+}
+
+/// A config in which only session timers end a session.
+fn patient(config: &mut Config) {
+    let hour = std::time::Duration::from_secs(3_600);
+    config.large.first_send = hour;
+    config.large.stall = hour;
+}
+
+/// Lets so many seconds pass at once.
+async fn pass(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+impl Alice {
+    /// Has a session accepted whose INVITE has these timer lines and allows these methods.
+    async fn timed(&mut self, lines: &str) -> Response {
+        let offered = self.offer("");
+        self.invite_with(&offered.description, lines).await;
+        self.store.admission().await;
+        let response = self.core.response().await;
+        assert_eq!(response.status().code(), 200, "{response:?}");
+        self.in_dialog(&response, "ACK", 1).await;
+        // Its ACK has been taken in.
+        self.still_lives(&response, 2).await;
+        response
+    }
+
+    /// The session lives, and nothing has been sent in it: an OPTIONS is answered first.
+    async fn still_lives(&mut self, answer: &Response, cseq: u32) {
+        self.in_dialog(answer, "OPTIONS", cseq).await;
+        let response = self.core.response().await;
+        assert_eq!(response.status().code(), 200, "{response:?}");
+    }
+}
+
+#[tokio::test]
+async fn ct_def_23_a_session_that_nobody_refreshes_ends_before_its_interval() {
+    for (interval, lead) in [(1_800, 32), (90, 30)] {
+        let mut alice = Alice::new(patient).await;
+        let timer = format!("Session-Expires: {interval};refresher=uac\r\n");
+        let answer = alice.timed(&timer).await;
+        pass(interval - lead - 10).await;
+        alice.still_lives(&answer, 3).await;
+        pass(10).await;
+        alice.bye().await;
+    }
+}
+
+#[tokio::test]
+async fn ct_def_22_the_edge_refreshes_by_update_where_that_is_allowed_else_by_invite() {
+    for (allow, method) in [
+        ("INVITE, ACK, BYE, UPDATE", "UPDATE"),
+        ("INVITE, ACK, BYE", "INVITE"),
+    ] {
+        let mut alice = Alice::new(patient).await;
+        let lines = format!("Session-Expires: 90;refresher=uas\r\nAllow: {allow}\r\n");
+        let answer = alice.timed(&lines).await;
+        assert_eq!(
+            value(answer.headers(), "Session-Expires"),
+            "90;refresher=uas"
+        );
+        for round in [3, 5] {
+            pass(46).await;
+            let refresh = alice.core.request_of(method).await;
+            assert_eq!(refresh.body().is_empty(), method == "UPDATE");
+            let timer = "Session-Expires: 90;refresher=uac\r\nRequire: timer\r\n";
+            alice.core.answer(&refresh, "200 OK", timer, "").await;
+            if method == "INVITE" {
+                alice.core.request_of("ACK").await;
+            }
+            // What came before them has been taken in when they are answered.
+            alice.still_lives(&answer, round).await;
+            alice.still_lives(&answer, round + 1).await;
+        }
+        pass(46).await;
+        let unanswered = alice.core.request_of(method).await;
+        alice.core.answer(&unanswered, "481 Gone", "", "").await;
+        if method == "INVITE" {
+            alice.core.request_of("ACK").await;
+        }
+        alice.bye().await;
+    }
+}
+
+#[tokio::test]
+async fn ct_def_33_requests_of_the_peer_are_answered_while_our_refresh_is_under_way() {
+    let mut alice = Alice::new(patient).await;
+    let answer = alice
+        .timed("Session-Expires: 90;refresher=uas\r\nAllow: INVITE, ACK, BYE\r\n")
+        .await;
+    pass(46).await;
+    let refresh = alice.core.request_of("INVITE").await;
+    alice.in_dialog(&answer, "INVITE", 3).await;
+    let pending = alice.core.response().await;
+    assert_eq!(pending.status().code(), 491, "{pending:?}");
+    alice
+        .core
+        .answer(&refresh, "491 Request Pending", "", "")
+        .await;
+    alice.core.request_of("ACK").await;
+    alice.in_dialog(&answer, "BYE", 4).await;
+    let ended = alice.core.response().await;
+    assert_eq!(ended.status().code(), 200, "{ended:?}");
+}
+
+#[tokio::test]
+async fn ct_def_33_a_copy_of_an_invite_that_waits_is_refused() {
+    let mut alice = Alice::new(|_| {}).await;
+    alice.store.take_as(Taking::WaitsToAdmit);
+    let offered = alice.offer("");
+    alice.invite(&offered.description).await;
+    alice.store.admission().await;
+    let copy = alice.text_of_invite(&offered.description, "");
+    let copy = copy.replace("z9hG4bK-s1-9b21", "z9hG4bK-s2-44d0");
+    alice.core.send(&copy).await;
+    let refused = alice.core.response().await;
+    assert_eq!(refused.status().code(), 482, "{refused:?}");
+    let via = value(refused.headers(), "Via");
+    assert!(via.contains("z9hG4bK-s2-44d0"), "{via}");
+    alice.store.go_on();
+    let accepted = alice.core.response().await;
+    assert_eq!(accepted.status().code(), 200, "{accepted:?}");
 }

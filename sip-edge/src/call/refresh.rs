@@ -1,0 +1,87 @@
+//! What keeps a dialog alive: its session timer, and a refresh of ours that waits for its answer while
+//! requests of the peer are served (ERR-22).
+
+use std::time::Instant;
+
+use sip::session_timer::{Due, SessionTimer};
+use sip::{Method, Response};
+use tokio::time::sleep_until;
+use tokio_util::task::AbortOnDropHandle;
+
+/// What a dialog needs to be kept alive.
+#[derive(Debug)]
+pub(crate) enum Upkeep {
+    /// What the session timer asks for.
+    Due(Due),
+    /// What a refresh of ours came to.
+    Refreshed(Refreshed),
+}
+
+/// A refresh of ours under way.
+#[derive(Debug)]
+pub(super) struct Refresh {
+    method: Method,
+    cseq: u32,
+    response: AbortOnDropHandle<Option<Response>>,
+}
+
+/// A refresh that is over.
+#[derive(Debug)]
+pub(crate) struct Refreshed {
+    /// UPDATE or INVITE.
+    pub(super) method: Method,
+    /// Its CSeq number.
+    pub(super) cseq: u32,
+    /// The final response, if there was one.
+    pub(super) response: Option<Response>,
+}
+
+impl Refresh {
+    /// Has a request sent and its final response waited for.
+    pub(super) fn begin(
+        method: Method,
+        cseq: u32,
+        answered: impl Future<Output = Option<Response>> + Send + 'static,
+    ) -> Refresh {
+        Refresh {
+            method,
+            cseq,
+            response: AbortOnDropHandle::new(tokio::spawn(answered)),
+        }
+    }
+
+    /// Waits for the end of a refresh and takes it away; forever if none is under way. Loses nothing when
+    /// dropped halfway.
+    pub(super) async fn end_of(refresh: &mut Option<Refresh>) -> Refreshed {
+        let Some(under_way) = refresh else {
+            return std::future::pending().await;
+        };
+        // A task that panicked has no response either.
+        let response = (&mut under_way.response).await.ok().flatten();
+        let refreshed = Refreshed {
+            method: under_way.method.clone(),
+            cseq: under_way.cseq,
+            response,
+        };
+        *refresh = None;
+        refreshed
+    }
+}
+
+/// Waits until the session timer asks for something; forever if there is none.
+pub(super) async fn due(timer: &mut Option<SessionTimer>) -> Due {
+    let Some(timer) = timer else {
+        return std::future::pending().await;
+    };
+    loop {
+        sleep_until(timer.next_timeout().into()).await;
+        if let Some(due) = timer.poll(clock()) {
+            return due;
+        }
+    }
+}
+
+/// The clock by which session timers are waited for.
+pub(super) fn clock() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
