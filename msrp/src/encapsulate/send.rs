@@ -64,6 +64,13 @@ impl SendHead {
             .map(|line| (line.name.as_str(), line.value.as_str()))
     }
 
+    /// The same head with one more line, which is without a line break.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> SendHead {
+        self.lines.extend(Line::parse(&format!("{name}: {value}")));
+        self
+    }
+
     /// The same head with `anonymous.invalid` for every host of its paths (requirements 3.7).
     ///
     /// # Errors

@@ -13,10 +13,13 @@ use msrp::encapsulate::{
 use rand::CryptoRng;
 use sip::{Field, Message as SipMessage, Name, Request, multipart};
 use storage_client::delivery::TakenMessage;
-use storage_client::message::{Message, PartKind};
+use storage_client::message::{FileAttributes, Message, PartKind};
 
 use super::content::Content;
 use edge::response::sip_date;
+
+/// Where the name of a file stands in a SEND.
+const CONTENT_DISPOSITION: &str = "Content-Disposition";
 
 /// Fields meant for core and application servers only, by name.
 const CORE_ONLY: [&str; 8] = [
@@ -141,7 +144,24 @@ pub(super) fn came_by_send(taken: &TakenMessage) -> bool {
 /// [`NotAMessage`], which a stored SEND never is.
 pub(super) fn send_head(taken: &TakenMessage) -> Result<SendHead, NotAMessage> {
     let head = part(taken, PartKind::SendHead).ok_or(NotAMessage)?;
-    SendHead::parse(head).map_err(|_| NotAMessage)
+    let head = SendHead::parse(head).map_err(|_| NotAMessage)?;
+    let file = taken.message.file.as_ref();
+    Ok(match file.filter(|file| !file.name.is_empty()) {
+        Some(file) if head.value(CONTENT_DISPOSITION).is_none() => {
+            head.with(CONTENT_DISPOSITION, &disposition(file))
+        }
+        _ => head,
+    })
+}
+
+/// What an offer said of a file, as Content-Disposition of its octets (FT-05).
+fn disposition(file: &FileAttributes) -> String {
+    let kind = match file.disposition.as_str() {
+        "render" => "inline",
+        _ => "attachment",
+    };
+    let name = file.name.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("{kind}; filename=\"{name}\"")
 }
 
 /// Its body: inline, or to be read from the store.

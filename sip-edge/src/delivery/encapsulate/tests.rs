@@ -3,9 +3,9 @@
 use sip::Request;
 
 use storage_client::delivery::TakenMessage;
-use storage_client::message::{Class, Part, PartKind};
+use storage_client::message::{Class, FileAttributes, Part, PartKind};
 
-use super::{Encapsulated, NotAMessage, encapsulate};
+use super::{Encapsulated, NotAMessage, encapsulate, send_head};
 use crate::delivery::content::Content;
 use crate::delivery::example::{taken, taken_large};
 use edge::example;
@@ -243,4 +243,27 @@ fn an_inline_body_is_enclosed_whole_or_not_at_all() {
     body.octets.truncate(2_999);
     taken.parts.push(body);
     assert_eq!(encapsulate(&taken, &mut rand::rng()), Err(NotAMessage));
+}
+
+#[test]
+fn ft_05_a_file_keeps_its_name_where_only_its_offer_had_one() {
+    let offered = FileAttributes {
+        name: "a \"b\".pdf".to_owned(),
+        disposition: "render".to_owned(),
+        ..FileAttributes::default()
+    };
+    let head = |taken: &TakenMessage| send_head(taken).expect("a head");
+    let mut taken = taken_large("");
+    taken.message.file = Some(offered);
+    let disposition = "attachment; filename=\"plan.pdf\"";
+    assert_eq!(head(&taken).value("Content-Disposition"), Some(disposition));
+    for part in &mut taken.parts {
+        let text = String::from_utf8_lossy(&part.octets).into_owned();
+        let line = format!("Content-Disposition: {disposition}\r\n");
+        part.octets = text.replace(&line, "").into();
+    }
+    let made = "inline; filename=\"a \\\"b\\\".pdf\"";
+    assert_eq!(head(&taken).value("Content-Disposition"), Some(made));
+    taken.message.file = None;
+    assert_eq!(head(&taken).value("Content-Disposition"), None);
 }
