@@ -240,8 +240,8 @@ impl Exchange {
     /// Takes everything the layers have to say.
     fn settle(&mut self) {
         for side in [Side::Left, Side::Right] {
-            let element = self.element(side);
-            let sent = element.settle();
+            let (now, element) = (self.now, self.element(side));
+            let sent = element.settle(now);
             assert!(
                 sent.iter().all(|(to, _)| *to == side.other()),
                 "sent to itself"

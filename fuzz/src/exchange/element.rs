@@ -1,10 +1,11 @@
 //! One element of an exchange: a transaction layer, and the promises it keeps towards its user and the network.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use bytes::Bytes;
 use sip::transaction::{ClientId, Event, Layer, LayerLimits, ServerId, Timers};
-use sip::{Message, Method, Request, Response};
+use sip::{Message, Method, Request, Response, ResponseBuilder};
 
 use super::messages::{name_of, parsed};
 use super::operation::Side;
@@ -47,14 +48,14 @@ impl Element {
     }
 
     /// Notes the events, checks the table and what is sent.
-    pub(super) fn settle(&mut self) -> Vec<(Side, Bytes)> {
+    pub(super) fn settle(&mut self, now: Instant) -> Vec<(Side, Bytes)> {
         let (servers, clients) = self.layer.transactions();
         assert!(
             servers <= TRANSACTIONS && clients <= TRANSACTIONS,
             "{servers} and {clients}"
         );
         while let Some(event) = self.layer.poll_event() {
-            self.note(event);
+            self.note(now, event);
         }
         let transmits: Vec<_> = std::iter::from_fn(|| self.layer.poll_transmit()).collect();
         for transmit in &transmits {
@@ -69,7 +70,7 @@ impl Element {
             .collect()
     }
 
-    fn note(&mut self, event: Event<Side>) {
+    fn note(&mut self, now: Instant, event: Event<Side>) {
         match event {
             Event::Request { id, request, .. } | Event::Merged { id, request, .. } => {
                 self.finals.remove(&name_of(request.headers()));
@@ -77,6 +78,15 @@ impl Element {
             }
             Event::Overflow { .. } => assert_eq!(self.layer.transactions().0, TRANSACTIONS),
             Event::Ack { request, .. } => assert_eq!(*request.method(), Method::Ack),
+            Event::Cancel {
+                id,
+                request,
+                status,
+                to_tag,
+            } => {
+                let reply = ResponseBuilder::reply_to(&request, status).to_tag(&to_tag);
+                self.layer.respond(now, id, &reply.build());
+            }
             Event::Cancelled { .. } | Event::ServerExpired { .. } => {}
             Event::Response { id, response, .. } => self.note_response(id, &response),
             Event::Timeout { id, .. } | Event::Unreachable { id, .. } => {
