@@ -3,6 +3,7 @@
 mod decoder;
 mod encapsulate;
 mod inbox;
+mod inbox_model;
 mod outbox;
 mod reassembly;
 mod round_trip;
