@@ -48,16 +48,16 @@ fn step() -> impl Strategy<Value = Step> {
     let stop = proptest::option::weighted(0.1, (0..MESSAGES, 0..=3_usize));
     let chunk = (0..TOTAL, 1..=TOTAL, b'a'..=b'z');
     let aborts = proptest::bool::weighted(0.05);
-    (0..MESSAGES, chunk, aborts, stop).prop_map(
-        |(message, (start, length, fill), aborts, stop)| Step {
+    (0..MESSAGES, chunk, aborts, stop).prop_map(|(message, (start, length, fill), aborts, stop)| {
+        Step {
             message,
             start,
             length: length.min(TOTAL - start),
             fill,
             aborts,
             stop,
-        },
-    )
+        }
+    })
 }
 
 /// What a message is to the model.

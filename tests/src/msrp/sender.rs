@@ -229,10 +229,7 @@ impl Upload {
     /// # Panics
     /// When it does not.
     pub async fn accept(&mut self) {
-        let (stream, _) = within(ANSWER, "the edge to connect", self.sender.listener.accept())
-            .await
-            .expect("a connection");
-        self.connection = Some(MsrpConnection::over(stream));
+        self.connection = Some(MsrpConnection::accept(&self.sender.listener).await);
     }
 
     /// The MSRP connection.
@@ -317,6 +314,17 @@ impl MsrpConnection {
             .expect("an address in the path");
         let stream = within(ANSWER, "an MSRP connection", core.connect(place)).await;
         Self::over(stream.expect("the edge listens"))
+    }
+
+    /// Waits for the edge to connect.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn accept(listener: &TcpListener) -> Self {
+        let (stream, _) = within(ANSWER, "the edge to connect", listener.accept())
+            .await
+            .expect("a connection");
+        Self::over(stream)
     }
 
     fn over(stream: TcpStream) -> Self {

@@ -150,6 +150,16 @@ impl PushSession {
             .expect("an open connection");
     }
 
+    /// Writes octets as they are.
+    ///
+    /// # Panics
+    /// When the connection is gone.
+    pub async fn write(&mut self, octets: &[u8]) {
+        within(ANSWER, "room to write", self.connection.write_all(octets))
+            .await
+            .expect("an open connection");
+    }
+
     /// Waits for the BYE of the edge and answers it.
     pub async fn bye(self, core: &mut SipPeer) -> Arrival {
         let call_id = self.invite.text.field("Call-ID").to_owned();

@@ -182,6 +182,7 @@ async fn ct_def_04_order_repetition_and_overlap_do_not_matter() {
     stored(&scene, &upload, &expected).await;
 }
 
+/// ERR-38.
 #[tokio::test]
 async fn ct_def_05_only_the_answers_asked_for_are_given() {
     let mut scene = Scene::all().await;
@@ -332,6 +333,7 @@ async fn ct_def_10_a_bye_right_behind_the_last_octet_comes_too_late_to_undo_anyt
     stored(&scene, &upload, &content).await;
 }
 
+/// ERR-35.
 #[tokio::test]
 async fn ct_def_17_a_second_message_is_refused_and_the_first_is_stored() {
     let mut scene = Scene::all().await;
@@ -344,6 +346,7 @@ async fn ct_def_17_a_second_message_is_refused_and_the_first_is_stored() {
     stored(&scene, &upload, b"first").await;
 }
 
+/// ERR-35.
 #[tokio::test]
 async fn ct_def_16_and_29_empty_sends_bind_and_more_than_announced_is_refused() {
     let mut scene = Scene::all().await;
@@ -364,6 +367,7 @@ async fn ct_def_16_and_29_empty_sends_bind_and_more_than_announced_is_refused() 
     nothing_is_stored(&scene, &upload).await;
 }
 
+/// ERR-31, ERR-34, ERR-37, ERR-39.
 #[tokio::test]
 async fn ct_def_27_and_34_unknown_methods_types_and_reports_have_their_answers() {
     let plan = restante_tests::Deployment::all().set("large.accept_types", "text/plain");
@@ -398,4 +402,49 @@ async fn ct_def_27_and_34_unknown_methods_types_and_reports_have_their_answers()
     assert_eq!(upload.msrp().next().await, None);
     upload.bye_of_edge(&mut scene.core).await;
     nothing_is_stored(&scene, &upload).await;
+}
+
+#[tokio::test]
+async fn err_31_what_cannot_be_understood_is_400_and_the_connection_ends() {
+    let mut scene = Scene::all().await;
+    let mut upload = open(&mut scene, "a=sendonly\r\n").await;
+    upload.send("part0001", "1-5/10", b"Hello", '+').await;
+    assert_eq!(upload.msrp().response().await.1, 200);
+    let lines = "Message-ID: m1\r\nByte-Range: nonsense\r\n";
+    let rangeless = upload.chunk("rang0001", lines, b"World", '$');
+    upload.msrp().write(&rangeless).await;
+    assert_eq!(upload.msrp().response().await, ("rang0001".to_owned(), 400));
+    assert_eq!(upload.msrp().next().await, None);
+    upload.bye_of_edge(&mut scene.core).await;
+    nothing_is_stored(&scene, &upload).await;
+}
+
+/// The client of a push session is told what it may not send (CT-DEF-34).
+#[tokio::test]
+async fn err_36_and_39_a_client_sends_nothing_in_its_push_session() {
+    let mut scene = Scene::all().await;
+    let user = format!("bob-{}", fresh());
+    scene.deposit_text(&user, "hi").await;
+    scene.register(&user).await;
+    let mut session = scene.accept_push(&user).await;
+    let paths = (session.remote_path.clone(), session.local_path.clone());
+    let paths = (paths.0.as_str(), paths.1.as_str());
+    let report = format!(
+        "MSRP repo0001 REPORT\r\nTo-Path: {}\r\nFrom-Path: {}\r\nMessage-ID: nobody\r\nByte-Range: 1-5/5\r\n\
+         Status: 000 413 x\r\n-------repo0001$\r\n",
+        paths.0, paths.1
+    );
+    let lines = "Message-ID: m1\r\nContent-Type: text/plain\r\n";
+    let send = chunk(paths, "forb0001", lines, b"Hello", '$');
+    let push = session.next().await;
+    session.write(&[report.as_bytes(), &send].concat()).await;
+    let refused = session.frame().await;
+    assert_eq!(
+        (refused.transaction.as_str(), refused.status()),
+        ("forb0001", 403)
+    );
+    session.answer(push.last(), "200 OK").await;
+    session.bye(&mut scene.core).await;
+    let delivered = proto::v1::MessageState::Delivered;
+    assert_eq!(scene.states(&user).await, [delivered]);
 }

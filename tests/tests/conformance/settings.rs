@@ -104,7 +104,7 @@ async fn tag(scene: &mut Scene, request: &RequestText) -> String {
     tag
 }
 
-fn admin(scene: &Scene) -> SettingsAdminServiceClient<Channel> {
+pub(crate) fn admin(scene: &Scene) -> SettingsAdminServiceClient<Channel> {
     let url = format!(
         "http://{}",
         scene.deployment.address("storage.operator_listen")
