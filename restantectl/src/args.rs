@@ -9,8 +9,10 @@ use crate::command::order::OrderArgs;
 use crate::command::push::PushArgs;
 use crate::command::settings::SettingsCommand;
 use crate::command::show::ShowArgs;
+use crate::command::subscriptions::SubscriptionsCommand;
 use crate::command::summary::SummaryArgs;
 use crate::command::user::UserCommand;
+use crate::command::watch::WatchArgs;
 use crate::exit::EXIT_CODES;
 use crate::moment::parse_timeout;
 use crate::server::Server;
@@ -92,6 +94,14 @@ Examples:
   restantectl status -o json | jq .edges
   restantectl --server unix:/run/restante/operators.sock status")]
     Status,
+    Watch(WatchArgs),
+    /// See who is told what waits
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  restantectl subscriptions list
+  restantectl subscriptions list bob@example.org")]
+    Subscriptions(SubscriptionsCommand),
     Push(PushArgs),
     /// Make settled messages deliverable again, with the same Message-ID
     ///

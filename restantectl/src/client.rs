@@ -9,13 +9,16 @@ use proto::v1::account_service_client::AccountServiceClient;
 use proto::v1::mailbox_service_client::MailboxServiceClient;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::settings_admin_service_client::SettingsAdminServiceClient;
+use proto::v1::waiting_service_client::WaitingServiceClient;
+use proto::v1::watch_mailbox_reply::Event;
 use proto::v1::{
     Account, AddAliasRequest, ClearSettingsRequest, CreateAccountRequest, DeleteAccountReply,
     DeleteAccountRequest, GetMailboxRequest, GetMessageReply, GetMessageRequest,
     GetSettingsRequest, GetStatusRequest, ListAccountsReply, ListAccountsRequest,
-    ListMessagesReply, ListMessagesRequest, Mailbox, Message, MessageOrder,
-    OverrideSettingsRequest, PresetSettingsRequest, PushMailboxReply, PushMailboxRequest,
-    ReadContentReply, ReadContentRequest, RemoveAliasRequest, SettingValues, Status, UserSettings,
+    ListMessagesReply, ListMessagesRequest, ListSubscriptionsReply, ListSubscriptionsRequest,
+    Mailbox, Message, MessageOrder, OverrideSettingsRequest, PresetSettingsRequest,
+    PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest, RemoveAliasRequest,
+    SettingValues, Status, UserSettings, WatchMailboxReply, WatchMailboxRequest,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Streaming};
@@ -53,6 +56,7 @@ pub(crate) struct Client {
     operators: OperatorServiceClient<Channel>,
     accounts: AccountServiceClient<Channel>,
     settings: SettingsAdminServiceClient<Channel>,
+    waiting: WaitingServiceClient<Channel>,
 }
 
 impl Client {
@@ -69,7 +73,8 @@ impl Client {
             mailboxes: mailboxes.max_decoding_message_size(REPLY_OCTETS_MAX),
             operators: OperatorServiceClient::new(channel.clone()),
             accounts: AccountServiceClient::new(channel.clone()),
-            settings: SettingsAdminServiceClient::new(channel),
+            settings: SettingsAdminServiceClient::new(channel.clone()),
+            waiting: WaitingServiceClient::new(channel),
             server,
             deadline,
         })
@@ -275,6 +280,30 @@ impl Client {
         finish(&self.server, self.deadline, answer).await
     }
 
+    /// One page of subscriptions to the waiting indication.
+    pub(crate) async fn subscriptions(
+        &mut self,
+        query: ListSubscriptionsRequest,
+    ) -> Result<ListSubscriptionsReply, Failure> {
+        let request = self.request(query);
+        let answer = self.waiting.list_subscriptions(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// What happens to a mailbox from now on.
+    pub(crate) async fn watch(&mut self, user: &Address) -> Result<MailboxEvents, Failure> {
+        let request = Request::new(WatchMailboxRequest {
+            served_user: user.to_string(),
+        });
+        let answer = self.waiting.watch_mailbox(request);
+        let replies = finish(&self.server, self.deadline, answer).await?;
+        Ok(MailboxEvents {
+            server: self.server.clone(),
+            deadline: self.deadline,
+            replies,
+        })
+    }
+
     /// The failure of an answer that the contract does not allow.
     pub(crate) fn defect(&self, text: impl Into<String>) -> Failure {
         Failure::Defect {
@@ -303,6 +332,29 @@ impl Content {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         let piece = within(&self.server, self.deadline, self.pieces.message()).await?;
         Ok(piece.map(|piece| piece.octets))
+    }
+}
+
+/// What happens to a mailbox.
+pub(crate) struct MailboxEvents {
+    server: Server,
+    deadline: Duration,
+    replies: Streaming<WatchMailboxReply>,
+}
+
+impl MailboxEvents {
+    /// The next event, however long it takes; nothing once the server has ended the watch.
+    pub(crate) async fn next(&mut self) -> Result<Option<Event>, Failure> {
+        loop {
+            let reply = self.replies.message().await;
+            let reply = reply.map_err(|status| failure(&self.server, self.deadline, &status))?;
+            match reply.map(|reply| reply.event) {
+                None => return Ok(None),
+                Some(Some(event)) => return Ok(Some(event)),
+                // An event of a newer server.
+                Some(None) => {}
+            }
+        }
     }
 }
 

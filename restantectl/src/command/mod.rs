@@ -7,8 +7,10 @@ pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod show;
 mod status;
+pub(crate) mod subscriptions;
 pub(crate) mod summary;
 pub(crate) mod user;
+pub(crate) mod watch;
 
 use std::fmt::Display;
 
@@ -40,6 +42,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Delete(args) => order::run(Order::Delete, &args, &mut session).await,
         Command::User(command) => user::run(command, &mut session).await,
         Command::Settings(command) => settings::run(command, &mut session).await,
+        Command::Subscriptions(command) => subscriptions::run(command, &mut session).await,
+        Command::Watch(args) => watch::run(&args, &mut session).await,
     }
 }
 

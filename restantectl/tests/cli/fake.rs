@@ -10,6 +10,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use proto::v1::account_service_server::{AccountService, AccountServiceServer};
 use proto::v1::mailbox_service_server::{MailboxService, MailboxServiceServer};
 use proto::v1::operator_service_server::{OperatorService, OperatorServiceServer};
+use proto::v1::waiting_service_server::WaitingServiceServer;
 use proto::v1::{
     Account, AddAliasRequest, CreateAccountRequest, DeleteAccountReply, DeleteAccountRequest,
     ExportDeferredListReply, ExportDeferredListRequest, GetMailboxRequest, GetMessageReply,
@@ -22,6 +23,8 @@ use tokio::runtime::Runtime;
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
+
+use crate::waiting::Waiting;
 
 /// What the fake knows, and what it was asked.
 #[derive(Default)]
@@ -45,6 +48,7 @@ pub(crate) struct State {
     pub(crate) account_lists: Vec<ListAccountsRequest>,
     /// Changes of accounts: the call and its addresses.
     pub(crate) account_changes: Vec<(&'static str, Vec<String>)>,
+    pub(crate) waiting: Waiting,
 }
 
 /// A running fake; it ends when it is dropped.
@@ -110,6 +114,7 @@ impl Service {
             .add_service(MailboxServiceServer::new(self.clone()))
             .add_service(OperatorServiceServer::new(self.clone()))
             .add_service(AccountServiceServer::new(self.clone()))
+            .add_service(WaitingServiceServer::new(self.state().waiting.clone()))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

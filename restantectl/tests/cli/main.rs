@@ -18,3 +18,4 @@ mod show;
 mod status;
 mod summary;
 mod user;
+mod waiting;

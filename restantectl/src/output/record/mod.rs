@@ -7,6 +7,7 @@ mod message;
 mod settings;
 mod status;
 mod user;
+mod waiting;
 
 pub(crate) use changed::{ChangeRecord, ErrorRecord, Outcome, PushRecord};
 pub(crate) use mailbox::{BindingRecord, CountRecord, MailboxRecord};
@@ -16,6 +17,7 @@ pub(crate) use message::{
 pub(crate) use settings::{SettingsRecord, ValuesRecord};
 pub(crate) use status::{EdgeRecord, StatusRecord};
 pub(crate) use user::{UserChangeRecord, UserRecord};
+pub(crate) use waiting::{SubscriptionRecord, WatchRecord};
 
 /// A word of the contract without its prefix, in lower case; a number this build does not know is
 /// shown as such, because a newer server may have more words.
