@@ -60,6 +60,7 @@ const EXAMPLES: &str = "\
 Examples:
   im-client --user sip:alice@example.org send sip:bob@example.org \"Lunch at noon?\"
   im-client --user sip:bob@example.org receive --count 1
+  im-client --user sip:bob@example.org subscribe
   im-client --user sip:bob@example.org publish offline-delivery=off
   im-client load --target 127.0.0.1:5060 --in-flight 50 --for 10s
 
@@ -90,6 +91,8 @@ pub(crate) enum Command {
     Register(Register),
     /// Publish settings, or refresh or remove what was published, and say its tag.
     Publish(Publish),
+    /// Subscribe to what waits for the user and show it, now and whenever it changes.
+    Subscribe(Subscribe),
     /// Register, accept push sessions and show what they deliver.
     Receive(Receive),
     /// Send many short messages and report rate and latency.
@@ -124,6 +127,19 @@ pub(crate) struct Publish {
         default_value = "urn:uuid:00000000-0000-1000-8000-000000000000"
     )]
     pub(crate) entity: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Subscribe {
+    /// End after so many notices; without it, show them until interrupted.
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<usize>,
+    /// How long the subscription shall live; it is refreshed at half time. 0s asks once.
+    #[arg(long, default_value = "1h", value_parser = duration)]
+    pub(crate) expires: Duration,
+    /// One JSON object per notice instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

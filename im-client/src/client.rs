@@ -27,9 +27,11 @@ mod sending;
 mod session;
 mod spool;
 mod table;
+mod waiting;
 
 pub use event::{Event, Events};
 pub use options::Options;
+pub use waiting::WaitingIndication;
 
 use listener::Listener;
 use sending::Sending;

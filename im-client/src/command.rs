@@ -8,3 +8,4 @@ pub(crate) mod receive;
 pub(crate) mod register;
 pub(crate) mod send;
 mod shown;
+pub(crate) mod subscribe;

@@ -24,6 +24,7 @@ pub mod publication;
 pub mod push;
 pub mod registration;
 pub mod upload;
+pub mod waiting;
 
 pub use account::Account;
 pub use arrival::PagerArrival;

@@ -51,6 +51,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Publish(publish) => {
             command::publish::run(account, options, assert_identity, publish).await
         }
+        Command::Subscribe(subscribe) => {
+            command::subscribe::run(account, options, assert_identity, subscribe).await
+        }
         Command::Receive(receive) => command::receive::run(account, options, receive).await,
         Command::Load(load) => command::load::run(account, load).await,
         Command::LoadLarge(load) => command::load_large::run(account, options, load).await,

@@ -9,6 +9,7 @@ mod pager;
 mod receiving;
 mod release;
 mod server;
+mod waiting;
 
 use std::future::Future;
 use std::time::Duration;
