@@ -1,7 +1,6 @@
 //! B3: the store against RocksDB alone, writing the very same batches (docs/benchmarks.md).
 //!
-//! A benchmark, no test, so it has a feature of its own: `cargo test --release -p restante-storage --lib
-//! --features raw-rate raw_rate -- --nocapture`.
+//! A benchmark, no test, so it has a feature of its own; `make bench BENCH=store` runs it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
