@@ -64,6 +64,7 @@ class Restante:
             "RESTANTE_SIP_EDGE__STORAGE": f"http://127.0.0.1:{grpc}",
             "RESTANTE_SIP_EDGE__LISTEN_UDP": f"127.0.0.1:{self.port}",
             "RESTANTE_SIP_EDGE__LISTEN_TCP": f"127.0.0.1:{self.port}",
+            "RESTANTE_XCAP__LISTEN": f"127.0.0.1:{free_port()}",
             "RESTANTE_SIP_EDGE__MSRP_LISTEN": f"127.0.0.1:{free_port()}",
             "RESTANTE_SIP_EDGE__ADMIN_LISTEN": f"127.0.0.1:{self.admin['sip-edge']}",
             "RESTANTE_DOMAINS": "example.org",
