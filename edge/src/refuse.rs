@@ -53,6 +53,8 @@ pub enum Refusal {
     NotOwner,
     /// No lifetime left on arrival, or barred by the user (ERR-18).
     TemporarilyUnavailable,
+    /// The user's mailbox is being delivered, and nothing can be fetched from it meanwhile.
+    MailboxBusy,
     /// The user's mailbox is full (ERR-18).
     MailboxFull(Option<Duration>),
     /// The sender has too much stored (ERR-18a).
@@ -115,7 +117,7 @@ impl Refusal {
             | Self::NotOwner => "untrusted",
             Self::OriginatingCase | Self::UserUnknown => "unknown_user",
             Self::NotAcceptable(_) | Self::CriticalPrivacy => "unsupported",
-            Self::TemporarilyUnavailable => "policy",
+            Self::TemporarilyUnavailable | Self::MailboxBusy => "policy",
             Self::MailboxFull(_) | Self::SenderLimit(_) | Self::TooManyBindings => "quota",
             Self::BodyTooLarge => "size",
             Self::Unavailable(_) => "store_error",

@@ -34,9 +34,10 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::UriScheme => StatusCode::UNSUPPORTED_URI_SCHEME,
         Refusal::Extensions(_) => StatusCode::BAD_EXTENSION,
         Refusal::IntervalTooBrief(_) => StatusCode::INTERVAL_TOO_BRIEF,
-        Refusal::TemporarilyUnavailable | Refusal::MailboxFull(_) | Refusal::SenderLimit(_) => {
-            StatusCode::TEMPORARILY_UNAVAILABLE
-        }
+        Refusal::TemporarilyUnavailable
+        | Refusal::MailboxBusy
+        | Refusal::MailboxFull(_)
+        | Refusal::SenderLimit(_) => StatusCode::TEMPORARILY_UNAVAILABLE,
         Refusal::NoDialog => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
         Refusal::OwnDelivery | Refusal::Merged => StatusCode::LOOP_DETECTED,
         Refusal::TooManyHops => StatusCode::TOO_MANY_HOPS,
@@ -81,7 +82,7 @@ pub fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, String)> 
         ]
         .concat(),
         Refusal::Unavailable(after) => retry_after(after.unwrap_or(RETRY_AFTER)),
-        Refusal::Overloaded => retry_after(RETRY_AFTER),
+        Refusal::Overloaded | Refusal::MailboxBusy => retry_after(RETRY_AFTER),
         Refusal::IntervalTooBrief(shortest) => {
             vec![(Name::MinExpires, shortest.as_secs().to_string())]
         }
@@ -164,6 +165,7 @@ mod tests {
             ),
             (Refusal::UnacceptedType("a/b"), 406, "Accept: a/b"),
             (Refusal::TemporarilyUnavailable, 480, ""),
+            (Refusal::MailboxBusy, 480, "Retry-After: 10"),
             (Refusal::MailboxFull(None), 480, "Retry-After: 3600"),
             (Refusal::SenderLimit(minute), 480, "Retry-After: 60"),
             (Refusal::BodyTooLarge, 413, ""),
@@ -201,6 +203,7 @@ mod tests {
     #[test]
     fn what_one_user_causes_is_never_503() {
         for refusal in [
+            Refusal::MailboxBusy,
             Refusal::MailboxFull(None),
             Refusal::SenderLimit(None),
             Refusal::TemporarilyUnavailable,

@@ -152,13 +152,14 @@ impl<S: Store> App<S> {
     }
 
     fn spawn(self, streams: &TaskTracker, stop: &CancellationToken) -> Result<Tasks, Fatal> {
+        let distributor = Distributor::new(&*self.store);
         let (driver, scheduler) = Driver::new(
             self.config.policy(),
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
+            distributor.clone(),
         );
         let watch = DepositWatch::start(Arc::clone(&self.store), scheduler.clone());
-        let distributor = Distributor::new(&*self.store);
         let data = self.data(&scheduler, &watch, &distributor, streams, stop)?;
         let operator = self.operator(scheduler, watch, streams, stop)?;
         let mut tasks = Tasks::new();
@@ -248,6 +249,7 @@ impl<S: Store> App<S> {
         let deferred = Deferred {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
+            lease: self.config.push.lease,
         };
         serve::data(
             deposits,

@@ -16,9 +16,6 @@ use xcap::deferred_list::History;
 use crate::page_token::PageTokens;
 use crate::{convert, status};
 
-/// A fetch has no renewal: it must be over in this time, or its message may be delivered again.
-const FETCH_LEASE: Duration = Duration::from_secs(120);
-
 /// Messages of one page of an export.
 const EXPORT_PAGE: usize = 1_000;
 /// Messages of one export; a mailbox that holds more shows its first ones.
@@ -31,6 +28,8 @@ const WAITING: [State; 3] = [State::Stored, State::Claimed, State::Held];
 pub(crate) struct Deferred<S> {
     pub(crate) store: Arc<S>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Of a fetch until its edge renews it, as it does those of pushes.
+    pub(crate) lease: Duration,
 }
 
 impl<S: Store> Deferred<S> {
@@ -181,7 +180,7 @@ impl<S: Store> DeferredService for Deferred<S> {
             let claim = ClaimRequest {
                 mailbox,
                 edge: request.edge,
-                lease: FETCH_LEASE,
+                lease: self.lease,
             };
             self.store.claim(claim).await
         };
@@ -189,7 +188,7 @@ impl<S: Store> DeferredService for Deferred<S> {
             ClaimGrant::Granted(claim) => Ok(Response::new(v1::ClaimDeferredReply {
                 claim: Some(convert::proto_claim(claim)),
                 sequence: message.envelope.sequence.0,
-                lease: Some(convert::proto_duration(FETCH_LEASE)),
+                lease: Some(convert::proto_duration(self.lease)),
             })),
             ClaimGrant::Busy => Err(status::with_reason(
                 Code::Aborted,

@@ -14,7 +14,8 @@ use crate::ClientConfig;
 use crate::delivery::{Claim, TakenBatch};
 use crate::registration::Binding;
 
-use leases::{Lease, Leases};
+use leases::Lease;
+pub(crate) use leases::Leases;
 
 /// Jobs that may wait for [`PushJobs::next`].
 const MAX_JOBS: u32 = 4096;
@@ -31,11 +32,13 @@ impl PushJobs {
         client: DeliveryServiceClient<Channel>,
         config: &ClientConfig,
         capacity: u32,
+        leases: Leases,
     ) -> Self {
         let capacity = capacity.clamp(1, MAX_JOBS);
         let room = usize::try_from(capacity).expect("at most MAX_JOBS");
         let (sender, jobs) = mpsc::channel(room);
-        tokio::spawn(driver::Driver::new(client, config.clone(), capacity, sender).run());
+        let driver = driver::Driver::new(client, config.clone(), capacity, sender, leases);
+        tokio::spawn(driver.run());
         Self { jobs }
     }
 
@@ -62,15 +65,20 @@ pub struct PushJob {
 }
 
 impl PushJob {
-    /// The mailbox of a reader who fetches one message; nobody renews its claim.
-    pub(crate) fn fetched(claim: Claim, served_user: String, lease: Duration) -> Self {
+    /// The mailbox of a reader who fetches one message; renewed while the edge is attached.
+    pub(crate) fn fetched(
+        claim: Claim,
+        served_user: String,
+        lease: Duration,
+        leases: &Leases,
+    ) -> Self {
         Self {
             claim,
             served_user,
             bindings: Vec::new(),
             attempt: claim.generation,
             first: None,
-            lease: Leases::default().hold(claim, Instant::now(), lease),
+            lease: leases.hold(claim, Instant::now(), lease),
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tonic::Request;
 use tonic::transport::Channel;
 
+use crate::attach::Leases;
 use crate::deferred::{DeferredPage, Fetch};
 use crate::delivery::{
     AcknowledgeResult, Claim, DeliveryOutcome, ReleaseResult, Settlement, TakeLimits, TakenBatch,
@@ -106,6 +107,8 @@ pub struct StorageClient {
     contact: Contact,
     /// A number of this process: subscriptions of an earlier life are another's.
     incarnation: u64,
+    /// All claims held, of pushes and fetches.
+    leases: Leases,
 }
 
 impl StorageClient {
@@ -121,6 +124,7 @@ impl StorageClient {
             bulk: channel::open_bulk(&config),
             config,
             exchange,
+            leases: Leases::default(),
             contact,
             incarnation: rand::random(),
         }
@@ -361,7 +365,7 @@ impl StorageClient {
         };
         let claim = convert::claim(claim);
         Ok(Fetch {
-            job: crate::PushJob::fetched(claim, reader.to_owned(), lease),
+            job: crate::PushJob::fetched(claim, reader.to_owned(), lease, &self.leases),
             sequence: reply.sequence,
         })
     }
@@ -373,7 +377,7 @@ impl StorageClient {
     /// Offers to deliver up to `capacity` mailboxes at a time.
     #[must_use]
     pub fn attach(&self, capacity: u32) -> PushJobs {
-        PushJobs::start(self.delivery(), &self.config, capacity)
+        PushJobs::start(self.delivery(), &self.config, capacity, self.leases.clone())
     }
 
     /// The next deliverable messages after the place `after_sequence` of a claimed mailbox, in order;

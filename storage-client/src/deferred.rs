@@ -17,7 +17,7 @@ pub struct DeferredPage {
 /// The mailbox of a reader, claimed for one of his messages.
 #[derive(Debug)]
 pub struct Fetch {
-    /// To take, acknowledge and release by. Its claim is not renewed.
+    /// To take, acknowledge and release by. Its claim is renewed like those of pushes.
     pub job: PushJob,
     /// The place of the message in the mailbox.
     pub sequence: u64,

@@ -23,6 +23,7 @@ use super::handle::{
 use super::machine::{Machine, Started};
 use super::policy::Policy;
 use super::start::{Job, Starter};
+use crate::subscription::Distributor;
 
 /// Mailboxes read from the store at a time, and planned ones below which more are read.
 const SCAN_PAGE: usize = 500;
@@ -52,6 +53,7 @@ pub(crate) struct Driver<S> {
     policy: Policy,
     store: Arc<S>,
     clock: Arc<dyn Clock>,
+    distributor: Distributor,
     inputs: mpsc::Receiver<Input>,
     edges: HashMap<EdgeName, Attached>,
     starts: FuturesUnordered<Task<(MailboxId, Started)>>,
@@ -67,7 +69,12 @@ struct Gauges {
 }
 
 impl<S: Store> Driver<S> {
-    pub(crate) fn new(policy: Policy, store: Arc<S>, clock: Arc<dyn Clock>) -> (Self, Scheduler) {
+    pub(crate) fn new(
+        policy: Policy,
+        store: Arc<S>,
+        clock: Arc<dyn Clock>,
+        distributor: Distributor,
+    ) -> (Self, Scheduler) {
         let (sender, inputs) = mpsc::channel(INPUTS);
         let scheduler = Scheduler::new(sender, policy.mode);
         let driver = Self {
@@ -75,6 +82,7 @@ impl<S: Store> Driver<S> {
             policy,
             store,
             clock,
+            distributor,
             inputs,
             edges: HashMap::new(),
             starts: FuturesUnordered::new(),
@@ -199,6 +207,9 @@ impl<S: Store> Driver<S> {
             for (name, _) in gone {
                 self.machine.edge_stopped(name);
             }
+        }
+        if started == Started::SwitchedOff && self.machine.is_user_back(mailbox) {
+            self.distributor.remind(mailbox);
         }
         self.machine.started(now(), mailbox, started);
     }

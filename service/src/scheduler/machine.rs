@@ -38,8 +38,10 @@ pub(super) enum Started {
     Running(Generation),
     /// Another claim is alive.
     Busy,
-    /// Nothing waits, nobody is registered, or the user does not want it pushed.
+    /// Nothing waits, or nobody is registered.
     Nothing,
+    /// The user does not want it pushed (DLV-04).
+    SwitchedOff,
     /// The user's connection is at that edge.
     Elsewhere(EdgeName),
     /// The edge did not take the job.
@@ -97,9 +99,19 @@ impl<R: Rng> Machine<R> {
             _ if has_waiting => {
                 let due = now + self.policy.delay;
                 self.trigger(mailbox, Trigger::Registered, due);
+                if let Some(plan) = self.plans.get_mut(mailbox) {
+                    plan.is_user_back = true;
+                }
             }
             _ => {}
         }
+    }
+
+    /// Whether a registration is among what made us look at the mailbox; once for each. Its user is
+    /// to be told what waits if it is not pushed; of deposits he hears anyway (DLV-04).
+    pub(super) fn is_user_back(&mut self, mailbox: MailboxId) -> bool {
+        let plan = self.plans.get_mut(mailbox);
+        plan.is_some_and(|plan| std::mem::take(&mut plan.is_user_back))
     }
 
     /// A message was deposited for a registered user (DLV-17).
@@ -189,7 +201,7 @@ impl<R: Rng> Machine<R> {
         self.edges.job_ends(&edge);
         match started {
             Started::Running(_) | Started::EdgeGone => self.plans.enter(mailbox, Phase::Ready),
-            Started::Nothing => self.done(now, mailbox),
+            Started::Nothing | Started::SwitchedOff => self.done(now, mailbox),
             Started::Busy => self.wait(mailbox, now + self.policy.busy_pause()),
             Started::Failed => self.wait(mailbox, now + STORE_PAUSE),
             Started::Elsewhere(home) => {
@@ -217,7 +229,13 @@ impl<R: Rng> Machine<R> {
             Some(Phase::Running { .. }) => return,
             // A renewal that was under way while its claim was released must not revive it.
             _ if now >= self.adopts_until => return,
-            _ => self.edges.job_begins(edge),
+            _ => {
+                self.edges.job_begins(edge);
+                // The claim may be of a user who fetches one message: what is planned is still due.
+                if let Some(plan) = self.plans.get_mut(mailbox) {
+                    plan.look_again(Trigger::Deposited);
+                }
+            }
         }
         let phase = Phase::Running {
             edge: edge.clone(),

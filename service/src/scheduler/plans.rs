@@ -56,6 +56,8 @@ pub(super) struct Plan {
     pub(super) home: Option<EdgeName>,
     /// An operator wants it delivered without a live registration.
     pub(super) forced: bool,
+    /// A registration made us want to deliver, and nobody has been told so since.
+    pub(super) is_user_back: bool,
 }
 
 /// All plans.
@@ -160,6 +162,7 @@ impl Plan {
             look_again: None,
             home: None,
             forced: false,
+            is_user_back: false,
         }
     }
 

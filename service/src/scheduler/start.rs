@@ -59,7 +59,7 @@ impl<S: Store> Starter<S> {
             return Ok(Started::Nothing);
         }
         if !start.forced && !self.pushes(start.mailbox).await? {
-            return Ok(Started::Nothing);
+            return Ok(Started::SwitchedOff);
         }
         if let Some(home) = self.other_home(&registered.bindings, &start.edge) {
             return Ok(Started::Elsewhere(home));

@@ -79,7 +79,7 @@ pub(super) async fn set_up(
         DeferredError::Unavailable(unavailable) => {
             Refusal::Unavailable(Some(unavailable.retry_after))
         }
-        _ => Refusal::TemporarilyUnavailable,
+        _ => Refusal::MailboxBusy,
     })?;
     let requests = edge.dialogs.enter_as_uas(answered.dialog.id());
     transaction.respond(answered.response);

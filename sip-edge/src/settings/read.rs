@@ -12,8 +12,7 @@ use edge::refuse::Refusal;
 /// The event package (SET-06).
 pub(crate) const PACKAGE: &str = "poc-settings";
 
-/// Reads a PUBLISH of a user's settings. The package is looked at before the body, unlike the order of
-/// requirements §1.20: which bodies are understood depends on it.
+/// Reads a PUBLISH of a user's settings, with its checks in the order of requirements §1.20.
 pub(super) fn publish(
     request: &Request,
     served_user: &str,
@@ -21,6 +20,7 @@ pub(super) fn publish(
     rules: &Publishing,
 ) -> Result<Publish, Refusal> {
     let headers = request.headers();
+    check_type(request)?;
     if headers
         .event()?
         .is_none_or(|event| event.package != PACKAGE)
@@ -62,10 +62,10 @@ fn bad(reason: &'static str) -> Refusal {
     Violation::bad_request(reason).into()
 }
 
-/// What is published; `None` without a body (ERR-12).
-fn body(request: &Request, rules: &Publishing) -> Result<Option<Vec<Entity>>, Refusal> {
+/// Whether the body, if there is one, is of the type that is published here (ERR-12).
+fn check_type(request: &Request) -> Result<(), Refusal> {
     if request.body().is_empty() {
-        return Ok(None);
+        return Ok(());
     }
     let headers = request.headers();
     let is_document = headers
@@ -74,6 +74,14 @@ fn body(request: &Request, rules: &Publishing) -> Result<Option<Vec<Entity>>, Re
     let mut encodings = headers.values(Name::ContentEncoding);
     if !is_document || encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(Refusal::EventBody(MEDIA_TYPE));
+    }
+    Ok(())
+}
+
+/// What is published; `None` without a body.
+fn body(request: &Request, rules: &Publishing) -> Result<Option<Vec<Entity>>, Refusal> {
+    if request.body().is_empty() {
+        return Ok(None);
     }
     let entities = poc_settings::read(request.body(), &rules.names).map_err(|error| {
         tracing::debug!(%error, "settings not read");

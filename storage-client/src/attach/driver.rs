@@ -45,13 +45,14 @@ impl Driver {
         config: ClientConfig,
         capacity: u32,
         jobs: mpsc::Sender<PushJob>,
+        leases: Leases,
     ) -> Self {
         Self {
             client,
             config,
             capacity,
             jobs,
-            leases: Leases::default(),
+            leases,
         }
     }
 

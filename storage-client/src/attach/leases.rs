@@ -14,7 +14,7 @@ type Trust = Option<Instant>;
 
 /// All held claims of one attachment.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Leases {
+pub(crate) struct Leases {
     held: Arc<Mutex<HashMap<Claim, watch::Sender<Trust>>>>,
     dropped: Arc<Notify>,
 }

@@ -1,9 +1,12 @@
 //! Requirements §5.14: fetching one message by INVITE.
 
+use std::time::Duration;
+
 use proto::v1::MessageState;
 use restante_tests::msrp::{Frame, Pushed, Sender, Upload};
 use restante_tests::sip::{RequestText, SipText, fresh};
-use restante_tests::{Scene, uri};
+use restante_tests::subscriber::Subscriber;
+use restante_tests::{Deployment, Scene, uri};
 
 fn somebody() -> String {
     format!("bob-{}", fresh())
@@ -119,6 +122,68 @@ async fn a_fetched_message_that_is_not_acknowledged_stays_and_can_be_fetched_aga
     assert_eq!(bind.field("Byte-Range"), "1-0/0", "{bind:?}");
     answer(&mut session, &bind, "200 OK").await;
     let send = session.msrp().frame().await;
+    answer(&mut session, &send, "200 OK").await;
+    session.bye_of_edge(&mut scene.core).await;
+    assert_eq!(scene.operator.state(&id).await, MessageState::Delivered);
+}
+
+#[tokio::test]
+async fn mwi_subscribers_are_told_what_is_left_after_a_fetch() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    let id = scene.deposit_text(&bob, "one").await.message_id;
+    scene.deposit_text(&bob, "two").await;
+    let mut subscriber = Subscriber::behind(&scene.core, &bob);
+    let way = scene.way.clone();
+    subscriber.subscribe(&mut scene.core, &way, 3_600).await;
+    let first = subscriber.notified(&mut scene.core).await;
+    assert!(first.has("Text-Message: 2/0 (2/0)"), "{}", first.body);
+    let mut session = opened(&mut scene, &bob, &id).await;
+    let send = session.msrp().frame().await;
+    answer(&mut session, &send, "200 OK").await;
+    session.bye_of_edge(&mut scene.core).await;
+    subscriber
+        .notified_until(&mut scene.core, "Text-Message: 1/0 (1/0)")
+        .await;
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_being_fetched_from_is_busy_for_another_fetch() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    let ids = [
+        scene.deposit_text(&bob, "one").await.message_id,
+        scene.deposit_text(&bob, "two").await.message_id,
+    ];
+    let mut session = opened(&mut scene, &bob, &ids[0]).await;
+    let send = session.msrp().frame().await;
+    let busy = refused(&mut scene, &bob, &ids[1]).await;
+    assert_eq!(
+        (busy.status(), busy.field("Retry-After")),
+        (Some(480), "10")
+    );
+    answer(&mut session, &send, "200 OK").await;
+    session.bye_of_edge(&mut scene.core).await;
+    let mut session = opened(&mut scene, &bob, &ids[1]).await;
+    let send = session.msrp().frame().await;
+    answer(&mut session, &send, "200 OK").await;
+    session.bye_of_edge(&mut scene.core).await;
+    assert_eq!(scene.operator.state(&ids[1]).await, MessageState::Delivered);
+}
+
+#[tokio::test]
+async fn a_slow_reader_keeps_his_claim_for_longer_than_a_lease() {
+    let lease = Duration::from_secs(3);
+    let plan = Deployment::all().set("push.lease", "3s");
+    let mut scene = Scene::start(plan).await;
+    let bob = somebody();
+    let id = scene.deposit_text(&bob, "one").await.message_id;
+    let mut session = opened(&mut scene, &bob, &id).await;
+    let send = session.msrp().frame().await;
+    // The lease is what passes here: nothing else tells that it was renewed.
+    tokio::time::sleep(lease * 2).await;
+    let busy = refused(&mut scene, &bob, &id).await;
+    assert_eq!(busy.status(), Some(480), "the claim is alive: {busy}");
     answer(&mut session, &send, "200 OK").await;
     session.bye_of_edge(&mut scene.core).await;
     assert_eq!(scene.operator.state(&id).await, MessageState::Delivered);

@@ -9,6 +9,7 @@ use restante_tests::deployment::Part;
 use restante_tests::patience::{ANSWER, within};
 use restante_tests::run::run;
 use restante_tests::sip::{Exchange, RequestText, example, fresh};
+use restante_tests::subscriber::Subscriber;
 use restante_tests::{Deployment, Scene, uri};
 use tonic::transport::{Channel, Endpoint};
 
@@ -487,6 +488,53 @@ async fn ct_dlv_06_what_is_switched_off_is_not_pushed_until_it_is_switched_on() 
     assert_eq!(scene.unanswered_invites(&bob), 0);
     let on = publish(&bob, &delivery("true")).set("SIP-If-Match", &tag);
     published(&mut scene, &on).await;
+    assert_eq!(scene.receive(&bob, 1).await, [id]);
+}
+
+#[tokio::test]
+async fn ct_dlv_06_dlv_04_who_is_back_and_wants_no_push_is_told_what_waits() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    published(&mut scene, &publish(&bob, &delivery("false"))).await;
+    scene.deposit_text(&bob, "hi").await;
+    let mut subscriber = Subscriber::behind(&scene.core, &bob);
+    let way = scene.way.clone();
+    subscriber.subscribe(&mut scene.core, &way, 3_600).await;
+    let first = subscriber.notified(&mut scene.core).await;
+    scene.register(&bob).await;
+    let reminded = subscriber.notified(&mut scene.core).await;
+    assert!(reminded.has("Text-Message: 1/0 (1/0)"), "{}", reminded.body);
+    assert_eq!(reminded.cseq(), first.cseq() + 1);
+    assert_eq!(scene.unanswered_invites(&bob), 0);
+}
+
+#[tokio::test]
+async fn ct_dlv_06_who_has_nothing_waiting_is_not_told_so_again() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    published(&mut scene, &publish(&bob, &delivery("false"))).await;
+    let mut subscriber = Subscriber::behind(&scene.core, &bob);
+    let way = scene.way.clone();
+    subscriber.subscribe(&mut scene.core, &way, 3_600).await;
+    let first = subscriber.notified(&mut scene.core).await;
+    scene.register(&bob).await;
+    scene.deposit_text(&bob, "hi").await;
+    let next = subscriber.notified(&mut scene.core).await;
+    assert!(next.has("Text-Message: 1/0 (1/0)"), "{}", next.body);
+    assert_eq!(next.cseq(), first.cseq() + 1);
+}
+
+#[tokio::test]
+async fn ct_dlv_08_an_operator_may_switch_delivery_off_for_all_who_say_nothing() {
+    let plan = Deployment::all().set("settings.offline_delivery", "false");
+    let mut scene = Scene::start(plan).await;
+    let bob = somebody();
+    let id = scene.deposit_text(&bob, "hi").await.message_id;
+    scene.register(&bob).await;
+    scene.fence().await;
+    assert_eq!(effective(&scene, &bob).await.offline_delivery, Some(false));
+    assert_eq!(scene.unanswered_invites(&bob), 0);
+    published(&mut scene, &publish(&bob, &delivery("true"))).await;
     assert_eq!(scene.receive(&bob, 1).await, [id]);
 }
 

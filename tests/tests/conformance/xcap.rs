@@ -6,6 +6,7 @@ use proto::v1::{ExportDeferredListRequest, MessageState};
 use restante_tests::http::{Reply, request};
 use restante_tests::patience::{ANSWER, within};
 use restante_tests::sip::{example, fresh};
+use restante_tests::subscriber::Subscriber;
 use restante_tests::{Deployment, LoopbackNet, Scene, uri};
 
 const AUID: &str = "org.openmobilealliance.deferred-list";
@@ -202,6 +203,27 @@ async fn ct_xcp_03_a_message_is_deleted_by_its_owner_if_he_has_seen_the_list() {
         timeline.last().map(|event| event.actor.as_str()),
         Some("served user")
     );
+}
+
+#[tokio::test]
+async fn ct_xcp_03_subscribers_are_told_what_is_left_after_a_deletion() {
+    let mut scene = scene().await;
+    let bob = somebody();
+    let id = scene.deposit_text(&bob, "one").await.message_id;
+    scene.deposit_text(&bob, "two").await;
+    let mut subscriber = Subscriber::behind(&scene.core, &bob);
+    let way = scene.way.clone();
+    subscriber.subscribe(&mut scene.core, &way, 3_600).await;
+    let first = subscriber.notified(&mut scene.core).await;
+    assert!(first.has("Text-Message: 2/0 (2/0)"), "{}", first.body);
+    let node = format!(
+        "{}/~~/history-list/history%5B@id=%22{id}%22%5D",
+        document(&bob)
+    );
+    let deleted = Proxy::of(&scene, &bob).ask("DELETE", &node).await;
+    assert_eq!(deleted.status, 200, "{deleted:?}");
+    let told = subscriber.notified(&mut scene.core).await;
+    assert!(told.has("Text-Message: 1/0 (1/0)"), "{}", told.body);
 }
 
 #[tokio::test]

@@ -234,3 +234,33 @@ fn a_claim_from_before_our_start_is_taken_up_while_its_lease_may_live() {
         .renewed(scene.now, CAROL, Generation(9), &edge("a"));
     assert_eq!(scene.machine.sessions(), 0, "too late to be from before");
 }
+
+#[test]
+fn dlv_04_a_registration_reminds_once_and_a_deposit_does_not() {
+    let mut scene = Scene::with_edge();
+    scene.machine.deposited(scene.now, BOB);
+    scene.pass(5 * SECOND);
+    scene.start_of(BOB);
+    assert!(!scene.machine.is_user_back(BOB));
+    scene.machine.started(scene.now, BOB, Started::SwitchedOff);
+    scene.machine.registered(scene.now, BOB, true);
+    scene.pass(SECOND);
+    scene.start_of(BOB);
+    assert!(scene.machine.is_user_back(BOB));
+    assert!(!scene.machine.is_user_back(BOB));
+    scene.machine.started(scene.now, BOB, Started::SwitchedOff);
+    scene.pass(100 * SECOND);
+    assert_eq!(scene.machine.poll(), None);
+}
+
+#[test]
+fn what_is_planned_outlives_a_claim_that_is_taken_up() {
+    let mut scene = Scene::with_edge();
+    scene.machine.registered(scene.now, BOB, true);
+    scene
+        .machine
+        .renewed(scene.now, BOB, Generation(9), &edge("a"));
+    scene.release(BOB, Generation(9), Ending::Completed);
+    scene.pass(5 * SECOND);
+    scene.start_of(BOB);
+}

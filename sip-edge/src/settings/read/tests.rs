@@ -61,10 +61,21 @@ fn set_12_the_four_kinds_are_told_apart() {
 #[test]
 fn err_12_to_14_each_fault_has_its_refusal() {
     let event = "Event: poc-settings\r\n";
+    let typed = "Content-Type: application/poc-settings+xml\r\n";
     let bad = |reason| Err(Refusal::Violation(Violation::bad_request(reason)));
     let table = [
-        ("", DOCUMENT, Err(Refusal::Event)),
-        ("Event: presence\r\n", DOCUMENT, Err(Refusal::Event)),
+        (typed, DOCUMENT, Err(Refusal::Event)),
+        (
+            &format!("Event: presence\r\n{typed}"),
+            DOCUMENT,
+            Err(Refusal::Event),
+        ),
+        ("Event: presence\r\n", "", Err(Refusal::Event)),
+        (
+            "Event: presence\r\nContent-Type: text/plain\r\n",
+            "hi",
+            Err(Refusal::EventBody(MEDIA_TYPE)),
+        ),
         (event, "", bad("Nothing is published")),
         (event, DOCUMENT, Err(Refusal::EventBody(MEDIA_TYPE))),
         (
