@@ -13,12 +13,13 @@ use proto::v1::waiting_service_client::WaitingServiceClient;
 use proto::v1::watch_mailbox_reply::Event;
 use proto::v1::{
     Account, AddAliasRequest, ClearSettingsRequest, CreateAccountRequest, DeleteAccountReply,
-    DeleteAccountRequest, GetMailboxRequest, GetMessageReply, GetMessageRequest,
-    GetSettingsRequest, GetStatusRequest, ListAccountsReply, ListAccountsRequest,
-    ListMessagesReply, ListMessagesRequest, ListSubscriptionsReply, ListSubscriptionsRequest,
-    Mailbox, Message, MessageOrder, OverrideSettingsRequest, PresetSettingsRequest,
-    PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest, RemoveAliasRequest,
-    SettingValues, Status, UserSettings, WatchMailboxReply, WatchMailboxRequest,
+    DeleteAccountRequest, ExportDeferredListRequest, GetMailboxRequest, GetMessageReply,
+    GetMessageRequest, GetSettingsRequest, GetStatusRequest, ListAccountsReply,
+    ListAccountsRequest, ListMessagesReply, ListMessagesRequest, ListSubscriptionsReply,
+    ListSubscriptionsRequest, Mailbox, Message, MessageOrder, OverrideSettingsRequest,
+    PresetSettingsRequest, PushMailboxReply, PushMailboxRequest, ReadContentReply,
+    ReadContentRequest, RemoveAliasRequest, SettingValues, Status, UserSettings, WatchMailboxReply,
+    WatchMailboxRequest,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Streaming};
@@ -118,6 +119,16 @@ impl Client {
         });
         let answer = self.mailboxes.get_mailbox(request);
         finish(&self.server, self.deadline, answer).await
+    }
+
+    /// The document that a served user reads of what waits for him.
+    pub(crate) async fn deferred_list(&mut self, user: &Address) -> Result<String, Failure> {
+        let request = self.request(ExportDeferredListRequest {
+            served_user: user.to_string(),
+        });
+        let answer = self.mailboxes.export_deferred_list(request);
+        let reply = finish(&self.server, self.deadline, answer).await?;
+        Ok(reply.document)
     }
 
     /// Delivers what waits for a served user.

@@ -1,6 +1,7 @@
 //! `user`: who has a mailbox, and under which addresses.
 
 mod change;
+mod export_list;
 mod list;
 
 use clap::{Args, Subcommand};
@@ -10,6 +11,7 @@ use crate::exit::Failure;
 use crate::target::{Address, Given, all};
 
 use change::{Action, Change};
+use export_list::ExportListArgs;
 use list::UserListArgs;
 
 /// What can be done with users.
@@ -25,6 +27,7 @@ Examples:
   restantectl user add - < new-users.txt                     one address per line")]
     Add(AddArgs),
     List(UserListArgs),
+    ExportList(ExportListArgs),
     /// Show, add and remove further addresses of a user
     #[command(subcommand)]
     #[command(after_help = "\
@@ -105,6 +108,7 @@ pub(crate) async fn run(command: UserCommand, session: &mut Session) -> Result<(
             change::run(changes, false, session).await
         }
         UserCommand::List(args) => list::run(args, session).await,
+        UserCommand::ExportList(args) => export_list::run(&args, session).await,
         UserCommand::Alias(AliasCommand::Add(args)) => {
             let changes = args.changes(Action::AddAlias)?;
             change::run(changes, false, session).await

@@ -172,3 +172,27 @@ fn an_unknown_outcome_names_the_way_to_find_out() {
     let run = restantectl("user add bob@h --timeout 200ms").at(&fake);
     run.code(69).says("user list sip:bob@h");
 }
+
+fn with_mailbox() -> State {
+    State {
+        mailboxes: [("sip:bob@example.org".to_owned(), mailbox())].into(),
+        ..State::default()
+    }
+}
+
+#[test]
+fn what_waits_is_exported_as_the_user_reads_it() {
+    let fake = Fake::start(with_mailbox());
+    let exported = restantectl("user export-list bob@example.org")
+        .at(&fake)
+        .well();
+    assert!(exported.text().ends_with("<history-list/>\n"));
+    restantectl("user export-list bob@example.org -o json")
+        .at(&fake)
+        .well()
+        .golden("user-export-list.json");
+    restantectl("user export-list carol@example.org")
+        .at(&fake)
+        .code(1)
+        .says("no mailbox");
+}

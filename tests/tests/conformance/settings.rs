@@ -528,10 +528,17 @@ async fn ct_dlv_06_who_has_nothing_waiting_is_not_told_so_again() {
 async fn ct_dlv_08_an_operator_may_switch_delivery_off_for_all_who_say_nothing() {
     let plan = Deployment::all().set("settings.offline_delivery", "false");
     let mut scene = Scene::start(plan).await;
-    let bob = somebody();
+    let (bob, carol) = (somebody(), somebody());
+    published(&mut scene, &publish(&carol, &delivery("true"))).await;
     let id = scene.deposit_text(&bob, "hi").await.message_id;
+    let hers = scene.deposit_text(&carol, "hi").await.message_id;
     scene.register(&bob).await;
-    scene.fence().await;
+    scene.register(&carol).await;
+    assert_eq!(
+        scene.receive(&carol, 1).await,
+        [hers],
+        "she comes after him"
+    );
     assert_eq!(effective(&scene, &bob).await.offline_delivery, Some(false));
     assert_eq!(scene.unanswered_invites(&bob), 0);
     published(&mut scene, &publish(&bob, &delivery("true"))).await;

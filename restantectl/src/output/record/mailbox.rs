@@ -17,6 +17,14 @@ pub(crate) struct MailboxRecord {
     pub(crate) bindings: Vec<BindingRecord>,
 }
 
+/// What waits for a served user, as he reads it himself.
+#[derive(Debug, Serialize)]
+pub(crate) struct DeferredListRecord {
+    /// As typed, in its canonical spelling.
+    pub(crate) served_user: String,
+    pub(crate) document: String,
+}
+
 /// How many messages of one kind; the urgent ones are counted among the others.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct CountRecord {

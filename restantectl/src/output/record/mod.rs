@@ -10,7 +10,7 @@ mod user;
 mod waiting;
 
 pub(crate) use changed::{ChangeRecord, ErrorRecord, Outcome, PushRecord};
-pub(crate) use mailbox::{BindingRecord, CountRecord, MailboxRecord};
+pub(crate) use mailbox::{BindingRecord, CountRecord, DeferredListRecord, MailboxRecord};
 pub(crate) use message::{
     ContentRecord, EventRecord, FileRecord, ListedMessage, ShownMessage, class_name, state_name,
 };
