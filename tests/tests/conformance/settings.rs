@@ -526,7 +526,9 @@ async fn ct_dlv_06_who_has_nothing_waiting_is_not_told_so_again() {
 
 #[tokio::test]
 async fn ct_dlv_08_an_operator_may_switch_delivery_off_for_all_who_say_nothing() {
-    let plan = Deployment::all().set("settings.offline_delivery", "false");
+    let plan = Deployment::all()
+        .set("push.on_deposit", "50ms")
+        .set("settings.offline_delivery", "false");
     let mut scene = Scene::start(plan).await;
     let (bob, carol) = (somebody(), somebody());
     published(&mut scene, &publish(&carol, &delivery("true"))).await;
