@@ -155,6 +155,7 @@ macro_rules! battery {
                 nothing_is_visible_before_the_commit,
                 what_is_not_whole_is_not_committed,
                 what_is_announced_is_reserved,
+                an_upload_that_just_fits_is_stored,
                 a_reservation_ends_with_its_lease,
                 octets_unannounced_fill_a_mailbox,
                 a_retry_gets_the_first_receipt,

@@ -222,6 +222,18 @@ pub(crate) async fn what_is_announced_is_reserved<E: Engine>() {
     bench.uploaded("bob", "a", &sent).await;
 }
 
+pub(crate) async fn an_upload_that_just_fits_is_stored<E: Engine>() {
+    for length in [SMALL, LARGE] {
+        let bench = Bench::<E>::with(quota(length as u64));
+        bench.uploaded("bob", "a", &octets(length)).await;
+        let full = bench.ask("bob", Some(1)).await;
+        assert!(matches!(
+            full,
+            AdmissionOutcome::Refused(Refusal::MailboxFull { .. })
+        ));
+    }
+}
+
 pub(crate) async fn a_reservation_ends_with_its_lease<E: Engine>() {
     let bench = Bench::<E>::with(quota(50_000));
     let quiet = bench.admit("bob", 30_000).await;

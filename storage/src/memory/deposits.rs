@@ -52,7 +52,8 @@ impl Model {
         let octets = deposit.parts.iter().map(|p| p.octets.len() as u64).sum();
         let ask = Ask {
             class: deposit.class,
-            octets,
+            // As for its admission, the parts beside the body do not count.
+            octets: upload.map_or(octets, |_| deposit.body_octets),
             file_transfer: deposit.file.is_some(),
         };
         let facts = self.facts(&deposit, &fingerprint, upload, times);

@@ -144,6 +144,15 @@ impl DepositMessage {
         this
     }
 
+    /// What it asks of the quota. The parts of an upload beside its body come with the commit, when
+    /// nobody can refuse them any more: the body alone counts, as for its admission.
+    fn asked_octets(&self) -> u64 {
+        match self.upload {
+            Some(_) => self.envelope.envelope.body_octets,
+            None => self.octets,
+        }
+    }
+
     fn facts(
         &self,
         mailbox: Option<MailboxId>,
@@ -321,7 +330,7 @@ impl Operation for DepositMessage {
         let mailbox = transaction.mailbox_of(self.address)?;
         let ask = Ask {
             class: self.envelope.envelope.class,
-            octets: self.octets,
+            octets: self.asked_octets(),
             file_transfer: self.envelope.envelope.file.is_some(),
         };
         let facts = self.facts(mailbox, transaction)?;
