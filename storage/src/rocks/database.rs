@@ -1,8 +1,8 @@
 //! RocksDB behind the few calls this engine makes. No type of it leaves this folder.
 
 use rocksdb::{
-    ColumnFamily, DB, DBRawIteratorWithThreadMode, ErrorKind, ReadOptions, ReadTier, WriteBatch,
-    WriteOptions,
+    ColumnFamily, DB, DBRawIteratorWithThreadMode, ErrorKind, FlushOptions, ReadOptions, ReadTier,
+    WriteBatch, WriteOptions,
 };
 
 use super::transaction::Erased;
@@ -183,6 +183,17 @@ impl Database {
     pub(super) fn flush(&self, family: Family) -> Result<(), String> {
         let flushed = self.db.flush_cf(self.family(family));
         flushed.map_err(|error| error.to_string())
+    }
+
+    /// Has all families flushed without waiting for it.
+    pub(super) fn begin_flush_of_all(&self) -> Result<(), String> {
+        let mut options = FlushOptions::default();
+        options.set_wait(false);
+        for family in Family::ALL {
+            let begun = self.db.flush_cf_opt(self.family(family), &options);
+            begun.map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     /// As [`Database::scan`], from the last row to the first.

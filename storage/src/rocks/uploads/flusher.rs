@@ -136,11 +136,19 @@ impl Flusher {
     }
 }
 
+/// Flushes of staged blocks after which the other families are flushed too. Each flush begins a new log
+/// file, and a file stays until every family with rows in it is flushed: with large messages alone there
+/// would be one file per message, all to be read when the store is opened after a crash.
+const FLUSHES_PER_LOG_END: u64 = 256;
+
 /// The thread. A flush that fails latches the store: what is on disk nobody knows (P2).
 pub(in crate::rocks) fn run(shared: &Arc<Shared>) {
     let flusher = &shared.uploads.flusher;
+    let mut flushes = 0_u64;
     while let Some(written) = flusher.next() {
-        match shared.database.flush(Family::Large) {
+        flushes += 1;
+        let flushed = shared.database.flush(Family::Large);
+        match flushed.and_then(|()| end_logs(shared, flushes)) {
             Ok(()) => flusher.reached(written),
             Err(cause) => {
                 tracing::error!(%cause, "staged contents cannot be written");
@@ -150,4 +158,12 @@ pub(in crate::rocks) fn run(shared: &Arc<Shared>) {
         }
     }
     flusher.end();
+}
+
+/// Has old log files removed, now and then.
+fn end_logs(shared: &Shared, flushes: u64) -> Result<(), String> {
+    match flushes % FLUSHES_PER_LOG_END {
+        0 => shared.database.begin_flush_of_all(),
+        _ => Ok(()),
+    }
 }
