@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::msrp::MsrpSession;
 use net::sip::ServerTransaction;
 use sip::Method;
 use tokio::sync::OwnedSemaphorePermit;
@@ -11,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::setup::Agreed;
-use super::transfer::{Activity, End, Transfer};
+use super::transfer::{Activity, End, Remainder, Transfer};
 use crate::call::{Call, Served};
 use crate::dialogs::DialogEntry;
 use crate::edge::Edge;
@@ -26,7 +25,7 @@ const OVERTAKEN: Duration = Duration::from_secs(4);
 const COURTESY: Duration = Duration::from_secs(1);
 
 /// What a transfer leaves behind.
-type Outcome = (Option<MsrpSession>, End);
+type Outcome = (Option<Remainder>, End);
 
 /// Why the session ends.
 enum Ending {
@@ -100,12 +99,12 @@ impl Session {
 
     /// Ends the MSRP session after the answers that were given have left, or a peer did not take them.
     async fn release(&mut self) {
-        let session = self
+        let remainder = self
             .outcome
             .as_mut()
-            .and_then(|(session, _)| session.take());
-        if let Some(session) = session {
-            let _ = timeout(COURTESY, session.close()).await;
+            .and_then(|(remainder, _)| remainder.take());
+        if let Some(remainder) = remainder {
+            let _ = timeout(COURTESY, remainder.close()).await;
         }
     }
 
@@ -195,9 +194,9 @@ impl Session {
     }
 
     async fn end_by_us(&mut self, cause: Option<u16>) {
-        if let Some((Some(session), End::Refused)) = &self.outcome {
+        if let Some((Some(remainder), End::Refused)) = &self.outcome {
             // The sender hears of the refusal first, unless it is gone already.
-            let _ = timeout(COURTESY, session.ended()).await;
+            let _ = timeout(COURTESY, remainder.session.ended()).await;
         }
         let reason = cause.map(|code| format!("SIP;cause={code}"));
         self.call.bye_because(&self.edge, reason.as_deref()).await;

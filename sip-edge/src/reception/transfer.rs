@@ -57,6 +57,23 @@ pub(crate) enum End {
     Unavailable,
 }
 
+/// The MSRP session that a transfer leaves behind.
+#[derive(Debug)]
+pub(crate) struct Remainder {
+    pub(crate) session: MsrpSession,
+    /// A message for which the store failed. As long as it is kept the session reads no further, and
+    /// its sender hears neither a 200 nor a refusal that would keep him from trying again.
+    unanswered: Option<Inbound>,
+}
+
+impl Remainder {
+    /// Ends the session after the answers that were given have left.
+    pub(crate) async fn close(self) {
+        self.session.close().await;
+        drop(self.unanswered);
+    }
+}
+
 /// One transfer.
 #[derive(Debug)]
 pub(crate) struct Transfer {
@@ -74,7 +91,7 @@ impl Transfer {
         self,
         pending: PendingSession,
         mut upload: Option<Upload>,
-    ) -> (Option<MsrpSession>, End) {
+    ) -> (Option<Remainder>, End) {
         let mut session = tokio::select! {
             opened = self.open(pending) => match opened {
                 Ok(session) => session,
@@ -86,18 +103,23 @@ impl Transfer {
             },
             () = self.no_send_in_time() => return (None, End::Silent),
         };
-        loop {
+        let (unanswered, end) = loop {
             let inbound = tokio::select! {
                 inbound = session.next() => inbound,
-                () = self.no_send_in_time() => return (Some(session), End::Silent),
+                () = self.no_send_in_time() => break (None, End::Silent),
             };
-            let Some(inbound) = inbound else {
-                return (Some(session), End::Lost);
+            let Some(mut inbound) = inbound else {
+                break (None, End::Lost);
             };
-            if let Some(end) = self.receive(inbound, &mut upload).await {
-                return (Some(session), end);
+            if let Some(end) = self.receive(&mut inbound, &mut upload).await {
+                break ((end == End::Unavailable).then_some(inbound), end);
             }
-        }
+        };
+        let remainder = Remainder {
+            session,
+            unanswered,
+        };
+        (Some(remainder), end)
     }
 
     async fn open(&self, pending: PendingSession) -> Result<MsrpSession, OpenError> {
@@ -120,7 +142,7 @@ impl Transfer {
     }
 
     /// Takes one message; none for one without octets, which counts for nothing (DEF-15).
-    async fn receive(&self, mut inbound: Inbound, upload: &mut Option<Upload>) -> Option<End> {
+    async fn receive(&self, inbound: &mut Inbound, upload: &mut Option<Upload>) -> Option<End> {
         let begun = Instant::now();
         let sessions = self.edge.receptions.active();
         let mut body = Body::new(sessions, has_own_headers(inbound.head()));
@@ -140,7 +162,7 @@ impl Transfer {
                     let putting = body.put(upload, offset, &octets);
                     match timeout(self.edge.config.large.stall, putting).await {
                         Ok(Ok(())) => {}
-                        // The message that is dropped here is refused by its session.
+                        // If it is refused, its session says so when the message is dropped.
                         Ok(Err(error)) => return Some(end_of(&error)),
                         Err(_) => return Some(End::Unavailable),
                     }
@@ -161,7 +183,7 @@ impl Transfer {
     }
 
     /// Has the message made durable, then answers its sender.
-    async fn commit(&self, whole: Whole, mut upload: Upload, answer: AnswerHandle) -> End {
+    async fn commit(&self, whole: Whole<'_>, mut upload: Upload, answer: AnswerHandle) -> End {
         let Whole {
             inbound,
             mut body,
@@ -207,8 +229,8 @@ impl Transfer {
 }
 
 /// A message of which every octet is here.
-struct Whole {
-    inbound: Inbound,
+struct Whole<'a> {
+    inbound: &'a Inbound,
     body: Body,
     total: u64,
     begun: Instant,

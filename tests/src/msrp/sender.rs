@@ -263,6 +263,34 @@ impl Upload {
         self.msrp().write(&octets).await;
     }
 
+    /// Waits until the edge knows nothing of the session any more. Another connection than that of the
+    /// session hears so, and not of its answers.
+    pub async fn until_gone(&self, core: &SipPeer) {
+        let probe = self.chunk("probe001", "Message-ID: probe\r\n", b"x", '$');
+        let mut other = MsrpConnection::open(core, &self.remote_path).await;
+        loop {
+            other.write(&probe).await;
+            match other.response().await.1 {
+                481 => break,
+                status => assert_eq!(status, 506),
+            }
+        }
+    }
+
+    /// The answers that are still to come, of a session that the edge has forgotten.
+    pub async fn answers_to_the_end(&mut self) -> Vec<(String, u16)> {
+        let probe = self.chunk("probe002", "Message-ID: probe\r\n", b"x", '$');
+        self.msrp().write(&probe).await;
+        let mut answers = Vec::new();
+        loop {
+            let answer = self.msrp().response().await;
+            if answer.0 == "probe002" {
+                return answers;
+            }
+            answers.push(answer);
+        }
+    }
+
     /// Sends a whole message in one chunk, and waits for its 200.
     pub async fn send_whole(&mut self, body: &[u8]) {
         let range = format!("1-{0}/{0}", body.len());

@@ -468,22 +468,29 @@ async fn a_store_that_goes_away_gives_no_final_200_and_the_session_ends() {
     scene.deployment.kill(Part::Storage).await;
     upload.send("half0002", "6-10/10", b"World", '$').await;
     upload.bye_of_edge(&mut scene.core).await;
-    let probe = upload.chunk("probe001", "Message-ID: m2\r\n", b"x", '$');
-    // Another connection hears when the session is gone, and not of its answers.
-    let mut other = MsrpConnection::open(&scene.core, &upload.remote_path).await;
-    loop {
-        other.write(&probe).await;
-        match other.response().await.1 {
-            481 => break,
-            status => assert_eq!(status, 506),
-        }
+    upload.until_gone(&scene.core).await;
+    assert_eq!(upload.answers_to_the_end().await, []);
+}
+
+/// A 413 would tell the sender that his message is not wanted (ERR-35); it is, later.
+#[tokio::test]
+async fn a_store_that_goes_away_in_the_middle_of_an_upload_refuses_nothing() {
+    let mut scene = Scene::start(Deployment::two_processes()).await;
+    let mut upload = open(&mut scene, SENDONLY).await;
+    let (piece, total) = (vec![b'x'; 300_000], 3_000_000);
+    let range = |place: usize| format!("{}-{}/{total}", place * 300_000 + 1, (place + 1) * 300_000);
+    upload.send("piece000", &range(0), &piece, '+').await;
+    assert_eq!(upload.msrp().response().await.1, 200);
+    scene.deployment.kill(Part::Storage).await;
+    for place in 1..5 {
+        let transaction = format!("piece00{place}");
+        upload.send(&transaction, &range(place), &piece, '+').await;
     }
-    upload.msrp().write(&probe).await;
-    loop {
-        match upload.msrp().response().await {
-            (transaction, 481) if transaction == "probe001" => break,
-            (transaction, status) => assert_ne!(status, 200, "{transaction}"),
-        }
+    let bye = upload.bye_of_edge(&mut scene.core).await;
+    assert_eq!(bye.field("Reason"), "SIP;cause=503");
+    upload.until_gone(&scene.core).await;
+    for (transaction, status) in upload.answers_to_the_end().await {
+        assert!([200, 481].contains(&status), "{transaction}: {status}");
     }
 }
 
