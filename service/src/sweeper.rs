@@ -44,6 +44,7 @@ async fn sweep<S: Store>(
         let swept = store.sweep(now, BATCH).await?;
         count("restante_messages_expired_total", swept.expired.len());
         count("restante_contents_removed_total", swept.contents_removed);
+        count("restante_uploads_forgotten_total", swept.uploads_forgotten);
         if !swept.more {
             break;
         }

@@ -23,6 +23,7 @@ pub mod scene;
 pub mod shim;
 pub mod sip;
 pub mod subscriber;
+pub mod uploads;
 
 pub use deployment::{Deployment, Part};
 pub use net::LoopbackNet;

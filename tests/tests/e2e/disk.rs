@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use restante_tests::msrp::{Sender, Upload};
 use restante_tests::shim::Shim;
 use restante_tests::sip::{SipText, example, fresh};
-use restante_tests::{Deployment, Part, Scene};
+use restante_tests::{Deployment, Part, Scene, uri};
 
 /// Within what a sender must have his answer (requirements §3.1).
 const HARD_LIMIT: Duration = Duration::from_secs(4);
@@ -88,4 +89,51 @@ async fn a_sync_that_fails_latches_the_store_until_it_is_opened_again() {
         accepted.message_id
     );
     scene.deposit_text(&bob, "after").await;
+}
+
+/// A session of a large message to this user.
+async fn open(scene: &mut Scene, user: &str) -> Upload {
+    let sender = Sender::new(&scene.core, user).await;
+    let way = scene.way.clone();
+    sender.open(&mut scene.core, &way, "a=sendonly\r\n").await
+}
+
+/// So much of a body is staged, and flushed before its message is.
+const STAGED_OCTETS: usize = 400_000;
+
+#[tokio::test]
+async fn a_flush_that_fails_gives_no_final_200_and_no_message() {
+    let shim = Shim::new();
+    let mut scene = scene(&shim).await;
+    let (bob, carol) = (format!("bob-{}", fresh()), format!("carol-{}", fresh()));
+    let mut upload = open(&mut scene, &bob).await;
+    let (body, half) = (vec![b'x'; STAGED_OCTETS], STAGED_OCTETS / 2);
+    let range = |from: usize, to: usize| format!("{from}-{to}/{STAGED_OCTETS}");
+    upload
+        .send("half0001", &range(1, half), &body[..half], '+')
+        .await;
+    assert_eq!(upload.msrp().response().await.1, 200);
+    shim.fail();
+    let rest = range(half + 1, STAGED_OCTETS);
+    upload.send("half0002", &rest, &body[half..], '$').await;
+    let bye = upload.bye_of_edge(&mut scene.core).await;
+    assert_eq!(bye.field("Reason"), "SIP;cause=503");
+    upload.until_gone(&scene.core).await;
+    let answers = upload.answers_to_the_end().await;
+    assert_eq!(answers, [], "the last SEND is not answered at all");
+    let not_ready =
+        |status, conditions: &str| status == 503 && conditions.contains("store: not ready");
+    let storage = &scene.deployment;
+    storage.conditions_until(Part::Storage, not_ready).await;
+    shim.mend();
+    assert!(scene.operator.list(&uri(&bob)).await.is_empty());
+    is_unavailable(&scene.call(&example::message(&bob)).await.response);
+    scene.deployment.kill(Part::Storage).await;
+    scene.deployment.launch(Part::Storage).await;
+    scene.deployment.ready(Part::SipEdge).await;
+    assert!(scene.operator.list(&uri(&bob)).await.is_empty());
+    let mut upload = open(&mut scene, &carol).await;
+    upload.send_whole(&body).await;
+    let stored = scene.operator.only(&uri(&carol)).await;
+    assert_eq!(stored.body_octets, STAGED_OCTETS as u64);
 }

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod crash;
+mod crash_large;
 mod crash_push;
 mod disk;
 mod large;
