@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use restante_im_client::deferred::XcapRoot;
 use sip::{StatusCode, Uri};
 
 mod send;
@@ -62,6 +63,8 @@ Examples:
   im-client --user sip:bob@example.org receive --count 1
   im-client --user sip:bob@example.org subscribe
   im-client --user sip:bob@example.org publish offline-delivery=off
+  im-client --user sip:bob@example.org list --xcap-root http://xcap.example.org/
+  im-client --user sip:bob@example.org delete 7@store.example.org --xcap-root http://xcap.example.org/
   im-client load --target 127.0.0.1:5060 --in-flight 50 --for 10s
 
 Exit codes: 0 done, 2 wrong arguments, 69 the peer cannot be reached, does not answer or refuses.";
@@ -93,6 +96,10 @@ pub(crate) enum Command {
     Publish(Publish),
     /// Subscribe to what waits for the user and show it, now and whenever it changes.
     Subscribe(Subscribe),
+    /// Show what waits for the user, without receiving it.
+    List(List),
+    /// Delete messages that wait for the user, unread.
+    Delete(Delete),
     /// Register, accept push sessions and show what they deliver.
     Receive(Receive),
     /// Send many short messages and report rate and latency.
@@ -140,6 +147,26 @@ pub(crate) struct Subscribe {
     /// One JSON object per notice instead of text.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Where the list is read by XCAP.
+    #[arg(long, value_name = "URI", env = "IM_XCAP_ROOT")]
+    pub(crate) xcap_root: XcapRoot,
+    /// One JSON object per message instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// Message-IDs, as `list` shows them.
+    #[arg(value_name = "MESSAGE-ID", required = true)]
+    pub(crate) ids: Vec<String>,
+    /// Where the list is changed by XCAP.
+    #[arg(long, value_name = "URI", env = "IM_XCAP_ROOT")]
+    pub(crate) xcap_root: XcapRoot,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ pub mod arrival;
 pub mod choice;
 pub mod client;
 pub mod content;
+pub mod deferred;
 pub mod envelope;
 pub mod error;
 pub mod external;

@@ -54,6 +54,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Subscribe(subscribe) => {
             command::subscribe::run(account, options, assert_identity, subscribe).await
         }
+        Command::List(list) => command::list::list(&account, &options, assert_identity, list).await,
+        Command::Delete(delete) => {
+            command::list::delete(&account, &options, assert_identity, delete).await
+        }
         Command::Receive(receive) => command::receive::run(account, options, receive).await,
         Command::Load(load) => command::load::run(account, load).await,
         Command::LoadLarge(load) => command::load_large::run(account, options, load).await,

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, SecondsFormat, Utc};
 use roxmltree::Node;
 
-use crate::xml::escape;
+use crate::xml::{Limits, NotRead, escape, parse};
 
 /// The application usage.
 pub const AUID: &str = "org.openmobilealliance.deferred-list";
@@ -97,6 +97,58 @@ pub fn id_of(element: Node<'_, '_>) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// What a reader sees of one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Message-ID, bare form.
+    pub id: String,
+    /// Octets of its body, as written.
+    pub size: String,
+    /// When it is deleted undelivered, `xs:dateTime`.
+    pub expiry: String,
+    /// The moment of acceptance, `xs:dateTime`.
+    pub date: String,
+    /// From as the sender wrote it.
+    pub from: String,
+    /// Subject as sent; `None` if there was none.
+    pub subject: Option<String>,
+}
+
+/// Bounds of a document that is read: far above 10,000 messages.
+const LIMITS: Limits = Limits {
+    octets: 32 << 20,
+    nodes: 1_000_000,
+    depth: 8,
+};
+
+/// The messages of a document, in its order.
+///
+/// # Errors
+/// [`NotRead`].
+pub fn read(document: &[u8]) -> Result<Vec<Listed>, NotRead> {
+    let document = parse(document, LIMITS)?;
+    let elements = document.root_element().children();
+    Ok(elements.filter_map(listed).collect())
+}
+
+fn listed(history: Node<'_, '_>) -> Option<Listed> {
+    let id = id_of(history)?;
+    let text = |name: &str| {
+        let found = history
+            .descendants()
+            .find(|node| node.tag_name().name() == name);
+        found.map(|node| node.text().unwrap_or_default().to_owned())
+    };
+    Some(Listed {
+        id,
+        size: text("size").unwrap_or_default(),
+        expiry: text("expiry").unwrap_or_default(),
+        date: text("date").unwrap_or_default(),
+        from: text("from").unwrap_or_default(),
+        subject: text("subject"),
+    })
+}
+
 /// `xs:dateTime` in UTC, whole seconds.
 fn moment(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true)
@@ -148,6 +200,16 @@ mod tests {
 ";
         assert_eq!(document, expected);
         assert!(write(&[]).contains("<history-list"));
+        let read = read(document.as_bytes()).expect("a list");
+        let expected = Listed {
+            id: "7@store.example.org".to_owned(),
+            size: "5".to_owned(),
+            expiry: "2023-11-15T22:13:20Z".to_owned(),
+            date: "2023-11-14T22:13:20Z".to_owned(),
+            from: "\"Alice\" <sip:alice@example.org>;tag=1".to_owned(),
+            subject: Some("Lunch & more".to_owned()),
+        };
+        assert_eq!(read, [expected]);
     }
 
     #[test]

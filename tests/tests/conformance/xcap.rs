@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use proto::v1::{ExportDeferredListRequest, MessageState};
 use restante_tests::http::{Reply, request};
 use restante_tests::patience::{ANSWER, within};
+use restante_tests::run::run;
 use restante_tests::sip::{example, fresh};
 use restante_tests::subscriber::Subscriber;
 use restante_tests::{Deployment, LoopbackNet, Scene, uri};
@@ -263,4 +264,43 @@ async fn an_operator_exports_the_same_list() {
         proto::v1::mailbox_service_client::MailboxServiceClient::new(endpoint.connect_lazy());
     let exported = mailboxes.export_deferred_list(request).await;
     assert_eq!(exported.expect("a list").into_inner().document, list.body);
+}
+
+#[tokio::test]
+async fn a_client_lists_and_deletes_what_waits_on_the_command_line() {
+    let plan = Deployment::all().set("xcap.trusted_proxies", "127.0.0.1/32");
+    let deployment = plan.start().await;
+    let (bob, alice) = (uri(&somebody()), uri("alice"));
+    for text in ["one", "three"] {
+        let send = ["send", bob.as_str(), "--subject", "Lunch", text];
+        run(deployment.im_client(&alice, &send)).await.done();
+    }
+    let root = format!("http://{}/", deployment.address("xcap.listen"));
+    let list = ["--assert-identity", "list", "--json", "--xcap-root", &root];
+    let listed = run(deployment.im_client(&bob, &list))
+        .await
+        .done()
+        .records();
+    assert_eq!(listed.len(), 2);
+    assert_eq!(listed[1]["size"], 5);
+    assert_eq!(listed[1]["subject"], "Lunch");
+    let id = listed[0]["message_id"].as_str().expect("an id").to_owned();
+    let delete = ["--assert-identity", "delete", &id, "--xcap-root", &root];
+    run(deployment.im_client(&bob, &delete)).await.done();
+    let left = run(deployment.im_client(&bob, &list))
+        .await
+        .done()
+        .records();
+    assert_eq!(left, [listed[1].clone()]);
+    let again = run(deployment.im_client(&bob, &delete)).await;
+    assert!(
+        again.code == Some(69) && again.errors.contains("404"),
+        "{again:?}"
+    );
+    let unproven = ["list", "--xcap-root", &root];
+    let refused = run(deployment.im_client(&bob, &unproven)).await;
+    assert!(
+        refused.code == Some(69) && refused.errors.contains("403"),
+        "{refused:?}"
+    );
 }
