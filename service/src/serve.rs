@@ -45,9 +45,11 @@ use crate::waiting::WaitingMailboxes;
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Enough for a window of pager messages in flight.
-const STREAM_WINDOW_OCTETS: u32 = 4 << 20;
+/// Enough for a window of pager messages in flight; what one upload may have us hold unread.
+const STREAM_WINDOW_OCTETS: u32 = 1 << 20;
 const CONNECTION_WINDOW_OCTETS: u32 = 8 << 20;
+/// Longest frame of octets: each is a call of the system for its sender.
+const FRAME_OCTETS: u32 = 64 << 10;
 
 /// A batch of deposits.
 const MAX_REQUEST_OCTETS: usize = 4 << 20;
@@ -179,6 +181,7 @@ fn server() -> Server {
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
         .initial_stream_window_size(STREAM_WINDOW_OCTETS)
         .initial_connection_window_size(CONNECTION_WINDOW_OCTETS)
+        .max_frame_size(FRAME_OCTETS)
 }
 
 fn failed(error: &tonic::transport::Error) -> Fatal {

@@ -12,6 +12,8 @@ const CONNECTION_WINDOW_OCTETS: u32 = 8 << 20;
 
 /// Of one stream that carries octets of large messages: what may be read ahead of its reader.
 const BULK_WINDOW_OCTETS: u32 = 256 << 10;
+/// Longest frame on such streams: each is a call of the system for its sender.
+const BULK_FRAME_OCTETS: u32 = 64 << 10;
 /// Of all of them: no slow reader holds up the others.
 const BULK_CONNECTION_OCTETS: u32 = 256 << 20;
 
@@ -34,6 +36,7 @@ pub(crate) fn open_bulk(config: &ClientConfig) -> Channel {
         .keep_alive_timeout(BULK_KEEP_ALIVE_TIMEOUT)
         .initial_stream_window_size(BULK_WINDOW_OCTETS)
         .initial_connection_window_size(BULK_CONNECTION_OCTETS)
+        .max_frame_size(BULK_FRAME_OCTETS)
         .connect_lazy()
 }
 

@@ -6,8 +6,8 @@ use tokio::sync::mpsc;
 
 use super::answer::AnswerHandle;
 
-/// Pieces that wait to be taken; each is at most one read of the connection.
-const PIECE_QUEUE: usize = 2;
+/// Pieces that wait to be taken, of each session; each is at most one read of the connection.
+const PIECE_QUEUE: usize = 1;
 
 /// A message of which the first chunk has begun. Dropped before its end it is refused with 413.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use crate::resolve::ResolveError;
 use crate::tls::{Fingerprint, Identity};
 
 /// Frames and pieces that wait for a session; a piece is at most one read.
-const INPUT_QUEUE: usize = 4;
+const INPUT_QUEUE: usize = 2;
 
 /// Why a session was not set up.
 #[derive(Debug, thiserror::Error)]

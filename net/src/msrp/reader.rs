@@ -1,6 +1,7 @@
 //! Reads a connection and leads every frame to its session.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,10 @@ use super::connection::{Connection, Input, Lost};
 use super::pace::WrongPaths;
 use super::registry::{Misdirected, Registry, RouteRules, SessionInput};
 
-/// Room made in the receive buffer before a read.
-const READ_OCTETS: usize = 16 * 1024;
+/// Least and most room made in the receive buffer before a read.
+const READ_OCTETS: RangeInclusive<usize> = (16 << 10)..=(64 << 10);
+/// Room for one read each of all sessions: a few sessions read much at a time, many have memory for little.
+const READS_OCTETS: usize = 2 << 20;
 
 /// The receiving side of one connection.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl Reader {
             } else if Instant::now() >= unbound_until {
                 return Err(Lost);
             }
-            decoder.buffer_mut().reserve(READ_OCTETS);
+            decoder.buffer_mut().reserve(self.read_octets());
             let read = input.read_buf(decoder.buffer_mut());
             match timeout_at(unbound_until, read).await {
                 Ok(Ok(0) | Err(_)) => return Err(Lost),
@@ -60,6 +63,12 @@ impl Reader {
                 Err(_) => {}
             }
         }
+    }
+
+    fn read_octets(&self) -> usize {
+        let (least, most) = READ_OCTETS.into_inner();
+        let sessions = self.registry.sessions().max(1);
+        (READS_OCTETS / sessions).clamp(least, most)
     }
 
     async fn take_events(&mut self, decoder: &mut Decoder) -> Result<(), Lost> {

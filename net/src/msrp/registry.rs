@@ -116,6 +116,11 @@ impl Registry {
         }
     }
 
+    /// How many there are.
+    pub(super) fn sessions(&self) -> usize {
+        locked(&self.sessions).len()
+    }
+
     fn slot(&self, path: &Path) -> Option<Arc<Slot>> {
         let id = path.first().session_id()?;
         let slot = locked(&self.sessions).get(id).cloned()?;

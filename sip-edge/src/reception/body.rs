@@ -6,7 +6,7 @@ use storage_client::{Upload, UploadError};
 
 /// Octets that all sessions together may hold in joined pieces.
 const BUDGET_OCTETS: usize = 8 << 20;
-/// Smallest and largest joined piece.
+/// Smallest and largest joined piece, powers of two.
 const PIECE_OCTETS: std::ops::RangeInclusive<usize> = (16 << 10)..=(256 << 10);
 
 /// Joins pieces that follow each other and keeps the beginning of the message.
@@ -24,27 +24,26 @@ pub(crate) struct Body {
 struct Head(Collector);
 
 impl Body {
-    /// Pieces are the smaller the more sessions there are. `keeps_head`: whether the first
-    /// [`cpim::HEAD_LIMIT_OCTETS`] are wanted.
-    pub(crate) fn new(sessions: usize, keeps_head: bool) -> Body {
-        let (least, most) = PIECE_OCTETS.into_inner();
+    /// `keeps_head`: whether the first [`cpim::HEAD_LIMIT_OCTETS`] are wanted.
+    pub(crate) fn new(keeps_head: bool) -> Body {
         Body {
             joined: BytesMut::new(),
             offset: 0,
-            piece_octets: (BUDGET_OCTETS / sessions.max(1)).clamp(least, most),
+            piece_octets: *PIECE_OCTETS.start(),
             head: keeps_head.then(Head::default),
         }
     }
 
-    /// Takes octets; writes what is enough for a piece.
+    /// Takes octets; writes what is enough for a piece. Pieces are the smaller the more `sessions` there
+    /// are, and end where blocks of the store do.
     pub(crate) async fn put(
         &mut self,
         upload: &mut Upload,
-        offset: u64,
-        octets: &Bytes,
+        (offset, mut octets): (u64, Bytes),
+        sessions: usize,
     ) -> Result<(), UploadError> {
         if let Some(Head(collector)) = &mut self.head
-            && let Some(octets) = within_head(offset, octets)
+            && let Some(octets) = within_head(offset, &octets)
         {
             collector.put(offset, octets);
         }
@@ -52,15 +51,26 @@ impl Body {
             self.flush(upload).await?;
             self.offset = offset;
         }
-        if self.joined.is_empty() && octets.len() >= self.piece_octets {
-            self.offset += octets.len() as u64;
-            return upload.write(offset, octets.clone()).await;
-        }
-        self.joined.extend_from_slice(octets);
-        if self.joined.len() >= self.piece_octets {
-            self.flush(upload).await?;
+        while !octets.is_empty() {
+            if self.joined.is_empty() {
+                self.piece_octets = piece_octets(sessions);
+                self.joined = BytesMut::with_capacity(self.piece_octets);
+            }
+            let room = self.room();
+            let part = octets.split_to(octets.len().min(room));
+            self.joined.extend_from_slice(&part);
+            if part.len() == room {
+                self.flush(upload).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Octets until the piece ends.
+    fn room(&self) -> usize {
+        let end = self.offset + self.joined.len() as u64;
+        let within = end % self.piece_octets as u64;
+        self.piece_octets - usize::try_from(within).unwrap_or(0)
     }
 
     /// Writes what is left.
@@ -68,7 +78,7 @@ impl Body {
         if self.joined.is_empty() {
             return Ok(());
         }
-        let piece = self.joined.split().freeze();
+        let piece = std::mem::take(&mut self.joined).freeze();
         let offset = self.offset;
         self.offset += piece.len() as u64;
         upload.write(offset, piece).await
@@ -79,6 +89,13 @@ impl Body {
         let Head(collector) = self.head.take()?;
         Some(collector.finish(total.min(cpim::HEAD_LIMIT_OCTETS as u64)))
     }
+}
+
+/// A power of two.
+fn piece_octets(sessions: usize) -> usize {
+    let (least, most) = PIECE_OCTETS.into_inner();
+    let share = (BUDGET_OCTETS / sessions.max(1)).clamp(least, most);
+    1 << share.ilog2()
 }
 
 /// The part of a piece that belongs to the head.
@@ -93,6 +110,25 @@ fn within_head(offset: u64, octets: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_sessions_share_the_budget() {
+        assert_eq!(piece_octets(0), 256 << 10);
+        assert_eq!(piece_octets(32), 256 << 10);
+        assert_eq!(piece_octets(33), 128 << 10);
+        assert_eq!(piece_octets(200), 32 << 10);
+        assert_eq!(piece_octets(usize::MAX), 16 << 10);
+    }
+
+    #[test]
+    fn pieces_end_where_blocks_do() {
+        let mut body = Body::new(false);
+        body.piece_octets = 64 << 10;
+        assert_eq!(body.room(), 64 << 10);
+        body.offset = (256 << 10) + 10;
+        body.joined.extend_from_slice(&[0; 20]);
+        assert_eq!(body.room(), (64 << 10) - 30);
+    }
 
     #[test]
     fn only_octets_of_the_head_are_kept() {

@@ -144,8 +144,7 @@ impl Transfer {
     /// Takes one message; none for one without octets, which counts for nothing (DEF-15).
     async fn receive(&self, inbound: &mut Inbound, upload: &mut Option<Upload>) -> Option<End> {
         let begun = Instant::now();
-        let sessions = self.edge.receptions.active();
-        let mut body = Body::new(sessions, has_own_headers(inbound.head()));
+        let mut body = Body::new(has_own_headers(inbound.head()));
         loop {
             let Ok(piece) = timeout(self.edge.config.large.stall, inbound.next()).await else {
                 return Some(End::Silent);
@@ -159,7 +158,8 @@ impl Transfer {
                     let upload = upload.as_mut()?;
                     let length = octets.len() as u64;
                     self.activity.octets.fetch_add(length, Ordering::Relaxed);
-                    let putting = body.put(upload, offset, &octets);
+                    let sessions = self.edge.receptions.active();
+                    let putting = body.put(upload, (offset, octets), sessions);
                     match timeout(self.edge.config.large.stall, putting).await {
                         Ok(Ok(())) => {}
                         // If it is refused, its session says so when the message is dropped.

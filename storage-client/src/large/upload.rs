@@ -21,9 +21,9 @@ use crate::{DepositAnswer, Unavailable, convert};
 const PIECE_OCTETS: usize = 256 << 10;
 /// Octets that follow each other are gathered up to this size: a call per chunk of a sender would cost
 /// more than the octets.
-const GATHERED_OCTETS: usize = 64 << 10;
+const GATHERED_OCTETS: usize = 16 << 10;
 /// Pieces that wait for the connection; about as many are in its buffers.
-const PIECES_WAITING: usize = 2;
+const PIECES_WAITING: usize = 1;
 
 /// An admitted message whose octets may be written now. Dropped before [`Upload::commit`] the store
 /// forgets it, and with it the reservation.

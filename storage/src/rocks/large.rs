@@ -81,9 +81,8 @@ impl RocksStore {
         let room = uploads.flusher.room(content.blocks_for(octets.len()));
         let mut room = room.await.map_err(|error| self.shared.why(error))?;
         let shared = Arc::clone(&self.shared);
-        let staging =
-            tokio::task::spawn_blocking(move || content.stage(offset, &octets, &shared, &mut room));
-        staging.await.map_err(|_| StoreError::Closed)?
+        let staging = move || content.stage(offset, &octets, &shared, &mut room);
+        uploads.on_thread(staging).await?
     }
 
     /// In a task of its own: whatever becomes of who asked, it is carried out to its end.
@@ -151,11 +150,11 @@ async fn commit_whole(
     let mut content = uploads.content(upload)?.lock_owned().await;
     let room = uploads.flusher.room(1).await;
     let mut room = room.map_err(|error| shared.why(error))?;
-    let finishing = tokio::task::spawn_blocking({
+    let finishing = uploads.on_thread({
         let (shared, octets) = (Arc::clone(shared), deposit.octets);
         move || content.finish(octets, &shared, &mut room)
     });
-    let Finished { sha256, body } = finishing.await.map_err(|_| StoreError::Closed)??;
+    let Finished { sha256, body } = finishing.await??;
     if let Body::Staged = body {
         let flushed = uploads.flusher.flush().await;
         flushed.map_err(|error| shared.why(error))?;

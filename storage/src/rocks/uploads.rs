@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tokio::sync::Semaphore;
+
 use self::buffer::Budget;
 pub(super) use self::content::{Body, Content, Finished};
 pub(super) use self::flusher::{Flusher, run as run_flusher};
@@ -32,6 +34,10 @@ pub(super) enum Owner {
     Address(AddressKey),
 }
 
+/// Uploads that hash and stage octets at a time: more threads are not faster, and each has memory of
+/// its own with the allocator.
+const THREADS: usize = 4;
+
 /// Content that one task at a time works on, also on a blocking thread.
 type SharedContent = Arc<tokio::sync::Mutex<Content>>;
 
@@ -40,6 +46,8 @@ pub(super) struct Uploads {
     contents: Mutex<HashMap<UploadId, SharedContent>>,
     next: AtomicU64,
     budget: Arc<Budget>,
+    /// Blocking threads for octets of uploads.
+    threads: Semaphore,
     pub(super) flusher: Flusher,
     pub(super) orphans: orphans::Cursor,
 }
@@ -52,6 +60,7 @@ impl Uploads {
             contents: Mutex::default(),
             next: AtomicU64::new(1),
             budget: Arc::new(Budget::new(limits.memory_octets)),
+            threads: Semaphore::new(THREADS),
             flusher: Flusher::default(),
             orphans: orphans::Cursor::default(),
         }
@@ -111,6 +120,16 @@ impl Uploads {
     pub(super) fn content(&self, upload: UploadId) -> Result<SharedContent, StoreError> {
         let content = self.contents().get(&upload).cloned();
         content.ok_or(StoreError::UnknownUpload)
+    }
+
+    /// Runs work on the octets of an upload on a blocking thread, when it is its turn.
+    pub(super) async fn on_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let _turn = self.threads.acquire().await;
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|_| StoreError::Closed)
     }
 
     /// Nobody can add to the upload from now on; what is staged of it stays for the moment.
