@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 11] = [
+const PROTOS: [&str; 14] = [
     "restante/v1/message.proto",
     "restante/v1/deposit.proto",
     "restante/v1/delivery.proto",
@@ -14,6 +14,9 @@ const PROTOS: [&str; 11] = [
     "restante/v1/settings.proto",
     "restante/v1/subscription.proto",
     "restante/v1/deferred.proto",
+    "restante/v1/group.proto",
+    "restante/v1/fan_out.proto",
+    "restante/v1/job.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,102 +1,151 @@
-//! The life of the process: bound, served, drained.
+//! The life of the process: bind everything, serve, drain.
 
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
+use daemon::drain::settle;
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::{Condition, Readiness};
-use net::sip::{Arrival, Incoming, SipConfig, SipEndpoint, SipListener};
-use sip::SipDate;
+use edge::bind;
+use edge::next_hop::{self, NextHop};
+use edge::trust::TrustedPeers;
+use net::sip::Incoming;
+use storage_client::{ClientConfig, StorageClient};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::Config;
-use crate::options::answer;
+use crate::config::Config;
+use crate::edge::Edge;
+use crate::site::Site;
+use crate::{ingress, legs};
 
-/// A controlling edge with its sockets bound.
+/// Where the listeners are in the configuration.
+const SECTION: &str = "controlling-edge";
+
+/// A bound edge, not serving yet.
+#[derive(Debug)]
 pub struct App {
-    endpoint: SipEndpoint,
+    edge: Arc<Edge>,
     incoming: Incoming,
-    listening: Condition,
+    storage: Condition,
 }
 
 impl App {
-    /// Binds everything, serves nothing yet.
+    /// Binds every listener and begins to connect to the store. Runs within a tokio runtime.
+    /// `readiness` gets the condition `storage`.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] with a sentence if an address cannot be bound.
+    /// [`Code::Config`] for contradictions in the configuration and certificates that cannot be used,
+    /// [`Code::Unavailable`] for an address that cannot be bound.
     pub async fn build(config: Config, readiness: &Readiness) -> Result<Self, Fatal> {
-        let listening = readiness.condition("sip");
-        let listeners = config.listeners();
-        let sip = SipConfig {
-            listeners: listeners
-                .map(|(transport, address)| SipListener { transport, address })
-                .collect(),
-            advertised_host: config.advertised_host().unwrap_or_default(),
-            ..SipConfig::default()
+        let site = Site::new(&config).ok_or_else(|| contradictions(&config))?;
+        let (sip, incoming) = bind::sip(
+            SECTION,
+            &config.listening(),
+            (&config.sip, &config.tls),
+            &site.signature,
+        )
+        .await?;
+        let loopback = config.trust.loopback && config.listening().is_loopback_only();
+        if config.trust.peers.is_empty() && !loopback {
+            edge::event::nobody_trusted();
+        }
+        let edge = Edge {
+            trusted: TrustedPeers::new(config.trust.peers.clone(), loopback),
+            storage: StorageClient::connect(client_config(&config)),
+            next_hop: next_hop(&config, &site),
+            draining: CancellationToken::new(),
+            config,
+            site,
+            sip,
         };
-        let bound = SipEndpoint::bind(sip).await;
-        let (endpoint, incoming) = bound
-            .map_err(|error| Fatal::new(Code::Unavailable, format!("controlling-edge: {error}")))?;
         Ok(Self {
-            endpoint,
+            edge: Arc::new(edge),
             incoming,
-            listening,
+            storage: readiness.condition("storage"),
         })
     }
 
     /// What was bound: the name of each listener and its address.
     #[must_use]
     pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
-        let bound = self.endpoint.local_addresses();
+        let bound = self.edge.sip.local_addresses();
         bound
             .into_iter()
             .map(|(transport, address)| (format!("sip/{transport}"), address))
             .collect()
     }
 
-    /// Serves until `shutdown`, then answers 503 to what is still queued and closes.
+    /// Serves until `shutdown`, then drains (requirements §3.12): new work is answered 503 with Retry-After, legs
+    /// on their way get the time to be answered; those that are not go to another edge.
     ///
     /// # Errors
-    /// None so far; the shape is that of every process.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Fatal> {
-        self.listening.ready();
-        loop {
-            let arrival = tokio::select! {
-                () = shutdown.cancelled() => break,
-                arrival = self.incoming.next() => arrival,
-            };
-            match arrival {
-                Some(arrival) => respond(arrival, false),
-                None => break,
-            }
+    /// None yet; whatever fails while serving is answered to whom it concerns.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Fatal> {
+        let Self {
+            edge,
+            incoming,
+            storage,
+        } = self;
+        let requests = TaskTracker::new();
+        let serving = tokio::spawn(ingress::serve(
+            Arc::clone(&edge),
+            incoming,
+            requests.clone(),
+        ));
+        let legs = TaskTracker::new();
+        let sending = tokio::spawn(legs::serve(Arc::clone(&edge), legs.clone()));
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = next_hop::probe(edge.next_hop.as_ref(), &edge.sip, &edge.site.signature) => {}
+            () = report_storage(&edge, &storage) => {}
         }
-        self.listening.not_ready("draining");
-        self.refuse_the_queued().await;
-        self.endpoint.close().await;
+        storage.not_ready("draining");
+        edge.draining.cancel();
+        let grace = edge.config.limits.drain_time;
+        // Ends with the token; what it spawned is in the tracker.
+        let _ = sending.await;
+        settle(&legs, "legs", grace).await;
+        settle(&requests, "requests", grace).await;
+        edge.sip.close().await;
+        // The endpoint is closed, so there is no next arrival.
+        let _ = serving.await;
         Ok(())
     }
+}
 
-    async fn refuse_the_queued(&mut self) {
-        loop {
-            tokio::select! {
-                biased;
-                Some(arrival) = self.incoming.next() => respond(arrival, true),
-                () = std::future::ready(()) => return,
-            }
+fn next_hop(config: &Config, site: &Site) -> Option<NextHop> {
+    let uri = site.next_hop.clone()?;
+    Some(NextHop::new(uri, config.cf.hop_down_after))
+}
+
+/// Follows what is known of the store; ends with the client.
+async fn report_storage(edge: &Edge, storage: &Condition) {
+    let mut connected = edge.storage.connected();
+    loop {
+        if *connected.borrow_and_update() {
+            storage.ready();
+        } else {
+            storage.not_ready("no connection to the storage service, or its store is latched");
+        }
+        if connected.changed().await.is_err() {
+            return;
         }
     }
 }
 
-fn respond(arrival: Arrival, is_draining: bool) {
-    if let Arrival::Request(transaction) = arrival {
-        transaction.respond(answer(transaction.request(), is_draining, now()));
-    }
+fn contradictions(config: &Config) -> Fatal {
+    let found = config.contradictions();
+    let sentences: Vec<_> = found
+        .iter()
+        .map(|(key, sentence)| format!("{key}: {sentence}"))
+        .collect();
+    Fatal::new(Code::Config, sentences.join("\n"))
 }
 
-fn now() -> SipDate {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    SipDate::from_unix_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+fn client_config(config: &Config) -> ClientConfig {
+    ClientConfig {
+        deposit_deadline: config.limits.deposit_time,
+        ..ClientConfig::new(config.process.storage.clone(), config.process.name.clone())
+    }
 }

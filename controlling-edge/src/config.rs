@@ -1,87 +1,115 @@
-//! Configuration of the controlling function.
+//! Configuration of the controlling function: what is written, and what it means together. It opens nothing.
 
-use std::net::{IpAddr, SocketAddr};
+mod sections;
 
 use daemon::config::{Document, Section as _, SectionDoc};
-use sip::Transport;
+use edge::config::{Common, Limits, Listening, Msrp, Rule, Sip, Tls, Trust};
 
-daemon::section! {
-    /// The controlling function: groups and URI-lists.
-    pub struct Process in "controlling-edge" {
-        /// Addresses for SIP over UDP.
-        listen_udp: Vec<SocketAddr> = ["127.0.0.1:5070"],
-        /// Addresses for SIP over TCP.
-        listen_tcp: Vec<SocketAddr> = ["127.0.0.1:5070"],
-        /// Host name or address under which peers reach this edge. `off`: the address of the first
-        /// listener.
-        advertised_host: Option<String> = "off",
-        /// Address of `/livez`, `/readyz` and `/metrics`.
-        admin_listen: SocketAddr = "127.0.0.1:9402",
-    }
-}
+pub use sections::{Cf, Process};
 
 /// Everything the process is told before it starts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
-    /// Listeners.
+    /// Domains.
+    pub common: Common,
+    /// Listeners and the store.
     pub process: Process,
+    /// Groups and lists.
+    pub cf: Cf,
+    /// Core, identity and timers.
+    pub sip: Sip,
+    /// SIP over TLS.
+    pub tls: Tls,
+    /// Trusted peers.
+    pub trust: Trust,
+    /// MSRP connections.
+    pub msrp: Msrp,
+    /// Bounds.
+    pub limits: Limits,
 }
 
 impl Config {
-    /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 1] = [&Process::DOC];
+    /// The sections that no other process has, for the default file.
+    pub const DOCS: [&'static SectionDoc; 2] = [&Process::DOC, &Cf::DOC];
 
-    /// Reads the section; mistakes and contradictions are noted in the document.
+    /// Reads the sections; mistakes and contradictions are noted in the document. What is wrong in a section that both
+    /// edges have is noted once.
     pub fn read(document: &mut Document) -> Self {
         let config = Self {
+            common: document.read(),
             process: document.read(),
+            cf: document.read(),
+            sip: document.read(),
+            tls: document.read(),
+            trust: document.read(),
+            msrp: document.read(),
+            limits: document.read(),
         };
-        if config.listeners().next().is_none() {
-            document.error_at(
-                "controlling-edge.listen_udp",
-                "at least one of listen_udp and listen_tcp must name an address",
-            );
-        } else if config.advertised_host().is_none() {
-            document.error_at(
-                "controlling-edge.advertised_host",
-                "must be set where the first listener is on all addresses",
-            );
+        for (key, sentence) in config.contradictions() {
+            document.error_at(key, sentence);
         }
         config
     }
 
-    /// The SIP listeners: UDP first, each list in its order.
-    pub fn listeners(&self) -> impl Iterator<Item = (Transport, SocketAddr)> + '_ {
-        let udp = self
-            .process
-            .listen_udp
-            .iter()
-            .map(|address| (Transport::Udp, *address));
-        let tcp = self
-            .process
-            .listen_tcp
-            .iter()
-            .map(|address| (Transport::Tcp, *address));
-        udp.chain(tcp)
-    }
-
-    /// Host of our Via; none if it cannot be known.
+    /// What is wrong with the values together, each with the key to mend.
     #[must_use]
-    pub fn advertised_host(&self) -> Option<String> {
-        let bound = || self.listeners().next().map(|(_, first)| first.ip());
-        let known = || {
-            bound()
-                .filter(|address| !address.is_unspecified())
-                .map(in_sent_by)
-        };
-        self.process.advertised_host.clone().or_else(known)
+    pub fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let broken = self.rules().into_iter().filter(|(holds, ..)| !holds);
+        broken
+            .map(|(_, key, sentence)| (key, sentence.to_owned()))
+            .collect()
     }
-}
 
-fn in_sent_by(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("[{address}]"),
+    fn rules(&self) -> [Rule; 6] {
+        let is_user = |user: &str| {
+            !user.is_empty()
+                && user
+                    .bytes()
+                    .all(|octet| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet))
+        };
+        [
+            (
+                !self.process.name.is_empty(),
+                "controlling-edge.name",
+                "must not be empty",
+            ),
+            (
+                self.listening().sip().next().is_some(),
+                "controlling-edge.listen_udp",
+                "at least one of listen_udp, listen_tcp and listen_tls must name an address",
+            ),
+            (
+                self.listening().advertised_host().is_some(),
+                "controlling-edge.advertised_host",
+                "must be a host name or address, and be set where the first listener is on all addresses",
+            ),
+            (
+                is_user(&self.cf.factory),
+                "cf.factory",
+                "must be the user part of a SIP URI: letters, digits, `-`, `_` and `.`",
+            ),
+            (
+                self.cf.hop_down_after > 0,
+                "cf.hop_down_after",
+                "must be at least 1",
+            ),
+            (
+                self.cf.legs_in_flight > 0,
+                "cf.legs_in_flight",
+                "must be at least 1",
+            ),
+        ]
+    }
+
+    /// Where it listens for SIP.
+    #[must_use]
+    pub fn listening(&self) -> Listening<'_> {
+        Listening {
+            udp: &self.process.listen_udp,
+            tcp: &self.process.listen_tcp,
+            tls: &self.process.listen_tls,
+            advertised_host: self.process.advertised_host.as_deref(),
+        }
     }
 }
 
@@ -105,16 +133,27 @@ mod tests {
         let (config, errors) = read("");
         assert_eq!(errors, None);
         assert_eq!(config, Config::default());
-        assert_eq!(config.advertised_host().as_deref(), Some("127.0.0.1"));
     }
 
     #[test]
-    fn a_listener_on_all_addresses_needs_a_name() {
-        let (_, errors) = read("[controlling-edge]\nlisten_udp = [\"0.0.0.0:5070\"]\n");
-        assert!(
-            errors
-                .expect("a mistake")
-                .contains("controlling-edge.advertised_host")
-        );
+    fn each_contradiction_names_its_key() {
+        let table = [
+            (
+                "[controlling-edge]\nlisten_udp = [\"0.0.0.0:5070\"]\n",
+                "controlling-edge.advertised_host",
+            ),
+            (
+                "[controlling-edge]\nlisten_udp = []\nlisten_tcp = []\n",
+                "controlling-edge.listen_udp",
+            ),
+            ("[controlling-edge]\nname = \"\"\n", "controlling-edge.name"),
+            ("[cf]\nfactory = \"a@b\"\n", "cf.factory"),
+            ("[cf]\nhop_down_after = 0\n", "cf.hop_down_after"),
+            ("[cf]\nlegs_in_flight = 0\n", "cf.legs_in_flight"),
+        ];
+        for (text, key) in table {
+            let (_, errors) = read(text);
+            assert!(errors.expect(text).contains(key), "{text}");
+        }
     }
 }

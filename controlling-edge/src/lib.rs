@@ -1,11 +1,18 @@
-//! The controlling function: groups and URI-lists.
+//! The controlling function: messages to groups and to lists of recipients (requirements §1.7).
 //!
-//! So far it answers OPTIONS, so that dispatchers and compose files can count on the process; every
-//! other request is answered 405 with what is allowed. Nothing is accepted here yet.
+//! A message is taken in by [`ingress`](self), becomes a fan-out in the storage service, and its copies are sent
+//! by whichever controlling edge the service hands them to. Nothing that matters is held here.
 
 mod app;
-mod config;
-mod options;
+pub mod config;
+mod copies;
+mod edge;
+mod event;
+mod ingress;
+mod legs;
+mod metrics;
+mod recipients;
+mod site;
 
 pub use app::App;
 pub use config::Config;

@@ -1,5 +1,7 @@
 //! What a CPIM message says about disposition notifications (RFC 5438 §6).
 
+use bytes::Bytes;
+
 use crate::Message;
 
 /// The namespace of the IMDN headers (RFC 5438 §6).
@@ -41,6 +43,19 @@ pub fn requested(message: &Message) -> Vec<Disposition> {
         .split(',')
         .filter_map(|token| disposition(token.trim()))
         .collect()
+}
+
+/// The message for one of many recipients, if its sender wants to be told of each (RFC 5438 §8.1, CFP-19): addressed to
+/// him, so that a notification names him, with `imdn.Original-To` for whom the sender had written. `None` where nothing
+/// is to be told: then the message goes along as it is.
+#[must_use]
+pub fn addressed_to(message: &Message, recipient: &str) -> Option<Bytes> {
+    let is_readdressed = message.namespaced(NAMESPACE, "Original-To").is_some();
+    if is_readdressed || requested(message).is_empty() {
+        return None;
+    }
+    let original = message.values("To").next()?;
+    message.readdressed(recipient, NAMESPACE, ("Original-To", original))
 }
 
 /// Whether the message is itself a notification (PFM-10).
@@ -97,5 +112,42 @@ mod tests {
         );
         assert!(is_notification(&notification));
         assert_eq!(requested(&notification), []);
+    }
+
+    const TO_A_GROUP: &str = "From: <sip:alice@example.org>\r\nTo: Team <sip:team@example.org>\r\n\
+        NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: Xk39\r\n\
+        imdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: text/plain\r\n\r\nhi";
+
+    fn readdressed(text: &str) -> Option<String> {
+        let message = Message::parse(&Bytes::copy_from_slice(text.as_bytes())).expect("CPIM");
+        let octets = addressed_to(&message, "sip:bob@example.org")?;
+        Some(String::from_utf8(octets.to_vec()).expect("text"))
+    }
+
+    #[test]
+    fn cfp_19_a_copy_names_its_recipient_and_whom_the_sender_had_named() {
+        let expected = TO_A_GROUP
+            .replace(
+                "To: Team <sip:team@example.org>",
+                "To: <sip:bob@example.org>",
+            )
+            .replace(
+                "positive-delivery\r\n",
+                "positive-delivery\r\nimdn.Original-To: Team <sip:team@example.org>\r\n",
+            );
+        assert_eq!(readdressed(TO_A_GROUP), Some(expected.clone()));
+        assert_eq!(readdressed(&expected), None, "once is enough");
+        let bare = TO_A_GROUP.replace("\r\n", "\n");
+        assert_eq!(readdressed(&bare), Some(expected.replace("\r\n", "\n")));
+    }
+
+    #[test]
+    fn a_message_of_which_nothing_is_to_be_told_stays_as_it_is() {
+        for line in [
+            "imdn.Disposition-Notification: positive-delivery\r\n",
+            "To: Team <sip:team@example.org>\r\n",
+        ] {
+            assert_eq!(readdressed(&TO_A_GROUP.replace(line, "")), None, "{line}");
+        }
     }
 }

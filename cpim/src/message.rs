@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::NotCpim;
 
@@ -58,11 +58,7 @@ impl Message {
     /// (RFC 3862 §3.4).
     #[must_use]
     pub fn namespaced(&self, urn: &str, name: &str) -> Option<&str> {
-        let prefix = self.values("NS").find_map(|declaration| {
-            let (prefix, declared) = declaration.rsplit_once(' ').unwrap_or(("", declaration));
-            let declared = declared.trim().strip_prefix('<')?.strip_suffix('>')?;
-            (declared == urn).then_some(prefix.trim())
-        })?;
+        let prefix = self.prefix(urn)?;
         let wanted = |header: &&Header| {
             let written = self.text(&header.name);
             if prefix.is_empty() {
@@ -77,6 +73,50 @@ impl Message {
             .iter()
             .find(wanted)
             .map(|header| self.text(&header.value))
+    }
+
+    /// The prefix that headers of a namespace have here, possibly none.
+    fn prefix(&self, urn: &str) -> Option<&str> {
+        self.values("NS").find_map(|declaration| {
+            let (prefix, declared) = declaration.rsplit_once(' ').unwrap_or(("", declaration));
+            let declared = declared.trim().strip_prefix('<')?.strip_suffix('>')?;
+            (declared == urn).then_some(prefix.trim())
+        })
+    }
+
+    /// The message with another first address in `To` and one more header, of the namespace `urn`, behind the others;
+    /// every other octet is as it was. `None` without `To`, or where the namespace is not declared.
+    pub(crate) fn readdressed(
+        &self,
+        to: &str,
+        urn: &str,
+        (name, value): (&str, &str),
+    ) -> Option<Bytes> {
+        let prefix = self.prefix(urn)?;
+        let name = match prefix {
+            "" => name.to_owned(),
+            prefix => format!("{prefix}.{name}"),
+        };
+        let addressed = self
+            .headers
+            .iter()
+            .find(|header| self.text(&header.name) == "To")?;
+        let end = self.headers.last()?.value.end;
+        let (head, rest) = self.octets.split_at_checked(end)?;
+        let line_end: &[u8] = if rest.starts_with(b"\n") {
+            b"\n"
+        } else {
+            b"\r\n"
+        };
+        let mut octets =
+            BytesMut::with_capacity(self.octets.len() + name.len() + value.len() + to.len() + 8);
+        octets.extend_from_slice(head.get(..addressed.name.start)?);
+        octets.extend_from_slice(format!("To: <{to}>").as_bytes());
+        octets.extend_from_slice(head.get(addressed.value.end..)?);
+        octets.extend_from_slice(line_end);
+        octets.extend_from_slice(format!("{name}: {value}").as_bytes());
+        octets.extend_from_slice(rest);
+        Some(octets.freeze())
     }
 
     /// The value of a content header, named without regard to case.

@@ -47,7 +47,7 @@ pub async fn sip(
     })
 }
 
-/// Binds the MSRP listeners. With `loopback`, clients on loopback may be connected to.
+/// Binds the MSRP listeners, beside SIP listeners like these.
 ///
 /// # Errors
 /// As [`sip()`].
@@ -55,14 +55,16 @@ pub async fn msrp(
     section: &str,
     (listen, listen_tls): (SocketAddr, Option<SocketAddr>),
     msrp: &Msrp,
-    loopback: bool,
+    listening: &Listening<'_>,
     signature: &Signature,
 ) -> Result<MsrpEndpoint, Fatal> {
     let bound = MsrpEndpoint::bind(MsrpConfig {
         advertised_host: Some(signature.host().to_string()),
-        allow_networks: allowed_networks(msrp, loopback),
+        allow_networks: allowed_networks(msrp, listening.is_loopback_only()),
+        other_listeners: listening.sip().map(|(_, address)| address).collect(),
         deny_networks: msrp.deny_networks.clone(),
         connect_timeout: msrp.connect_timeout,
+        connects_per_second: usize::try_from(msrp.connects_per_second).unwrap_or(usize::MAX),
         tls: listen_tls.map(|listen| msrp.tls(listen)),
         ..MsrpConfig::new(listen)
     });

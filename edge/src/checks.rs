@@ -1,7 +1,8 @@
 //! The order of requirements §1.20: what is looked at before a request gets its service.
 //!
 //! The first step that refuses decides. Steps need no store: what only the store can decide comes
-//! after all of them, in its own order (PFM-13). Requests within our dialogs do not come here.
+//! after all of them, in its own order (PFM-13). Of requests within our dialogs only the
+//! [`extensions`] are looked at, by their sessions.
 
 use sip::{Method, Request, Uri};
 use storage_client::StoreIdentity;
@@ -49,7 +50,7 @@ const STEPS: [(&str, Step); 9] = [
     ("ERR-09", trust),
     ("ERR-06", own_delivery_back),
     ("ERR-06", merged),
-    ("ERR-07", extensions),
+    ("ERR-07", known_extensions),
     ("ERR-08", dialog),
 ];
 
@@ -138,16 +139,22 @@ fn merged(received: &Received<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// Proxy-Require is for proxies; a UAS does not look at it (RFC 3261 §8.2.2.3).
-fn extensions(received: &Received<'_>) -> Result<(), Refusal> {
-    let mut required = received.request.headers().require();
-    required.retain(|tag| {
-        !received
-            .profile()
-            .extensions
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(tag))
-    });
+fn known_extensions(received: &Received<'_>) -> Result<(), Refusal> {
+    extensions(received.request, received.profile())
+}
+
+/// Whether a request, within a dialog or not, requires nothing that we do not know. Proxy-Require is for
+/// proxies; a UAS does not look at it (RFC 3261 §8.2.2.3).
+///
+/// # Errors
+/// With what we do not know.
+pub fn extensions(request: &Request, profile: &Profile) -> Result<(), Refusal> {
+    let mut required = request.headers().require();
+    let is_known = |tag: &str| {
+        let mut known = profile.extensions.iter();
+        known.any(|known| known.eq_ignore_ascii_case(tag))
+    };
+    required.retain(|tag| !is_known(tag));
     if required.is_empty() {
         Ok(())
     } else {

@@ -7,13 +7,16 @@
 pub mod bind;
 pub mod checks;
 pub mod config;
+pub mod duplicate;
 pub mod event;
 #[cfg(any(test, feature = "example"))]
 pub mod example;
 pub mod identity;
+pub mod lifetime;
 pub mod mark;
 pub mod next_hop;
 mod own_delivery;
+pub mod privacy;
 pub mod profile;
 pub mod refuse;
 pub mod response;

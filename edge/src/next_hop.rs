@@ -11,7 +11,7 @@ use net::hop::{Admission, HopHealth, HopPolicy, Outcome};
 use net::sip::{SendError, SipEndpoint, Target, TransactionFailure};
 use sip::{CSeq, Method, Name, Request, RequestBuilder, Response, SipUri};
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::sleep_until;
 
 use crate::event;
@@ -30,6 +30,8 @@ pub struct NextHop {
     health: Mutex<HopHealth<()>>,
     /// The health has changed, and with it the time of the next probe.
     changed: Notify,
+    /// Until when nothing may go there, as it was last known.
+    paused: watch::Sender<Option<Instant>>,
 }
 
 impl NextHop {
@@ -44,6 +46,7 @@ impl NextHop {
             uri,
             health: Mutex::new(HopHealth::new(policy)),
             changed: Notify::new(),
+            paused: watch::Sender::new(None),
         }
     }
 
@@ -56,6 +59,23 @@ impl NextHop {
                 Some(until.saturating_duration_since(now).max(SHORTEST_PAUSE))
             }
         }
+    }
+
+    /// Until when no request may go there, whenever that changes but by the passing of time.
+    pub fn paused(&self) -> watch::Receiver<Option<Instant>> {
+        self.paused.subscribe()
+    }
+
+    fn publish(&self) {
+        let paused = match self.lock().admission(Instant::now(), &()) {
+            Admission::Open => None,
+            Admission::Busy { until } | Admission::Down { until } => Some(until),
+        };
+        self.paused.send_if_modified(|known| {
+            let is_news = *known != paused;
+            *known = paused;
+            is_news
+        });
     }
 
     /// The outcome of a delivery that may not begin, or go on, now.
@@ -103,19 +123,22 @@ impl NextHop {
             _ => {}
         }
         show_open(pause.is_none());
+        self.publish();
         self.changed.notify_one();
     }
 
     /// Waits until a probe is due.
     async fn probe_due(&self) {
         loop {
-            let next = {
+            let (is_due, next) = {
                 let mut health = self.lock();
-                if health.poll_probe(Instant::now()).is_some() {
-                    return;
-                }
-                health.next_timeout()
+                let probe = health.poll_probe(Instant::now());
+                (probe.is_some(), health.next_timeout())
             };
+            self.publish();
+            if is_due {
+                return;
+            }
             show_open(self.pause().is_none());
             tokio::select! {
                 () = self.changed.notified() => {}
@@ -208,8 +231,10 @@ mod tests {
         let outcome = hop.admit().expect_err("it is paused");
         assert_eq!(outcome.result, DeliveryResult::HopDown);
         assert!(outcome.retry_after >= Some(SHORTEST_PAUSE));
+        let paused = hop.paused();
+        assert!(*paused.borrow() > Some(Instant::now()));
         hop.report(Outcome::Answered);
-        assert_eq!(hop.admit(), Ok(()));
+        assert_eq!((hop.admit(), *paused.borrow()), (Ok(()), None));
     }
 
     #[test]

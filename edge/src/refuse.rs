@@ -37,7 +37,7 @@ pub enum Refusal {
     OriginatingCase,
     /// Nobody of ours, by domain or by the store's word (ERR-11).
     UserUnknown,
-    /// An INVITE whose body is no session description (ERR-12).
+    /// An INVITE whose body is no session description, or an encoded one (ERR-12).
     BodyType,
     /// A PUBLISH whose body is not of this type (ERR-12).
     EventBody(&'static str),
@@ -51,12 +51,20 @@ pub enum Refusal {
     UnacceptedType(&'static str),
     /// Somebody else's mailbox (MWI-07).
     NotOwner,
+    /// The sender may not do this; with the text of the Warning (CFP-01, CFP-03, CFP-04, CFP-17, CFP-21).
+    Forbidden(&'static str),
+    /// The body does not say what it has to; with the text of the Warning (CFP-02, CFP-17).
+    Unreadable(&'static str),
+    /// Who belongs to a group cannot be found out now (CFP-05).
+    GroupsUnavailable,
     /// No lifetime left on arrival, or barred by the user (ERR-18).
     TemporarilyUnavailable,
     /// The user's mailbox is being delivered, and nothing can be fetched from it meanwhile.
     MailboxBusy,
     /// The user's mailbox is full (ERR-18).
     MailboxFull(Option<Duration>),
+    /// The sender sends too fast; when he may again (ERR-18a).
+    SenderRate(Duration),
     /// The sender has too much stored (ERR-18a).
     SenderLimit(Option<Duration>),
     /// The body is larger than a MESSAGE may have (ERR-19).
@@ -106,6 +114,7 @@ impl Refusal {
             | Self::UnacceptedType(_)
             | Self::EventBody(_)
             | Self::UnknownTag
+            | Self::Unreadable(_)
             | Self::WildcardContact
             | Self::IntervalTooBrief(_)
             | Self::SessionIntervalTooSmall(_)
@@ -117,10 +126,13 @@ impl Refusal {
             | Self::NotOwner => "untrusted",
             Self::OriginatingCase | Self::UserUnknown => "unknown_user",
             Self::NotAcceptable(_) | Self::CriticalPrivacy => "unsupported",
-            Self::TemporarilyUnavailable | Self::MailboxBusy => "policy",
-            Self::MailboxFull(_) | Self::SenderLimit(_) | Self::TooManyBindings => "quota",
+            Self::TemporarilyUnavailable | Self::MailboxBusy | Self::Forbidden(_) => "policy",
+            Self::MailboxFull(_)
+            | Self::SenderRate(_)
+            | Self::SenderLimit(_)
+            | Self::TooManyBindings => "quota",
             Self::BodyTooLarge => "size",
-            Self::Unavailable(_) => "store_error",
+            Self::Unavailable(_) | Self::GroupsUnavailable => "store_error",
             Self::Overloaded => "overload",
         }
     }

@@ -76,6 +76,16 @@ impl Site {
             .is_some_and(|uri| self.hosts.contains(&uri.host))
     }
 
+    /// Whether credentials of this realm are for us: it is a domain that we serve, or a host of ours.
+    #[must_use]
+    pub fn is_own_realm(&self, realm: &str) -> bool {
+        let is_domain = self
+            .domains
+            .iter()
+            .any(|domain| domain.eq_ignore_ascii_case(realm));
+        is_domain || realm.parse().is_ok_and(|host| self.hosts.contains(&host))
+    }
+
     /// Whether the address is that by which the store asserts itself.
     #[must_use]
     pub fn is_store(&self, address: &Aor) -> bool {

@@ -19,11 +19,12 @@ const RETRY_FULL: Duration = Duration::from_secs(3_600);
 pub fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Violation(violation) => violation.status,
-        Refusal::WildcardContact => StatusCode::BAD_REQUEST,
+        Refusal::WildcardContact | Refusal::Unreadable(_) => StatusCode::BAD_REQUEST,
         Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
         Refusal::PeerUntrusted
         | Refusal::NoAssertedIdentity
         | Refusal::NotOwner
+        | Refusal::Forbidden(_)
         | Refusal::TooManyBindings => StatusCode::FORBIDDEN,
         Refusal::UnacceptedType(_) => StatusCode::NOT_ACCEPTABLE,
         Refusal::OriginatingCase | Refusal::UserUnknown => StatusCode::NOT_FOUND,
@@ -37,6 +38,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::TemporarilyUnavailable
         | Refusal::MailboxBusy
         | Refusal::MailboxFull(_)
+        | Refusal::SenderRate(_)
         | Refusal::SenderLimit(_) => StatusCode::TEMPORARILY_UNAVAILABLE,
         Refusal::NoDialog => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
         Refusal::OwnDelivery | Refusal::Merged => StatusCode::LOOP_DETECTED,
@@ -44,7 +46,9 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE_HERE,
         Refusal::SessionIntervalTooSmall(_) => StatusCode::SESSION_INTERVAL_TOO_SMALL,
         Refusal::Event => StatusCode::BAD_EVENT,
-        Refusal::CriticalPrivacy | Refusal::OutOfOrder => StatusCode::SERVER_INTERNAL_ERROR,
+        Refusal::CriticalPrivacy | Refusal::OutOfOrder | Refusal::GroupsUnavailable => {
+            StatusCode::SERVER_INTERNAL_ERROR
+        }
         Refusal::MethodUnknown => StatusCode::NOT_IMPLEMENTED,
         Refusal::Unavailable(_) | Refusal::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -64,25 +68,33 @@ pub fn headers(refusal: &Refusal, signature: &Signature) -> Vec<(Name, String)> 
         Refusal::Extensions(tags) => vec![(Name::Unsupported, tags.join(", "))],
         Refusal::OriginatingCase => warning("originating session case"),
         Refusal::UnacceptedType(made) => vec![(Name::Accept, (*made).to_owned())],
-        Refusal::BodyType => vec![(Name::Accept, "application/sdp".to_owned())],
+        Refusal::BodyType => vec![
+            (Name::Accept, "application/sdp, multipart/mixed".to_owned()),
+            (Name::AcceptEncoding, "identity".to_owned()),
+        ],
         Refusal::EventBody(media_type) => vec![
             (Name::Accept, (*media_type).to_owned()),
             (Name::AcceptEncoding, "identity".to_owned()),
         ],
         Refusal::Event => signature.profile().allow_events().collect(),
-        Refusal::NotAcceptable(why) => warning(why),
+        Refusal::NotAcceptable(why) | Refusal::Forbidden(why) | Refusal::Unreadable(why) => {
+            warning(why)
+        }
         Refusal::SessionIntervalTooSmall(shortest) => {
             vec![(Name::MinSe, shortest.as_secs().to_string())]
         }
         Refusal::CriticalPrivacy => warning("privacy service not available"),
         Refusal::MailboxFull(after) => retry_after(after.unwrap_or(RETRY_FULL)),
+        Refusal::SenderRate(after) => [retry_after(*after), warning("sender rate")].concat(),
         Refusal::SenderLimit(after) => [
             retry_after(after.unwrap_or(RETRY_AFTER)),
             warning("sender limit"),
         ]
         .concat(),
         Refusal::Unavailable(after) => retry_after(after.unwrap_or(RETRY_AFTER)),
-        Refusal::Overloaded | Refusal::MailboxBusy => retry_after(RETRY_AFTER),
+        Refusal::Overloaded | Refusal::MailboxBusy | Refusal::GroupsUnavailable => {
+            retry_after(RETRY_AFTER)
+        }
         Refusal::IntervalTooBrief(shortest) => {
             vec![(Name::MinExpires, shortest.as_secs().to_string())]
         }
@@ -186,18 +198,43 @@ mod tests {
             (Refusal::OutOfOrder, 500, ""),
             (Refusal::TooManyBindings, 403, ""),
         ];
-        let site = df1();
         for (refusal, code, header) in table {
-            let headers = headers(&refusal, &site.signature);
-            let first = headers
-                .first()
-                .map(|(name, value)| format!("{name}: {value}"));
-            assert_eq!(status(&refusal).code(), code, "{refusal:?}");
-            assert!(
-                first.unwrap_or_default().starts_with(header),
-                "{refusal:?}: {headers:?}"
-            );
+            on_the_wire(&refusal, code, header);
         }
+    }
+
+    #[test]
+    fn err_18a_a_sender_who_is_too_fast_is_told_why_and_when() {
+        let found = headers(
+            &Refusal::SenderRate(Duration::from_millis(50)),
+            &df1().signature,
+        );
+        let warning = "399 df1.im.example.org \"sender rate\"".to_owned();
+        assert_eq!(
+            found,
+            [(Name::RetryAfter, "1".to_owned()), (Name::Warning, warning)]
+        );
+    }
+
+    #[test]
+    fn cfp_01_to_05_refusals_of_messages_to_many_say_why() {
+        let warning = "Warning: 399 df1.im.example.org \"no\"";
+        on_the_wire(&Refusal::Forbidden("no"), 403, warning);
+        on_the_wire(&Refusal::Unreadable("no"), 400, warning);
+        on_the_wire(&Refusal::GroupsUnavailable, 500, "Retry-After: 10");
+    }
+
+    /// Its status, and how its first header begins.
+    fn on_the_wire(refusal: &Refusal, code: u16, header: &str) {
+        let headers = headers(refusal, &df1().signature);
+        let first = headers
+            .first()
+            .map(|(name, value)| format!("{name}: {value}"));
+        assert_eq!(status(refusal).code(), code, "{refusal:?}");
+        assert!(
+            first.unwrap_or_default().starts_with(header),
+            "{refusal:?}: {headers:?}"
+        );
     }
 
     #[test]
@@ -205,6 +242,7 @@ mod tests {
         for refusal in [
             Refusal::MailboxBusy,
             Refusal::MailboxFull(None),
+            Refusal::SenderRate(Duration::ZERO),
             Refusal::SenderLimit(None),
             Refusal::TemporarilyUnavailable,
             Refusal::TooManyBindings,

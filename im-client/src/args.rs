@@ -60,11 +60,13 @@ pub(crate) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   im-client --user sip:alice@example.org send sip:bob@example.org \"Lunch at noon?\"
+  im-client send sip:bob@example.org \"Lunch?\" --also sip:carol@example.org --factory sip:im-factory@example.org
   im-client --user sip:bob@example.org receive --count 1
   im-client --user sip:bob@example.org subscribe
   im-client --user sip:bob@example.org publish offline-delivery=off
-  im-client --user sip:bob@example.org list --xcap-root http://xcap.example.org/
-  im-client --user sip:bob@example.org delete 7@store.example.org --xcap-root http://xcap.example.org/
+  im-client --user sip:bob@example.org list --xcap-root https://xcap.example.org/
+  im-client --user sip:bob@example.org fetch 7@store.example.org --save received
+  im-client --user sip:bob@example.org delete 7@store.example.org --xcap-root https://xcap.example.org/
   im-client load --target 127.0.0.1:5060 --in-flight 50 --for 10s
 
 Exit codes: 0 done, 2 wrong arguments, 69 the peer cannot be reached, does not answer or refuses.";
@@ -98,6 +100,8 @@ pub(crate) enum Command {
     Subscribe(Subscribe),
     /// Show what waits for the user, without receiving it.
     List(List),
+    /// Fetch one of the messages that wait for the user, and only that.
+    Fetch(Fetch),
     /// Delete messages that wait for the user, unread.
     Delete(Delete),
     /// Register, accept push sessions and show what they deliver.
@@ -149,11 +153,26 @@ pub(crate) struct Subscribe {
     pub(crate) json: bool,
 }
 
+/// The server of the user's list.
+#[derive(Debug, Args)]
+pub(crate) struct Xcap {
+    /// Where the list is read and changed by XCAP.
+    #[arg(long = "xcap-root", value_name = "URI", env = "IM_XCAP_ROOT")]
+    pub(crate) root: XcapRoot,
+    /// PEM file of the authorities that vouch for that server, where the URI says https.
+    #[arg(
+        long = "xcap-ca",
+        value_name = "FILE",
+        env = "IM_XCAP_CA",
+        default_value = "/etc/ssl/certs/ca-certificates.crt"
+    )]
+    pub(crate) authorities: PathBuf,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Where the list is read by XCAP.
-    #[arg(long, value_name = "URI", env = "IM_XCAP_ROOT")]
-    pub(crate) xcap_root: XcapRoot,
+    #[command(flatten)]
+    pub(crate) xcap: Xcap,
     /// One JSON object per message instead of text.
     #[arg(long)]
     pub(crate) json: bool,
@@ -164,9 +183,24 @@ pub(crate) struct Delete {
     /// Message-IDs, as `list` shows them.
     #[arg(value_name = "MESSAGE-ID", required = true)]
     pub(crate) ids: Vec<String>,
-    /// Where the list is changed by XCAP.
-    #[arg(long, value_name = "URI", env = "IM_XCAP_ROOT")]
-    pub(crate) xcap_root: XcapRoot,
+    #[command(flatten)]
+    pub(crate) xcap: Xcap,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fetch {
+    /// Its Message-ID, as `list` and `subscribe` show it.
+    #[arg(value_name = "MESSAGE-ID")]
+    pub(crate) id: String,
+    /// Keep its content in this folder, before it is acknowledged.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) save: Option<PathBuf>,
+    /// Largest message taken, such as 64MiB.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = octets)]
+    pub(crate) max_size: u64,
+    /// A JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -21,8 +21,10 @@ use crate::{Account, ClientError, LargeMessage};
 
 mod call;
 mod event;
+mod fetching;
 mod listener;
 mod options;
+mod originating;
 mod sending;
 mod session;
 mod spool;
@@ -33,6 +35,7 @@ pub use event::{Event, Events};
 pub use options::Options;
 pub use waiting::WaitingIndication;
 
+use fetching::Fetching;
 use listener::Listener;
 use sending::Sending;
 use table::SessionTable;
@@ -125,6 +128,23 @@ impl Client {
     ) -> Result<Uploaded, ClientError> {
         let sending = Sending::new(&self.shared, message, control);
         Box::pin(sending.run()).await
+    }
+
+    /// Fetches one deferred message of this user (requirements §3.14). It is acknowledged once `keep` has
+    /// it; what `keep` cannot keep stays in the store.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with 404 for a message that does not wait for this user, with 480 while
+    /// his mailbox is being delivered; otherwise why it has not come.
+    pub async fn fetch(
+        &self,
+        message_id: &str,
+        is_asserted: bool,
+        keep: impl FnOnce(Event) -> std::io::Result<()>,
+    ) -> Result<(), ClientError> {
+        let control = UploadControl::default();
+        let fetching = Fetching::new(&self.shared, &control, message_id);
+        Box::pin(fetching.run(is_asserted, keep)).await
     }
 
     /// Sends content by whichever procedure fits it (OPG-01).

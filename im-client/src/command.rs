@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod fetch;
 pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod load_large;

@@ -1,7 +1,10 @@
 //! The user's own list of what waits for him, over XCAP (requirements §4.4, RFC 4825): reading it and deleting from it.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +12,12 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio_rustls::TlsConnector;
 use xcap::deferred_list::{self, AUID, DOCUMENT, Listed};
 use xcap::percent;
 use xcap::xml::NotRead;
@@ -23,9 +31,12 @@ const OCTETS_MAX: usize = 32 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListError {
-    /// There is no connection.
+    /// There is no connection, or no TLS on it.
     #[error("cannot reach the server of the list: {0}")]
-    Connect(#[from] std::io::Error),
+    Connect(#[from] io::Error),
+    /// The authorities cannot be read.
+    #[error("cannot read the certificates in {0}")]
+    Authorities(PathBuf),
     /// The connection broke, or what came is no HTTP.
     #[error("no answer from the server of the list: {0}")]
     Broken(#[from] hyper::Error),
@@ -40,9 +51,10 @@ pub enum ListError {
     Unreadable(#[from] NotRead),
 }
 
-/// Where documents are: `http://HOST[:PORT][/PATH]`.
+/// Where documents are: `http://HOST[:PORT][/PATH]`, or the same with `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct XcapRoot {
+    secure: bool,
     host: String,
     port: u16,
     /// Without a slash at its end.
@@ -51,7 +63,7 @@ pub struct XcapRoot {
 
 /// The text is no XCAP root of this client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an XCAP root is written http://HOST:PORT/PATH")]
+#[error("an XCAP root is written https://HOST:PORT/PATH or http://HOST:PORT/PATH")]
 pub struct NoRoot;
 
 impl FromStr for XcapRoot {
@@ -59,10 +71,16 @@ impl FromStr for XcapRoot {
 
     fn from_str(text: &str) -> Result<Self, NoRoot> {
         let uri: hyper::Uri = text.parse().map_err(|_| NoRoot)?;
-        match (uri.scheme_str(), uri.host(), uri.query()) {
-            (Some("http"), Some(host), None) => Ok(Self {
+        let (secure, usual_port) = match uri.scheme_str() {
+            Some("http") => (false, 80),
+            Some("https") => (true, 443),
+            _ => return Err(NoRoot),
+        };
+        match (uri.host(), uri.query()) {
+            (Some(host), None) => Ok(Self {
+                secure,
                 host: host.to_owned(),
-                port: uri.port_u16().unwrap_or(80),
+                port: uri.port_u16().unwrap_or(usual_port),
                 path: uri.path().trim_end_matches('/').to_owned(),
             }),
             _ => Err(NoRoot),
@@ -88,6 +106,8 @@ pub struct ListClient {
     pub local: IpAddr,
     /// The user, as his address is written.
     pub user: String,
+    /// PEM file of the authorities that a server's certificate must lead to (`https` only).
+    pub authorities: PathBuf,
     /// Assert the user's identity, as a proxy does that the server trusts, instead of naming it.
     pub asserted: bool,
 }
@@ -142,7 +162,7 @@ impl ListClient {
         }
         let request = request.body(Empty::new());
         // What was typed cannot be said in HTTP.
-        request.map_err(|error| std::io::Error::other(error).into())
+        request.map_err(|error| io::Error::other(error).into())
     }
 
     async fn ask(
@@ -158,7 +178,18 @@ impl ListClient {
 
     /// One request on a connection of its own.
     async fn exchange(&self, request: Request<Empty<Bytes>>) -> Result<(String, Bytes), ListError> {
-        let stream = TokioIo::new(self.connect().await?);
+        let stream = self.connect().await?;
+        match self.root.secure {
+            true => Self::talk(self.secured(stream).await?, request).await,
+            false => Self::talk(stream, request).await,
+        }
+    }
+
+    async fn talk(
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        request: Request<Empty<Bytes>>,
+    ) -> Result<(String, Bytes), ListError> {
+        let stream = TokioIo::new(stream);
         let (mut sender, connection) = http1::handshake(stream).await?;
         let work = async move {
             let response = sender.send_request(request).await?;
@@ -181,12 +212,32 @@ impl ListClient {
         }
     }
 
-    async fn connect(&self) -> Result<TcpStream, std::io::Error> {
-        let host = self.root.host.trim_matches(['[', ']']);
+    /// TLS with the server of that name.
+    async fn secured(
+        &self,
+        stream: TcpStream,
+    ) -> Result<impl AsyncRead + AsyncWrite + Unpin, ListError> {
+        let roots = authorities(&self.authorities)?;
+        let config = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from(self.host().to_owned());
+        let name = name.map_err(|_| io::Error::other("no name of a server"))?;
+        let connector = TlsConnector::from(Arc::new(config));
+        Ok(connector.connect(name, stream).await?)
+    }
+
+    /// Without the brackets of an IPv6 address.
+    fn host(&self) -> &str {
+        self.root.host.trim_matches(['[', ']'])
+    }
+
+    async fn connect(&self) -> Result<TcpStream, io::Error> {
+        let host = self.host();
         let same_family = |address: &SocketAddr| address.is_ipv4() == self.local.is_ipv4();
         let mut addresses = lookup_host((host, self.root.port)).await?;
         let address = addresses.find(same_family);
-        let address = address.ok_or_else(|| std::io::Error::other("no address of its family"))?;
+        let address = address.ok_or_else(|| io::Error::other("no address of its family"))?;
         let socket = match self.local {
             IpAddr::V4(_) => TcpSocket::new_v4()?,
             IpAddr::V6(_) => TcpSocket::new_v6()?,
@@ -196,9 +247,87 @@ impl ListClient {
     }
 }
 
+fn authorities(file: &Path) -> Result<RootCertStore, ListError> {
+    let unreadable = || ListError::Authorities(file.to_owned());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|_| unreadable())? {
+        roots
+            .add(certificate.map_err(|_| unreadable())?)
+            .map_err(|_| unreadable())?;
+    }
+    match roots.is_empty() {
+        true => Err(unreadable()),
+        false => Ok(roots),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
     use super::*;
+
+    /// A server with a certificate of its own for `localhost`, and the file to know it by.
+    async fn secure_server() -> (u16, tempfile::NamedTempFile) {
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+        let own = own.expect("a certificate");
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), own.cert.pem()).expect("room");
+        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).expect("a key");
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key);
+        let acceptor = TlsAcceptor::from(Arc::new(config.expect("a pair")));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.expect("open");
+                // Who does not believe the certificate goes away.
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    continue;
+                };
+                let mut head = [0; 4_096];
+                let length = stream.read(&mut head).await.expect("a request");
+                assert!(head[..length].starts_with(b"GET /org.openmobilealliance"));
+                let list = deferred_list::write(&[]);
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nETag: \"7\"\r\nContent-Length: {}\r\n\r\n{list}",
+                    list.len()
+                );
+                stream.write_all(answer.as_bytes()).await.expect("open");
+                stream.shutdown().await.expect("open");
+            }
+        });
+        (port, file)
+    }
+
+    #[tokio::test]
+    async fn a_list_is_read_over_tls_from_a_server_that_proves_its_name() {
+        let (port, authorities) = secure_server().await;
+        let (_, others) = secure_server().await;
+        let client = |host: &str, authorities: &Path| ListClient {
+            root: format!("https://{host}:{port}/").parse().expect("a root"),
+            local: IpAddr::from([127, 0, 0, 1]),
+            user: "sip:bob@example.org".to_owned(),
+            authorities: authorities.to_owned(),
+            asserted: false,
+        };
+        let list = client("localhost", authorities.path()).read().await;
+        assert_eq!(list.expect("a list").tag, "\"7\"");
+        for unproven in [
+            client("localhost", others.path()),
+            client("127.0.0.1", authorities.path()),
+        ] {
+            let refused = unproven.read().await.expect_err("not that server");
+            assert!(matches!(refused, ListError::Connect(_)), "{refused:?}");
+        }
+        let none = client("localhost", Path::new("/nowhere")).read().await;
+        assert!(matches!(none, Err(ListError::Authorities(_))));
+    }
 
     #[test]
     fn a_root_is_an_http_uri() {
@@ -207,12 +336,17 @@ mod tests {
             (root.host.as_str(), root.port, root.path.as_str()),
             ("xcap.example.org", 80, "/services")
         );
+        let root: XcapRoot = "https://[::1]/".parse().expect("a root");
+        assert_eq!(
+            (root.secure, root.port, root.path.as_str()),
+            (true, 443, "")
+        );
         for wrong in [
             "",
             "/",
             "xcap.example.org",
             "sip:bob@example.org",
-            "https://h/",
+            "ftp://h/",
             "http://h/?a",
         ] {
             assert_eq!(wrong.parse::<XcapRoot>(), Err(NoRoot), "{wrong}");
@@ -225,6 +359,7 @@ mod tests {
             root: "http://h:8080/".parse().expect("a root"),
             local: IpAddr::from([127, 0, 0, 1]),
             user: "sip:bob@example.org".to_owned(),
+            authorities: PathBuf::new(),
             asserted: false,
         };
         let request = client.request(Method::DELETE, &client.document(), Some("\"7\""));

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use rand::rngs::StdRng;
 use sip::{Method, Name, RequestBuilder, SipDate, Uri, token};
 
+use crate::recipients::Recipients;
 use crate::{Account, IM_FEATURE_TAG, RELEASE};
 
 /// Hops a request may take (RFC 3261 §8.1.1.6).
@@ -14,8 +15,11 @@ pub(crate) const MAX_FORWARDS: u8 = 70;
 /// To whom a message goes, and how its sender shows himself.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    /// The recipient, or the session identity of a session both take part in (OPG-08).
+    /// The recipient: a user, a group (OPG-07), the session identity of a session both take part in
+    /// (OPG-08), or the factory of [`recipients`](Self::recipients).
     pub to: Uri,
+    /// Several recipients, by way of a factory (OPG-04).
+    pub recipients: Option<Recipients>,
     /// `Subject`, if any.
     pub subject: Option<String>,
     /// Hide the sender from the recipient (COM-06).
@@ -32,10 +36,21 @@ impl Envelope {
     pub fn to(to: Uri) -> Self {
         Self {
             to,
+            recipients: None,
             subject: None,
             anonymous: false,
             asserted: false,
             target_dialog: None,
+        }
+    }
+
+    /// To all of these, with nothing special about it.
+    #[must_use]
+    pub fn to_all(recipients: Recipients) -> Self {
+        let to_factory = Self::to(recipients.factory.clone());
+        Self {
+            recipients: Some(recipients),
+            ..to_factory
         }
     }
 
@@ -48,7 +63,10 @@ impl Envelope {
         now: SipDate,
     ) -> RequestBuilder {
         let cseq = format!("{} {}", ids.cseq, method.as_str());
-        let mut builder = RequestBuilder::new(method, &self.to)
+        let list = self.recipients.as_ref();
+        let uri = list.map_or_else(|| self.to.clone(), Recipients::request_uri);
+        let option_tag = list.map(|_| Recipients::option_tag(&method));
+        let mut builder = RequestBuilder::new(method, &uri)
             .header(Name::MaxForwards, MAX_FORWARDS)
             .header(
                 Name::From,
@@ -60,6 +78,9 @@ impl Envelope {
             .header(Name::Date, now)
             .raw_header("Accept-Contact", format_args!("*;{IM_FEATURE_TAG}"));
         builder = self.sign(builder, account);
+        if let Some(tag) = option_tag {
+            builder = builder.header(Name::Require, tag);
+        }
         if let Some(dialog) = &self.target_dialog {
             builder = builder.raw_header("Target-Dialog", dialog);
         }

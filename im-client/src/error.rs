@@ -32,6 +32,12 @@ pub enum ClientError {
     /// What is to be sent cannot be read.
     #[error("the content cannot be read: {0}")]
     Content(std::io::Error),
+    /// What came cannot be kept; it stays where it was.
+    #[error("the message cannot be kept: {0}")]
+    NotKept(std::io::Error),
+    /// A Message-ID is a number, `@` and the host of its store.
+    #[error("no Message-ID")]
+    NoMessageId,
     /// The message session was agreed upon and not set up.
     #[error("no message session: {0}")]
     Session(#[from] net::msrp::OpenError),

@@ -6,11 +6,12 @@ use msrp::{MessageId, OutboundMessage};
 use net::msrp::PendingSession;
 use net::tls::Fingerprint;
 use sip::session_timer::{self, SessionPolicy};
-use sip::{Method, Name, Refresher, Request, SessionExpires, SipDate, token};
+use sip::{Method, Name, Refresher, Request, SessionExpires, SipDate};
 
 use crate::content::Content;
 use crate::envelope::{Envelope, RequestIds};
 use crate::file::{FileDescription, Spelling};
+use crate::multipart::Multipart;
 use crate::{ALLOW, Account, IM_FEATURE_TAG};
 
 /// Port of a media line whose side only connects (RFC 6135 §4.2.2).
@@ -51,18 +52,10 @@ impl LargeMessage {
     }
 
     /// The media line of the offer (LMO-08): only sending, the length, what is said of a file. Who
-    /// shall connect is `role`; the offer is never passive.
+    /// shall connect is `role`.
     pub(crate) fn media(&self, pending: &PendingSession, role: Role) -> MsrpMedia {
-        let mut media = MsrpMedia::new(pending.local_path().clone());
+        let mut media = offered(pending, role);
         media.direction = Direction::SendOnly;
-        match role {
-            Role::Active => {
-                media.setup = Some(Setup::Active);
-                media.port = DISCARD_PORT;
-            }
-            Role::Passive => media.setup = Some(Setup::ActPass),
-        }
-        media.fingerprint = pending.fingerprint().map(Fingerprint::to_string);
         let octets = self.content.octets();
         media
             .attributes
@@ -92,6 +85,20 @@ impl LargeMessage {
     }
 }
 
+/// A media line of an offer of ours, which is never passive.
+pub(crate) fn offered(pending: &PendingSession, role: Role) -> MsrpMedia {
+    let mut media = MsrpMedia::new(pending.local_path().clone());
+    match role {
+        Role::Active => {
+            media.setup = Some(Setup::Active);
+            media.port = DISCARD_PORT;
+        }
+        Role::Passive => media.setup = Some(Setup::ActPass),
+    }
+    media.fingerprint = pending.fingerprint().map(Fingerprint::to_string);
+    media
+}
+
 /// A small picture of a file.
 #[derive(Clone, Debug)]
 pub struct Icon {
@@ -103,9 +110,22 @@ pub struct Icon {
     pub octets: Bytes,
 }
 
-/// What an INVITE says besides its envelope.
+impl Icon {
+    fn add_to(&self, body: &mut Multipart) {
+        let headers = [
+            ("Content-Type", self.content_type.as_str()),
+            ("Content-Transfer-Encoding", "binary"),
+            ("Content-ID", &format!("<{}>", self.content_id)),
+            ("Content-Disposition", "icon"),
+        ];
+        body.part(&headers, &self.octets);
+    }
+}
+
+/// What an INVITE of ours says.
 #[derive(Clone, Debug)]
 pub(crate) struct Invitation {
+    pub(crate) envelope: Envelope,
     pub(crate) ids: RequestIds,
     /// URI of our Contact.
     pub(crate) contact: String,
@@ -113,6 +133,8 @@ pub(crate) struct Invitation {
     pub(crate) policy: SessionPolicy,
     /// The session description.
     pub(crate) offer: String,
+    /// The preview that the description names.
+    pub(crate) icon: Option<Icon>,
 }
 
 impl Invitation {
@@ -128,17 +150,12 @@ impl Invitation {
     }
 
     /// The request without its Via (COM-01..09, LMO-02).
-    pub(crate) fn request(
-        &self,
-        message: &LargeMessage,
-        account: &Account,
-        now: SipDate,
-    ) -> Request {
+    pub(crate) fn request(&self, account: &Account, now: SipDate) -> Request {
         let timer = SessionExpires {
             refresher: Some(Refresher::Uac),
             ..self.policy.offer()
         };
-        let mut builder = message
+        let mut builder = self
             .envelope
             .request(Method::Invite, account, &self.ids, now)
             .header(
@@ -151,30 +168,23 @@ impl Invitation {
         if self.policy.min_se > session_timer::FLOOR {
             builder = builder.header(Name::MinSe, self.policy.min_se.as_secs());
         }
-        match &message.icon {
-            None => builder.body("application/sdp", self.offer.clone()).build(),
-            Some(icon) => {
-                let boundary = token::random_base62(&mut rand::rng(), 24);
-                let body = with_icon(&self.offer, icon, &boundary);
-                builder
-                    .header(Name::MimeVersion, "1.0")
-                    .body(&format!("multipart/mixed;boundary=\"{boundary}\""), body)
-                    .build()
-            }
+        let recipients = self.envelope.recipients.as_ref();
+        if self.icon.is_none() && recipients.is_none() {
+            return builder.body("application/sdp", self.offer.clone()).build();
         }
+        // The description, the preview it names, and for whom it is (LMO-04, LMO-07, FT-04).
+        let mut body = Multipart::new();
+        let type_of_offer = [("Content-Type", "application/sdp")];
+        body.part(&type_of_offer, self.offer.as_bytes());
+        if let Some(icon) = &self.icon {
+            icon.add_to(&mut body);
+        }
+        if let Some(recipients) = recipients {
+            recipients.add_to(&mut body);
+        }
+        builder
+            .header(Name::MimeVersion, "1.0")
+            .body(&body.content_type(), body.finish())
+            .build()
     }
-}
-
-/// The description and the preview it names, in one body (LMO-07, FT-04).
-fn with_icon(offer: &str, icon: &Icon, boundary: &str) -> Vec<u8> {
-    let mut body = format!(
-        "--{boundary}\r\nContent-Type: application/sdp\r\n\r\n{offer}\r\n\
-         --{boundary}\r\nContent-Type: {}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <{}>\r\n\
-         Content-Disposition: icon\r\n\r\n",
-        icon.content_type, icon.content_id
-    )
-    .into_bytes();
-    body.extend_from_slice(&icon.octets);
-    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-    body
 }

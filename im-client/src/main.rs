@@ -58,6 +58,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Delete(delete) => {
             command::list::delete(&account, &options, assert_identity, delete).await
         }
+        Command::Fetch(fetch) => {
+            command::fetch::run(account, options, assert_identity, fetch).await
+        }
         Command::Receive(receive) => command::receive::run(account, options, receive).await,
         Command::Load(load) => command::load::run(account, load).await,
         Command::LoadLarge(load) => command::load_large::run(account, options, load).await,

@@ -6,6 +6,7 @@ use sip::{Method, Name, Request, SipDate, Uri};
 
 use crate::Account;
 use crate::envelope::{Envelope, RequestIds};
+use crate::multipart::Multipart;
 
 /// What the user wants to send in one MESSAGE.
 #[derive(Clone, Debug)]
@@ -50,10 +51,22 @@ impl PagerMessage {
         if let Some(seconds) = self.expires {
             builder = builder.header(Name::Expires, seconds);
         }
-        if let Some(disposition) = &self.disposition {
-            builder = builder.header(Name::ContentDisposition, disposition);
-        }
-        builder.body(&self.content_type, self.body.clone()).build()
+        let Some(recipients) = &self.envelope.recipients else {
+            if let Some(disposition) = &self.disposition {
+                builder = builder.header(Name::ContentDisposition, disposition);
+            }
+            return builder.body(&self.content_type, self.body.clone()).build();
+        };
+        let mut body = Multipart::new();
+        let mut headers = vec![("Content-Type", self.content_type.as_str())];
+        let disposition = self.disposition.as_deref();
+        headers.extend(disposition.map(|value| ("Content-Disposition", value)));
+        body.part(&headers, &self.body);
+        recipients.add_to(&mut body);
+        builder
+            .header(Name::MimeVersion, "1.0")
+            .body(&body.content_type(), body.finish())
+            .build()
     }
 }
 

@@ -105,7 +105,7 @@ impl PushedMessage {
 }
 
 /// What part 1 states of a message, or an INVITE of the one its session is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) message_id: String,
     pub(crate) received_at: String,

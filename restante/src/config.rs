@@ -39,7 +39,9 @@ impl Config {
 }
 
 /// What `restante all` takes for granted where nothing else is written: one machine, no core.
-const LAPTOP: [(&str, &str); 1] = [
+const LAPTOP: [(&str, &str); 2] = [
+    // Who is there gets his messages at once.
+    ("pf.forward_online", "true"),
     // Clients of the same machine may ask to be connected to.
     ("msrp.allow_networks", r#"["127.0.0.0/8", "::1/128"]"#),
 ];

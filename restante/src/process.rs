@@ -1,13 +1,16 @@
 //! One process, or all of them in one: configured, bound, served, drained.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::time::Duration;
+use std::{env, io, thread};
 
 use daemon::admin::Admin;
 use daemon::exit::{Code, Fatal};
 use daemon::metrics::Metrics;
 use daemon::readiness::Readiness;
 use futures_util::future::select_all;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +20,9 @@ use crate::config::Config;
 
 /// How long edges, and then the storage service, may take to finish their work (requirements §3.12).
 const GRACE: Duration = Duration::from_secs(35);
+
+/// What tokio reads the number of its workers from.
+const WORKERS_VARIABLE: &str = "TOKIO_WORKER_THREADS";
 
 /// What a process can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +71,21 @@ pub(crate) fn run(roles: &[Role], serve: &Serve) -> Result<(), Fatal> {
         return Ok(());
     }
     daemon::log::init(&config.log)?;
-    let runtime = tokio::runtime::Runtime::new()
-        .map_err(|error| Fatal::new(Code::Bug, format!("no runtime: {error}")))?;
+    let runtime =
+        runtime().map_err(|error| Fatal::new(Code::Bug, format!("no runtime: {error}")))?;
     runtime.block_on(live(roles, config))
+}
+
+/// A runtime whose workers are half the processors, unless the environment says how many: with one for
+/// each, they spend a tenth of their time on waking one another (docs/benchmarks.md, B2), and the
+/// threads of the store and the process on the other end of the deposit stream want processors too.
+fn runtime() -> io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    if env::var_os(WORKERS_VARIABLE).is_none() {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        builder.worker_threads(processors.div_ceil(2));
+    }
+    builder.enable_all().build()
 }
 
 async fn live(roles: &[Role], config: Config) -> Result<(), Fatal> {
@@ -178,6 +196,7 @@ async fn start(role: Role, config: &mut Config, readiness: &Readiness) -> Result
             if let Some(data) = app.data_address() {
                 // In one process the edges work for this storage, whatever port it got.
                 config.sip_edge.process.storage = format!("http://{data}");
+                config.controlling_edge.process.storage = format!("http://{data}");
             }
             tokio::spawn(app.run(stop.clone()))
         }

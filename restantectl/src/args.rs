@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::group::GroupCommand;
+use crate::command::job::JobCommand;
 use crate::command::list::ListArgs;
 use crate::command::order::OrderArgs;
 use crate::command::push::PushArgs;
@@ -151,6 +153,23 @@ Examples:
   restantectl user list
   restantectl user delete bob@example.org")]
     User(UserCommand),
+    /// Manage groups: a message to a group goes to its members
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  restantectl group create team@example.org bob@example.org carol@example.org
+  restantectl group add team@example.org dave@example.org
+  restantectl group show team@example.org
+  restantectl group export > groups.jsonl")]
+    Group(GroupCommand),
+    /// See and end messages to groups and lists, with what became of each copy
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  restantectl job list --state running
+  restantectl job show 1790000000000042
+  restantectl job cancel 1790000000000042 --reason 'sent by mistake'")]
+    Job(JobCommand),
     /// See what a user controls, and say something else
     ///
     /// What holds for each setting: the override of an operator while it lives, else the latest

@@ -6,20 +6,25 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proto::v1::account_service_client::AccountServiceClient;
+use proto::v1::group_service_client::GroupServiceClient;
+use proto::v1::job_service_client::JobServiceClient;
 use proto::v1::mailbox_service_client::MailboxServiceClient;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::settings_admin_service_client::SettingsAdminServiceClient;
 use proto::v1::waiting_service_client::WaitingServiceClient;
 use proto::v1::watch_mailbox_reply::Event;
 use proto::v1::{
-    Account, AddAliasRequest, ClearSettingsRequest, CreateAccountRequest, DeleteAccountReply,
-    DeleteAccountRequest, ExportDeferredListRequest, GetMailboxRequest, GetMessageReply,
-    GetMessageRequest, GetSettingsRequest, GetStatusRequest, ListAccountsReply,
-    ListAccountsRequest, ListMessagesReply, ListMessagesRequest, ListSubscriptionsReply,
-    ListSubscriptionsRequest, Mailbox, Message, MessageOrder, OverrideSettingsRequest,
-    PresetSettingsRequest, PushMailboxReply, PushMailboxRequest, ReadContentReply,
-    ReadContentRequest, RemoveAliasRequest, SettingValues, Status, UserSettings, WatchMailboxReply,
-    WatchMailboxRequest,
+    Account, AddAliasRequest, AddMembersRequest, CancelJobRequest, ClearSettingsRequest,
+    CreateAccountRequest, CreateGroupRequest, DeleteAccountReply, DeleteAccountRequest,
+    DeleteGroupReply, DeleteGroupRequest, ExportDeferredListRequest, GetGroupRequest,
+    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetSettingsRequest, GetStatusRequest,
+    Group, GroupMember, Job, ListAccountsReply, ListAccountsRequest, ListGroupsReply,
+    ListGroupsRequest, ListJobsReply, ListJobsRequest, ListLegsReply, ListLegsRequest,
+    ListMessagesReply, ListMessagesRequest, ListSubscriptionsReply, ListSubscriptionsRequest,
+    Mailbox, Message, MessageOrder, OverrideSettingsRequest, PresetSettingsRequest,
+    PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest, RemoveAliasRequest,
+    RemoveMembersRequest, SettingValues, Status, UpdateGroupRequest, UserSettings,
+    WatchMailboxReply, WatchMailboxRequest,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Streaming};
@@ -58,6 +63,8 @@ pub(crate) struct Client {
     accounts: AccountServiceClient<Channel>,
     settings: SettingsAdminServiceClient<Channel>,
     waiting: WaitingServiceClient<Channel>,
+    groups: GroupServiceClient<Channel>,
+    jobs: JobServiceClient<Channel>,
 }
 
 impl Client {
@@ -70,12 +77,16 @@ impl Client {
                 reason,
             })?;
         let mailboxes = MailboxServiceClient::new(channel.clone());
+        let groups = GroupServiceClient::new(channel.clone());
+        let jobs = JobServiceClient::new(channel.clone());
         Ok(Self {
             mailboxes: mailboxes.max_decoding_message_size(REPLY_OCTETS_MAX),
             operators: OperatorServiceClient::new(channel.clone()),
             accounts: AccountServiceClient::new(channel.clone()),
             settings: SettingsAdminServiceClient::new(channel.clone()),
             waiting: WaitingServiceClient::new(channel),
+            groups: groups.max_decoding_message_size(REPLY_OCTETS_MAX),
+            jobs: jobs.max_decoding_message_size(REPLY_OCTETS_MAX),
             server,
             deadline,
         })
@@ -313,6 +324,95 @@ impl Client {
             deadline: self.deadline,
             replies,
         })
+    }
+
+    /// One page of groups, without their members.
+    pub(crate) async fn groups(
+        &mut self,
+        query: ListGroupsRequest,
+    ) -> Result<ListGroupsReply, Failure> {
+        let request = self.request(query);
+        let answer = self.groups.list_groups(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// A group with its members.
+    pub(crate) async fn group(&mut self, uri: &str) -> Result<Group, Failure> {
+        let request = self.request(GetGroupRequest {
+            uri: uri.to_owned(),
+        });
+        let answer = self.groups.get_group(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Makes a group.
+    pub(crate) async fn create_group(&mut self, group: Group) -> Result<Group, Failure> {
+        let request = self.request(CreateGroupRequest { group: Some(group) });
+        let answer = self.groups.create_group(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Puts a group in the place of one that is there.
+    pub(crate) async fn update_group(&mut self, group: Group) -> Result<Group, Failure> {
+        let request = self.request(UpdateGroupRequest {
+            group: Some(group),
+            expected_version: None,
+        });
+        let answer = self.groups.update_group(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Forgets a group.
+    pub(crate) async fn delete_group(&mut self, uri: String) -> Result<DeleteGroupReply, Failure> {
+        let request = self.request(DeleteGroupRequest {
+            uri,
+            expected_version: None,
+        });
+        let answer = self.groups.delete_group(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Adds members to a group.
+    pub(crate) async fn add_members(
+        &mut self,
+        uri: String,
+        members: Vec<GroupMember>,
+    ) -> Result<Group, Failure> {
+        let request = self.request(AddMembersRequest { uri, members });
+        let answer = self.groups.add_members(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Takes members out of a group.
+    pub(crate) async fn remove_members(
+        &mut self,
+        uri: String,
+        members: Vec<String>,
+    ) -> Result<Group, Failure> {
+        let request = self.request(RemoveMembersRequest { uri, members });
+        let answer = self.groups.remove_members(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// One page of jobs.
+    pub(crate) async fn jobs(&mut self, query: ListJobsRequest) -> Result<ListJobsReply, Failure> {
+        let request = self.request(query);
+        let answer = self.jobs.list_jobs(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// One page of the recipients of a job.
+    pub(crate) async fn legs(&mut self, query: ListLegsRequest) -> Result<ListLegsReply, Failure> {
+        let request = self.request(query);
+        let answer = self.jobs.list_legs(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Ends a job.
+    pub(crate) async fn cancel_job(&mut self, order: CancelJobRequest) -> Result<Job, Failure> {
+        let request = self.request(order);
+        let answer = self.jobs.cancel_job(request);
+        finish(&self.server, self.deadline, answer).await
     }
 
     /// The failure of an answer that the contract does not allow.

@@ -1,8 +1,7 @@
 //! `restantectl`, the operators' command line of Restante.
 //!
 //! It asks and steers a running storage service over gRPC (`MailboxService`, `OperatorService`,
-//! `AccountService`,
-//! `SettingsAdminService`). It is not a way around that service: it opens no store and speaks no SIP.
+//! `AccountService`, `SettingsAdminService`, `WaitingService`, `GroupService`, `JobService`). It is not a way around that service: it opens no store and speaks no SIP.
 //!
 //! The path of every command: [`args`] says what was typed, [`command`] does it through [`client`],
 //! [`output`] writes what came of it, [`exit`] turns what went wrong into a sentence and a code.

@@ -45,6 +45,7 @@ async fn serve(mut requests: Streaming<v1::ExchangeRequest>, replies: Replies) {
             hostname: "sink.example.org".to_owned(),
             secret: vec![7; 32].into(),
         }),
+        readiness: None,
     };
     if !send(&replies, opened_at, Reply::Opened(opened)).await {
         return;
@@ -59,6 +60,7 @@ async fn serve(mut requests: Streaming<v1::ExchangeRequest>, replies: Replies) {
                     message_id: format!("{number}@sink.example.org"),
                     received_at: Some(std::time::SystemTime::now().into()),
                     duplicate: false,
+                    registered: false,
                 })),
             }
         });

@@ -19,6 +19,10 @@ use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
 use crate::delivery::release::Releases;
 use crate::deposit::Deposits;
+use crate::fan_out::{Dispatcher, FanOuts};
+use crate::group::Groups;
+use crate::health::Unready;
+use crate::job::Jobs;
 use crate::large::{LargeMessages, Patience};
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
@@ -160,8 +164,22 @@ impl<S: Store> App<S> {
             distributor.clone(),
         );
         let watch = DepositWatch::start(Arc::clone(&self.store), scheduler.clone());
-        let data = self.data(&scheduler, &watch, &distributor, streams, stop)?;
-        let operator = self.operator(scheduler, watch, streams, stop)?;
+        let fan_out = &self.config.fan_out;
+        let dispatcher = Dispatcher::new(fan_out.leg_rate, fan_out.leg_lease);
+        let fan_outs = FanOuts {
+            store: Arc::clone(&self.store),
+            dispatcher: dispatcher.clone(),
+            streams: streams.clone(),
+            shutdown: stop.clone(),
+        };
+        let (unready, told) = tokio::sync::watch::channel(self.store.unready());
+        let told = (&distributor, told);
+        let data = self.data(&scheduler, &watch, told, fan_outs, (streams, stop))?;
+        let jobs = Jobs {
+            store: Arc::clone(&self.store),
+            dispatcher: dispatcher.clone(),
+        };
+        let operator = self.operator(scheduler, watch, jobs, streams, stop)?;
         let mut tasks = Tasks::new();
         let mut spawn = |name, task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
             tasks.spawn(name, async move {
@@ -170,11 +188,13 @@ impl<S: Store> App<S> {
             });
         };
         spawn("scheduler", Box::pin(driver.run(stop.clone())));
+        let dispatching = dispatcher.run(Arc::clone(&self.store), stop.clone());
+        spawn("fan-out", Box::pin(dispatching));
         let distributing = distributor.run(Arc::clone(&self.store), stop.clone());
         spawn("waiting indication", Box::pin(distributing));
         let sweeps = sweeper::run(Arc::clone(&self.store), self.clock, stop.clone());
         spawn("sweeper", Box::pin(sweeps));
-        let store = health::watch_store(self.store, self.store_condition, stop.clone());
+        let store = health::watch_store(self.store, self.store_condition, unready, stop.clone());
         spawn("store condition", Box::pin(store));
         for listener in [&data, &operator] {
             let health = listener.follow(self.readiness.clone(), stop.clone());
@@ -200,15 +220,15 @@ impl<S: Store> App<S> {
         &self,
         scheduler: &Scheduler,
         watch: &DepositWatch,
-        distributor: &Distributor,
-        streams: &TaskTracker,
-        stop: &CancellationToken,
+        (distributor, unready): (&Distributor, Unready),
+        fan_outs: FanOuts<S>,
+        (streams, stop): (&TaskTracker, &CancellationToken),
     ) -> Result<Listener, Fatal> {
         let releases = Arc::new(Releases::new(Arc::clone(&self.store), scheduler.clone()));
         let deposits = Deposits::new(
             Arc::clone(&self.store),
             watch.clone(),
-            Arc::clone(&releases),
+            (Arc::clone(&releases), unready),
             usize::try_from(self.config.process.window).unwrap_or(usize::MAX),
             streams.clone(),
             stop.clone(),
@@ -250,6 +270,7 @@ impl<S: Store> App<S> {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             lease: self.config.push.lease,
+            provisioning: self.config.common.provisioning,
         };
         serve::data(
             deposits,
@@ -257,7 +278,7 @@ impl<S: Store> App<S> {
             deliveries,
             registrations,
             subscriptions,
-            (settings, deferred),
+            (settings, deferred, fan_outs),
         )
     }
 
@@ -265,6 +286,7 @@ impl<S: Store> App<S> {
         &self,
         scheduler: Scheduler,
         watch: DepositWatch,
+        jobs: Jobs<S>,
         streams: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Listener, Fatal> {
@@ -279,7 +301,11 @@ impl<S: Store> App<S> {
         };
         let mailboxes = Mailboxes::new(Arc::clone(&self.store), Arc::clone(&self.clock));
         let waiting = WaitingMailboxes::new(Arc::clone(&self.store), streams.clone(), stop.clone());
-        serve::operator(mailboxes, operators, accounts, settings, waiting)
+        let groups = Groups {
+            store: Arc::clone(&self.store),
+        };
+        let rest = (waiting, groups, jobs);
+        serve::operator(mailboxes, operators, accounts, settings, rest)
     }
 
     fn settings(&self, scheduler: &Scheduler) -> SettingsServices<S> {

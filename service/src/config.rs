@@ -137,6 +137,20 @@ daemon::section! {
 }
 
 daemon::section! {
+    /// The controlling function: messages to groups and lists.
+    pub struct FanOut in "cf" {
+        /// Recipients that one sender may address per minute; one message may overdraw it. 0: no bound.
+        sender_fanout_rate: u32 = 2000,
+        /// Unfinished fan-out jobs of one sender.
+        sender_jobs: u32 = 10000,
+        /// Legs handed to controlling edges per second, over all of them.
+        leg_rate: u32 = 10000,
+        /// How long the claim of a leg lives that its edge does not renew.
+        leg_lease: Duration = "60s",
+    }
+}
+
+daemon::section! {
     /// By what deferred messages are delivered.
     pub struct Delivery in "delivery" {
         /// `auto`: push sessions to IM clients, MESSAGE to other clients that take it; `session`:
@@ -174,6 +188,8 @@ pub struct Config {
     pub push: Push,
     /// By what they are made.
     pub delivery: Delivery,
+    /// Fan-out to groups and lists.
+    pub fan_out: FanOut,
     /// What users say if they say nothing.
     pub settings: Settings,
     /// What the operator has accepted and is reminded of in log and readiness.
@@ -182,7 +198,7 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 8] = [
+    pub const DOCS: [&'static SectionDoc; 9] = [
         &Common::DOC,
         &Process::DOC,
         &Retention::DOC,
@@ -190,6 +206,7 @@ impl Config {
         &Limits::DOC,
         &Push::DOC,
         &Delivery::DOC,
+        &FanOut::DOC,
         &Settings::DOC,
     ];
 
@@ -203,6 +220,7 @@ impl Config {
             limits: document.read(),
             push: document.read(),
             delivery: document.read(),
+            fan_out: document.read(),
             settings: document.read(),
             warnings: Vec::new(),
         };
@@ -270,9 +288,24 @@ impl Config {
     }
 
     /// Times and places of which there must be some.
-    fn rooms(&self) -> [(bool, &'static str, &'static str); 5] {
+    fn rooms(&self) -> [(bool, &'static str, &'static str); 8] {
         let (limits, push) = (&self.limits, &self.push);
         [
+            (
+                self.fan_out.sender_jobs > 0,
+                "cf.sender_jobs",
+                "must not be 0: no message to a group or list would be accepted",
+            ),
+            (
+                self.fan_out.leg_rate > 0,
+                "cf.leg_rate",
+                "must not be 0: no message to a group or list would be sent",
+            ),
+            (
+                self.fan_out.leg_lease >= Duration::from_secs(1),
+                "cf.leg_lease",
+                "must be at least 1s: edges renew four times within it",
+            ),
             (
                 !self.retention.default.is_zero(),
                 "retention.default",
@@ -349,6 +382,10 @@ impl Config {
                 octets: limits.mailbox_octets.get(),
                 imdn: limits.mailbox_imdn,
             },
+            fan_out: store::FanOutLimits {
+                sender_rate: self.fan_out.sender_fanout_rate,
+                sender_jobs: self.fan_out.sender_jobs,
+            },
             uploads: store::UploadLimits {
                 lease: limits.upload_lease,
                 concurrent: usize::try_from(limits.uploads).unwrap_or(usize::MAX),
@@ -388,6 +425,7 @@ mod tests {
         assert_eq!(config.store().retention, store::Retention::default());
         assert_eq!(config.store().quota, store::Quota::default());
         assert_eq!(config.store().uploads, store::UploadLimits::default());
+        assert_eq!(config.store().fan_out, store::FanOutLimits::default());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod account;
 mod claim;
 mod deposit;
+mod fan_out;
 mod history;
 mod mailbox;
 mod message;
@@ -20,6 +21,11 @@ pub(crate) use claim::{
     acknowledgement, claim, content_octets, outcome, proto_claim, release_result, settled, taken,
 };
 pub(crate) use deposit::{deposit, refusal};
+pub(crate) use fan_out::{
+    claimed_leg, fan_out_owner, group, group_head, job_leg, job_refusal, job_request, job_states,
+    job_template, leg_claim, leg_outcome, leg_settled, leg_states, leg_token, members, proto_group,
+    proto_job,
+};
 pub(crate) use history::history;
 pub(crate) use mailbox::{list_query, mailbox};
 pub(crate) use message::{
@@ -28,8 +34,8 @@ pub(crate) use message::{
 pub(crate) use registration::{bindings, registered, registration};
 pub(crate) use settings::{publish, setting_values, user_settings};
 pub(crate) use subscription::{
-    listed_subscription, mailbox_changed, notified, owned, owner, subscribe, subscription_id,
-    subscription_name, waiting,
+    listed_subscription, lost_subscription, mailbox_changed, notified, owned, owner, subscribe,
+    subscription_id, waiting,
 };
 
 /// A timestamp of the contract.

@@ -11,15 +11,14 @@ use storage::model::{
 };
 use storage::{Store, StoreError};
 use tonic::{Code, Request, Response, Status};
-use xcap::deferred_list::History;
+use xcap::deferred_list::Document;
 
+use crate::config::Provisioning;
 use crate::page_token::PageTokens;
 use crate::{convert, status};
 
 /// Messages of one page of an export.
 const EXPORT_PAGE: usize = 1_000;
-/// Messages of one export; a mailbox that holds more shows its first ones.
-const EXPORT_MAX: usize = 10_000;
 
 /// States in which a message waits for its user.
 const WAITING: [State; 3] = [State::Stored, State::Claimed, State::Held];
@@ -30,6 +29,8 @@ pub(crate) struct Deferred<S> {
     pub(crate) clock: Arc<dyn Clock>,
     /// Of a fetch until its edge renews it, as it does those of pushes.
     pub(crate) lease: Duration,
+    /// Whether who has no mailbox yet has a list all the same, an empty one.
+    pub(crate) provisioning: Provisioning,
 }
 
 impl<S: Store> Deferred<S> {
@@ -41,7 +42,7 @@ impl<S: Store> Deferred<S> {
         };
         let found: Result<_, StoreError> = found.await;
         match found.map_err(|error| status::of_store(&error))? {
-            (None, None) if reader == user => Ok(None),
+            (None, None) if reader == user && self.provisioning == Provisioning::Open => Ok(None),
             (Some(own), Some(asked)) if own == asked => Ok(Some(own)),
             _ => Err(not_found()),
         }
@@ -101,15 +102,15 @@ pub(crate) async fn export<S: Store>(
     clock: &dyn Clock,
     user: Address,
 ) -> Result<String, StoreError> {
-    let mut list = Vec::new();
+    let mut document = Document::default();
     let mut token = None;
     loop {
         let page = page(store, clock, user.clone(), EXPORT_PAGE, token).await?;
-        list.extend(page.messages.iter().map(convert::history));
+        let messages = page.messages.iter().map(convert::history);
+        messages.for_each(|history| document.add(&history));
         token = page.next;
-        if token.is_none() || list.len() >= EXPORT_MAX {
-            list.truncate(EXPORT_MAX);
-            return Ok(xcap::deferred_list::write(&list as &[History]));
+        if token.is_none() || document.is_full() {
+            return Ok(document.finish());
         }
     }
 }

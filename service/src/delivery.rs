@@ -1,6 +1,7 @@
 //! Push jobs: edges attach, take messages and give mailboxes back.
 
 mod attach;
+mod forward;
 pub(crate) mod release;
 
 use std::pin::Pin;
@@ -102,6 +103,26 @@ impl<S: Store> DeliveryService for Deliveries<S> {
             .await
             .map_err(|error| status::of_store(&error))?;
         Ok(Response::new(convert::taken(taken, limit)))
+    }
+
+    async fn claim_forward(
+        &self,
+        request: Request<v1::ClaimForwardRequest>,
+    ) -> Result<Response<v1::ClaimForwardReply>, Status> {
+        let request = request.into_inner();
+        let number = convert::message_number(&request.message_id, self.store.hostname())?;
+        let claimed = forward::claim(&*self.store, number, request.edge, self.lease).await;
+        let reply = match claimed.map_err(|error| status::of_store(&error))? {
+            Some(forward) => v1::ClaimForwardReply {
+                claim: Some(convert::proto_claim(forward.claim)),
+                served_user: forward.served_user.as_str().to_owned(),
+                bindings: convert::bindings(forward.bindings),
+                sequence: forward.sequence.0,
+                lease: Some(convert::proto_duration(self.lease)),
+            },
+            None => v1::ClaimForwardReply::default(),
+        };
+        Ok(Response::new(reply))
     }
 
     async fn release(

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::delivery::release::Releases;
+use crate::health::Unready;
 use crate::scheduler::DepositWatch;
 use count::Counters;
 
@@ -36,6 +37,7 @@ struct Context<S> {
     store: Arc<S>,
     watch: DepositWatch,
     releases: Arc<Releases<S>>,
+    unready: Unready,
     counters: Counters,
     window: usize,
     shutdown: CancellationToken,
@@ -46,7 +48,7 @@ impl<S: Store> Deposits<S> {
     pub(crate) fn new(
         store: Arc<S>,
         watch: DepositWatch,
-        releases: Arc<Releases<S>>,
+        (releases, unready): (Arc<Releases<S>>, Unready),
         window: usize,
         streams: TaskTracker,
         shutdown: CancellationToken,
@@ -55,6 +57,7 @@ impl<S: Store> Deposits<S> {
             store,
             watch,
             releases,
+            unready,
             counters: Counters::new("transaction"),
             window,
             shutdown,

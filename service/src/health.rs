@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use daemon::readiness::{Condition, Readiness};
 use storage::Store;
+use tokio::sync::watch;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
@@ -13,10 +14,15 @@ use tonic_health::server::HealthReporter;
 /// How often the store is asked whether it accepts something.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps the condition `store` and the count of its disk reads as the store is, until the shutdown.
+/// Why the store accepts nothing, if so, as edges are told it.
+pub(crate) type Unready = watch::Receiver<Option<String>>;
+
+/// Keeps the condition `store`, what edges are told, and the count of its disk reads as the store is, until
+/// the shutdown.
 pub(crate) async fn watch_store<S: Store>(
     store: Arc<S>,
     condition: Condition,
+    unready: watch::Sender<Option<String>>,
     shutdown: CancellationToken,
 ) {
     let disk_reads = metrics::counter!("restante_store_disk_reads_total");
@@ -24,11 +30,18 @@ pub(crate) async fn watch_store<S: Store>(
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return condition.not_ready("draining"),
-            _ = looks.tick() => match store.unready() {
-                None => condition.ready(),
-                Some(reason) => condition.not_ready(reason),
-            },
+            _ = looks.tick() => {}
         }
+        let found = store.unready();
+        match found.clone() {
+            None => condition.ready(),
+            Some(reason) => condition.not_ready(reason),
+        }
+        unready.send_if_modified(|known| {
+            let is_news = *known != found;
+            *known = found;
+            is_news
+        });
         disk_reads.absolute(store.disk_reads());
     }
 }

@@ -18,7 +18,10 @@ mod convert;
 mod deferred;
 mod delivery;
 mod deposit;
+mod fan_out;
+mod group;
 mod health;
+mod job;
 mod large;
 mod mailbox;
 pub mod maintenance;
@@ -35,4 +38,4 @@ mod sweeper;
 mod waiting;
 
 pub use app::App;
-pub use config::{Common, Config, Dedupe, Limits, Process, Provisioning, Push, Retention};
+pub use config::{Common, Config, Dedupe, FanOut, Limits, Process, Provisioning, Push, Retention};

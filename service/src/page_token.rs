@@ -30,6 +30,33 @@ impl PageTokens {
         }
     }
 
+    /// For the list of all groups.
+    pub(crate) fn of_groups(secret: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        ("groups", secret).hash(&mut hasher);
+        Self {
+            fingerprint: hasher.finish(),
+        }
+    }
+
+    /// For this list of jobs, whatever page of it is asked for.
+    pub(crate) fn of_jobs(request: &v1::ListJobsRequest, secret: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        ("jobs", secret, &request.sender, &request.states).hash(&mut hasher);
+        Self {
+            fingerprint: hasher.finish(),
+        }
+    }
+
+    /// For this list of legs, whatever page of it is asked for.
+    pub(crate) fn of_legs(request: &v1::ListLegsRequest, secret: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        ("legs", secret, request.job, &request.states).hash(&mut hasher);
+        Self {
+            fingerprint: hasher.finish(),
+        }
+    }
+
     /// For what waits for a user.
     pub(crate) fn of_deferred(user: &str, secret: &[u8]) -> Self {
         let mut hasher = DefaultHasher::new();
@@ -57,6 +84,32 @@ impl PageTokens {
 
     pub(crate) fn write(&self, token: PageToken) -> String {
         format!("{:016x}{:016x}", token.0, self.check(token))
+    }
+
+    /// For a place that is no number: two tokens of its halves.
+    pub(crate) fn write_place(&self, place: [u8; 16]) -> String {
+        let place = u128::from_be_bytes(place);
+        let half = |shift: u32| {
+            let half = (place >> shift) & u128::from(u64::MAX);
+            self.write(PageToken(u64::try_from(half).unwrap_or(u64::MAX)))
+        };
+        half(64) + &half(0)
+    }
+
+    /// The inverse of [`PageTokens::write_place`]; no token for the first page.
+    pub(crate) fn read_place(&self, text: &str) -> Result<Option<[u8; 16]>, Status> {
+        let (first, second) = text.split_at_checked(32).unwrap_or((text, ""));
+        let halves = (self.read(first)?, self.read(second)?);
+        match halves {
+            (None, None) => Ok(None),
+            (Some(first), Some(second)) => {
+                let place = (u128::from(first.0) << 64) | u128::from(second.0);
+                Ok(Some(place.to_be_bytes()))
+            }
+            _ => Err(Status::invalid_argument(
+                "the page token is not one of this query",
+            )),
+        }
     }
 
     /// No token for the first page.
@@ -108,6 +161,11 @@ mod tests {
         assert!(tokens.read("7").is_err());
         assert!(tokens.read(&"é".repeat(16)).is_err());
         assert!(tokens.read("").expect("the first page").is_none());
+        let groups = PageTokens::of_groups(b"secret");
+        let place = groups.write_place([7; 16]);
+        assert_eq!(groups.read_place(&place).expect("ours"), Some([7; 16]));
+        assert!(groups.read_place(&place[..32]).is_err());
+        assert!(groups.read_place("").expect("the first page").is_none());
         let accounts = PageTokens::of_accounts(b"secret");
         assert!(accounts.read(&text).is_err());
         let text = accounts.write(PageToken(7));

@@ -9,6 +9,9 @@ use proto::v1::account_service_server::AccountServiceServer;
 use proto::v1::deferred_service_server::DeferredServiceServer;
 use proto::v1::delivery_service_server::DeliveryServiceServer;
 use proto::v1::deposit_service_server::DepositServiceServer;
+use proto::v1::fan_out_service_server::FanOutServiceServer;
+use proto::v1::group_service_server::GroupServiceServer;
+use proto::v1::job_service_server::JobServiceServer;
 use proto::v1::large_message_service_server::LargeMessageServiceServer;
 use proto::v1::mailbox_service_server::MailboxServiceServer;
 use proto::v1::operator_service_server::OperatorServiceServer;
@@ -32,7 +35,10 @@ use crate::bind::Socket;
 use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
 use crate::deposit::Deposits;
+use crate::fan_out::FanOuts;
+use crate::group::Groups;
 use crate::health;
+use crate::job::Jobs;
 use crate::large::LargeMessages;
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
@@ -54,6 +60,9 @@ const FRAME_OCTETS: u32 = 64 << 10;
 /// A batch of deposits.
 const MAX_REQUEST_OCTETS: usize = 4 << 20;
 
+/// A group of 10,000 members, or a job for as many.
+const MAX_GROUP_OCTETS: usize = 16 << 20;
+
 /// Services with the health that answers for them.
 pub(crate) struct Listener {
     routes: Routes,
@@ -68,7 +77,7 @@ pub(crate) fn data<S: Store>(
     deliveries: Deliveries<S>,
     registrations: Registrations<S>,
     subscriptions: Subscriptions<S>,
-    (settings, deferred): (SettingsServices<S>, Deferred<S>),
+    (settings, deferred, fan_out): (SettingsServices<S>, Deferred<S>, FanOuts<S>),
 ) -> Result<Listener, Fatal> {
     let deposits =
         DepositServiceServer::new(deposits).max_decoding_message_size(MAX_REQUEST_OCTETS);
@@ -78,7 +87,8 @@ pub(crate) fn data<S: Store>(
         .add_service(RegistrationServiceServer::new(registrations))
         .add_service(SettingsServiceServer::new(settings))
         .add_service(SubscriptionServiceServer::new(subscriptions))
-        .add_service(DeferredServiceServer::new(deferred));
+        .add_service(DeferredServiceServer::new(deferred))
+        .add_service(FanOutServiceServer::new(fan_out).max_decoding_message_size(MAX_GROUP_OCTETS));
     let names = vec![
         DepositServiceServer::<Deposits<S>>::NAME,
         LargeMessageServiceServer::<LargeMessages<S>>::NAME,
@@ -87,6 +97,7 @@ pub(crate) fn data<S: Store>(
         SettingsServiceServer::<SettingsServices<S>>::NAME,
         SubscriptionServiceServer::<Subscriptions<S>>::NAME,
         DeferredServiceServer::<Deferred<S>>::NAME,
+        FanOutServiceServer::<FanOuts<S>>::NAME,
     ];
     Listener::new(routes, names)
 }
@@ -97,19 +108,23 @@ pub(crate) fn operator<S: Store>(
     operators: Operators<S>,
     accounts: Accounts<S>,
     settings: SettingsServices<S>,
-    waiting: WaitingMailboxes<S>,
+    (waiting, groups, jobs): (WaitingMailboxes<S>, Groups<S>, Jobs<S>),
 ) -> Result<Listener, Fatal> {
     let routes = Routes::new(MailboxServiceServer::new(mailboxes))
         .add_service(OperatorServiceServer::new(operators))
         .add_service(AccountServiceServer::new(accounts))
         .add_service(SettingsAdminServiceServer::new(settings))
-        .add_service(WaitingServiceServer::new(waiting));
+        .add_service(WaitingServiceServer::new(waiting))
+        .add_service(GroupServiceServer::new(groups).max_decoding_message_size(MAX_GROUP_OCTETS))
+        .add_service(JobServiceServer::new(jobs));
     let names = vec![
         MailboxServiceServer::<Mailboxes<S>>::NAME,
         OperatorServiceServer::<Operators<S>>::NAME,
         AccountServiceServer::<Accounts<S>>::NAME,
         SettingsAdminServiceServer::<SettingsServices<S>>::NAME,
         WaitingServiceServer::<WaitingMailboxes<S>>::NAME,
+        GroupServiceServer::<Groups<S>>::NAME,
+        JobServiceServer::<Jobs<S>>::NAME,
     ];
     Listener::new(routes, names)
 }

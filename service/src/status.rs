@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use storage::StoreError;
-use storage::model::{PublishRefusal, RegistrationRefusal, SubscriptionRefusal};
+use storage::model::{GroupRefusal, PublishRefusal, RegistrationRefusal, SubscriptionRefusal};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -51,6 +51,18 @@ pub(crate) fn of_publish(refusal: &PublishRefusal) -> Status {
         PublishRefusal::UnknownUser => (Code::NotFound, "UNKNOWN_USER"),
         PublishRefusal::NotOwner => (Code::PermissionDenied, "NOT_OWNER"),
         PublishRefusal::UnknownTag => (Code::FailedPrecondition, "UNKNOWN_TAG"),
+    };
+    with_reason(code, reason, refusal.to_string())
+}
+
+/// The status of a refused change of a group.
+pub(crate) fn of_group(refusal: GroupRefusal) -> Status {
+    let (code, reason) = match refusal {
+        GroupRefusal::Exists => (Code::AlreadyExists, "GROUP_EXISTS"),
+        GroupRefusal::Unknown => (Code::NotFound, "UNKNOWN_GROUP"),
+        GroupRefusal::Stale => (Code::Aborted, "OTHER_VERSION"),
+        GroupRefusal::NotOwner => (Code::PermissionDenied, "NOT_OWNER"),
+        GroupRefusal::TooManyMembers => (Code::InvalidArgument, "TOO_MANY_MEMBERS"),
     };
     with_reason(code, reason, refusal.to_string())
 }

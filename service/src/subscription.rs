@@ -117,7 +117,8 @@ impl<S: Store> SubscriptionService for Subscriptions<S> {
             mailbox: subscribed.mailbox,
             local_tag: subscribed.subscription.local_tag.clone(),
         };
-        self.distributor.committed(&id, &owner);
+        let epoch = subscribed.subscription.epoch;
+        self.distributor.committed(&id, &owner, epoch);
         Ok(Response::new(convert::owned(subscribed)))
     }
 
@@ -128,9 +129,9 @@ impl<S: Store> SubscriptionService for Subscriptions<S> {
         let request = request.into_inner();
         let id = convert::subscription_id(request.name)?;
         let removed = self.store.unsubscribe(id.clone(), request.epoch).await;
-        if removed.map_err(|error| status::of_store(&error))?.is_some() {
-            self.distributor.ended(&id);
-        }
+        removed.map_err(|error| status::of_store(&error))?;
+        // Also if the store has forgotten it before, with its account or long after its time.
+        self.distributor.ended(&id, request.epoch);
         Ok(Response::new(v1::UnsubscribeReply {}))
     }
 
@@ -147,9 +148,11 @@ impl<S: Store> SubscriptionService for Subscriptions<S> {
             .await;
         let adopted = adopted
             .map_err(|error| status::of_store(&error))?
-            .ok_or_else(|| Status::not_found("no such subscription"))?;
-        self.distributor.committed(&id, &owner);
-        Ok(Response::new(convert::owned(adopted.into_inner())))
+            .ok_or_else(|| Status::not_found("no such subscription"))?
+            .into_inner();
+        let epoch = adopted.subscription.epoch;
+        self.distributor.committed(&id, &owner, epoch);
+        Ok(Response::new(convert::owned(adopted)))
     }
 
     async fn read_waiting(

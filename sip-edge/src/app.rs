@@ -12,6 +12,7 @@ use net::sip::Incoming;
 use sip::Transport;
 use storage_client::{ClientConfig, StorageClient};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +20,8 @@ use crate::config::{Config, RegistrarAuth, RegistrarSwitch};
 use crate::dialogs::Dialogs;
 use crate::edge::Edge;
 use crate::flows::Flows;
+use crate::ingress::online::Forwards;
+use crate::ingress::sender_rate::SenderRates;
 use crate::message_waiting::{self, MessageWaiting};
 use crate::reception::Receptions;
 use crate::registration::digest::Digest;
@@ -70,7 +73,7 @@ impl App {
             SECTION,
             (config.process.msrp_listen, config.process.msrp_listen_tls),
             &config.msrp,
-            config.listening().is_loopback_only(),
+            &config.listening(),
             &site.signature,
         )
         .await?;
@@ -83,6 +86,9 @@ impl App {
             digest,
             rules: Rules::new(&config.registrar),
             publishing: Publishing::new(&config),
+            forwards: Forwards::new(config.pf.forward_online),
+            sender_rates: SenderRates::new(config.limits.sender_rate, config.limits.sender_burst),
+            list_readers: Semaphore::new(xcap::READERS),
             kept: Kept::new(config.registrar.kept),
             storage: StorageClient::connect(client_config(&config)),
             next_hop: next_hop(&config, &site),
@@ -212,14 +218,14 @@ fn next_hop(config: &Config, site: &Site) -> Option<NextHop> {
 
 /// Follows what is known of the store; ends with the client.
 async fn report_storage(edge: &Edge, storage: &Condition) {
-    let mut connected = edge.storage.connected();
+    let mut unready = edge.storage.unready();
     loop {
-        if *connected.borrow_and_update() {
-            storage.ready();
-        } else {
-            storage.not_ready("no connection to the storage service, or its store is latched");
+        let reason = unready.borrow_and_update().clone();
+        match reason {
+            None => storage.ready(),
+            Some(reason) => storage.not_ready(reason),
         }
-        if connected.changed().await.is_err() {
+        if unready.changed().await.is_err() {
             return;
         }
     }

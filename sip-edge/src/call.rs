@@ -1,12 +1,13 @@
 //! The dialog of an MSRP session, set up by us or by the peer: our requests in it, our answers in it, its
 //! session timer (RFC 4028).
 
+mod described;
 mod refresh;
 
 use std::time::Duration;
 
 use msrp::Path;
-use msrp::sdp::SessionDescription;
+use msrp::sdp::Role;
 use net::sip::{ClientTransaction, ServerTransaction, SipEndpoint, Source, Target};
 use sip::dialog::Dialog;
 use sip::session_timer::{
@@ -18,7 +19,9 @@ use sip::{
 use tokio::time::timeout;
 
 use crate::delivery::invite::{ALLOW, Invitation, MAX_FORWARDS, contact};
+use crate::dialogs::DialogEntry;
 use crate::edge::Edge;
+pub(crate) use described::Described;
 use edge::now;
 use edge::response::answer;
 pub(crate) use refresh::Upkeep;
@@ -34,10 +37,9 @@ pub(crate) struct Call {
     /// The flow or hop the INVITE took, for peers that put nothing of their own into the path.
     target: Target,
     contact: String,
-    /// Our description, the same for the life of the session.
-    description: String,
-    /// What a later offer of the peer must repeat, where the first was his.
-    peer_path: Option<Path>,
+    described: Described,
+    /// Whether the INVITE was ours.
+    is_caller: bool,
     policy: SessionPolicy,
     allows_update: bool,
     timer: Option<SessionTimer>,
@@ -53,6 +55,10 @@ pub(crate) enum Served {
     Ended,
 }
 
+/// The peer said BYE, and was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EndedByPeer;
+
 impl Call {
     /// The dialog that a 2xx to our INVITE makes.
     pub(crate) fn new(
@@ -61,19 +67,23 @@ impl Call {
         invitation: &Invitation,
         response: &Response,
     ) -> Self {
-        let allow = response.headers().allow().unwrap_or_default();
         let agreement = negotiate_uac(response.headers()).ok().flatten();
         Self {
             dialog,
             target,
             contact: invitation.contact.clone(),
-            description: invitation.offer.clone(),
-            peer_path: None,
+            described: invitation.offer.clone(),
+            is_caller: true,
             policy: invitation.policy,
-            allows_update: allow.contains(&Method::Update),
+            allows_update: false,
             timer: agreement.map(|agreement| started(&agreement, Refresher::Uac)),
             refresh: None,
         }
+    }
+
+    /// The methods that the peer allows in the dialog (DLV-12).
+    pub(crate) fn allow(&mut self, methods: &[Method]) {
+        self.allows_update = methods.contains(&Method::Update);
     }
 
     /// The dialog that our 2xx to the peer's INVITE makes.
@@ -81,7 +91,7 @@ impl Call {
         dialog: Dialog,
         (invite, source): (&Request, &Source),
         contact: String,
-        (description, peer_path): (String, Path),
+        described: Described,
         agreement: &Agreement,
     ) -> Self {
         let allow = invite.headers().allow().unwrap_or_default();
@@ -89,8 +99,8 @@ impl Call {
             target: way_back(&dialog, source),
             dialog,
             contact,
-            description,
-            peer_path: Some(peer_path),
+            described,
+            is_caller: false,
             policy: SessionPolicy::default(),
             allows_update: allow.contains(&Method::Update),
             timer: Some(started(agreement, Refresher::Uas)),
@@ -98,25 +108,68 @@ impl Call {
         }
     }
 
-    /// Requests go along the route set; where it is empty and a binding's flow is open, on that flow.
+    /// Where our requests go.
     fn target(&self) -> Target {
-        let is_direct = self.dialog.next_hop() == self.dialog.remote_target();
-        match &self.target {
-            Target::Flow(flow) if is_direct && flow.is_open() => self.target.clone(),
-            _ => Target::Uri(self.dialog.next_hop().clone()),
-        }
+        target_of(&self.dialog, &self.target)
+    }
+
+    /// The client has answered our offer.
+    pub(crate) fn agreed(&mut self, peer_path: Path, role: Role) {
+        self.described.agreed(peer_path, role);
     }
 
     /// Sends the ACK of the 2xx to our INVITE with this CSeq number.
     pub(crate) async fn acknowledge(&self, edge: &Edge, cseq: u32) {
-        let ack = self
-            .dialog
-            .ack(cseq)
-            .header(Name::MaxForwards, MAX_FORWARDS)
-            .build();
-        let branch = sip::token::branch(&mut rand::rng());
-        if let Err(error) = edge.sip.send_ack(ack, &self.target(), branch).await {
-            tracing::debug!(%error, "delivery.ack_not_sent");
+        acknowledge(&edge.sip, &self.dialog, &self.target(), cseq).await;
+    }
+
+    /// Serves the peer while something else is done; that is given up if he says BYE.
+    pub(crate) async fn serve_amid<T>(
+        &mut self,
+        edge: &Edge,
+        requests: &mut DialogEntry,
+        work: impl Future<Output = T>,
+    ) -> Result<T, EndedByPeer> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                transaction = requests.next() => {
+                    if self.serve(edge, &transaction) == Served::Ended {
+                        return Err(EndedByPeer);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends a dialog that the peer's INVITE made: not before he has our 2xx, or does not take it
+    /// (RFC 3261 §15).
+    pub(crate) async fn bye_when_acknowledged(
+        &mut self,
+        edge: &Edge,
+        requests: &mut DialogEntry,
+        invite: &ServerTransaction,
+        reason: Option<&str>,
+    ) {
+        let acknowledged = requests.acknowledged();
+        let confirmed = async {
+            tokio::select! {
+                () = acknowledged.cancelled() => {}
+                () = invite.unacknowledged() => {}
+            }
+        };
+        if self.serve_amid(edge, requests, confirmed).await.is_err() {
+            return;
+        }
+        self.bye_because(edge, reason).await;
+        self.serve_waiting(edge, requests);
+    }
+
+    /// Answers what has come while we said BYE: a BYE that crossed ours, for one.
+    pub(crate) fn serve_waiting(&mut self, edge: &Edge, requests: &mut DialogEntry) {
+        while let Some(transaction) = requests.waiting() {
+            self.serve(edge, &transaction);
         }
     }
 
@@ -132,11 +185,11 @@ impl Call {
             builder = builder.header(Name::Reason, reason);
         }
         let bye = builder.build();
-        let Some(transaction) = sent(&edge.sip, bye, &self.target()).await else {
+        let Some(mut transaction) = sent(&edge.sip, bye, &self.target()).await else {
             return;
         };
         // The peer may be gone; the session timer cleans up at its side.
-        let _ = timeout(BYE_PATIENCE, final_response(transaction)).await;
+        let _ = timeout(BYE_PATIENCE, final_response(&mut transaction)).await;
     }
 
     /// Waits until the dialog needs something; forever if there is no session timer. Loses nothing when
@@ -149,14 +202,14 @@ impl Call {
     }
 
     /// Does what the dialog needs (requirements §3.1).
-    pub(crate) async fn keep_alive(&mut self, edge: &Edge, upkeep: Upkeep) -> Served {
+    pub(crate) fn keep_alive(&mut self, edge: &Edge, upkeep: Upkeep) -> Served {
         match upkeep {
             Upkeep::Due(Due::Expire) => Served::Ended,
             Upkeep::Due(Due::Refresh) => {
                 self.begin_refresh(edge);
                 Served::Continues
             }
-            Upkeep::Refreshed(refreshed) => self.end_refresh(edge, refreshed).await,
+            Upkeep::Refreshed(refreshed) => self.end_refresh(refreshed),
         }
     }
 
@@ -177,34 +230,44 @@ impl Call {
             .header(Name::SessionExpires, offer);
         let request = match method {
             Method::Invite => builder
-                .body("application/sdp", self.description.clone())
+                .body("application/sdp", self.described.text().to_owned())
                 .build(),
             _ => builder.build(),
         };
-        let cseq = request.headers().cseq().ok().flatten();
-        let (sip, target) = (edge.sip.clone(), self.target());
-        let answered = async move { final_response(sent(&sip, request, &target).await?).await };
-        let cseq = cseq.map_or(0, |cseq| cseq.number);
-        self.refresh = Some(Refresh::begin(method, cseq, answered));
+        let (sip, dialog, target) = (edge.sip.clone(), self.dialog.clone(), self.target.clone());
+        let draining = edge.draining.clone();
+        self.refresh = Some(Refresh::begin(async move {
+            let cseq = request.headers().cseq().ok().flatten();
+            let mut transaction = sent(&sip, request, &target_of(&dialog, &target)).await?;
+            let response = final_response(&mut transaction).await?;
+            if method == Method::Invite && response.status().is_success() {
+                let cseq = cseq.map_or(0, |cseq| cseq.number);
+                let copies = Copies {
+                    sip,
+                    dialog,
+                    target,
+                    cseq,
+                };
+                let following = copies.follow(response.clone(), transaction);
+                tokio::spawn(draining.run_until_cancelled_owned(following));
+            }
+            Some(response)
+        }));
     }
 
-    async fn end_refresh(&mut self, edge: &Edge, refreshed: Refreshed) -> Served {
-        let Refreshed {
-            method,
-            cseq,
-            response,
-        } = refreshed;
+    fn end_refresh(&mut self, Refreshed(response): Refreshed) -> Served {
         // RFC 4028 §10: a refresh that nobody answers is the end.
         let Some(response) = response else {
             return Served::Ended;
         };
         self.dialog.handle_response(&response);
         if response.status().is_success() {
-            if method == Method::Invite {
-                self.acknowledge(edge, cseq).await;
-            }
             let agreement = negotiate_uac(response.headers()).ok().flatten();
             self.timer = agreement.map(|agreement| started(&agreement, Refresher::Uac));
+        } else if let Some(pause) = pause_before_again(&response, self.is_caller)
+            && let Some(timer) = &mut self.timer
+        {
+            timer.refresh_again(clock() + pause);
         }
         if self.dialog.is_terminated() {
             Served::Ended
@@ -225,6 +288,11 @@ impl Call {
     /// Judges the place of a request in the dialog; one that has none is answered.
     pub(crate) fn take(&mut self, edge: &Edge, transaction: &ServerTransaction) -> bool {
         let request = transaction.request();
+        let signature = &edge.site.signature;
+        if let Err(refusal) = edge::checks::extensions(request, signature.profile()) {
+            transaction.respond(edge::response::refused(request, &refusal, signature, now()));
+            return false;
+        }
         if !self.is_of_peer(request) {
             let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
             transaction.respond(self.simple(edge, request, status));
@@ -272,12 +340,6 @@ impl Call {
 
     /// The peer refreshes the session: the same description again, and its timer anew.
     fn refreshed(&mut self, edge: &Edge, request: &Request) -> Response {
-        if !self.is_same_session(request) {
-            let status = StatusCode::NOT_ACCEPTABLE_HERE;
-            let warning = edge.site.signature.warning("the session cannot be moved");
-            let builder = answer(request, status, &edge.site.signature, now());
-            return builder.header(Name::Warning, warning).build();
-        }
         let agreement = match negotiate_uas(request.headers(), &SessionPolicy::default()) {
             Ok(agreement) => agreement,
             Err(TimerRefusal::TooSmall { min_se }) => {
@@ -289,6 +351,14 @@ impl Call {
                 return self.violated(edge, request, malformed.into());
             }
         };
+        let description = match request.body().is_empty() {
+            true if *request.method() == Method::Invite => Some(self.described.text().to_owned()),
+            true => None,
+            false => match self.described.answer(request.body()) {
+                Some(answer) => Some(answer.to_owned()),
+                None => return self.cannot_be_moved(edge, request),
+            },
+        };
         self.timer = Some(started(&agreement, Refresher::Uas));
         let mut builder = answer(request, StatusCode::OK, &edge.site.signature, now())
             .header(Name::Contact, contact(&self.contact))
@@ -298,29 +368,17 @@ impl Call {
         if agreement.require {
             builder = builder.header(Name::Require, "timer");
         }
-        let has_description = *request.method() == Method::Invite || !request.body().is_empty();
-        if has_description {
-            builder = builder.body("application/sdp", self.description.clone());
+        if let Some(description) = description {
+            builder = builder.body("application/sdp", description);
         }
         builder.build()
     }
 
-    /// An offer within the dialog repeats the path of the first: a session is for one message, which has no
-    /// second place to come from.
-    fn is_same_session(&self, request: &Request) -> bool {
-        let Some(peer_path) = self
-            .peer_path
-            .as_ref()
-            .filter(|_| !request.body().is_empty())
-        else {
-            return true;
-        };
-        let offer = SessionDescription::parse(request.body());
-        offer.is_ok_and(|offer| {
-            offer
-                .msrp_media()
-                .any(|(_, media)| media.is_ok_and(|media| media.path == *peer_path))
-        })
+    fn cannot_be_moved(&self, edge: &Edge, request: &Request) -> Response {
+        let status = StatusCode::NOT_ACCEPTABLE_HERE;
+        let warning = edge.site.signature.warning("the session cannot be moved");
+        let builder = answer(request, status, &edge.site.signature, now());
+        builder.header(Name::Warning, warning).build()
     }
 
     fn simple(&self, edge: &Edge, request: &Request, status: StatusCode) -> Response {
@@ -373,8 +431,59 @@ fn outgoing(builder: RequestBuilder, edge: &Edge) -> RequestBuilder {
         .header(Name::UserAgent, edge.site.signature.product())
 }
 
+/// Requests go along the route set; where it is empty and a binding's flow is open, on that flow.
+fn target_of(dialog: &Dialog, target: &Target) -> Target {
+    let is_direct = dialog.next_hop() == dialog.remote_target();
+    match target {
+        Target::Flow(flow) if is_direct && flow.is_open() => target.clone(),
+        _ => Target::Uri(dialog.next_hop().clone()),
+    }
+}
+
+async fn acknowledge(sip: &SipEndpoint, dialog: &Dialog, target: &Target, cseq: u32) {
+    let ack = dialog.ack(cseq).header(Name::MaxForwards, MAX_FORWARDS);
+    let branch = sip::token::branch(&mut rand::rng());
+    if let Err(error) = sip.send_ack(ack.build(), target, branch).await {
+        tracing::debug!(%error, "delivery.ack_not_sent");
+    }
+}
+
+/// How long to wait before a refresh that was refused is tried again: after a collision a while that
+/// differs between the two sides (RFC 3261 §14.1), else as long as the peer asks for.
+fn pause_before_again(response: &Response, is_caller: bool) -> Option<Duration> {
+    if response.status() == StatusCode::REQUEST_PENDING {
+        let tens_of_milliseconds = match is_caller {
+            true => rand::random_range(210..=400),
+            false => rand::random_range(0..=200),
+        };
+        return Some(Duration::from_millis(tens_of_milliseconds * 10));
+    }
+    let retry_after = response.headers().retry_after().ok().flatten()?;
+    Some(Duration::from_secs(retry_after.into()))
+}
+
+/// The 2xx to a refresh by INVITE, of which copies come until the peer has our ACK.
+struct Copies {
+    sip: SipEndpoint,
+    dialog: Dialog,
+    target: Target,
+    cseq: u32,
+}
+
+impl Copies {
+    /// Acknowledges the first and each that follows.
+    async fn follow(mut self, first: Response, mut transaction: ClientTransaction) {
+        self.dialog.handle_response(&first);
+        let target = target_of(&self.dialog, &self.target);
+        acknowledge(&self.sip, &self.dialog, &target, self.cseq).await;
+        while let Some(Ok(_)) = transaction.next().await {
+            acknowledge(&self.sip, &self.dialog, &target, self.cseq).await;
+        }
+    }
+}
+
 /// The final response, if there is one.
-async fn final_response(mut transaction: ClientTransaction) -> Option<Response> {
+async fn final_response(transaction: &mut ClientTransaction) -> Option<Response> {
     while let Some(Ok(response)) = transaction.next().await {
         if response.status().is_final() {
             return Some(response);

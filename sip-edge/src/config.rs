@@ -19,12 +19,12 @@ pub(crate) use message_waiting::SummaryHeader;
 pub use edge::config::{Common, Limits, Msrp, Sip, Tls, Trust, VerifyPeers};
 pub use sections::RequireReport;
 pub use sections::{
-    Delivery, DeliveryMode, InitialHeaders, Large, MessageWaitingConfig, Process, Push, Registrar,
-    RegistrarAuth, RegistrarSwitch, SettingName, Settings, Xcap,
+    Delivery, DeliveryMode, Forward, InitialHeaders, Large, MessageWaitingConfig, Participating,
+    Process, Push, Registrar, RegistrarAuth, RegistrarSwitch, SettingName, Settings, Xcap,
 };
 
 /// The hard limit for the answer to a MESSAGE (requirements §3.1).
-const LATEST_ANSWER: Duration = Duration::from_secs(4);
+pub(crate) const LATEST_ANSWER: Duration = Duration::from_secs(4);
 
 /// Everything the process is told before it starts.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -39,6 +39,10 @@ pub struct Config {
     pub tls: Tls,
     /// Trusted peers.
     pub trust: Trust,
+    /// Whether messages go on to users who are online.
+    pub pf: Participating,
+    /// How they do.
+    pub forward: Forward,
     /// The registrar.
     pub registrar: Registrar,
     /// Published settings.
@@ -63,12 +67,14 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 14] = [
+    pub const DOCS: [&'static SectionDoc; 16] = [
         &Common::DOC,
         &Process::DOC,
         &Sip::DOC,
         &Tls::DOC,
         &Trust::DOC,
+        &Participating::DOC,
+        &Forward::DOC,
         &Registrar::DOC,
         &Settings::DOC,
         &Xcap::DOC,
@@ -88,6 +94,8 @@ impl Config {
             sip: document.read(),
             tls: document.read(),
             trust: document.read(),
+            pf: document.read(),
+            forward: document.read(),
             registrar: document.read(),
             settings: document.read(),
             xcap: document.read(),
@@ -226,7 +234,7 @@ impl Config {
         ]
     }
 
-    fn bounds(&self) -> [Rule; 7] {
+    fn bounds(&self) -> [Rule; 10] {
         [
             (
                 self.push.session_expires >= sip::session_timer::FLOOR,
@@ -236,6 +244,11 @@ impl Config {
             (
                 self.limits.deposit_time <= LATEST_ANSWER,
                 "limits.deposit_time",
+                "must not exceed 4s, the time in which a sender is answered",
+            ),
+            (
+                self.forward.answer_within <= LATEST_ANSWER,
+                "forward.answer_within",
                 "must not exceed 4s, the time in which a sender is answered",
             ),
             (
@@ -257,6 +270,16 @@ impl Config {
                 !self.large.accept_types.is_empty(),
                 "large.accept_types",
                 "names no type: nothing would be taken",
+            ),
+            (
+                self.limits.sender_rate != Some(0),
+                "limits.sender_rate",
+                "must be at least 1, or `off`",
+            ),
+            (
+                self.limits.sender_burst > 0,
+                "limits.sender_burst",
+                "must be at least 1",
             ),
             (
                 self.limits.requests > 0,

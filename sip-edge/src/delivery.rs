@@ -3,10 +3,11 @@
 //! its own (requirements 4.3).
 //!
 //! The store decides which mailbox is delivered and when; this edge delivers it under a claim, and
-//! reports how it went. Pure decisions: [`mode`], [`outcome`], [`terms`], [`encapsulate`],
+//! reports how it went. Pure decisions: [`early`], [`mode`], [`outcome`], [`terms`], [`encapsulate`],
 //! [`invite`], [`letter`], [`message`], [`mark`]. The rest drives them.
 
 mod content;
+mod early;
 pub(crate) mod encapsulate;
 pub(crate) mod establish;
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod mailbox;
 mod message;
 mod message_run;
 mod mode;
-mod outcome;
+pub(crate) mod outcome;
 mod push_session;
 pub(crate) mod sending;
 pub(crate) mod terms;
@@ -52,7 +53,11 @@ const NONE: &str = "none";
 
 /// Takes push jobs until the edge drains; the store gives no more at a time than this edge asked for.
 pub(crate) async fn serve(edge: Arc<Edge>, pushes: TaskTracker) {
-    let mut jobs = edge.storage.attach(edge.config.push.sessions.into());
+    let capacity = edge.config.push.sessions.into();
+    let mut jobs = match &edge.next_hop {
+        Some(hop) => edge.storage.attach_behind(capacity, hop.paused()),
+        None => edge.storage.attach(capacity),
+    };
     loop {
         let job = tokio::select! {
             () = edge.draining.cancelled() => return,
@@ -109,7 +114,7 @@ async fn push(edge: &Arc<Edge>, job: &PushJob, bindings: &[&Binding]) -> Option<
         return Some(Ending::not_begun(paused));
     }
     let inviter = Inviter::store(&edge.site.signature);
-    let failure = match establish(edge, job, &way, inviter).await {
+    let failure = match Box::pin(establish(edge, job, &way, inviter)).await {
         Ok(established) => {
             let session = PushSession::new(edge, job, established);
             return Some(Box::pin(session.run()).await);

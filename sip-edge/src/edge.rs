@@ -3,11 +3,14 @@
 use net::msrp::MsrpEndpoint;
 use net::sip::{SipEndpoint, Source};
 use storage_client::StorageClient;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::dialogs::Dialogs;
 use crate::flows::Flows;
+use crate::ingress::online::Forwards;
+use crate::ingress::sender_rate::SenderRates;
 use crate::message_waiting::MessageWaiting;
 use crate::reception::Receptions;
 use crate::registration::digest::Digest;
@@ -58,6 +61,12 @@ pub(crate) struct Edge {
     pub(crate) sessionless: Unsuited,
     /// How settings are published.
     pub(crate) publishing: Publishing,
+    /// Messages on their way to users who are online.
+    pub(crate) forwards: Forwards,
+    /// How fast each sender may send.
+    pub(crate) sender_rates: SenderRates,
+    /// Places of those who read a list of deferred messages.
+    pub(crate) list_readers: Semaphore,
     /// Registrations that wait for the store.
     pub(crate) kept: Kept,
     /// Cancelled when no new work is to be taken (requirements §3.12).
@@ -89,6 +98,6 @@ impl Edge {
 
     /// Whether a deposit would have a store (SRV-02).
     pub(crate) fn is_ready(&self) -> bool {
-        !self.draining.is_cancelled() && *self.storage.connected().borrow()
+        !self.draining.is_cancelled() && self.storage.unready().borrow().is_none()
     }
 }

@@ -115,6 +115,12 @@ pub(crate) fn delivery_ended(served_user: &str, outcome: &DeliveryOutcome, took:
     );
 }
 
+/// A message that went on to a user who is online was taken, refused, or stays stored; an empty reason
+/// says that its client has answered.
+pub(crate) fn forward_ended(proof: &Deposited, reason: &str) {
+    tracing::debug!(message_id = proof.message_id(), reason, "forward.ended");
+}
+
 /// A message was passed over in a push and stays stored.
 pub(crate) fn message_skipped(message_id: &str, reason: &'static str) {
     tracing::info!(message_id, reason, "delivery.message_skipped");

@@ -7,18 +7,21 @@
 pub(crate) mod accept;
 mod deferral;
 mod forward;
-mod lifetime;
+pub(crate) mod online;
 pub(crate) mod pager_mode;
 pub(crate) mod profile;
+pub(crate) mod sender_rate;
 pub(crate) mod served_user;
 mod standing;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use net::sip::{Arrival, Incoming, ServerTransaction};
 use sip::{Method, Request, Response};
 use storage_client::deposit::RefusalReason;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -27,11 +30,16 @@ use crate::edge::Edge;
 use crate::settings::Turn;
 use crate::{event, message_waiting, metrics, reception, registration, retrieval, settings};
 use edge::checks::{Received, admit};
+use edge::identity::AssertedIdentity;
 use edge::now;
 use edge::refuse::Refusal;
 use edge::{response, status};
 pub(crate) use standing::Standing;
 use standing::standing;
+
+/// How long a request waits for those before it: with the time the store may take, it is answered
+/// in well under the 32 s of its transaction (requirements §3.1).
+const TURN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Serves requests until the endpoint is closed, a bounded number at a time.
 pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTracker) {
@@ -95,8 +103,12 @@ async fn handle(edge: &Arc<Edge>, transaction: ServerTransaction, turn: Option<T
         return invite(edge, transaction).await;
     }
     let mut turn = turn;
-    if let Some(turn) = &mut turn {
-        turn.come().await;
+    if let Some(turn) = &mut turn
+        && timeout(TURN_PATIENCE, turn.come()).await.is_err()
+    {
+        refuse(edge, &transaction, &Refusal::Unavailable(None));
+        // Those behind it still come after those before it.
+        return turn.come().await;
     }
     match serve_one(edge, &transaction).await {
         Ok(response) => transaction.respond(response),
@@ -151,6 +163,20 @@ fn capabilities(edge: &Edge, request: &Request) -> Result<Response, Refusal> {
     } else {
         Err(Refusal::Overloaded)
     }
+}
+
+/// Whether a sender may send one more message now (ERR-18a). What our stores send of themselves is bounded where
+/// it comes from (requirements §3.6).
+///
+/// # Errors
+/// When he may.
+pub(crate) fn may_send(edge: &Edge, originator: Option<&AssertedIdentity>) -> Result<(), Refusal> {
+    let limited = originator.filter(|originator| !edge.site.is_store(&originator.address));
+    limited.map_or(Ok(()), |originator| {
+        let sender = originator.address.to_string();
+        let taken = edge.sender_rates.take(&sender, Instant::now());
+        taken.map_err(Refusal::SenderRate)
+    })
 }
 
 /// What the sender is told of a refusal by the store.

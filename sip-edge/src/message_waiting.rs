@@ -119,7 +119,7 @@ fn follow(table: &mut Table, change: Change) {
     let now = Instant::now();
     match change {
         Change::Owned(owned) => table.adopt(*owned, now),
-        Change::Lost(name) => table.forget(&name.local_tag),
+        Change::Lost { name, epoch } => table.lose(&name.local_tag, epoch),
         Change::Mailbox {
             mailbox,
             version,

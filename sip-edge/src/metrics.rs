@@ -1,28 +1,61 @@
 //! What this edge counts, one function per series. No label holds a user, Call-ID or Message-ID.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
+use metrics::{Counter, Histogram, counter, gauge, histogram};
 use sip::Transport;
-use storage_client::delivery::DeliveryResult;
+use storage_client::delivery::{DeliveryOutcome, DeliveryResult};
 use storage_client::message::Class;
 
 use edge::refuse::Refusal;
 
+/// The series of accepted messages, looked up once: this is the busiest path.
+struct Accepted {
+    duplicates: Counter,
+    /// By class, then transport.
+    messages: [[Counter; TRANSPORTS.len()]; CLASSES.len()],
+    /// By class.
+    durations: [Histogram; CLASSES.len()],
+}
+
+/// In the order of their numbers.
+const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
+const CLASSES: [(Class, &str); 3] = [
+    (Class::Pager, "pager"),
+    (Class::Large, "large"),
+    (Class::Imdn, "imdn"),
+];
+
+static ACCEPTED: LazyLock<Accepted> = LazyLock::new(|| Accepted {
+    duplicates: counter!("restante_duplicates_suppressed_total", "key" => "deposit"),
+    messages: CLASSES.map(|(_, kind)| {
+        TRANSPORTS.map(|transport| {
+            let transport = transport.as_str();
+            counter!("restante_messages_accepted_total", "kind" => kind, "transport" => transport)
+        })
+    }),
+    durations: CLASSES
+        .map(|(_, kind)| histogram!("restante_accept_duration_seconds", "kind" => kind)),
+});
+
 /// A message is on disk and answered with 202.
 pub(crate) fn accepted(class: Class, transport: Transport, is_duplicate: bool, took: Duration) {
-    let kind = match class {
-        Class::Pager => "pager",
-        Class::Large => "large",
-        Class::Imdn => "imdn",
-    };
-    if is_duplicate {
-        counter!("restante_duplicates_suppressed_total", "key" => "deposit").increment(1);
-    } else {
-        counter!("restante_messages_accepted_total", "kind" => kind, "transport" => transport.as_str())
-            .increment(1);
+    match is_duplicate {
+        true => &ACCEPTED.duplicates,
+        false => &ACCEPTED.messages[class as usize][transport as usize],
     }
-    histogram!("restante_accept_duration_seconds", "kind" => kind).record(took);
+    .increment(1);
+    ACCEPTED.durations[class as usize].record(took);
+}
+
+/// A message that went on to a user who is online was settled by his client, or was not.
+pub(crate) fn forwarded(outcome: &DeliveryOutcome) {
+    let outcome = match outcome.result {
+        DeliveryResult::Completed => "settled",
+        _ => "stored",
+    };
+    counter!("restante_messages_forwarded_total", "outcome" => outcome).increment(1);
 }
 
 /// A MESSAGE was refused.

@@ -14,7 +14,7 @@ use edge::response::answer as response;
 use net::msrp::{MsrpSession, OpenError, PendingSession};
 use net::sip::ServerTransaction;
 use sip::{Request, StatusCode, Uri};
-use storage_client::Fetch;
+use storage_client::ClaimedMessage;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, TakeLimits, TakenMessage};
 
 use crate::delivery::encapsulate::encapsulate;
@@ -23,7 +23,7 @@ use crate::delivery::sending::{Parcel, Sending};
 use crate::edge::Edge;
 use crate::reception::setup::Route;
 use crate::{event, metrics};
-use setup::{Agreed, set_up};
+use setup::{Agreed, prepare};
 
 /// The message that a request asks for; none if it asks for none of this store. A host whose users
 /// are served has users, not messages.
@@ -55,33 +55,45 @@ pub(crate) async fn invite(
     transaction: ServerTransaction,
     message_id: &str,
 ) -> Result<(), (ServerTransaction, Refusal)> {
-    let set_up = tokio::select! {
+    let prepared = tokio::select! {
         biased;
-        () = transaction.cancelled() => None,
-        set_up = Box::pin(set_up(edge, &transaction, message_id)) => Some(set_up),
+        () = transaction.cancelled() => {
+            cancelled(edge, &transaction);
+            return Ok(());
+        }
+        prepared = Box::pin(prepare(edge, &transaction)) => prepared,
     };
-    match set_up {
-        Some(Ok(agreed)) => {
-            let edge_of_session = Arc::clone(edge);
-            let session = Box::pin(run(edge_of_session, transaction, agreed));
-            edge.receptions.tasks.spawn(session);
-            Ok(())
-        }
-        Some(Err(refusal)) => Err((transaction, refusal)),
-        None => {
-            let status = StatusCode::REQUEST_TERMINATED;
-            let request = transaction.request();
-            transaction.respond(response(request, status, &edge.site.signature, now()).build());
-            Ok(())
-        }
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(refusal) => return Err((transaction, refusal)),
+    };
+    let fetch = match prepared.claim(edge, message_id).await {
+        Ok(fetch) => fetch,
+        Err(refusal) => return Err((transaction, refusal)),
+    };
+    if transaction.is_cancelled() {
+        cancelled(edge, &transaction);
+        let outcome = DeliveryOutcome::new(DeliveryResult::Broken, "the fetch was cancelled");
+        give_back(edge, &fetch, message_id, outcome).await;
+        return Ok(());
     }
+    let agreed = prepared.agree(edge, &transaction, fetch, message_id);
+    let session = Box::pin(run(Arc::clone(edge), transaction, agreed));
+    edge.receptions.tasks.spawn(session);
+    Ok(())
+}
+
+/// ERR-20.
+fn cancelled(edge: &Edge, transaction: &ServerTransaction) {
+    let (request, status) = (transaction.request(), StatusCode::REQUEST_TERMINATED);
+    transaction.respond(response(request, status, &edge.site.signature, now()).build());
 }
 
 /// Delivers the message and gives the mailbox back, whatever happens.
 async fn run(edge: Arc<Edge>, invite: ServerTransaction, agreed: Agreed) {
     let Agreed {
         mut call,
-        requests,
+        mut requests,
         pending,
         route,
         terms,
@@ -90,16 +102,23 @@ async fn run(edge: Arc<Edge>, invite: ServerTransaction, agreed: Agreed) {
         place: _place,
     } = agreed;
     let acknowledged = requests.acknowledged();
-    let session = tokio::select! {
-        () = invite.unacknowledged() => None,
-        () = edge.draining.cancelled() => None,
-        () = fetch.job.lost() => None,
-        session = connect(&edge, pending, route, acknowledged.cancelled()) => session.ok(),
+    let connecting = async {
+        tokio::select! {
+            () = invite.unacknowledged() => None,
+            () = edge.draining.cancelled() => None,
+            () = fetch.job.lost() => None,
+            session = connect(&edge, pending, route, acknowledged.cancelled()) => session.ok(),
+        }
     };
-    let Some(session) = session else {
-        call.bye(&edge).await;
+    let connected = call.serve_amid(&edge, &mut requests, connecting).await;
+    let Ok(Some(session)) = connected else {
         let outcome = DeliveryOutcome::new(DeliveryResult::Broken, "no session for a fetch");
-        return give_back(&edge, &fetch, &message_id, outcome).await;
+        give_back(&edge, &fetch, &message_id, outcome).await;
+        if connected.is_ok() {
+            call.bye_when_acknowledged(&edge, &mut requests, &invite, None)
+                .await;
+        }
+        return;
     };
     let _open = metrics::session_opened();
     let established = Established {
@@ -116,7 +135,12 @@ async fn run(edge: Arc<Edge>, invite: ServerTransaction, agreed: Agreed) {
 }
 
 /// Nothing beyond the message was looked for: whatever waits is for the next push.
-async fn give_back(edge: &Edge, fetch: &Fetch, message_id: &str, outcome: DeliveryOutcome) {
+async fn give_back(
+    edge: &Edge,
+    fetch: &ClaimedMessage,
+    message_id: &str,
+    outcome: DeliveryOutcome,
+) {
     event::fetch_ended(&fetch.job.served_user, message_id, &outcome);
     let released = edge.storage.release(fetch.job.claim, u64::MAX, outcome);
     if let Err(unavailable) = released.await {
@@ -146,7 +170,7 @@ async fn connect(
 
 async fn deliver(
     edge: &Edge,
-    fetch: &Fetch,
+    fetch: &ClaimedMessage,
     message_id: &str,
     sending: &mut Sending<'_>,
 ) -> DeliveryOutcome {
@@ -170,7 +194,7 @@ async fn deliver(
 }
 
 /// The message that was asked for, and no other.
-async fn taken(edge: &Edge, fetch: &Fetch, message_id: &str) -> Option<TakenMessage> {
+async fn taken(edge: &Edge, fetch: &ClaimedMessage, message_id: &str) -> Option<TakenMessage> {
     let limits = TakeLimits {
         messages: 1,
         ..TakeLimits::default()

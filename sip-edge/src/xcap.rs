@@ -8,7 +8,7 @@ mod document;
 mod identity;
 mod reply;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
 use axum::serve::IncomingStream;
 use daemon::admin::Bounded;
+use ipnet::IpNet;
 use sip::{Aor, Uri};
 use storage_client::DeferredError;
 use tokio::net::TcpListener;
@@ -31,6 +32,7 @@ use xcap::xml::{self, Limits};
 
 use crate::edge::Edge;
 use crate::{event, metrics};
+pub(crate) use document::READERS;
 use document::{Read, read};
 use reply::Fault;
 
@@ -53,9 +55,11 @@ impl Connected<IncomingStream<'_, Bounded>> for Peer {
 
 /// Serves until `stop`, and then what is under way.
 pub(crate) async fn serve(edge: Arc<Edge>, listener: TcpListener, stop: CancellationToken) {
+    let proxies = edge.config.xcap.trusted_proxies.clone();
+    let listener = Bounded::preferring(listener, move |peer| is_trusted(&proxies, peer));
     let router = Router::new().fallback(handle).with_state(edge);
     let service = router.into_make_service_with_connect_info::<Peer>();
-    let served = axum::serve(Bounded::new(listener), service)
+    let served = axum::serve(listener, service)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await;
     if let Err(error) = served {
@@ -92,19 +96,22 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn header(&self, name: header::HeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+    /// The list in all lines of a header; `None` if there is none. What cannot be read is no tag.
+    fn list(&self, name: header::HeaderName) -> Option<String> {
+        let lines = self.headers.get_all(name).iter();
+        let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap_or("?")).collect();
+        (!lines.is_empty()).then(|| lines.join(","))
     }
 
     fn verdict(&self, tag: &str, reads: bool) -> Verdict {
-        let if_match = self.header(header::IF_MATCH);
-        evaluate(if_match, self.header(header::IF_NONE_MATCH), tag, reads)
+        let if_match = self.list(header::IF_MATCH);
+        let if_none_match = self.list(header::IF_NONE_MATCH);
+        evaluate(if_match.as_deref(), if_none_match.as_deref(), tag, reads)
     }
 }
 
 async fn answer(edge: &Edge, peer: SocketAddr, asked: &Asked<'_>) -> Result<Response, Fault> {
-    let is_trusted = |network: &ipnet::IpNet| network.contains(&peer.ip().to_canonical());
-    if !edge.config.xcap.trusted_proxies.iter().any(is_trusted) {
+    if !is_trusted(&edge.config.xcap.trusted_proxies, peer.ip().to_canonical()) {
         return Err(Fault::Forbidden);
     }
     let identities = identity::asserted(asked.headers);
@@ -127,6 +134,10 @@ async fn answer(edge: &Edge, peer: SocketAddr, asked: &Asked<'_>) -> Result<Resp
         }
         _ => Err(Fault::MethodNotAllowed),
     }
+}
+
+fn is_trusted(proxies: &[IpNet], peer: IpAddr) -> bool {
+    proxies.iter().any(|network| network.contains(&peer))
 }
 
 /// What follows the XCAP root.
@@ -192,7 +203,8 @@ async fn delete(
     if asked.verdict(&version.to_string(), false) != Verdict::Proceed {
         return Err(Fault::PreconditionFailed);
     }
-    let seen = asked.header(header::IF_MATCH).map(|_| version);
+    let is_conditional = asked.headers.contains_key(header::IF_MATCH);
+    let seen = is_conditional.then_some(version);
     let version = edge
         .storage
         .delete_deferred(reader, &message_id, seen)

@@ -168,6 +168,8 @@ pub struct SessionTimer {
     interval: Duration,
     refreshing: bool,
     refresh_sent: bool,
+    /// RFC 4028 §10: the refresher refreshes at half the interval.
+    refresh_at: Instant,
     since: Instant,
 }
 
@@ -184,6 +186,7 @@ impl SessionTimer {
             interval,
             refreshing: refresher == role,
             refresh_sent: false,
+            refresh_at: now + interval / 2,
             since: now,
         }
     }
@@ -192,7 +195,7 @@ impl SessionTimer {
     #[must_use]
     pub fn next_timeout(&self) -> Instant {
         if self.refreshing && !self.refresh_sent {
-            self.refresh_at()
+            self.refresh_at
         } else {
             self.expire_at()
         }
@@ -203,16 +206,17 @@ impl SessionTimer {
         if now >= self.expire_at() {
             return Some(Due::Expire);
         }
-        if self.refreshing && !self.refresh_sent && now >= self.refresh_at() {
+        if self.refreshing && !self.refresh_sent && now >= self.refresh_at {
             self.refresh_sent = true;
             return Some(Due::Refresh);
         }
         None
     }
 
-    /// RFC 4028 §10: the refresher refreshes at half the interval.
-    fn refresh_at(&self) -> Instant {
-        self.since + self.interval / 2
+    /// The refresh was refused for now: asks for another one at that moment.
+    pub fn refresh_again(&mut self, at: Instant) {
+        self.refresh_sent = false;
+        self.refresh_at = at;
     }
 
     /// RFC 4028 §10: a BYE leaves the minimum of 32 s and a third of the interval before the session expires.

@@ -1,21 +1,16 @@
 //! Push jobs: mailboxes that this edge shall deliver, with their claims kept alive.
 
 mod driver;
-mod leases;
-
-use std::time::Duration;
 
 use proto::v1::delivery_service_client::DeliveryServiceClient;
-use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::sync::{mpsc, watch};
 use tonic::transport::Channel;
 
 use crate::ClientConfig;
 use crate::delivery::{Claim, TakenBatch};
 use crate::registration::Binding;
 
-use leases::Lease;
-pub(crate) use leases::Leases;
+use crate::leases::{Lease, Leases};
 
 /// Jobs that may wait for [`PushJobs::next`].
 const MAX_JOBS: u32 = 4096;
@@ -31,13 +26,14 @@ impl PushJobs {
     pub(crate) fn start(
         client: DeliveryServiceClient<Channel>,
         config: &ClientConfig,
-        capacity: u32,
-        leases: Leases,
+        (capacity, paused): (u32, watch::Receiver<Option<std::time::Instant>>),
+        leases: Leases<Claim>,
     ) -> Self {
         let capacity = capacity.clamp(1, MAX_JOBS);
         let room = usize::try_from(capacity).expect("at most MAX_JOBS");
         let (sender, jobs) = mpsc::channel(room);
-        let driver = driver::Driver::new(client, config.clone(), capacity, sender, leases);
+        let offer = driver::Offer { capacity, paused };
+        let driver = driver::Driver::new(client, config.clone(), offer, sender, leases);
         tokio::spawn(driver.run());
         Self { jobs }
     }
@@ -61,24 +57,23 @@ pub struct PushJob {
     pub attempt: u64,
     /// What a take from the beginning would bring; `None`: take.
     pub first: Option<TakenBatch>,
-    lease: Lease,
+    lease: Lease<Claim>,
 }
 
 impl PushJob {
-    /// The mailbox of a reader who fetches one message; renewed while the edge is attached.
-    pub(crate) fn fetched(
-        claim: Claim,
-        served_user: String,
-        lease: Duration,
-        leases: &Leases,
+    /// A mailbox claimed for one of its messages; renewed while the edge is attached.
+    pub(crate) fn of_one(
+        (served_user, bindings): (String, Vec<Binding>),
+        lease: Lease<Claim>,
     ) -> Self {
+        let claim = lease.claim;
         Self {
             claim,
             served_user,
-            bindings: Vec::new(),
+            bindings,
             attempt: claim.generation,
             first: None,
-            lease: leases.hold(claim, Instant::now(), lease),
+            lease,
         }
     }
 

@@ -1,12 +1,13 @@
 //! The handle that an edge holds.
 
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proto::v1;
 use proto::v1::deferred_service_client::DeferredServiceClient;
 use proto::v1::delivery_service_client::DeliveryServiceClient;
 use proto::v1::exchange_entry::Request as Entry;
+use proto::v1::fan_out_service_client::FanOutServiceClient;
 use proto::v1::large_message_service_client::LargeMessageServiceClient;
 use proto::v1::registration_service_client::RegistrationServiceClient;
 use proto::v1::settings_service_client::SettingsServiceClient;
@@ -15,12 +16,13 @@ use tokio::sync::watch;
 use tonic::Request;
 use tonic::transport::Channel;
 
-use crate::attach::Leases;
-use crate::deferred::{DeferredPage, Fetch};
+use crate::deferred::{ClaimedMessage, DeferredPage};
 use crate::delivery::{
     AcknowledgeResult, Claim, DeliveryOutcome, ReleaseResult, Settlement, TakeLimits, TakenBatch,
 };
 use crate::exchange::Exchange;
+use crate::fan_out::{FanOutLegs, Group, GroupAnswer, JobAnswer, JobRequest};
+use crate::leases::Leases;
 use crate::message::PartKind;
 use crate::registration::{Registered, Registration};
 use crate::settings::{Publish, Published};
@@ -29,8 +31,8 @@ use crate::subscription::{
 };
 use crate::{
     AdmissionAnswer, AdmissionRequest, ClientConfig, DeferredError, Deposit, DepositAnswer,
-    PartReader, PublishError, PushJobs, ReadPartError, RegisterError, SubscribeError, Unavailable,
-    Upload,
+    Deposited, GroupError, PartReader, PublishError, PushJob, PushJobs, ReadPartError,
+    RegisterError, SubscribeError, Unavailable, Upload,
 };
 use crate::{channel, convert};
 
@@ -38,7 +40,10 @@ use crate::{channel, convert};
 const MAX_TAKE_OCTETS: usize = 32 << 20;
 
 /// Messages of one page of a list.
-const DEFERRED_PAGE: u32 = 500;
+const DEFERRED_PAGE: u32 = 250;
+
+/// A page of them, whose senders used all the header octets they are allowed (64 KiB each), and more.
+const MAX_PAGE_OCTETS: usize = 20 << 20;
 
 /// What an edge must know about the store it works for.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,10 +63,14 @@ impl std::fmt::Debug for StoreIdentity {
     }
 }
 
+/// Why nothing is taken where there is no stream.
+const NO_CONNECTION: &str = "no connection to the storage service";
+
 /// Where the exchange driver tells whether it has a stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Contact {
     connected: watch::Sender<bool>,
+    unready: watch::Sender<Option<String>>,
     store: watch::Sender<Option<StoreIdentity>>,
 }
 
@@ -69,6 +78,7 @@ impl Contact {
     fn new() -> Self {
         Self {
             connected: watch::Sender::new(false),
+            unready: watch::Sender::new(Some(NO_CONNECTION.to_owned())),
             store: watch::Sender::new(None),
         }
     }
@@ -83,16 +93,34 @@ impl Contact {
         self.connected.send_replace(true);
     }
 
+    /// What the service says of its store.
+    pub(crate) fn told(&self, readiness: v1::StoreReadiness) {
+        let unready = Some(readiness.unready).filter(|reason| !reason.is_empty());
+        self.unready.send_if_modified(|known| {
+            let is_news = *known != unready;
+            *known = unready;
+            is_news
+        });
+    }
+
     /// The stream is open, and nothing will be accepted until the service is restarted, which breaks
     /// it.
     pub(crate) fn refuses(&self) {
         if self.connected.send_replace(false) {
             tracing::error!("storage accepts nothing until it is restarted");
         }
+        self.unready.send_if_modified(|known| {
+            let is_news = known.is_none();
+            known.get_or_insert_with(|| "the store is latched".to_owned());
+            is_news
+        });
     }
 
     pub(crate) fn lost(&self) {
         self.connected.send_replace(false);
+        self.told(v1::StoreReadiness {
+            unready: NO_CONNECTION.to_owned(),
+        });
     }
 }
 
@@ -108,7 +136,7 @@ pub struct StorageClient {
     /// A number of this process: subscriptions of an earlier life are another's.
     incarnation: u64,
     /// All claims held, of pushes and fetches.
-    leases: Leases,
+    leases: Leases<Claim>,
 }
 
 impl StorageClient {
@@ -131,10 +159,17 @@ impl StorageClient {
     }
 
     /// Whether the deposit stream is open and the store has not said on it that it accepts nothing until
-    /// it is restarted, for readiness.
+    /// it is restarted.
     #[must_use]
     pub fn connected(&self) -> watch::Receiver<bool> {
         self.contact.connected.subscribe()
+    }
+
+    /// Why no deposit would be taken, as far as is known without one; `None` while they are. The service
+    /// tells it on the deposit stream.
+    #[must_use]
+    pub fn unready(&self) -> watch::Receiver<Option<String>> {
+        self.contact.unready.subscribe()
     }
 
     /// What is known about the store; `None` until the first contact.
@@ -241,15 +276,19 @@ impl StorageClient {
     ///
     /// # Errors
     /// [`Unavailable`]: it is gone, or the store does not answer.
-    pub async fn renumber(&self, name: SubscriptionName) -> Result<OwnedSubscription, Unavailable> {
+    pub async fn renumber(
+        &self,
+        name: SubscriptionName,
+    ) -> Result<Option<OwnedSubscription>, Unavailable> {
         let request = self.request(v1::RenumberRequest {
             name: Some(convert::subscription_name(name)),
             owner: Some(self.owner()),
         });
-        let reply = self.subscriptions().renumber(request).await;
-        reply
-            .map_err(|status| Unavailable::from_status(&status))
-            .and_then(|reply| convert::owned(reply.into_inner()))
+        match self.subscriptions().renumber(request).await {
+            Ok(reply) => convert::owned(reply.into_inner()).map(Some),
+            Err(status) if status.code() == tonic::Code::NotFound => Ok(None),
+            Err(status) => Err(Unavailable::from_status(&status)),
+        }
     }
 
     /// What waits in up to 256 mailboxes, in the order of the questions.
@@ -350,12 +389,13 @@ impl StorageClient {
         &self,
         reader: &str,
         message_id: &str,
-    ) -> Result<Fetch, DeferredError> {
+    ) -> Result<ClaimedMessage, DeferredError> {
         let request = self.request(v1::ClaimDeferredRequest {
             reader: reader.to_owned(),
             message_id: message_id.to_owned(),
             edge: self.config.edge.clone(),
         });
+        let asked_at = tokio::time::Instant::now();
         let reply = self.deferred().claim_deferred(request).await;
         let reply = reply.map_err(|status| DeferredError::from_status(&status))?;
         let reply = reply.into_inner();
@@ -363,21 +403,63 @@ impl StorageClient {
         let (Some(claim), Some(lease)) = (reply.claim, lease) else {
             return Err(Unavailable::new("half an answer to a fetch").into());
         };
-        let claim = convert::claim(claim);
-        Ok(Fetch {
-            job: crate::PushJob::fetched(claim, reader.to_owned(), lease, &self.leases),
+        let lease = self.leases.hold(convert::claim(claim), asked_at, lease);
+        let user = (reader.to_owned(), Vec::new());
+        Ok(ClaimedMessage {
+            job: PushJob::of_one(user, lease),
             sequence: reply.sequence,
         })
     }
 
+    /// Claims the mailbox of a message that was deposited just now, to forward it to its user
+    /// (PFM-01); `None` if it is to wait for its push.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it waits for its push too; a claim that was made lapses.
+    pub async fn claim_forward(
+        &self,
+        deposited: &Deposited,
+    ) -> Result<Option<ClaimedMessage>, Unavailable> {
+        let request = self.request(v1::ClaimForwardRequest {
+            message_id: deposited.message_id().to_owned(),
+            edge: self.config.edge.clone(),
+        });
+        let asked_at = tokio::time::Instant::now();
+        let reply = self.delivery().claim_forward(request).await;
+        let reply = reply.map_err(|status| Unavailable::from_status(&status))?;
+        let reply = reply.into_inner();
+        let Some(claim) = reply.claim.map(convert::claim) else {
+            return Ok(None);
+        };
+        let lease = reply.lease.and_then(convert::duration).unwrap_or_default();
+        let lease = self.leases.hold(claim, asked_at, lease);
+        let user = (reply.served_user, convert::bindings(reply.bindings));
+        Ok(Some(ClaimedMessage {
+            job: PushJob::of_one(user, lease),
+            sequence: reply.sequence,
+        }))
+    }
+
     fn deferred(&self) -> DeferredServiceClient<Channel> {
-        DeferredServiceClient::new(self.channel.clone())
+        DeferredServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_PAGE_OCTETS)
     }
 
     /// Offers to deliver up to `capacity` mailboxes at a time.
     #[must_use]
     pub fn attach(&self, capacity: u32) -> PushJobs {
-        PushJobs::start(self.delivery(), &self.config, capacity, self.leases.clone())
+        self.attach_behind(capacity, watch::channel(None).1)
+    }
+
+    /// As [`StorageClient::attach`] for an edge that sends to a next hop, which is `paused` until
+    /// then: meanwhile it gets no jobs.
+    #[must_use]
+    pub fn attach_behind(
+        &self,
+        capacity: u32,
+        paused: watch::Receiver<Option<Instant>>,
+    ) -> PushJobs {
+        let leases = self.leases.clone();
+        PushJobs::start(self.delivery(), &self.config, (capacity, paused), leases)
     }
 
     /// The next deliverable messages after the place `after_sequence` of a claimed mailbox, in order;
@@ -483,6 +565,92 @@ impl StorageClient {
         added
             .map(drop)
             .map_err(|status| Unavailable::from_status(&status))
+    }
+
+    /// A group with its members, unless it still has `known_version` (zero: none is known).
+    ///
+    /// # Errors
+    /// [`Unavailable`]: ask again.
+    pub async fn look_up_group(
+        &self,
+        uri: &str,
+        known_version: u64,
+    ) -> Result<GroupAnswer, Unavailable> {
+        let request = self.request(v1::LookUpGroupRequest {
+            uri: uri.to_owned(),
+            known_version,
+        });
+        let reply = self.fan_outs().look_up_group(request).await;
+        let reply = reply.map_err(|status| Unavailable::from_status(&status))?;
+        convert::group_answer(reply.into_inner())
+    }
+
+    /// Makes a group, or puts another one in its place, for its owner; only if it has
+    /// `expected_version` (zero: if there is none), if that is given. The group as it is then, without
+    /// its members.
+    ///
+    /// # Errors
+    /// [`GroupError`].
+    pub async fn put_group(
+        &self,
+        group: Group,
+        expected_version: Option<u64>,
+    ) -> Result<Group, GroupError> {
+        let request = self.request(v1::PutGroupRequest {
+            group: Some(convert::proto_group(group)),
+            expected_version,
+        });
+        let reply = self.fan_outs().put_group(request).await;
+        reply
+            .map(|reply| convert::group(reply.into_inner()))
+            .map_err(|status| GroupError::from_status(&status))
+    }
+
+    /// Forgets a group of its owner; only if it has `expected_version`, if that is given.
+    ///
+    /// # Errors
+    /// [`GroupError`].
+    pub async fn remove_group(
+        &self,
+        uri: &str,
+        owner: &str,
+        expected_version: Option<u64>,
+    ) -> Result<(), GroupError> {
+        let request = self.request(v1::RemoveGroupRequest {
+            uri: uri.to_owned(),
+            owner: owner.to_owned(),
+            expected_version,
+        });
+        let reply = self.fan_outs().remove_group(request).await;
+        reply
+            .map(drop)
+            .map_err(|status| GroupError::from_status(&status))
+    }
+
+    /// Makes a message to many a durable job within [`ClientConfig::deposit_deadline`].
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it may have become a job or not; a retry of the sender tells.
+    pub async fn accept_job(&self, request: JobRequest) -> Result<JobAnswer, Unavailable> {
+        let patience = self.config.deposit_deadline;
+        let request = convert::job_request(request, patience);
+        let reply = self
+            .fan_outs()
+            .accept_job(with_deadline(request, patience))
+            .await;
+        let reply = reply.map_err(|status| Unavailable::from_status(&status))?;
+        convert::job_answer(reply.into_inner())
+    }
+
+    /// Offers to send up to `capacity` legs at a time, at most 4,096.
+    #[must_use]
+    pub fn fan_out(&self, capacity: u32) -> FanOutLegs {
+        let (client, config) = (self.fan_outs(), &self.config);
+        crate::fan_out::start(client, config, self.incarnation, capacity)
+    }
+
+    fn fan_outs(&self) -> FanOutServiceClient<Channel> {
+        FanOutServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_TAKE_OCTETS)
     }
 
     fn large(&self) -> LargeMessageServiceClient<Channel> {

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod deposit;
+mod fan_out;
 mod large;
 mod message;
 mod registration;
@@ -15,6 +16,10 @@ pub(crate) use delivery::{
     taken,
 };
 pub(crate) use deposit::{answer, deposit};
+pub(crate) use fan_out::{
+    fan_out_job, group, group_answer, job_answer, job_request, leg_claim, leg_settlement,
+    proto_group, proto_leg_claim, roster_entry,
+};
 pub(crate) use large::{admission, admission_request, large_deposit, upload_answer};
 pub(crate) use message::proto_part_kind;
 pub(crate) use registration::{bindings, registered, registration};

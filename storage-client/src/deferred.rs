@@ -14,9 +14,9 @@ pub struct DeferredPage {
     pub version: u64,
 }
 
-/// The mailbox of a reader, claimed for one of his messages.
+/// A mailbox claimed for one of its messages.
 #[derive(Debug)]
-pub struct Fetch {
+pub struct ClaimedMessage {
     /// To take, acknowledge and release by. Its claim is renewed like those of pushes.
     pub job: PushJob,
     /// The place of the message in the mailbox.

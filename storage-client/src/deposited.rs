@@ -15,6 +15,7 @@ use crate::convert;
 ///     message_id: String::new(),
 ///     received_at: std::time::SystemTime::now(),
 ///     duplicate: false,
+///     registered: false,
 /// };
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub struct Deposited {
     message_id: String,
     received_at: SystemTime,
     duplicate: bool,
+    registered: bool,
 }
 
 impl Deposited {
@@ -34,6 +36,7 @@ impl Deposited {
             message_id: reply.message_id,
             received_at: convert::time(reply.received_at?)?,
             duplicate: reply.duplicate,
+            registered: reply.registered,
         })
     }
 
@@ -55,6 +58,13 @@ impl Deposited {
     pub fn duplicate(&self) -> bool {
         self.duplicate
     }
+
+    /// Whether the message is new and its user registered:
+    /// [`claim_forward`](crate::StorageClient::claim_forward) may have a claim.
+    #[must_use]
+    pub fn registered(&self) -> bool {
+        self.registered
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +77,7 @@ mod tests {
             message_id: "7@store.example".into(),
             received_at: Some(convert::timestamp(SystemTime::UNIX_EPOCH)),
             duplicate: true,
+            registered: false,
         };
         let whole = Deposited::from_reply(reply.clone()).expect("the reply is whole");
         assert_eq!(whole.message_id(), "7@store.example");

@@ -137,6 +137,39 @@ impl DeferredError {
     }
 }
 
+/// Why a group was not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GroupError {
+    /// There is no such group: 404.
+    #[error("no such group")]
+    Unknown,
+    /// It belongs to somebody else: 403.
+    #[error("not the owner's own group")]
+    NotOwner,
+    /// It has another version than expected: 412.
+    #[error("the group has another version")]
+    Stale,
+    /// It makes no sense, or has too many members: 409.
+    #[error("not a group: {0}")]
+    Invalid(String),
+    /// The storage service did not answer; it may have changed the group.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl GroupError {
+    pub(crate) fn from_status(status: &tonic::Status) -> Self {
+        match status.code() {
+            tonic::Code::NotFound => Self::Unknown,
+            tonic::Code::PermissionDenied => Self::NotOwner,
+            tonic::Code::Aborted => Self::Stale,
+            tonic::Code::InvalidArgument => Self::Invalid(status.message().to_owned()),
+            _ => Self::Unavailable(Unavailable::from_status(status)),
+        }
+    }
+}
+
 /// Why a PUBLISH was not committed; nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

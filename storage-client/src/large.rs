@@ -63,7 +63,7 @@ pub struct LargeDeposit {
     pub file: Option<FileAttributes>,
 }
 
-/// Why a piece of an upload was not taken. The upload is over.
+/// Why octets of an upload were not taken. The upload is over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UploadError {
@@ -73,9 +73,24 @@ pub enum UploadError {
     /// More octets than [`Upload::max_octets`], or too many gaps between them: MSRP 413 (DEF-15).
     #[error("larger than admitted")]
     TooLarge,
-    /// The storage service is gone, or has forgotten the upload after its lease.
+    /// Nothing was written within the lease, or the store has forgotten the upload since.
+    #[error("no progress within the lease")]
+    Lapsed,
+    /// The storage service is gone, or takes nothing now.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+impl UploadError {
+    /// By the reason in `ErrorInfo`: HTTP/2 has failures of its own under the same codes.
+    pub(crate) fn from_status(status: &tonic::Status) -> Self {
+        let info = tonic_types::StatusExt::get_details_error_info(status);
+        match info.as_ref().map_or("", |info| info.reason.as_str()) {
+            "TOO_LARGE" | "TOO_SCATTERED" => Self::TooLarge,
+            "LAPSED" | "UNKNOWN_UPLOAD" => Self::Lapsed,
+            _ => Self::Unavailable(Unavailable::from_status(status)),
+        }
+    }
 }
 
 /// Why octets of a part cannot be had.

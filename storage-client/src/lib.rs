@@ -9,6 +9,8 @@
 //!   arrive; [`StorageClient::read_part`] reads them back in ranges. Both have a connection of their
 //!   own.
 //! * [`StorageClient::changes`] tells what the subscribers of this edge have to be told (MWI-10).
+//! * [`StorageClient::accept_job`] makes a message to many a durable job, [`StorageClient::fan_out`] yields
+//!   legs of jobs to send and reports what came of them (requirements §1.7).
 //! * [`Deposited`] is the proof that a message is on disk (P1): nothing but the decoder of the
 //!   storage service's reply makes one.
 //!
@@ -20,6 +22,7 @@
 pub mod deferred;
 pub mod delivery;
 pub mod deposit;
+pub mod fan_out;
 pub mod large;
 pub mod message;
 pub mod registration;
@@ -35,14 +38,18 @@ mod convert;
 mod deposited;
 mod error;
 mod exchange;
+mod leases;
+mod stay;
 
 pub use attach::{PushJob, PushJobs};
 pub use client::{StorageClient, StoreIdentity};
 pub use config::ClientConfig;
-pub use deferred::{DeferredPage, Fetch};
+pub use deferred::{ClaimedMessage, DeferredPage};
 pub use deposit::{Deposit, DepositAnswer, Refusal, RefusalReason};
 pub use deposited::Deposited;
-pub use error::{DeferredError, PublishError, RegisterError, SubscribeError, Unavailable};
+pub use error::{
+    DeferredError, GroupError, PublishError, RegisterError, SubscribeError, Unavailable,
+};
 pub use exchange::MAX_ENTRY_OCTETS;
 pub use large::{
     AdmissionAnswer, AdmissionRequest, LargeDeposit, PartReader, ReadPartError, Upload, UploadError,

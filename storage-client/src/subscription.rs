@@ -167,7 +167,12 @@ pub enum Change {
     /// A subscription is this edge's now: its subscriber is told at once.
     Owned(Box<OwnedSubscription>),
     /// Another edge has it.
-    Lost(SubscriptionName),
+    Lost {
+        /// Its name.
+        name: SubscriptionName,
+        /// Whoever knows it by a later epoch has got it back meanwhile.
+        epoch: u32,
+    },
     /// A mailbox has changed.
     Mailbox {
         /// Its number.

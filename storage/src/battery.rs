@@ -4,6 +4,8 @@ pub(crate) mod accounts;
 mod bench;
 pub(crate) mod claims;
 pub(crate) mod deposits;
+pub(crate) mod groups;
+pub(crate) mod legs;
 pub(crate) mod listing;
 pub(crate) mod orders;
 pub(crate) mod registrations;
@@ -78,6 +80,32 @@ macro_rules! battery {
                 lifetimes_are_capped,
                 receipts_never_go_backwards,
                 content_is_kept_to_the_octet;
+            groups:
+                a_group_is_there_after_reopening,
+                members_are_added_once_and_removed,
+                a_group_has_no_more_members_than_allowed,
+                changes_of_another_version_or_editor_are_refused,
+                groups_are_listed_page_by_page;
+            legs:
+                an_accepted_job_is_there_after_reopening,
+                a_retry_gets_the_first_receipt_of_its_job,
+                a_late_job_is_not_accepted,
+                a_sender_has_a_rate_of_recipients,
+                a_sender_has_only_so_many_jobs,
+                a_job_completes_with_its_last_leg,
+                a_leg_is_tried_again_until_it_succeeds,
+                the_next_try_is_announced,
+                a_hop_that_is_down_counts_no_try,
+                one_leg_per_target_is_in_flight,
+                legs_of_one_sender_to_one_target_keep_their_order,
+                senders_take_turns,
+                a_lapsed_lease_gives_its_leg_to_the_next,
+                a_late_outcome_settles_if_nobody_has_the_leg,
+                a_new_process_gives_back_what_the_former_held,
+                a_job_ends_when_its_time_is_over,
+                a_cancelled_job_sends_nothing_more,
+                a_finished_job_is_forgotten_after_its_retention,
+                jobs_and_legs_are_listed_page_by_page;
             listing:
                 a_mailbox_lists_in_order,
                 everybody_lists_in_the_order_of_ids,
@@ -134,7 +162,8 @@ macro_rules! battery {
                 ended_subscriptions_are_swept_after_a_while,
                 a_deleted_account_has_no_subscription,
                 the_newest_undelivered_messages_are_named,
-                changes_are_told_to_those_who_watch;
+                changes_are_told_to_those_who_watch,
+                a_subscription_to_a_later_alias_follows_the_account;
             sweeps:
                 messages_expire_when_their_time_has_come,
                 a_sweep_keeps_its_limit,
@@ -161,12 +190,16 @@ macro_rules! battery {
                 a_retry_gets_the_first_receipt,
                 a_commit_meets_what_has_changed_meanwhile,
                 only_so_many_uploads_are_under_way,
+                what_the_disk_has_no_room_for_is_not_admitted,
+                no_octet_is_beyond_what_a_body_can_have,
+                reservations_of_a_later_alias_count_for_its_account,
                 scattered_octets_are_given_up,
                 ranges_of_a_body_are_read,
                 a_large_body_is_not_taken_with_its_message,
                 the_bye_of_the_sender_is_kept_once,
                 a_large_body_goes_with_its_message,
                 bodies_survive_reopening_and_unfinished_uploads_do_not,
+                an_upload_id_is_never_used_again,
                 file_attributes_are_kept;
         }
     };

@@ -38,6 +38,18 @@ pub(crate) enum Family {
     Events,
     /// Deliveries of mailboxes that failed as a whole: appended, read by operators.
     Attempts,
+    /// Groups by hashed address: read by each message to one.
+    Groups,
+    /// Fan-out jobs: how far each is, its template and its roster, read by whole key.
+    Jobs,
+    /// Legs that have been claimed or stand behind one: read and rewritten by claims and settlements.
+    Legs,
+    /// Legs by the time of their next try or the end of their lease: scanned from the front.
+    LegDue,
+    /// Legs that wait for one another, as lists: read and rewritten by claims and settlements.
+    LegLists,
+    /// Jobs with legs nobody has claimed, by sender: scanned in turns; and how many jobs a sender has.
+    Turns,
 }
 
 /// `ALL` is in the order of the numbers, so that a number is a place in it.
@@ -51,7 +63,7 @@ const _: () = {
 
 impl Family {
     /// All of them, in the order they are made.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Meta,
         Self::Messages,
         Self::Contents,
@@ -69,6 +81,12 @@ impl Family {
         Self::Subscriptions,
         Self::Events,
         Self::Attempts,
+        Self::Groups,
+        Self::Jobs,
+        Self::Legs,
+        Self::LegDue,
+        Self::LegLists,
+        Self::Turns,
     ];
 
     /// Its name on disk.
@@ -91,6 +109,12 @@ impl Family {
             Self::Subscriptions => "subscriptions",
             Self::Events => "events",
             Self::Attempts => "attempts",
+            Self::Groups => "groups",
+            Self::Jobs => "jobs",
+            Self::Legs => "legs",
+            Self::LegDue => "leg_due",
+            Self::LegLists => "leg_lists",
+            Self::Turns => "turns",
         }
     }
 }

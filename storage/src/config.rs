@@ -105,6 +105,24 @@ impl Default for UploadLimits {
     }
 }
 
+/// Bounds of fan-out per sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FanOutLimits {
+    /// Recipients per minute (`cf.sender_fanout_rate`, CFP-21); zero: no bound.
+    pub sender_rate: u32,
+    /// Unfinished jobs at a time.
+    pub sender_jobs: u32,
+}
+
+impl Default for FanOutLimits {
+    fn default() -> Self {
+        Self {
+            sender_rate: 2_000,
+            sender_jobs: 10_000,
+        }
+    }
+}
+
 /// Everything a store must be told.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -131,6 +149,8 @@ pub struct StoreConfig {
     pub settings: Settings,
     /// Bounds of the queues.
     pub queues: QueueLimits,
+    /// Bounds of fan-out per sender.
+    pub fan_out: FanOutLimits,
     /// Bounds of uploads.
     pub uploads: UploadLimits,
     /// Memory for cached blocks, in octets.
@@ -154,6 +174,7 @@ impl Default for StoreConfig {
             max_refusals: 3,
             settings: Settings::default(),
             queues: QueueLimits::default(),
+            fan_out: FanOutLimits::default(),
             uploads: UploadLimits::default(),
             cache_octets: 128 << 20,
             accept_truncated_wal: false,

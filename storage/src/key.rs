@@ -2,7 +2,7 @@
 //! the keys is the order of the numbers. Keys carry no names, because no encryption covers them:
 //! addresses and fingerprints are keyed hashes.
 
-use crate::model::{MailboxId, MessageNumber, PartKind, UnixMillis, UploadId};
+use crate::model::{JobNumber, LegName, MailboxId, MessageNumber, PartKind, UnixMillis, UploadId};
 use crate::rule::duplicate::Fingerprint;
 use crate::store::StoreError;
 
@@ -10,6 +10,8 @@ use crate::store::StoreError;
 pub(crate) const IDENTITY: [u8; 1] = [1];
 /// Key of the row with the counters of the store, in `Meta`.
 pub(crate) const COUNTERS: [u8; 1] = [2];
+/// Key of the row with the upload ids that are spoken for, in `Meta`.
+pub(crate) const UPLOADS: [u8; 1] = [3];
 
 /// Last octet of the key of an envelope, in `Messages`.
 const ENVELOPE: u8 = 0;
@@ -21,6 +23,15 @@ const DUE_MESSAGE: u8 = 1;
 const DUE_ATTEMPT: u8 = 2;
 const DUE_SETTINGS: u8 = 3;
 const DUE_SUBSCRIPTIONS: u8 = 4;
+const DUE_JOB: u8 = 5;
+
+/// Ninth octet of a key in `Jobs`: what of the job.
+const JOB: u8 = 0;
+const TEMPLATE: u8 = 1;
+const ROSTER: u8 = 2;
+
+/// The mailbox in the keys of receipts of jobs: no mailbox has this number.
+pub(crate) const JOBS: MailboxId = MailboxId(0);
 
 /// An address as it stands in keys: a keyed hash.
 pub(crate) type AddressKey = [u8; 16];
@@ -190,6 +201,110 @@ pub(crate) fn decode_attempt(key: &[u8]) -> Result<(MailboxId, u64), StoreError>
     Ok((MailboxId(mailbox), order))
 }
 
+/// Job, 0: `Jobs`.
+pub(crate) fn job(number: JobNumber) -> [u8; 9] {
+    job_row(number, JOB)
+}
+
+/// Job, 1: `Jobs`.
+pub(crate) fn template(number: JobNumber) -> [u8; 9] {
+    job_row(number, TEMPLATE)
+}
+
+/// Job, 2, chunk: `Jobs`.
+pub(crate) fn roster(number: JobNumber, chunk: u32) -> [u8; 13] {
+    let mut key = [0; 13];
+    key[..9].copy_from_slice(&job_row(number, ROSTER));
+    key[9..].copy_from_slice(&chunk.to_be_bytes());
+    key
+}
+
+/// All rows of a job in `Jobs`, or of its legs in `Legs`: from the first key up to the second.
+pub(crate) fn of_job(number: JobNumber) -> ([u8; 8], [u8; 8]) {
+    let next = number.0.saturating_add(1);
+    (number.0.to_be_bytes(), next.to_be_bytes())
+}
+
+/// Which of the rows of a job a key in `Jobs` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobRow {
+    Job,
+    Template,
+    Roster(u32),
+}
+
+/// The inverse of [`job`], [`template`] and [`roster`].
+pub(crate) fn decode_job(key: &[u8]) -> Result<(JobNumber, JobRow), StoreError> {
+    let what = "job key";
+    let (number, rest) = split_u64(key, what)?;
+    let row = match *rest {
+        [JOB] => JobRow::Job,
+        [TEMPLATE] => JobRow::Template,
+        [ROSTER, a, b, c, d] => JobRow::Roster(u32::from_be_bytes([a, b, c, d])),
+        _ => return Err(StoreError::Corrupt { what }),
+    };
+    Ok((JobNumber(number), row))
+}
+
+fn job_row(number: JobNumber, row: u8) -> [u8; 9] {
+    let mut key = [row; 9];
+    key[..8].copy_from_slice(&number.0.to_be_bytes());
+    key
+}
+
+/// Job, index: `Legs`.
+pub(crate) fn leg(name: LegName) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..8].copy_from_slice(&name.job.0.to_be_bytes());
+    key[8..].copy_from_slice(&name.index.to_be_bytes());
+    key
+}
+
+/// The inverse of [`leg`].
+pub(crate) fn decode_leg(key: &[u8]) -> Result<LegName, StoreError> {
+    let what = "leg key";
+    let (number, rest) = split_u64(key, what)?;
+    let index = rest.try_into().map_err(|_| StoreError::Corrupt { what })?;
+    Ok(LegName {
+        job: JobNumber(number),
+        index: u32::from_be_bytes(index),
+    })
+}
+
+/// Time, job, index: `LegDue`.
+pub(crate) fn leg_due(at: UnixMillis, name: LegName) -> [u8; 20] {
+    let mut key = [0; 20];
+    key[..8].copy_from_slice(&at.0.to_be_bytes());
+    key[8..].copy_from_slice(&leg(name));
+    key
+}
+
+/// The inverse of [`leg_due`].
+pub(crate) fn decode_leg_due(key: &[u8]) -> Result<(UnixMillis, LegName), StoreError> {
+    let (at, name) = split_u64(key, "leg due key")?;
+    Ok((UnixMillis(at), decode_leg(name)?))
+}
+
+/// Hash of the sender, job: `Turns`.
+pub(crate) fn turn(sender: AddressKey, number: JobNumber) -> [u8; 24] {
+    let mut key = [0; 24];
+    key[..16].copy_from_slice(&sender);
+    key[16..].copy_from_slice(&number.0.to_be_bytes());
+    key
+}
+
+/// The inverse of [`turn`]; `None` for the row that counts the jobs of a sender, whose key is the hash.
+pub(crate) fn decode_turn(key: &[u8]) -> Result<(AddressKey, Option<JobNumber>), StoreError> {
+    let what = "turn key";
+    let corrupt = StoreError::Corrupt { what };
+    let (sender, rest) = key.split_first_chunk::<16>().ok_or(corrupt)?;
+    let number = match rest {
+        [] => None,
+        number => Some(JobNumber(decode_single(number, what)?)),
+    };
+    Ok((*sender, number))
+}
+
 /// What is due, and when: `Due`. Sorted by time first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Due {
@@ -208,6 +323,8 @@ pub(crate) enum DueKind {
     Settings(MailboxId),
     /// A subscription of the mailbox has ended.
     Subscriptions(MailboxId),
+    /// The next end in the life of a job: of its time, or of its retention.
+    Job(JobNumber),
 }
 
 impl Due {
@@ -231,6 +348,10 @@ impl Due {
                 key.push(DUE_SUBSCRIPTIONS);
                 key.extend_from_slice(&mailbox(*id));
             }
+            DueKind::Job(number) => {
+                key.push(DUE_JOB);
+                key.extend_from_slice(&number.0.to_be_bytes());
+            }
         }
         key
     }
@@ -250,6 +371,7 @@ impl Due {
             }
             Some((&DUE_SETTINGS, name)) => DueKind::Settings(decode_mailbox(name)?),
             Some((&DUE_SUBSCRIPTIONS, name)) => DueKind::Subscriptions(decode_mailbox(name)?),
+            Some((&DUE_JOB, name)) => DueKind::Job(JobNumber(decode_single(name, "due key")?)),
             _ => return Err(corrupt),
         };
         Ok(Self {
@@ -304,6 +426,7 @@ mod tests {
             (any::<u64>(), any::<u64>()).prop_map(|(m, o)| DueKind::Attempt(MailboxId(m), o)),
             any::<u64>().prop_map(|m| DueKind::Settings(MailboxId(m))),
             any::<u64>().prop_map(|m| DueKind::Subscriptions(MailboxId(m))),
+            any::<u64>().prop_map(|n| DueKind::Job(JobNumber(n))),
         ];
         (any::<u64>(), what).prop_map(|(at, what)| Due {
             at: UnixMillis(at),
@@ -359,6 +482,24 @@ mod tests {
             prop_assert_eq!(decode_block(&key), Ok((UploadId(n), ordinal)));
             let (lower, upper) = blocks(UploadId(n));
             prop_assert!(n == u64::MAX || (lower <= key && key < upper));
+        }
+
+        #[test]
+        fn keys_of_jobs_and_legs_round_trip(n in any::<u64>(), index in any::<u32>(), at in any::<u64>()) {
+            let number = JobNumber(n);
+            let name = LegName { job: number, index };
+            prop_assert_eq!(decode_job(&job(number)), Ok((number, JobRow::Job)));
+            prop_assert_eq!(decode_job(&template(number)), Ok((number, JobRow::Template)));
+            prop_assert_eq!(decode_job(&roster(number, index)), Ok((number, JobRow::Roster(index))));
+            prop_assert_eq!(decode_leg(&leg(name)), Ok(name));
+            let due = UnixMillis(at);
+            prop_assert_eq!(decode_leg_due(&leg_due(due, name)), Ok((due, name)));
+            prop_assert_eq!(decode_turn(&turn([7; 16], number)), Ok(([7; 16], Some(number))));
+            prop_assert_eq!(decode_turn(&[7; 16]), Ok(([7; 16], None)));
+            let (lower, upper) = of_job(number);
+            for key in [&job(number)[..], &roster(number, index)[..], &leg(name)[..]] {
+                prop_assert!(n == u64::MAX || (&lower[..] <= key && key < &upper[..]));
+            }
         }
 
         #[test]

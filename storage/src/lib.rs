@@ -41,6 +41,7 @@
 mod battery;
 mod column_family;
 pub mod config;
+pub mod fan_out;
 mod key;
 pub mod memory;
 pub mod model;
@@ -54,6 +55,7 @@ mod value;
 mod watch;
 
 pub use config::StoreConfig;
+pub use fan_out::FanOutStore;
 pub use memory::MemoryStore;
 pub use rocks::{CheckReport, OpenError, RocksStore};
 pub use store::{Outcomes, Store, StoreError, Swept, Synced};

@@ -8,6 +8,7 @@
 mod accounts;
 mod claims;
 mod deposits;
+mod fan_out;
 mod messages;
 mod model;
 mod settings;
@@ -478,6 +479,12 @@ impl Store for MemoryStore {
 
     fn unready(&self) -> Option<String> {
         self.lock().check_writable().err().map(|e| e.to_string())
+    }
+
+    async fn latched(&self) -> StoreError {
+        let latched = Arc::clone(&self.lock().latched);
+        let cause = latched.wait().await.clone();
+        StoreError::Latched { cause }
     }
 
     async fn close(&self) {

@@ -5,6 +5,8 @@ mod account;
 mod claim;
 mod content;
 mod deposit;
+mod fan_out;
+mod group;
 mod large;
 mod message;
 mod order;
@@ -22,6 +24,13 @@ pub use claim::{
 };
 pub use content::{Part, PartKind};
 pub use deposit::{Deposit, DepositOutcome, DuplicateKey, Receipt, Refusal};
+pub use fan_out::{
+    ClaimedLeg, CopyControl, Job, JobClass, JobCounts, JobNumber, JobOutcome, JobPage, JobQuery,
+    JobReceipt, JobRefusal, JobRequest, JobState, JobWithTemplate, Leg, LegBatch, LegName,
+    LegOutcome, LegSettled, LegState, LegTemplate, LegToken, ROSTER_MAX, RosterEntry,
+    TEMPLATE_OCTETS_MAX, VARIATION_OCTETS_MAX,
+};
+pub use group::{GROUP_MEMBERS_MAX, Group, GroupChange, GroupMember, GroupOrder, GroupRefusal};
 pub use large::{Admission, AdmissionOutcome, INLINE_OCTETS, LargeDeposit, UploadId};
 pub use message::{
     Address, Class, Envelope, FileAttributes, Headers, MailboxId, MessageId, MessageNumber,
@@ -39,8 +48,8 @@ pub use settings::{
     SettingValues, Settings, SettingsChanged, SettingsOrder, UserSettings,
 };
 pub use subscription::{
-    Notified, Owner, SUBSCRIPTION_GRACE, SUBSCRIPTIONS_MAX, Subscribe, Subscribed, Subscription,
-    SubscriptionDialog, SubscriptionId, SubscriptionRefusal,
+    Notified, Owner, SUBSCRIPTION_EPOCHS, SUBSCRIPTION_GRACE, SUBSCRIPTIONS_MAX, Subscribe,
+    Subscribed, Subscription, SubscriptionDialog, SubscriptionId, SubscriptionRefusal,
 };
 pub use time::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use timeline::{Event, EventKind};

@@ -33,13 +33,15 @@ async fn compare(steps: Vec<Step>) -> Result<(), TestCaseError> {
         let expected = model.play(step).await;
         let answer = engine.play(step).await;
         prop_assert_eq!(&answer, &expected, "step {}: {:?}", place, step);
-        if matches!(step, Step::Reopen) {
-            model = model.reopen().await;
-            engine = engine.reopen().await;
-        }
+        (model, engine) = match step {
+            Step::Reopen => (model.reopen().await, engine.reopen().await),
+            Step::Crash => (model.crash().await, engine.crash().await),
+            _ => (model, engine),
+        };
     }
     let expected = model.everything().await;
     prop_assert_eq!(engine.everything().await, expected);
+    engine.forget_uploads().await;
     let report = engine.store().check(false).await;
     let report = report.map_err(|e| TestCaseError::fail(e.to_string()))?;
     prop_assert!(report.is_sound(), "{:?}", report.findings);

@@ -11,6 +11,7 @@ mod counting;
 mod database;
 mod directory;
 mod disk;
+mod fan_out;
 mod folder;
 mod free_space;
 mod large;
@@ -31,6 +32,7 @@ mod submit_all;
 mod sweeper;
 mod take;
 mod taken;
+mod threads;
 mod timeline;
 mod transaction;
 mod uploads;
@@ -48,6 +50,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub use self::check::{CheckReport, Finding};
 use self::committer::Job;
+use self::database::{Reach, ReadError};
 use self::folder::Folder;
 pub use self::open_error::OpenError;
 use self::operation::account::AccountChange;
@@ -121,6 +124,22 @@ impl RocksStore {
         tokio::task::spawn_blocking(move || read(&shared))
             .await
             .map_err(|_| StoreError::Closed)?
+    }
+
+    /// Reads what is little: on this thread if all of it is in memory, else on one that may block, from the
+    /// beginning. A thread that is woken for some microseconds costs more than they do.
+    async fn read_little<T: Send + 'static>(
+        &self,
+        read: impl Fn(&Shared, Reach) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.check_open()?;
+        match read(&self.shared, Reach::Memory) {
+            Err(ReadError::NeedsDisk) => {
+                let read = move |shared: &Shared| Ok(read(shared, Reach::Disk)?);
+                self.read(read).await
+            }
+            found => Ok(found?),
+        }
     }
 
     async fn change_account(&self, change: AccountChange) -> Result<Synced<MailboxId>, StoreError> {
@@ -221,8 +240,10 @@ impl Store for RocksStore {
         offset: u64,
         length: usize,
     ) -> Result<Bytes, StoreError> {
-        self.read(move |shared| shared.read_part(number, part, offset, length))
-            .await
+        self.shared.check_open()?;
+        let shared = Arc::clone(&self.shared);
+        let reading = move || shared.read_part(number, part, offset, length);
+        self.shared.readers.run(reading).await?
     }
 
     async fn list(&self, query: ListQuery) -> Result<ListPage, StoreError> {
@@ -237,10 +258,9 @@ impl Store for RocksStore {
     }
 
     async fn account(&self, mailbox: MailboxId) -> Result<Address, StoreError> {
-        self.read(move |shared| {
-            let row = shared
-                .database
-                .read(Family::Accounts, &key::mailbox(mailbox))?;
+        self.read_little(move |shared, reach| {
+            let place = key::mailbox(mailbox);
+            let row = shared.database.get(Family::Accounts, &place, reach)?;
             let row: AccountValue = value::decode(&row.ok_or(StoreError::NotFound)?)?;
             Ok(row.address)
         })
@@ -294,7 +314,8 @@ impl Store for RocksStore {
     }
 
     async fn settings(&self, mailbox: MailboxId) -> Result<UserSettings, StoreError> {
-        self.read(move |shared| shared.user_settings(mailbox)).await
+        self.read_little(move |shared, reach| shared.user_settings(mailbox, reach))
+            .await
     }
 
     async fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {
@@ -310,7 +331,8 @@ impl Store for RocksStore {
     }
 
     async fn registration(&self, mailbox: MailboxId) -> Result<Registered, StoreError> {
-        self.read(move |shared| shared.registered(mailbox)).await
+        self.read_little(move |shared, reach| shared.registered(mailbox, reach))
+            .await
     }
 
     async fn subscribe(
@@ -399,8 +421,10 @@ impl Store for RocksStore {
         limit: TakeLimit,
     ) -> Result<Vec<Taken>, StoreError> {
         self.shared.check_writable()?;
-        self.read(move |shared| shared.take(claim, after, limit, shared.times.read()))
-            .await
+        self.read_little(move |shared, reach| {
+            shared.take(claim, after, limit, shared.times.read(), reach)
+        })
+        .await
     }
 
     async fn acknowledge(
@@ -486,6 +510,10 @@ impl Store for RocksStore {
         is_full.then(|| "the disk is above its high-water mark".to_owned())
     }
 
+    async fn latched(&self) -> StoreError {
+        self.shared.latched().await
+    }
+
     async fn close(&self) {
         let threads = self.stop();
         drop(tokio::task::spawn_blocking(move || join(threads)).await);
@@ -493,8 +521,8 @@ impl Store for RocksStore {
 }
 
 impl Shared {
-    fn registered(&self, mailbox: MailboxId) -> Result<Registered, StoreError> {
-        let row = self.mailbox_row(mailbox)?;
+    fn registered(&self, mailbox: MailboxId, reach: Reach) -> Result<Registered, ReadError> {
+        let row = self.mailbox_row(mailbox, reach)?;
         row.ok_or(StoreError::NotFound)?;
         let bindings = self.directory.bindings(mailbox)?.unwrap_or_default();
         let mailboxes = self.directory.mailboxes_of(mailbox);
@@ -508,12 +536,12 @@ impl Shared {
         })
     }
 
-    fn user_settings(&self, mailbox: MailboxId) -> Result<UserSettings, StoreError> {
+    fn user_settings(&self, mailbox: MailboxId, reach: Reach) -> Result<UserSettings, ReadError> {
         let mailbox = self.directory.owner(mailbox);
-        self.mailbox_row(mailbox)?.ok_or(StoreError::NotFound)?;
-        let row = self
-            .database
-            .read(Family::Settings, &key::mailbox(mailbox))?;
+        let row = self.mailbox_row(mailbox, reach)?;
+        row.ok_or(StoreError::NotFound)?;
+        let place = key::mailbox(mailbox);
+        let row = self.database.get(Family::Settings, &place, reach)?;
         let said: Sayings = match row {
             Some(row) => value::decode(&row)?,
             None => Sayings::default(),
@@ -568,8 +596,8 @@ impl Shared {
         if names.deleted || self.directory.owner(mailbox) != mailbox {
             return Ok(None);
         }
-        let row = self.mailbox_row(mailbox)?.unwrap_or_default();
-        let settings = self.user_settings(mailbox)?;
+        let row = self.mailbox_row(mailbox, Reach::Disk)?.unwrap_or_default();
+        let settings = self.user_settings(mailbox, Reach::Disk)?;
         Ok(Some(Account {
             mailbox,
             address: names.address,

@@ -113,7 +113,7 @@ pub enum StoreError {
 pub type Outcomes = Vec<(u64, Result<DepositOutcome, StoreError>)>;
 
 /// A message store. See the module for the rules and `battery` for what every engine must do.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: crate::fan_out::FanOutStore {
     /// Stores a message, or finds that it is already there. Decides in the order of PFM-13.
     fn deposit(
         &self,
@@ -415,6 +415,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Why the store accepts nothing right now, if so; for readiness.
     fn unready(&self) -> Option<String>;
+
+    /// Waits until the store latches, and says why: whoever has nothing to ask of it hears of it too.
+    fn latched(&self) -> impl Future<Output = StoreError> + Send;
 
     /// Finishes what is queued, syncs and closes. Later calls answer [`StoreError::Closed`].
     fn close(&self) -> impl Future<Output = ()> + Send;

@@ -7,6 +7,8 @@ mod account;
 mod codec;
 mod content;
 mod delivery;
+mod fan_out;
+mod group;
 mod mailbox;
 mod message;
 mod meta;
@@ -23,9 +25,13 @@ pub(crate) use content::{decode_chunk, encode_chunk};
 pub(crate) use delivery::{
     ClaimValue, DuplicateValue, LocationValue, Mark, OwnerValue, WaitingValue,
 };
+pub(crate) use fan_out::{
+    JobValue, LegListValue, LegPhase, LegValue, Link, RosterValue, SenderJobsValue, TemplateValue,
+};
+pub(crate) use group::GroupValue;
 pub(crate) use mailbox::MailboxValue;
 pub(crate) use message::{EnvelopeValue, Place, StateValue, is_inline};
-pub(crate) use meta::{Counters, Identity};
+pub(crate) use meta::{Counters, Identity, UploadsValue};
 pub(crate) use subscription::SubscriptionsValue;
 pub(crate) use timeline::{AttemptValue, EventValue};
 

@@ -43,16 +43,55 @@ pub struct History {
     pub authenticated: Option<String>,
 }
 
-/// The document.
+/// Messages of one document; a mailbox that holds more shows its first ones, in order.
+pub const MESSAGES_MAX: usize = 10_000;
+/// Octets of one document, its last message not counted: senders choose how long their headers are.
+pub const OCTETS_MAX: usize = 8 << 20;
+
+/// A document that is being written, within its bounds.
+#[derive(Clone, Debug)]
+pub struct Document {
+    text: String,
+    messages: usize,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        text.push_str(&format!("<history-list xmlns=\"{NAMESPACE}\">\n"));
+        Self { text, messages: 0 }
+    }
+}
+
+impl Document {
+    /// Whether nothing more is written.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.messages >= MESSAGES_MAX || self.text.len() >= OCTETS_MAX
+    }
+
+    /// Adds a message, unless it is full.
+    pub fn add(&mut self, history: &History) {
+        if !self.is_full() {
+            write_one(history, &mut self.text);
+            self.messages += 1;
+        }
+    }
+
+    /// The document as text.
+    #[must_use]
+    pub fn finish(mut self) -> String {
+        self.text.push_str("</history-list>\n");
+        self.text
+    }
+}
+
+/// The document of these messages, as many of them as it holds.
 #[must_use]
 pub fn write(list: &[History]) -> String {
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    out.push_str(&format!("<history-list xmlns=\"{NAMESPACE}\">\n"));
-    for history in list {
-        write_one(history, &mut out);
-    }
-    out.push_str("</history-list>\n");
-    out
+    let mut document = Document::default();
+    list.iter().for_each(|history| document.add(history));
+    document.finish()
 }
 
 fn write_one(history: &History, out: &mut String) {
@@ -158,10 +197,8 @@ fn moment(time: SystemTime) -> String {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use proptest::prelude::*;
-    use roxmltree::Document;
-
     use super::*;
+    use proptest::prelude::*;
 
     fn history(id: &str, subject: Option<&str>) -> History {
         let date = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
@@ -213,6 +250,29 @@ mod tests {
     }
 
     #[test]
+    fn a_document_is_bounded_whatever_senders_write() {
+        let long = "\"".repeat(8 << 10);
+        let mut document = Document::default();
+        let mut messages = 0;
+        while !document.is_full() {
+            document.add(&history("7@store.example.org", Some(&long)));
+            messages += 1;
+        }
+        document.add(&history("8@store.example.org", None));
+        let text = document.finish();
+        assert!(
+            text.len() < OCTETS_MAX + 2 * 6 * long.len(),
+            "{}",
+            text.len()
+        );
+        let read = read(text.as_bytes()).expect("well-formed");
+        assert_eq!(read.len(), messages);
+        let short = history("7@store.example.org", None);
+        let many = write(&vec![short; MESSAGES_MAX + 1]);
+        assert_eq!(many.matches("<history ").count(), MESSAGES_MAX);
+    }
+
+    #[test]
     fn any_wish_for_privacy_hides_the_sender() {
         for (privacy, named) in [
             ("", true),
@@ -235,7 +295,7 @@ mod tests {
                 .map(|(id, subject)| history(id, subject.as_deref()))
                 .collect();
             let document = write(&list);
-            let read = Document::parse(&document).expect("well-formed");
+            let read = roxmltree::Document::parse(&document).expect("well-formed");
             let ids: Vec<_> = read.root_element().children().filter_map(id_of).collect();
             prop_assert_eq!(ids.len(), list.len());
         }

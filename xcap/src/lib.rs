@@ -5,6 +5,7 @@
 //! * [`condition`]: If-Match and If-None-Match.
 //! * [`deferred_list`]: the list of a user's deferred messages (requirements §4.4).
 //! * [`poc_settings`]: the settings that a user publishes (RFC 4354, requirements §2.6).
+//! * [`resource_lists`]: recipients of a message to many (RFC 4826, RFC 5364).
 //!
 //! It is not an HTTP server, and not an XML library: documents are read by roxmltree, which resolves
 //! no external entity and expands none; a document with a DTD is refused.
@@ -18,5 +19,6 @@ pub mod node_selector;
 pub mod percent;
 pub mod poc_settings;
 pub mod resource;
+pub mod resource_lists;
 pub mod select;
 pub mod xml;

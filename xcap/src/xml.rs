@@ -2,6 +2,12 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
+/// Attributes of one tag. The reader compares them pairwise.
+const ATTRIBUTES_MAX: usize = 256;
+/// Namespace declarations of a document. Each element that has one copies those it inherits, after
+/// comparing them pairwise.
+const DECLARATIONS_MAX: usize = 256;
+
 /// Bounds of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -17,7 +23,7 @@ pub struct Limits {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotRead {
-    /// More than [`Limits`] allow.
+    /// More than [`Limits`] allow, or more attributes or namespaces than any document needs.
     #[error("the document is too large")]
     TooLarge,
     /// No UTF-8, or declared to be something else.
@@ -41,6 +47,9 @@ pub fn parse(octets: &[u8], limits: Limits) -> Result<Document<'_>, NotRead> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if !is_declared_well(text) {
         return Err(NotRead::Encoding);
+    }
+    if !is_sparse(text) {
+        return Err(NotRead::TooLarge);
     }
     let options = ParsingOptions {
         allow_dtd: false,
@@ -77,6 +86,31 @@ fn is_declared_well(text: &str) -> bool {
     };
     says("version").is_none_or(|version| version == "1.0")
         && says("encoding").is_none_or(|encoding| encoding.eq_ignore_ascii_case("utf-8"))
+}
+
+/// Whether tags have few attributes and the document few namespaces, seen before it is read: where
+/// `=` and a quote follow each other there may be an attribute, and `<` stands in no attribute value.
+fn is_sparse(text: &str) -> bool {
+    let mut declarations = 0;
+    text.split('<').all(|tag| {
+        let mut attributes = 0;
+        for (at, _) in tag.match_indices('=') {
+            if tag[at + 1..].trim_start().starts_with(['"', '\'']) {
+                attributes += 1;
+                declarations += usize::from(is_declaration(&tag[..at]));
+            }
+        }
+        attributes <= ATTRIBUTES_MAX && declarations <= DECLARATIONS_MAX
+    })
+}
+
+/// Whether a text ends in the name of a namespace declaration.
+fn is_declaration(text: &str) -> bool {
+    let before = text.trim_end();
+    let name = before.rsplit(|c: char| c.is_whitespace() || "=\"'".contains(c));
+    name.into_iter()
+        .next()
+        .is_some_and(|name| name.starts_with("xmlns"))
 }
 
 /// Walks without recursion.
@@ -184,6 +218,34 @@ mod tests {
             parse(long.as_bytes(), LIMITS).err(),
             Some(NotRead::TooLarge)
         );
+    }
+
+    #[test]
+    fn what_would_be_compared_without_end_is_not_read() {
+        let limits = Limits {
+            octets: 64 << 10,
+            nodes: 4_096,
+            depth: 4,
+        };
+        let many = |count: usize, each: fn(usize) -> String| (0..count).map(each).collect();
+        let namespaces: String = many(200, |n| format!(" xmlns:a{n}=\"u\""));
+        let attributes: String = many(ATTRIBUTES_MAX, |n| format!(" a{n} = 'x'"));
+        let children: String = many(2_000, |_| "<b xmlns:z=\"u\"/>".to_owned());
+        let text = "xmlns=xmlns:a= &quot;".repeat(500);
+        for (document, is_read) in [
+            (format!("<a{namespaces}><b>{text}</b></a>"), true),
+            (format!("<a{attributes}/>"), true),
+            (format!("<a{namespaces}>{children}</a>"), false),
+            (format!("<a{attributes} b=\"x\"/>"), false),
+        ] {
+            let read = parse(document.as_bytes(), limits);
+            let expected = if is_read {
+                None
+            } else {
+                Some(NotRead::TooLarge)
+            };
+            assert_eq!(read.err(), expected, "{document:.60}");
+        }
     }
 
     proptest! {

@@ -91,6 +91,10 @@ daemon::section! {
         deny_networks: Vec<IpNet> = [],
         /// How long a connection may take to be made and bound.
         connect_timeout: Duration = "10s",
+        /// Connections begun in any second for one peer, and to one address (MSR-04). More wait for
+        /// their turn, as long as `msrp.connect_timeout` lets them: raise it where many clients are
+        /// behind one relay or gateway.
+        connects_per_second: u32 = 20,
         /// Certificate for MSRP over TLS, a PEM file. `off`: one made at the start; peers compare
         /// fingerprints and need no authority (MSR-03).
         certificate: Option<PathBuf> = "off",
@@ -108,6 +112,11 @@ daemon::section! {
         message_body: Octets = "64KiB",
         /// Requests handled at a time; one more is answered 503.
         requests: u32 = 4096,
+        /// Messages per second that one sender may send through this edge, by his asserted identity;
+        /// more are answered 480 with Retry-After. `off`: any. 20 is a good number.
+        sender_rate: Option<u32> = "off",
+        /// Messages that he may send at once after a pause.
+        sender_burst: u32 = 100,
         /// Time in which a deposit must be on disk before its sender is answered 503.
         deposit_time: Duration = "3s",
         /// Time in which a registration must be on disk before it is kept and answered.

@@ -13,10 +13,16 @@ use super::value::{duration, octets};
 
 #[derive(Debug, Args)]
 pub(crate) struct Send {
-    /// The recipient; with --target-dialog, the identity of a session.
+    /// The recipient, a user or a group; with --target-dialog, the identity of a session.
     pub(crate) to: Uri,
     /// The text; left out, it is read from --file or from standard input.
     pub(crate) text: Option<String>,
+    /// A further recipient; may be given several times. A message to several goes by --factory.
+    #[arg(long = "also", value_name = "URI", requires = "factory")]
+    pub(crate) also: Vec<Uri>,
+    /// The conference factory of the user's IM service, which spreads a message to several recipients.
+    #[arg(long, value_name = "URI", env = "IM_FACTORY")]
+    pub(crate) factory: Option<Uri>,
     /// Send this file; may be given several times.
     #[arg(long = "file", value_name = "FILE", conflicts_with = "text")]
     pub(crate) files: Vec<PathBuf>,

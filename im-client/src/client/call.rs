@@ -47,7 +47,6 @@ impl Call {
     pub(super) fn new(
         invite: &Request,
         response: &Response,
-        envelope: &Envelope,
         invitation: &Invitation,
     ) -> Option<Self> {
         let dialog = Dialog::uac(invite, response).ok()?;
@@ -55,7 +54,7 @@ impl Call {
         let agreement = negotiate_uac(response.headers()).ok().flatten();
         Some(Self {
             dialog,
-            envelope: envelope.clone(),
+            envelope: invitation.envelope.clone(),
             contact: invitation.contact.clone(),
             offer: invitation.offer.clone(),
             policy: invitation.policy,

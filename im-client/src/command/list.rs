@@ -3,10 +3,10 @@
 use anyhow::Context as _;
 use restante_im_client::Account;
 use restante_im_client::client::Options;
-use restante_im_client::deferred::{DeferredList, ListClient, XcapRoot};
+use restante_im_client::deferred::{DeferredList, ListClient};
 
 use super::shown::shown;
-use crate::args::{Delete, List};
+use crate::args::{Delete, List, Xcap};
 
 pub(crate) async fn list(
     account: &Account,
@@ -14,9 +14,7 @@ pub(crate) async fn list(
     asserted: bool,
     list: List,
 ) -> anyhow::Result<()> {
-    let found = client(account, options, asserted, list.xcap_root)
-        .read()
-        .await?;
+    let found = client(account, options, asserted, list.xcap).read().await?;
     match list.json {
         true => print_json(&found),
         false => print(&found),
@@ -30,7 +28,7 @@ pub(crate) async fn delete(
     asserted: bool,
     delete: Delete,
 ) -> anyhow::Result<()> {
-    let client = client(account, options, asserted, delete.xcap_root);
+    let client = client(account, options, asserted, delete.xcap);
     for id in &delete.ids {
         let id = id.strip_prefix("sip:").unwrap_or(id);
         // Whatever else has come since the user saw the list: he means this message.
@@ -42,11 +40,12 @@ pub(crate) async fn delete(
     Ok(())
 }
 
-fn client(account: &Account, options: &Options, asserted: bool, root: XcapRoot) -> ListClient {
+fn client(account: &Account, options: &Options, asserted: bool, xcap: Xcap) -> ListClient {
     ListClient {
-        root,
+        root: xcap.root,
         local: options.local,
         user: account.user.to_string(),
+        authorities: xcap.authorities,
         asserted,
     }
 }

@@ -1,5 +1,6 @@
 //! `im-client receive`.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -15,14 +16,10 @@ pub(crate) async fn run(
     options: Options,
     receive: Receive,
 ) -> anyhow::Result<()> {
-    if let Some(folder) = &receive.save {
-        let made = std::fs::create_dir_all(folder);
-        made.with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
     let options = Options {
         accept_types: AcceptTypes::of(receive.accept_types.split_ascii_whitespace()),
         max_message_octets: receive.max_size,
-        folder: receive.save.clone().unwrap_or(options.folder),
+        folder: folder(receive.save.as_deref(), options.folder)?,
         reject: receive.reject,
         ..options
     };
@@ -41,6 +38,16 @@ pub(crate) async fn run(
         Some(count) if received < count => bail!("{received} of {count} messages came in time"),
         _ => Ok(()),
     }
+}
+
+/// The folder to keep messages in, made if it is not there; the usual one if none is named.
+pub(super) fn folder(named: Option<&Path>, usual: PathBuf) -> anyhow::Result<PathBuf> {
+    let Some(folder) = named else {
+        return Ok(usual);
+    };
+    let made = std::fs::create_dir_all(folder);
+    made.with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    Ok(folder.to_owned())
 }
 
 /// Shows messages until enough of them came and their session ended.

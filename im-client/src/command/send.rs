@@ -13,6 +13,7 @@ use restante_im_client::external::ExternalContent;
 use restante_im_client::file::{Disposition, FileDescription};
 use restante_im_client::large::Icon;
 use restante_im_client::outgoing::{Outgoing, Sent};
+use restante_im_client::recipients::Recipients;
 use restante_im_client::upload::UploadControl;
 use restante_im_client::{Account, Client, LargeMessage};
 use sip::{SipDate, token};
@@ -85,7 +86,7 @@ async fn messages(send: &Send, asserted: bool, host: &str) -> anyhow::Result<Vec
         anonymous: send.anonymous,
         asserted,
         target_dialog: send.target_dialog.clone(),
-        ..Envelope::to(send.to.clone())
+        ..addressed(send)
     };
     let mut messages = Vec::new();
     for path in &send.files {
@@ -100,6 +101,20 @@ async fn messages(send: &Send, asserted: bool, host: &str) -> anyhow::Result<Vec
         message.success_report = send.success_report;
     }
     Ok(messages)
+}
+
+/// To one, or by the factory to all.
+fn addressed(send: &Send) -> Envelope {
+    match &send.factory {
+        Some(factory) if !send.also.is_empty() => Envelope::to_all(Recipients {
+            factory: factory.clone(),
+            list: std::iter::once(&send.to)
+                .chain(&send.also)
+                .cloned()
+                .collect(),
+        }),
+        _ => Envelope::to(send.to.clone()),
+    }
 }
 
 async fn content(send: &Send, host: &str) -> anyhow::Result<(String, Content)> {

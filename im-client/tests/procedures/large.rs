@@ -2,16 +2,17 @@
 
 use msrp::sdp::{Direction, MsrpMedia, Role, SessionDescription, Setup};
 use restante_im_client::client::Options;
+use restante_im_client::envelope::Envelope;
 use restante_im_client::external::ExternalContent;
 use restante_im_client::file::{Disposition, FileDescription, Spelling};
 use restante_im_client::large::Icon;
-use restante_im_client::upload::UploadControl;
+use restante_im_client::recipients::Recipients;
 use restante_im_client::{ClientError, LargeMessage};
 use sip::{Method, Name, Request, StatusCode};
 
-use crate::media::Media;
-use crate::server::{Server, answer, field, reply};
-use crate::{alice, text, upload};
+use crate::server::{answer, field, reply};
+use crate::session::Session;
+use crate::{listed, text};
 
 /// The media line of an offer.
 fn offered(body: &[u8]) -> MsrpMedia {
@@ -21,13 +22,11 @@ fn offered(body: &[u8]) -> MsrpMedia {
 
 /// The INVITE of a message, which is refused.
 async fn invite(message: LargeMessage, options: Options) -> Request {
-    let mut server = Server::start().await;
-    let (client, _events) = alice(&server, options).await;
-    let sending = upload(client, message, &UploadControl::default());
-    let transaction = server.request(Method::Invite).await;
-    let request = transaction.request().clone();
-    transaction.respond(reply(&transaction, StatusCode::BUSY_HERE).build());
-    let refused = sending.await.unwrap();
+    let session = Session::invited(message, options).await;
+    let invite = &session.invite;
+    invite.respond(reply(invite, StatusCode::BUSY_HERE).build());
+    let request = session.request().clone();
+    let refused = session.sending.await.unwrap();
     assert!(matches!(refused, Err(ClientError::Refused { .. })));
     request
 }
@@ -67,92 +66,64 @@ async fn ct_lmo_01_the_offer_only_sends_and_tells_the_length() {
 
 #[tokio::test]
 async fn ct_com_01_a_peer_that_wants_a_longer_interval_gets_it() {
-    let mut server = Server::start().await;
-    let (client, _events) = alice(&server, Options::default()).await;
-    let sending = upload(client, text(10), &UploadControl::default());
-    let first = server.request(Method::Invite).await;
-    let too_small = reply(&first, StatusCode::SESSION_INTERVAL_TOO_SMALL);
-    first.respond(too_small.header(Name::MinSe, 3600).build());
-    let second = server.request(Method::Invite).await;
+    let mut session = Session::invited(text(10), Options::default()).await;
+    let too_small = reply(&session.invite, StatusCode::SESSION_INTERVAL_TOO_SMALL);
+    let too_small = too_small.header(Name::MinSe, 3600).build();
+    session.invite.respond(too_small);
+    let second = session.server.request(Method::Invite).await;
     assert_eq!(
         field(second.request(), "Session-Expires"),
         "3600;refresher=uac"
     );
     assert_eq!(field(second.request(), "Min-SE"), "3600");
     second.respond(reply(&second, StatusCode::BUSY_HERE).build());
-    sending.await.unwrap().expect_err("refused");
+    session.sending.await.unwrap().expect_err("refused");
 }
 
 #[tokio::test]
 async fn ct_lmo_04_bye_comes_after_the_answer_to_the_last_chunk_and_not_before() {
-    let mut server = Server::start().await;
-    let media = Media::listen().await;
     let options = Options {
         chunk_octets: 4000,
         ..Options::default()
     };
-    let (client, _events) = alice(&server, options).await;
-    let control = UploadControl::default();
-    let progress = control.progress();
-    let sending = upload(client, text(10_000), &control);
-    let transaction = server.request(Method::Invite).await;
-    let accepted = server.accepted(&transaction, &media.path, "");
-    transaction.respond(accepted.build());
-    server.ack().await;
-    let mut wire = media.bound().await;
+    let mut session = Session::invited(text(10_000), options).await;
+    let progress = session.control.progress();
+    let mut wire = session.bound().await;
     let (last, body) = wire.message().await;
     assert_eq!(body, "x".repeat(10_000).as_bytes());
     assert_eq!(last.head.content_type.as_deref(), Some("text/plain"));
     assert_eq!(last.head.success_report, Some(false));
     assert_eq!(*progress.borrow(), 10_000);
-    assert!(!sending.is_finished());
+    assert!(!session.sending.is_finished());
     wire.answer(&last.head, 200).await;
-    let bye = server.request(Method::Bye).await;
-    bye.respond(reply(&bye, StatusCode::OK).build());
-    assert_eq!(sending.await.unwrap().unwrap().octets, 10_000);
+    assert_eq!(session.ended().await.unwrap().octets, 10_000);
     assert!(wire.is_closed().await);
 }
 
 #[tokio::test]
 async fn ct_lmo_03_a_focus_is_believed_when_its_report_came() {
-    let mut server = Server::start().await;
-    let media = Media::listen().await;
-    let (client, _events) = alice(&server, Options::default()).await;
-    let sending = upload(client, text(3000), &UploadControl::default());
-    let transaction = server.request(Method::Invite).await;
-    let accepted = server.accepted(&transaction, &media.path, ";isfocus");
-    transaction.respond(accepted.build());
-    server.ack().await;
-    let mut wire = media.bound().await;
+    let mut session = Session::invited(text(3000), Options::default()).await;
+    let accepted = session.accepted(";isfocus").build();
+    let mut wire = session.bound_after(accepted).await;
     let (last, _) = wire.message().await;
     assert_eq!(last.head.success_report, Some(true));
     wire.answer(&last.head, 200).await;
     wire.report(&last.head, 3000).await;
-    let bye = server.request(Method::Bye).await;
-    bye.respond(reply(&bye, StatusCode::OK).build());
-    assert!(sending.await.unwrap().unwrap().by_focus);
+    assert!(session.ended().await.unwrap().by_focus);
 }
 
 #[tokio::test]
 async fn ct_lmo_03_a_focus_that_never_reports_is_left_and_not_believed() {
-    let mut server = Server::start().await;
-    let media = Media::listen().await;
     let options = Options {
         report_wait: std::time::Duration::from_millis(300),
         ..Options::default()
     };
-    let (client, _events) = alice(&server, options).await;
-    let sending = upload(client, text(3000), &UploadControl::default());
-    let transaction = server.request(Method::Invite).await;
-    let accepted = server.accepted(&transaction, &media.path, ";isfocus");
-    transaction.respond(accepted.build());
-    server.ack().await;
-    let mut wire = media.bound().await;
+    let mut session = Session::invited(text(3000), options).await;
+    let accepted = session.accepted(";isfocus").build();
+    let mut wire = session.bound_after(accepted).await;
     let (last, _) = wire.message().await;
     wire.answer(&last.head, 200).await;
-    let bye = server.request(Method::Bye).await;
-    bye.respond(reply(&bye, StatusCode::OK).build());
-    let outcome = sending.await.unwrap();
+    let outcome = session.ended().await;
     assert!(
         matches!(outcome, Err(ClientError::NotTaken(_))),
         "{outcome:?}"
@@ -179,12 +150,8 @@ async fn ct_lmo_05_a_file_is_described_in_both_spellings_with_its_preview() {
         content_type: "application/pdf".to_owned(),
         ..text(3000)
     };
-    let mut server = Server::start().await;
-    let media = Media::listen().await;
-    let (client, _events) = alice(&server, Options::default()).await;
-    let sending = upload(client, message, &UploadControl::default());
-    let transaction = server.request(Method::Invite).await;
-    let request = transaction.request();
+    let mut session = Session::invited(message, Options::default()).await;
+    let request = session.request();
     let content_type = field(request, "Content-Type");
     let parts = sip::multipart::parse(&content_type, request.body()).unwrap();
     let [sdp, preview] = parts.as_slice() else {
@@ -210,9 +177,7 @@ async fn ct_lmo_05_a_file_is_described_in_both_spellings_with_its_preview() {
     let content_id = preview.headers.first(Name::ContentId).unwrap();
     assert_eq!(content_id.value(), "<icon1@127.0.0.1>");
     assert_eq!(preview.body, icon.octets);
-    transaction.respond(server.accepted(&transaction, &media.path, "").build());
-    server.ack().await;
-    let mut wire = media.bound().await;
+    let mut wire = session.bound().await;
     let (last, _) = wire.message().await;
     assert_eq!(
         last.head.header("Content-Disposition"),
@@ -220,9 +185,7 @@ async fn ct_lmo_05_a_file_is_described_in_both_spellings_with_its_preview() {
     );
     assert_eq!(last.head.content_type.as_deref(), Some("application/pdf"));
     wire.answer(&last.head, 200).await;
-    let bye = server.request(Method::Bye).await;
-    bye.respond(reply(&bye, StatusCode::OK).build());
-    sending.await.unwrap().unwrap();
+    session.ended().await.unwrap();
 }
 
 #[tokio::test]
@@ -233,63 +196,41 @@ async fn ct_lmo_05_content_elsewhere_may_be_referred_to_in_a_session() {
         content: content.body("7c1@media.example.org").into(),
         ..text(0)
     };
-    let mut server = Server::start().await;
-    let media = Media::listen().await;
-    let (client, _events) = alice(&server, Options::default()).await;
-    let sending = upload(client, message, &UploadControl::default());
-    let transaction = server.request(Method::Invite).await;
-    transaction.respond(server.accepted(&transaction, &media.path, "").build());
-    server.ack().await;
-    let mut wire = media.bound().await;
+    let mut session = Session::invited(message, Options::default()).await;
+    let mut wire = session.bound().await;
     let (last, body) = wire.message().await;
     assert_eq!(last.head.content_type, Some(content.message_type()));
     assert_eq!(body, content.body("7c1@media.example.org"));
     wire.answer(&last.head, 200).await;
-    let bye = server.request(Method::Bye).await;
-    bye.respond(reply(&bye, StatusCode::OK).build());
-    sending.await.unwrap().unwrap();
+    session.ended().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_peer_that_prefers_to_connect_finds_us_listening() {
-    let mut server = Server::start().await;
-    let media = Media::listen().await;
     let options = Options {
         setup: Role::Passive,
         ..Options::default()
     };
-    let (client, _events) = alice(&server, options).await;
-    let sending = upload(client, text(3000), &UploadControl::default());
-    let transaction = server.request(Method::Invite).await;
-    let offer = offered(transaction.request().body());
-    let sdp = answer(&media.path, "a=setup:active\r\n");
-    let accepted = server.accepted(&transaction, &media.path, "");
-    transaction.respond(accepted.body("application/sdp", sdp).build());
-    server.ack().await;
-    let mut wire = media.call(&offer.path).await;
+    let mut session = Session::invited(text(3000), options).await;
+    let offer = offered(session.request().body());
+    let sdp = answer(&session.media.path, "a=setup:active\r\n");
+    let accepted = session.accepted("").body("application/sdp", sdp);
+    session.invite.respond(accepted.build());
+    session.server.ack().await;
+    let mut wire = session.media.call(&offer.path).await;
     let (last, body) = wire.message().await;
     assert_eq!(body.len(), 3000);
     wire.answer(&last.head, 200).await;
-    let bye = server.request(Method::Bye).await;
-    bye.respond(reply(&bye, StatusCode::OK).build());
-    sending.await.unwrap().unwrap();
+    session.ended().await.unwrap();
 }
 
 #[tokio::test]
 async fn what_the_server_does_not_take_is_an_error_and_the_session_ends() {
-    let mut server = Server::start().await;
-    let media = Media::listen().await;
-    let (client, _events) = alice(&server, Options::default()).await;
-    let sending = upload(client, text(3000), &UploadControl::default());
-    let transaction = server.request(Method::Invite).await;
-    transaction.respond(server.accepted(&transaction, &media.path, "").build());
-    server.ack().await;
-    let mut wire = media.bound().await;
+    let mut session = Session::invited(text(3000), Options::default()).await;
+    let mut wire = session.bound().await;
     let (last, _) = wire.message().await;
     wire.answer(&last.head, 413).await;
-    let bye = server.request(Method::Bye).await;
-    bye.respond(reply(&bye, StatusCode::OK).build());
-    let outcome = sending.await.unwrap();
+    let outcome = session.ended().await;
     assert!(
         matches!(
             outcome,
@@ -297,4 +238,42 @@ async fn what_the_server_does_not_take_is_an_error_and_the_session_ends() {
         ),
         "{outcome:?}"
     );
+}
+
+#[tokio::test]
+async fn ct_lmo_02_a_message_to_three_goes_to_the_factory_with_their_list() {
+    let mut message = text(3000);
+    message.envelope = Envelope::to_all(Recipients {
+        factory: "sip:im-factory@example.org".parse().unwrap(),
+        list: ["bob", "carol", "dave"]
+            .map(|name| format!("sip:{name}@example.org").parse().unwrap())
+            .into(),
+    });
+    let request = invite(message, Options::default()).await;
+    assert_eq!(
+        request.raw_uri(),
+        "sip:im-factory@example.org;sessiontype=adhoc"
+    );
+    assert_eq!(field(&request, "Require"), "recipient-list-invite");
+    let content_type = field(&request, "Content-Type");
+    assert!(
+        content_type.starts_with("multipart/mixed;"),
+        "{content_type}"
+    );
+    let parts = sip::multipart::parse(&content_type, request.body()).unwrap();
+    let [sdp, list] = parts.as_slice() else {
+        panic!("{parts:?}");
+    };
+    assert_eq!(offered(&sdp.body).direction, Direction::SendOnly);
+    assert_eq!(listed(list), ["bob", "carol", "dave"]);
+}
+
+#[tokio::test]
+async fn ct_lmo_02_a_message_to_a_group_names_it_and_lists_nobody() {
+    let mut message = text(3000);
+    message.envelope = Envelope::to("sip:team@groups.example.org".parse().unwrap());
+    let request = invite(message, Options::default()).await;
+    assert_eq!(request.raw_uri(), "sip:team@groups.example.org");
+    assert_eq!(field(&request, "Content-Type"), "application/sdp");
+    assert!(request.headers().require().is_empty());
 }

@@ -9,6 +9,7 @@ mod pager;
 mod receiving;
 mod release;
 mod server;
+mod session;
 mod waiting;
 
 use std::future::Future;
@@ -18,7 +19,7 @@ use restante_im_client::client::{Events, Options};
 use restante_im_client::envelope::Envelope;
 use restante_im_client::upload::{UploadControl, Uploaded};
 use restante_im_client::{Account, Client, ClientError, LargeMessage};
-use sip::Uri;
+use sip::{Name, Uri};
 
 use server::Server;
 
@@ -46,6 +47,18 @@ async fn alice(server: &Server, options: Options) -> (Client, Events) {
 fn text(octets: usize) -> LargeMessage {
     let body = bytes::Bytes::from("x".repeat(octets));
     LargeMessage::new(Envelope::to(bob()), "text/plain", body.into())
+}
+
+/// Whom a part of a body names as recipients, by their user parts.
+fn listed(part: &sip::multipart::Part) -> Vec<String> {
+    let field = |name| part.headers.first(name).unwrap().value().into_owned();
+    assert_eq!(field(Name::ContentType), "application/resource-lists+xml");
+    assert_eq!(field(Name::ContentDisposition), "recipient-list");
+    let document = String::from_utf8(part.body.to_vec()).unwrap();
+    let entries = document.split("<entry uri=\"sip:").skip(1);
+    entries
+        .map(|entry| entry.split('@').next().unwrap().to_owned())
+        .collect()
 }
 
 /// Sends in the background.

@@ -5,12 +5,13 @@ use restante_im_client::client::Options;
 use restante_im_client::envelope::Envelope;
 use restante_im_client::external::ExternalContent;
 use restante_im_client::outgoing::{Outgoing, Sent};
+use restante_im_client::recipients::Recipients;
 use restante_im_client::upload::UploadControl;
 use restante_im_client::{ClientError, LargeMessage};
 use sip::{Method, Request, StatusCode};
 
 use crate::server::{Server, field, reply};
-use crate::{alice, bob, text};
+use crate::{alice, bob, listed, text};
 
 /// The first request that the server sees of a message; it takes a MESSAGE and refuses a session.
 async fn seen(message: LargeMessage, choice: Choice) -> Request {
@@ -124,4 +125,44 @@ async fn ct_opg_05_content_elsewhere_is_only_referred_to() {
          expiration=\"Sat, 21 Nov 2026 09:00:00 GMT\"; size=482133"
     );
     assert_eq!(*request.body(), body);
+}
+
+#[tokio::test]
+async fn ct_opg_02_a_message_to_three_goes_to_the_factory_with_their_list() {
+    let mut message = text(20);
+    message.envelope = Envelope::to_all(Recipients {
+        factory: "sip:im-factory@example.org".parse().unwrap(),
+        list: ["bob", "carol", "dave"]
+            .map(|name| format!("sip:{name}@example.org").parse().unwrap())
+            .into(),
+    });
+    let request = seen(message, Choice::default()).await;
+    assert_eq!(*request.method(), Method::Message);
+    assert_eq!(
+        request.raw_uri(),
+        "sip:im-factory@example.org;sessiontype=adhoc"
+    );
+    assert_eq!(field(&request, "To"), "<sip:im-factory@example.org>");
+    assert_eq!(field(&request, "Require"), "recipient-list-message");
+    let content_type = field(&request, "Content-Type");
+    assert!(
+        content_type.starts_with("multipart/mixed;"),
+        "{content_type}"
+    );
+    let parts = sip::multipart::parse(&content_type, request.body()).unwrap();
+    let [content, list] = parts.as_slice() else {
+        panic!("{parts:?}");
+    };
+    assert_eq!(content.body, "x".repeat(20));
+    assert_eq!(listed(list), ["bob", "carol", "dave"]);
+}
+
+#[tokio::test]
+async fn ct_opg_03_a_message_to_a_group_names_it_and_lists_nobody() {
+    let mut message = text(20);
+    message.envelope = Envelope::to("sip:team@groups.example.org".parse().unwrap());
+    let request = seen(message, Choice::default()).await;
+    assert_eq!(request.raw_uri(), "sip:team@groups.example.org");
+    assert_eq!(field(&request, "Content-Type"), "text/plain");
+    assert!(request.headers().require().is_empty());
 }

@@ -225,11 +225,7 @@ impl MsrpMedia {
             "accept-types" => self.accept_types = types_of(value),
             "accept-wrapped-types" => self.accept_wrapped_types = Some(types_of(value)),
             "max-size" => {
-                let size = value
-                    .trim()
-                    .parse()
-                    .map_err(|_| SdpError::Attribute("max-size"))?;
-                self.max_size = Some(size);
+                self.max_size = Some(octets(value).ok_or(SdpError::Attribute("max-size"))?);
             }
             "setup" if value.trim().eq_ignore_ascii_case("holdconn") => self.setup = None,
             "setup" => {
@@ -299,6 +295,13 @@ fn path_of(media: &Media) -> Result<Path, SdpError> {
         .flatten()
         .ok_or(SdpError::PathMissing)?;
     value.parse().map_err(|_| SdpError::Attribute("path"))
+}
+
+/// A number of octets; one too large to count is no limit.
+fn octets(value: &str) -> Option<u64> {
+    let digits = value.trim();
+    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 fn types_of(value: &str) -> AcceptTypes {

@@ -25,12 +25,16 @@ pub struct MsrpConfig {
     pub deny_networks: Vec<IpNet>,
     /// From the start of a connection attempt to its end (3.1: 10 s), before any handshake of TLS.
     pub connect_timeout: Duration,
-    /// Connection attempts for one signalling peer in any second (MSR-04: 20).
+    /// Connection attempts for one signalling peer, and to one address, in any second (MSR-04: 20).
     pub connects_per_second: usize,
     /// Wrong To-Paths from one address in any minute before its connection is closed (MSR-02: 20).
     pub wrong_paths_per_minute: usize,
-    /// How long a connection may be without a session.
+    /// Other listeners of this process, which are not connected to either (MSR-04).
+    pub other_listeners: Vec<SocketAddr>,
+    /// How long a connection may be without its first session.
     pub unbound_timeout: Duration,
+    /// How long a connection that was accepted is kept for a further session after its last one.
+    pub reuse_timeout: Duration,
     /// How long a request waits for its session's peer path: a peer may connect before its SIP
     /// answer is here.
     pub path_wait: Duration,
@@ -58,7 +62,9 @@ impl MsrpConfig {
             connect_timeout: Duration::from_secs(10),
             connects_per_second: 20,
             wrong_paths_per_minute: 20,
+            other_listeners: Vec::new(),
             unbound_timeout: Duration::from_secs(30),
+            reuse_timeout: Duration::from_secs(5),
             path_wait: Duration::from_secs(10),
             write_stall: Duration::from_secs(30),
             max_connections: 16_384,

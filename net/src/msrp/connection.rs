@@ -39,6 +39,8 @@ pub(super) struct Connection {
     wanted: Notify,
     /// Sessions bound to this connection.
     sessions: AtomicUsize,
+    /// Tells the reader that the last of them is over.
+    emptied: Notify,
     closed: CancellationToken,
     write_stall: Duration,
     certificate: Option<CertificateDer<'static>>,
@@ -63,6 +65,7 @@ impl Connection {
             waiting: AtomicUsize::new(0),
             wanted: Notify::new(),
             sessions: AtomicUsize::new(0),
+            emptied: Notify::new(),
             closed,
             write_stall,
             certificate,
@@ -102,7 +105,14 @@ impl Connection {
     }
 
     pub(super) fn session_ended(&self) {
-        self.sessions.fetch_sub(1, Ordering::Relaxed);
+        if self.sessions.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.emptied.notify_one();
+        }
+    }
+
+    /// For the reader: waits until the last session is over.
+    pub(super) async fn emptied(&self) {
+        self.emptied.notified().await;
     }
 
     pub(super) fn has_sessions(&self) -> bool {

@@ -56,7 +56,7 @@ impl MsrpEndpoint {
         let guard = AddressGuard::new(
             config.allow_networks.clone(),
             config.deny_networks.clone(),
-            own_addresses(local_address, secure.as_ref(), &advertised_host),
+            own_addresses(&config, local_address, secure.as_ref(), &advertised_host),
         );
         let shared = Arc::new(Shared {
             registry: Arc::new(Registry::default()),
@@ -170,6 +170,7 @@ impl Shared {
                 sessmatch: self.config.sessmatch,
             },
             unbound_timeout: self.config.unbound_timeout,
+            reuse_timeout: self.config.reuse_timeout,
             target: None,
         };
         (connection, reader.run(input))
@@ -190,12 +191,14 @@ fn advertised_host(config: &MsrpConfig, bound: SocketAddr) -> Result<String, Bin
 
 /// The addresses under which our own listeners may be named.
 fn own_addresses(
+    config: &MsrpConfig,
     bound: SocketAddr,
     secure: Option<&Secure>,
     advertised_host: &str,
 ) -> Vec<SocketAddr> {
     let advertised = advertised_host.parse::<IpAddr>().ok();
     let bound = std::iter::once(bound).chain(secure.map(|secure| secure.address));
+    let bound = bound.chain(config.other_listeners.iter().copied());
     let names = |bound: SocketAddr| {
         let advertised = advertised.map(|ip| SocketAddr::new(ip, bound.port()));
         std::iter::once(bound).chain(advertised)

@@ -1,6 +1,6 @@
 //! Where we may connect to: a peer's path is a request to connect anywhere (MSR-04).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use ipnet::IpNet;
 
@@ -42,10 +42,27 @@ impl AddressGuard {
 
     fn is_own(&self, address: SocketAddr) -> bool {
         self.own_listeners.iter().any(|own| {
-            let same_ip = own.ip().is_unspecified() || own.ip().to_canonical() == address.ip();
-            same_ip && own.port() == address.port()
+            own.port() == address.port()
+                && match own.ip().is_unspecified() {
+                    true => is_of_this_host(address.ip()),
+                    false => own.ip().to_canonical() == address.ip(),
+                }
         })
     }
+}
+
+/// Whether an address is one of this host: to reach it the system takes it as the source too. Nothing
+/// is sent.
+fn is_of_this_host(ip: IpAddr) -> bool {
+    let any: IpAddr = match ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let source = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((ip, LOWEST_PORT))?;
+        socket.local_addr()
+    });
+    source.is_ok_and(|source| source.ip() == ip)
 }
 
 fn is_never_a_peer(ip: IpAddr) -> bool {
@@ -97,6 +114,15 @@ mod tests {
         for target in ["203.0.113.9:49200", "[2001:db8::9]:2855", "192.0.2.20:2856"] {
             assert!(guard.permits(target.parse().unwrap()), "{target}");
         }
+    }
+
+    #[test]
+    fn a_listener_on_all_addresses_forbids_its_port_on_this_host_only() {
+        let own = vec!["0.0.0.0:2855".parse().unwrap()];
+        let guard = AddressGuard::new(Vec::new(), Vec::new(), own);
+        assert!(guard.permits("203.0.113.9:2855".parse().unwrap()));
+        assert!(is_of_this_host("127.0.0.1".parse().unwrap()));
+        assert!(!is_of_this_host("203.0.113.9".parse().unwrap()));
     }
 
     #[test]

@@ -28,16 +28,23 @@ impl<K: Eq + Hash> Recent<K> {
         }
     }
 
-    /// Enters an event and says when it may happen: at once, or one period after the event so many
-    /// before it. None if the table is full of others.
-    fn reserve(&mut self, key: K, now: Instant) -> Option<Instant> {
-        self.make_room(&key, now)?;
+    /// When an event of this key may happen: at once, or one period after the event so many before it.
+    /// None if the table is full of others.
+    fn next(&mut self, key: &K, now: Instant) -> Option<Instant> {
+        self.make_room(key, now)?;
+        let held = self.moments.get(key);
+        let earlier = held.filter(|moments| moments.len() >= self.limit);
+        let earlier = earlier.and_then(VecDeque::front);
+        Some(earlier.map_or(now, |earlier| now.max(*earlier + self.period)))
+    }
+
+    /// An event happens at that moment.
+    fn enter(&mut self, key: K, at: Instant) {
         let moments = self.moments.entry(key).or_default();
-        let full = moments.len() >= self.limit;
-        let earlier = if full { moments.pop_front() } else { None };
-        let due = earlier.map_or(now, |earlier| now.max(earlier + self.period));
-        moments.push_back(due);
-        Some(due)
+        if moments.len() >= self.limit {
+            moments.pop_front();
+        }
+        moments.push_back(at);
     }
 
     fn make_room(&mut self, key: &K, now: Instant) -> Option<()> {
@@ -51,18 +58,49 @@ impl<K: Eq + Hash> Recent<K> {
     }
 }
 
-/// Spaces our connection attempts out, per signalling peer (MSR-04).
+/// Whose attempts are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Counted {
+    /// Those for one signalling peer.
+    For(String),
+    /// Those to one address, whoever wants them.
+    To(IpAddr),
+}
+
+/// Spaces our connection attempts out (MSR-04): for one signalling peer, and to one address, which many
+/// peers, or one under many names, may want us to connect to.
 #[derive(Debug)]
-pub(super) struct ConnectPacer(Mutex<Recent<String>>);
+pub(super) struct ConnectPacer(Mutex<Recent<Counted>>);
 
 impl ConnectPacer {
     pub(super) fn new(per_second: usize) -> ConnectPacer {
         ConnectPacer(Mutex::new(Recent::new(per_second, Duration::from_secs(1))))
     }
 
-    /// When the next attempt for this peer may start; none if too many peers are being called.
-    pub(super) fn reserve(&self, signalling_peer: &str, now: Instant) -> Option<Instant> {
-        locked(&self.0).reserve(signalling_peer.to_owned(), now)
+    /// When the next attempt for this peer to this address may start; none if that is later than
+    /// `latest`, or if too many are being called. What is not attempted does not count.
+    pub(super) fn reserve(
+        &self,
+        signalling_peer: &str,
+        address: IpAddr,
+        (now, latest): (Instant, Instant),
+    ) -> Option<Instant> {
+        let counted = [
+            Counted::For(signalling_peer.to_owned()),
+            Counted::To(address.to_canonical()),
+        ];
+        let mut recent = locked(&self.0);
+        let mut due = now;
+        for key in &counted {
+            due = due.max(recent.next(key, now)?);
+        }
+        if due > latest {
+            return None;
+        }
+        for key in counted {
+            recent.enter(key, due);
+        }
+        Some(due)
     }
 }
 
@@ -77,9 +115,12 @@ impl WrongPaths {
 
     /// Counts one; says whether that is one too many.
     pub(super) fn count(&self, address: IpAddr, now: Instant) -> bool {
-        locked(&self.0)
-            .reserve(address, now)
-            .is_none_or(|due| due > now)
+        let mut recent = locked(&self.0);
+        let Some(due) = recent.next(&address, now) else {
+            return true;
+        };
+        recent.enter(address, due);
+        due > now
     }
 }
 
@@ -91,24 +132,65 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_peer_gets_its_attempts_of_each_second_and_no_more() {
-        let pacer = ConnectPacer::new(20);
-        let start = Instant::now();
-        let due: Vec<_> = (0..100)
-            .map(|_| pacer.reserve("peer", start).unwrap())
-            .collect();
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn assert_paced(due: &[Instant], start: Instant) {
         for (early, late) in due.iter().zip(due.iter().skip(20)) {
             assert!(*late - *early >= Duration::from_secs(1));
         }
         assert_eq!(due[19], start);
-        assert_eq!(pacer.reserve("other", start), Some(start));
+    }
+
+    #[test]
+    fn a_peer_gets_its_attempts_of_each_second_wherever_they_lead() {
+        let pacer = ConnectPacer::new(20);
+        let start = Instant::now();
+        let when = (start, start + Duration::from_secs(10));
+        let due: Vec<_> = (0..100)
+            .map(|host| pacer.reserve("peer", address(host), when).unwrap())
+            .collect();
+        assert_paced(&due, start);
+        assert_eq!(pacer.reserve("other", address(200), when), Some(start));
+    }
+
+    #[test]
+    fn an_address_gets_its_attempts_of_each_second_whoever_wants_them() {
+        let pacer = ConnectPacer::new(20);
+        let start = Instant::now();
+        let when = (start, start + Duration::from_secs(10));
+        let due: Vec<_> = (0..100)
+            .map(|peer| {
+                let peer = format!("peer-{peer}");
+                pacer.reserve(&peer, address(1), when).unwrap()
+            })
+            .collect();
+        assert_paced(&due, start);
+        let mapped = "::ffff:192.0.2.1".parse().unwrap();
+        assert!(pacer.reserve("other", mapped, when).unwrap() > start);
+        assert_eq!(pacer.reserve("other", address(2), when), Some(start));
+    }
+
+    #[test]
+    fn what_cannot_wait_so_long_is_not_attempted_and_takes_no_place() {
+        let pacer = ConnectPacer::new(1);
+        let start = Instant::now();
+        let when = (start, start + Duration::from_millis(1_500));
+        let second = start + Duration::from_secs(1);
+        assert_eq!(pacer.reserve("peer", address(1), when), Some(start));
+        assert_eq!(pacer.reserve("peer", address(1), when), Some(second));
+        for _ in 0..100 {
+            assert_eq!(pacer.reserve("peer", address(1), when), None);
+        }
+        let later = (second, second + Duration::from_secs(1));
+        assert_eq!(pacer.reserve("peer", address(1), later), Some(later.1));
     }
 
     #[test]
     fn the_twenty_first_wrong_path_of_a_minute_is_one_too_many() {
         let wrong = WrongPaths::new(20);
-        let (address, start) = (IpAddr::from([192, 0, 2, 1]), Instant::now());
+        let (address, start) = (address(1), Instant::now());
         assert!((0..20).all(|_| !wrong.count(address, start)));
         assert!(wrong.count(address, start));
         assert!(!wrong.count(IpAddr::from([192, 0, 2, 2]), start));

@@ -142,8 +142,8 @@ impl PendingSession {
     }
 
     /// We are active: connects to the first URI of the peer's path under MSR-04 and binds the
-    /// connection with an empty SEND. `signalling_peer` names whoever made us connect; its attempts
-    /// are counted together.
+    /// connection with an empty SEND. `signalling_peer` names whoever made us connect, by what that
+    /// peer cannot choose; its attempts are counted together, and so are those to one address.
     pub async fn connect(
         self,
         peer_path: Path,
@@ -173,7 +173,8 @@ impl PendingSession {
         let deadline = Instant::now() + wait;
         self.registration.refuse_binding();
         // On the heap: a handshake is large, and most sessions have none.
-        let connecting = self.open_connection(address, peer_path.first(), signalling_peer);
+        let connecting =
+            self.open_connection((address, deadline), peer_path.first(), signalling_peer);
         let connection = timeout_at(deadline, Box::pin(connecting))
             .await
             .map_err(|_| OpenError::Timeout)??;
@@ -211,7 +212,7 @@ impl PendingSession {
 
     async fn open_connection(
         &self,
-        Permitted(address): Permitted,
+        (Permitted(address), deadline): (Permitted, Instant),
         peer: &MsrpUri,
         signalling_peer: &str,
     ) -> Result<Arc<Connection>, OpenError> {
@@ -222,7 +223,8 @@ impl PendingSession {
             return Err(OpenError::Transport);
         }
         let shared = &self.shared;
-        let due = shared.pacer.reserve(signalling_peer, Instant::now());
+        let when = (Instant::now(), deadline);
+        let due = shared.pacer.reserve(signalling_peer, address.ip(), when);
         sleep_until(due.ok_or(OpenError::TooMany)?).await;
         let connecting = timeout(shared.config.connect_timeout, TcpStream::connect(address));
         let stream = connecting.await.map_err(|_| OpenError::Timeout)?;

@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use ::msrp::{DecodeError, Decoder, Event, Method, RequestHead, Response};
 use tokio::io::AsyncReadExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::connection::{Connection, Input, Lost};
 use super::pace::WrongPaths;
 use super::registry::{Misdirected, Registry, RouteRules, SessionInput};
 
 /// Least and most room made in the receive buffer before a read.
-const READ_OCTETS: RangeInclusive<usize> = (16 << 10)..=(64 << 10);
+const READ_OCTETS: RangeInclusive<usize> = (4 << 10)..=(64 << 10);
 /// Room for one read each of all sessions: a few sessions read much at a time, many have memory for little.
-const READS_OCTETS: usize = 2 << 20;
+/// What has been read is kept until it is taken, some five reads of a session.
+const READS_OCTETS: usize = 1 << 20;
 
 /// The receiving side of one connection.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(super) struct Reader {
     pub(super) wrong_paths: Arc<WrongPaths>,
     pub(super) rules: RouteRules,
     pub(super) unbound_timeout: Duration,
+    pub(super) reuse_timeout: Duration,
     /// The session of the request that is coming in.
     pub(super) target: Option<SessionInput>,
 }
@@ -46,21 +48,26 @@ impl Reader {
 
     async fn read(&mut self, input: &mut Input) -> Result<(), Lost> {
         let mut decoder = Decoder::new();
+        // A buffer never becomes smaller than it was at first.
+        decoder.buffer_mut().reserve(*READ_OCTETS.start());
         let mut unbound_until = Instant::now() + self.unbound_timeout;
+        let connection = Arc::clone(&self.connection);
         loop {
+            let is_unbound = !connection.has_sessions();
             // Octets alone keep no connection: without a session its time runs on.
-            if self.connection.has_sessions() {
-                unbound_until = Instant::now() + self.unbound_timeout;
-            } else if Instant::now() >= unbound_until {
+            if is_unbound && Instant::now() >= unbound_until {
                 return Err(Lost);
             }
             decoder.buffer_mut().reserve(self.read_octets());
-            let read = input.read_buf(decoder.buffer_mut());
-            match timeout_at(unbound_until, read).await {
-                Ok(Ok(0) | Err(_)) => return Err(Lost),
-                Ok(Ok(_)) => self.take_events(&mut decoder).await?,
-                // The time is over or, with a session, begins again.
-                Err(_) => {}
+            tokio::select! {
+                biased;
+                () = connection.emptied() => unbound_until = Instant::now() + self.reuse_timeout,
+                read = input.read_buf(decoder.buffer_mut()) => match read {
+                    Ok(0) | Err(_) => return Err(Lost),
+                    Ok(_) => self.take_events(&mut decoder).await?,
+                },
+                // A session of ours may have been bound meanwhile.
+                () = sleep_until(unbound_until), if is_unbound => {}
             }
         }
     }

@@ -66,13 +66,13 @@ impl SipEndpoint {
         target: &Target,
         branch: String,
     ) -> Result<ClientTransaction, SendError> {
-        self.request_failing_over(request, target, branch, Vec::new())
+        self.request_failing_over(request, target, branch, Vec::new)
             .await
     }
 
     /// As [`request`](Self::request). Where the hop does not answer, or answers 503 before anything else, the request is
-    /// sent to the next hop of the URI, with the next of these branches (RFC 3263 §4.3); the outcome is that of the last
-    /// hop tried.
+    /// sent to the next hop of the URI, with the next of these branches, which are made if there is such a hop (RFC 3263
+    /// §4.3); the outcome is that of the last hop tried.
     ///
     /// # Errors
     ///
@@ -82,18 +82,19 @@ impl SipEndpoint {
         request: Request,
         target: &Target,
         branch: String,
-        further_branches: Vec<String>,
+        further_branches: impl FnOnce() -> Vec<String>,
     ) -> Result<ClientTransaction, SendError> {
         let opening = target.open(&self.core, request.as_bytes().len());
         let opened = self.core.shutdown.run_until_cancelled(opening).await;
         let (flow, behind) = opened.ok_or(SendError::Closed)??;
         let method = request.method().clone();
         let elsewhere = match target {
-            Target::Uri(uri) if !behind.is_empty() && !further_branches.is_empty() => {
-                Some(Elsewhere::new(&request, uri, behind, further_branches))
-            }
+            Target::Uri(uri) if !behind.is_empty() => Some((uri, further_branches())),
             Target::Uri(_) | Target::Flow(_) => None,
         };
+        let elsewhere = elsewhere
+            .filter(|(_, branches)| !branches.is_empty())
+            .map(|(uri, branches)| Elsewhere::new(&request, uri, behind, branches));
         let attempt = Attempt::start(&self.core, request, flow, &branch)?;
         Ok(ClientTransaction::new(
             Arc::clone(&self.core),

@@ -111,7 +111,9 @@ impl ServerTransaction {
         }
     }
 
-    fn is_cancelled(&self) -> bool {
+    /// Whether [`ServerTransaction::cancelled`] would return at once.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
         self.progress
             .as_ref()
             .is_some_and(|progress| *progress.borrow() == Progress::Cancelled)

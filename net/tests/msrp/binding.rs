@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use msrp::Path;
 use restante_net::msrp::{
@@ -177,6 +177,28 @@ async fn connection_without_a_session_is_closed_after_its_time() {
     let mut peer = Peer::connect(endpoint.local_address()).await;
     peer.write("MSRP ").await;
     assert!(peer.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn a_connection_outlives_its_last_session_for_a_while_only() {
+    let mut config = config();
+    config.reuse_timeout = Duration::from_millis(300);
+    let endpoint = MsrpEndpoint::bind(config).await.unwrap();
+    let mut peer = Peer::connect(endpoint.local_address()).await;
+    for round in 0..2 {
+        let pending = endpoint.open();
+        let to = pending.local_path().clone();
+        let accepting = tokio::spawn(pending.accept(peer.path.clone(), PATIENCE));
+        if round == 1 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        peer.bind(&to).await;
+        let session = in_time(accepting).await.unwrap().unwrap();
+        in_time(session.close()).await;
+    }
+    let ended = Instant::now();
+    assert!(peer.frame().await.is_none());
+    assert!(ended.elapsed() >= Duration::from_millis(250));
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! The commands: one file each; those that change one message by one verb share [`order`].
 
+pub(crate) mod group;
+pub(crate) mod job;
 pub(crate) mod limit;
 pub(crate) mod list;
 pub(crate) mod order;
+mod pages;
 pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod show;
@@ -41,6 +44,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Expire(args) => order::run(Order::Expire, &args, &mut session).await,
         Command::Delete(args) => order::run(Order::Delete, &args, &mut session).await,
         Command::User(command) => user::run(command, &mut session).await,
+        Command::Group(command) => group::run(command, &mut session).await,
+        Command::Job(command) => job::run(command, &mut session).await,
         Command::Settings(command) => settings::run(command, &mut session).await,
         Command::Subscriptions(command) => subscriptions::run(command, &mut session).await,
         Command::Watch(args) => watch::run(&args, &mut session).await,

@@ -4,13 +4,12 @@ use clap::{Args, Subcommand};
 use proto::v1::ListSubscriptionsRequest;
 
 use super::Session;
-use super::limit::{Limit, ListEnd, tell_rest};
-use crate::args::Format;
+use super::limit::Limit;
+use super::pages::{Listing, show};
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::output::Items;
 use crate::output::record::SubscriptionRecord;
-use crate::output::table::{Column, Grid};
+use crate::output::table::Column;
 use crate::target::Address;
 
 const COLUMNS: [Column; 5] = [
@@ -59,48 +58,30 @@ pub(crate) async fn run(
     session: &mut Session,
 ) -> Result<(), Failure> {
     let SubscriptionsCommand::List(args) = command;
-    let mut client = session.connect().await?;
-    let is_json = session.output.format() == Format::Json;
-    let mut query = ListSubscriptionsRequest {
-        served_user: args.address.map(|it| it.to_string()).unwrap_or_default(),
-        page_size: 0,
-        page_token: args.page_token,
+    let served_user = args.address.map(|it| it.to_string()).unwrap_or_default();
+    let listing = Listing {
+        name: "subscriptions",
+        columns: &COLUMNS,
+        row,
     };
-    let mut items = Items::begin(&mut session.output, "subscriptions")?;
-    let ended = follow(args.limit, &mut query, &mut items, &mut client).await;
-    let token = Some(query.page_token).filter(|token| !token.is_empty());
-    let hint = token.clone().filter(|_| !is_json);
-    let closed = items.finish(&ListEnd::at(token));
-    ended.and(closed)?;
-    hint.iter().for_each(|token| tell_rest(token));
-    Ok(())
-}
-
-/// Shows page after page. Afterwards the token of `query` is where the list can go on.
-async fn follow(
-    limit: Limit,
-    query: &mut ListSubscriptionsRequest,
-    items: &mut Items<'_>,
-    client: &mut Client,
-) -> Result<(), Failure> {
-    let mut grid = Grid::new(&COLUMNS);
-    loop {
-        query.page_size = limit.next_page(items.count());
-        let reply = client.subscriptions(query.clone()).await?;
-        let found = reply.subscriptions.into_iter();
-        let found: Vec<_> = found.map(SubscriptionRecord::from).collect();
-        if !found.is_empty() {
-            let rows: Vec<_> = found.iter().map(row).collect();
-            items.write_all(&found, |_| grid.page(&rows))?;
-        }
-        if !reply.next_page_token.is_empty() && reply.next_page_token == query.page_token {
-            return Err(client.defect("a page that leads to itself"));
-        }
-        query.page_token = reply.next_page_token;
-        if query.page_token.is_empty() || limit.next_page(items.count()) == 0 {
-            return Ok(());
-        }
-    }
+    show(
+        listing,
+        args.limit,
+        args.page_token,
+        session,
+        async |client: &mut Client, page_size, page_token| {
+            let query = ListSubscriptionsRequest {
+                served_user: served_user.clone(),
+                page_size,
+                page_token,
+            };
+            let reply = client.subscriptions(query).await?;
+            let found = reply.subscriptions.into_iter();
+            let found = found.map(SubscriptionRecord::from);
+            Ok((found.collect(), reply.next_page_token))
+        },
+    )
+    .await
 }
 
 fn row(found: &SubscriptionRecord) -> Vec<String> {

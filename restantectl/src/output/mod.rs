@@ -48,6 +48,12 @@ impl Output {
         self.flush()
     }
 
+    /// Writes one record on a line of its own, whatever format was asked for.
+    pub(crate) fn line<R: Serialize>(&mut self, record: &R) -> Result<(), Failure> {
+        self.octets(json::line(record)?.as_bytes())?;
+        self.flush()
+    }
+
     /// Writes octets as they are.
     pub(crate) fn octets(&mut self, octets: &[u8]) -> Result<(), Failure> {
         self.out.write_all(octets).map_err(Failure::Output)

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 use proto::v1::account_service_server::{AccountService, AccountServiceServer};
+use proto::v1::group_service_server::GroupServiceServer;
+use proto::v1::job_service_server::JobServiceServer;
 use proto::v1::mailbox_service_server::{MailboxService, MailboxServiceServer};
 use proto::v1::operator_service_server::{OperatorService, OperatorServiceServer};
 use proto::v1::waiting_service_server::WaitingServiceServer;
@@ -24,6 +26,7 @@ use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
+use crate::fan_out::FanOut;
 use crate::waiting::Waiting;
 
 /// What the fake knows, and what it was asked.
@@ -49,6 +52,7 @@ pub(crate) struct State {
     /// Changes of accounts: the call and its addresses.
     pub(crate) account_changes: Vec<(&'static str, Vec<String>)>,
     pub(crate) waiting: Waiting,
+    pub(crate) fan_out: FanOut,
 }
 
 /// A running fake; it ends when it is dropped.
@@ -110,11 +114,17 @@ fn runtime() -> Runtime {
 
 impl Service {
     fn router(&self) -> tonic::transport::server::Router {
+        let (waiting, fan_out) = {
+            let state = self.state();
+            (state.waiting.clone(), state.fan_out.clone())
+        };
         Server::builder()
             .add_service(MailboxServiceServer::new(self.clone()))
             .add_service(OperatorServiceServer::new(self.clone()))
             .add_service(AccountServiceServer::new(self.clone()))
-            .add_service(WaitingServiceServer::new(self.state().waiting.clone()))
+            .add_service(WaitingServiceServer::new(waiting))
+            .add_service(GroupServiceServer::new(fan_out.clone()))
+            .add_service(JobServiceServer::new(fan_out))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

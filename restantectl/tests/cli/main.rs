@@ -7,6 +7,7 @@
 )]
 
 mod fake;
+mod fan_out;
 mod golden;
 mod list;
 mod order;

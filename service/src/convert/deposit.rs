@@ -42,7 +42,7 @@ pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit
     })
 }
 
-fn duplicate_key(key: v1::DuplicateKey) -> DuplicateKey {
+pub(super) fn duplicate_key(key: v1::DuplicateKey) -> DuplicateKey {
     DuplicateKey {
         method: key.method,
         from_tag: key.from_tag,

@@ -77,11 +77,14 @@ pub(crate) fn subscription_id(
     })
 }
 
-/// The same to the edge.
-pub(crate) fn subscription_name(id: &SubscriptionId) -> v1::SubscriptionName {
-    v1::SubscriptionName {
-        mailbox: id.mailbox.0,
-        local_tag: id.local_tag.clone(),
+/// What an edge has to forget, if it knows it by this epoch or an earlier one.
+pub(crate) fn lost_subscription(id: &SubscriptionId, epoch: u32) -> v1::LostSubscription {
+    v1::LostSubscription {
+        name: Some(v1::SubscriptionName {
+            mailbox: id.mailbox.0,
+            local_tag: id.local_tag.clone(),
+        }),
+        epoch,
     }
 }
 

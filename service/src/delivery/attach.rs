@@ -130,6 +130,11 @@ impl<S: Store> Session<S> {
     async fn on_request(&self, edge: &Arc<str>, request: v1::AttachRequest) -> Result<(), Status> {
         match request.request {
             Some(Request::Renew(renew)) => self.renew(edge, renew.claims).await,
+            Some(Request::Hop(hop)) => {
+                let pause = hop.paused.map(convert::duration);
+                self.scheduler.hop(Arc::clone(edge), pause).await;
+                Ok(())
+            }
             Some(Request::Hello(_)) => Err(Status::invalid_argument("a second hello")),
             None => Err(Status::invalid_argument("a request is empty")),
         }

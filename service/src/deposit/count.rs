@@ -11,6 +11,7 @@ pub(crate) struct Counters {
     accepted_imdn: Counter,
     duplicates: Counter,
     unavailable: Counter,
+    superseded: Counter,
     commit: Histogram,
 }
 
@@ -25,6 +26,7 @@ impl Counters {
             accepted_imdn: accepted("imdn"),
             duplicates: counter!("restante_duplicates_suppressed_total", "key" => key),
             unavailable: rejected("store_error"),
+            superseded: counter!("restante_acknowledgements_superseded_total"),
             commit: histogram!("restante_commit_duration_seconds"),
         }
     }
@@ -45,6 +47,11 @@ impl Counters {
 
     pub(crate) fn unavailable(&self) {
         self.unavailable.increment(1);
+    }
+
+    /// An acknowledgement came after another claim had superseded its own (requirements §3.13).
+    pub(crate) fn superseded(&self) {
+        self.superseded.increment(1);
     }
 
     /// Refusals are rare enough to look their counter up.

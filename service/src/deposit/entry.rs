@@ -6,13 +6,13 @@ use proto::v1;
 use proto::v1::exchange_answer::Answer;
 use proto::v1::exchange_entry::Request;
 use storage::model::{
-    Address, ClaimToken, Class, Deposit, DepositOutcome, MessageNumber, Settlement,
+    Address, ClaimToken, Class, Deposit, DepositOutcome, MessageNumber, Settled, Settlement,
 };
 use storage::{Store, StoreError};
 use tonic::Status;
 
 use super::Context;
-use super::receipt::deposited;
+use super::receipt::{Novelty, deposited};
 use crate::delivery::release::Release;
 use crate::{convert, status};
 
@@ -76,7 +76,13 @@ impl Other {
         let done = match self {
             Self::Acknowledge(claim, number, settlement) => {
                 let settled = context.store.acknowledge(claim, number, settlement).await;
-                settled.map(|settled| Answer::Acknowledged(convert::settled(settled.into_inner())))
+                settled.map(|settled| {
+                    let settled = settled.into_inner();
+                    if settled == Settled::Superseded {
+                        context.counters.superseded();
+                    }
+                    Answer::Acknowledged(convert::settled(settled))
+                })
             }
             Self::Release(release) => {
                 let released = context.releases.release(release).await;
@@ -116,14 +122,15 @@ impl UnderWay {
         let decided = outcome.map(|outcome| match outcome {
             DepositOutcome::Stored(receipt) => {
                 context.counters.accepted(self.class, self.begun.elapsed());
-                if context.store.is_registered(&self.served_user) {
+                let registered = context.store.is_registered(&self.served_user);
+                if registered {
                     context.watch.deposited(self.served_user);
                 }
-                Answer::Deposited(deposited(receipt, false))
+                Answer::Deposited(deposited(receipt, Novelty::Stored { registered }))
             }
             DepositOutcome::Duplicate(receipt) => {
                 context.counters.duplicate();
-                Answer::Deposited(deposited(receipt, true))
+                Answer::Deposited(deposited(receipt, Novelty::Duplicate))
             }
             DepositOutcome::Refused(refusal) => {
                 context.counters.refused(&refusal);

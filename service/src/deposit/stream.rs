@@ -35,10 +35,15 @@ pub(super) async fn serve<S: Store>(
         replies,
         opened_at,
         answers: Vec::new(),
+        readiness: None,
     };
-    if !stream.open(&context).await {
+    let mut unready = context.unready.clone();
+    let present = readiness(unready.borrow_and_update().as_deref());
+    if !stream.open(&context, present).await {
         return;
     }
+    // Not bounded by itself: it holds outcomes of deposits under way alone, of which `accept` takes no
+    // more than the window.
     let (outcomes, mut told) = mpsc::unbounded_channel();
     let mut deposits = Deposits::new(outcomes);
     let mut others = FuturesUnordered::new();
@@ -65,7 +70,10 @@ pub(super) async fn serve<S: Store>(
             }
             Some(answer) = others.next() => stream.answers.push(answer),
             () = context.shutdown.cancelled(), if end.is_none() => end = Some(status::draining()),
-            is_listening = stream.flush(), if !stream.answers.is_empty() => {
+            Ok(()) = unready.changed(), if end.is_none() => {
+                stream.readiness = Some(readiness(unready.borrow_and_update().as_deref()));
+            }
+            is_listening = stream.flush(), if stream.has_something() => {
                 if !is_listening {
                     end.get_or_insert_with(|| Status::cancelled("the edge is gone"));
                 }
@@ -166,20 +174,33 @@ struct Outgoing {
     replies: Replies,
     opened_at: Instant,
     answers: Vec<v1::ExchangeAnswer>,
+    /// What is to be told of the store.
+    readiness: Option<v1::StoreReadiness>,
+}
+
+fn readiness(unready: Option<&str>) -> v1::StoreReadiness {
+    v1::StoreReadiness {
+        unready: unready.unwrap_or_default().to_owned(),
+    }
 }
 
 impl Outgoing {
     /// Says hello; false if nobody listens.
-    async fn open<S: Store>(&self, context: &Context<S>) -> bool {
+    async fn open<S: Store>(&self, context: &Context<S>, readiness: v1::StoreReadiness) -> bool {
         let opened = v1::ExchangeOpened {
             window: u32::try_from(context.window).unwrap_or(u32::MAX),
             store: Some(v1::StoreIdentity {
                 hostname: context.store.hostname().to_owned(),
                 secret: context.store.secret().to_vec().into(),
             }),
+            readiness: Some(readiness),
         };
         let reply = self.reply(Reply::Opened(opened));
         self.replies.send(Ok(reply)).await.is_ok()
+    }
+
+    fn has_something(&self) -> bool {
+        self.readiness.is_some() || !self.answers.is_empty()
     }
 
     /// Sends what has accumulated as soon as there is room; false if nobody listens. May be dropped
@@ -187,11 +208,17 @@ impl Outgoing {
     async fn flush(&mut self) -> bool {
         let replies = self.replies.clone();
         let permit = replies.reserve().await;
-        let answers = std::mem::take(&mut self.answers);
+        let next = match self.readiness.take() {
+            Some(readiness) => Reply::Readiness(readiness),
+            None => Reply::Answers(v1::ExchangeAnswers {
+                answers: std::mem::take(&mut self.answers),
+            }),
+        };
         let Ok(permit) = permit else {
+            self.answers.clear();
             return false;
         };
-        let reply = self.reply(Reply::Answers(v1::ExchangeAnswers { answers }));
+        let reply = self.reply(next);
         permit.send(Ok(reply));
         true
     }

@@ -1,5 +1,7 @@
 //! One upload from its first request to its reply.
 
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use proto::v1;
@@ -14,7 +16,7 @@ use super::Context;
 use super::convert::large_deposit;
 use super::count::Ending;
 use crate::convert::refusal;
-use crate::deposit::receipt::deposited;
+use crate::deposit::receipt::{Novelty, deposited};
 use crate::status;
 
 /// Most octets of a piece.
@@ -27,13 +29,19 @@ pub(super) async fn serve<S: Store>(
     context: &Context<S>,
     mut requests: Streaming<v1::UploadRequest>,
 ) -> Result<v1::UploadReply, Status> {
-    let Request::Open(open) = next(context, &mut requests).await? else {
+    let interruption = pin!(interruption(context));
+    let mut incoming = Incoming {
+        requests: &mut requests,
+        lease: context.patience.lease,
+        interruption,
+    };
+    let Request::Open(open) = incoming.next().await? else {
         return Err(Status::invalid_argument("an upload begins with its id"));
     };
     let begun = Instant::now();
     let upload = UploadId(open.upload);
     context.counters.begun();
-    let served = match receive(context, upload, &mut requests).await {
+    let served = match receive(context, upload, &mut incoming).await {
         Ok(Received::Whole(deposit)) => commit(context, upload, *deposit).await,
         Ok(Received::Refused(refused)) => {
             context.store.abandon(upload).await;
@@ -65,10 +73,10 @@ enum Received {
 async fn receive<S: Store>(
     context: &Context<S>,
     upload: UploadId,
-    requests: &mut Streaming<v1::UploadRequest>,
+    incoming: &mut Incoming<'_, impl Future<Output = Status>>,
 ) -> Result<Received, Status> {
     loop {
-        let piece = match next(context, requests).await? {
+        let piece = match incoming.next().await? {
             Request::Piece(piece) => piece,
             Request::Commit(deposit) => return Ok(Received::Whole(Box::new(deposit))),
             Request::Open(_) => return Err(Status::invalid_argument("it is open already")),
@@ -85,27 +93,43 @@ async fn receive<S: Store>(
     }
 }
 
-/// The next request; an error if none comes in time.
-async fn next<S: Store>(
-    context: &Context<S>,
-    requests: &mut Streaming<v1::UploadRequest>,
-) -> Result<Request, Status> {
+/// What ends an upload from outside: a drain that has lasted long enough, or a store that has failed,
+/// of which an edge whose sender is silent would not hear otherwise.
+async fn interruption<S: Store>(context: &Context<S>) -> Status {
     let drained = async {
         context.shutdown.cancelled().await;
         sleep(context.patience.drain).await;
     };
-    let request = tokio::select! {
-        biased;
-        request = requests.message() => request?,
-        () = sleep(context.patience.lease) => {
-            let message = "no progress within the lease";
-            return Err(status::with_reason(Code::NotFound, "LAPSED", message));
-        }
-        () = drained => return Err(status::draining()),
-    };
-    let request = request.ok_or_else(|| Status::cancelled("the edge has ended the upload"))?;
-    let request = request.request;
-    request.ok_or_else(|| Status::invalid_argument("a request is empty"))
+    tokio::select! {
+        () = drained => status::draining(),
+        error = context.store.latched() => status::of_store(&error),
+    }
+}
+
+/// The requests of an upload.
+struct Incoming<'a, I> {
+    requests: &'a mut Streaming<v1::UploadRequest>,
+    lease: Duration,
+    interruption: Pin<&'a mut I>,
+}
+
+impl<I: Future<Output = Status>> Incoming<'_, I> {
+    /// The next request; an error if none comes in time, or the upload is interrupted.
+    async fn next(&mut self) -> Result<Request, Status> {
+        let request = tokio::select! {
+            // First, so that a busy edge does not put it off.
+            biased;
+            status = &mut self.interruption => return Err(status),
+            request = self.requests.message() => request?,
+            () = sleep(self.lease) => {
+                let message = "no progress within the lease";
+                return Err(status::with_reason(Code::NotFound, "LAPSED", message));
+            }
+        };
+        let request = request.ok_or_else(|| Status::cancelled("the edge has ended the upload"))?;
+        let request = request.request;
+        request.ok_or_else(|| Status::invalid_argument("a request is empty"))
+    }
 }
 
 async fn commit<S: Store>(
@@ -127,11 +151,14 @@ async fn commit<S: Store>(
         DepositOutcome::Stored(receipt) => {
             context.counters.accepted(class, begun.elapsed());
             context.watch.deposited(served_user);
-            (Ending::Stored, Answer::Deposited(deposited(receipt, false)))
+            (
+                Ending::Stored,
+                Answer::Deposited(deposited(receipt, Novelty::Stored { registered: false })),
+            )
         }
         DepositOutcome::Duplicate(receipt) => (
             Ending::Duplicate,
-            Answer::Deposited(deposited(receipt, true)),
+            Answer::Deposited(deposited(receipt, Novelty::Duplicate)),
         ),
         DepositOutcome::Refused(refused) => refusing(context, &refused),
     })

@@ -145,6 +145,7 @@ impl<S: Store> Driver<S> {
                 let _ = answer.send(self.attach(edge, capacity));
             }
             Input::Detached { edge } => self.detach(&edge),
+            Input::Hop { edge, pause } => self.machine.hop_reported(now, &edge, pause),
             Input::Renewed { claim, edge } => {
                 self.machine
                     .renewed(now, claim.mailbox, claim.generation, &edge);

@@ -1,6 +1,6 @@
 //! How the rest of the service talks to the scheduler.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use storage::model::{ClaimToken, MailboxId, Registered, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
@@ -37,6 +37,10 @@ pub(super) enum Input {
     },
     Detached {
         edge: EdgeName,
+    },
+    Hop {
+        edge: EdgeName,
+        pause: Option<Duration>,
     },
     Renewed {
         claim: ClaimToken,
@@ -142,6 +146,11 @@ impl Scheduler {
     /// The stream of an edge has ended.
     pub(crate) async fn detached(&self, edge: EdgeName) {
         self.tell(Input::Detached { edge }).await;
+    }
+
+    /// An edge tells how long its next hop is paused, if it is.
+    pub(crate) async fn hop(&self, edge: EdgeName, pause: Option<Duration>) {
+        self.tell(Input::Hop { edge, pause }).await;
     }
 
     /// The store has renewed a claim.

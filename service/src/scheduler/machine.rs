@@ -8,7 +8,7 @@ use storage::model::{Generation, MailboxId};
 
 use super::edges::{EdgeName, Edges};
 use super::plans::{Phase, Plan, Plans, Trigger};
-use super::policy::{Ending, Outcome, Policy, Verdict};
+use super::policy::{Ending, LONGEST_HOP_PAUSE, Outcome, Policy, Verdict};
 
 /// Sessions at a time after the start; one more with each delivery that succeeds.
 const FIRST_WINDOW: usize = 16;
@@ -67,7 +67,6 @@ pub(super) struct Machine<R> {
     plans: Plans,
     edges: Edges,
     window: usize,
-    hop_paused_until: Option<Instant>,
     /// Until then edges may hold claims from before our start.
     adopts_until: Instant,
 }
@@ -81,7 +80,6 @@ impl<R: Rng> Machine<R> {
             plans: Plans::default(),
             edges: Edges::default(),
             window: FIRST_WINDOW,
-            hop_paused_until: None,
         }
     }
 
@@ -171,6 +169,12 @@ impl<R: Rng> Machine<R> {
     /// Detached or draining: its jobs go on until they end or their leases run out.
     pub(super) fn edge_stopped(&mut self, edge: &EdgeName) {
         self.edges.stopped(edge);
+    }
+
+    /// What an edge says of its next hop: paused for so long, or open.
+    pub(super) fn hop_reported(&mut self, now: Instant, edge: &EdgeName, pause: Option<Duration>) {
+        let until = pause.map(|pause| now + pause.min(LONGEST_HOP_PAUSE));
+        self.edges.pause(edge, until);
     }
 
     pub(super) fn jobs(&self, edge: &EdgeName) -> usize {
@@ -268,10 +272,10 @@ impl<R: Rng> Machine<R> {
         let verdict = self
             .policy
             .verdict(outcome.ending, outcome.retry_after, tries);
-        self.follow(now, mailbox, verdict);
+        self.follow(now, (mailbox, &edge), verdict);
     }
 
-    fn follow(&mut self, now: Instant, mailbox: MailboxId, verdict: Verdict) {
+    fn follow(&mut self, now: Instant, (mailbox, edge): (MailboxId, &EdgeName), verdict: Verdict) {
         match verdict {
             Verdict::Done => self.done(now, mailbox),
             Verdict::Retry(_) | Verdict::UntilRegistered if self.has_new_tries(mailbox) => {
@@ -287,9 +291,10 @@ impl<R: Rng> Machine<R> {
             Verdict::UntilRegistered => self.block(now, mailbox),
             Verdict::Elsewhere => self.plans.enter(mailbox, Phase::Ready),
             Verdict::PauseHop(pause) => {
-                self.window = (self.window / 2).max(1);
-                let until = self.hop_paused_until.max(Some(now + pause));
-                self.hop_paused_until = until;
+                self.edges.pause_at_least(edge, now + pause);
+                if !self.edges.has_open_hop() {
+                    self.window = (self.window / 2).max(1);
+                }
                 self.plans.enter(mailbox, Phase::Ready);
             }
         }
@@ -353,9 +358,7 @@ impl<R: Rng> Machine<R> {
 
     /// Lets pass what is over by `now`.
     pub(super) fn timeout(&mut self, now: Instant) {
-        if self.hop_paused_until.is_some_and(|until| until <= now) {
-            self.hop_paused_until = None;
-        }
+        self.edges.timeout(now);
         while let Some(mailbox) = self.plans.first_over(now) {
             match self.phase(mailbox) {
                 Some(Phase::Waiting { .. }) => self.plans.enter(mailbox, Phase::Ready),
@@ -367,7 +370,7 @@ impl<R: Rng> Machine<R> {
 
     /// The edge is gone: at once again, by another one, but not for ever.
     fn lapsed(&mut self, now: Instant, mailbox: MailboxId) {
-        self.end_session(mailbox, None);
+        let edge = self.end_session(mailbox, None);
         let tries = self.plans.get(mailbox).map_or(0, |plan| plan.tries);
         let has_new_tries = self.has_new_tries(mailbox);
         if tries >= self.policy.backoff.len() && !has_new_tries {
@@ -376,20 +379,21 @@ impl<R: Rng> Machine<R> {
         if let Some(plan) = self.plans.get_mut(mailbox) {
             plan.tries = if has_new_tries { 0 } else { tries + 1 };
             plan.home = None;
+            plan.shunned = edge;
         }
         self.plans.enter(mailbox, Phase::Ready);
     }
 
     /// When [`Machine::timeout`] has something to do.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let times = [self.plans.next_time(), self.hop_paused_until];
+        let times = [self.plans.next_time(), self.edges.next_timeout()];
         times.into_iter().flatten().min()
     }
 
     /// The next delivery to start, as far as edges and limits allow.
     pub(super) fn poll(&mut self) -> Option<Start> {
         let limit = self.window.min(self.policy.max_sessions);
-        if self.plans.sessions() >= limit || self.hop_paused_until.is_some() {
+        if self.plans.sessions() >= limit {
             return None;
         }
         let (mailbox, edge) = self.startable()?;
@@ -408,8 +412,9 @@ impl<R: Rng> Machine<R> {
 
     fn startable(&self) -> Option<(MailboxId, EdgeName)> {
         self.plans.ready().take(LOOK_AHEAD).find_map(|mailbox| {
-            let home = self.plans.get(mailbox)?.home.as_ref();
-            Some((mailbox, self.edges.choose(home)?))
+            let plan = self.plans.get(mailbox)?;
+            let edge = self.edges.choose(plan.home.as_ref(), plan.shunned.as_ref());
+            Some((mailbox, edge?))
         })
     }
 

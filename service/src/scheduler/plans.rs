@@ -54,6 +54,8 @@ pub(super) struct Plan {
     pub(super) look_again: Option<Trigger>,
     /// The edge that holds the user's connection.
     pub(super) home: Option<EdgeName>,
+    /// The edge at which its last claim ran out; only if there is no other.
+    pub(super) shunned: Option<EdgeName>,
     /// An operator wants it delivered without a live registration.
     pub(super) forced: bool,
     /// A registration made us want to deliver, and nobody has been told so since.
@@ -161,6 +163,7 @@ impl Plan {
             tries: 0,
             look_again: None,
             home: None,
+            shunned: None,
             forced: false,
             is_user_back: false,
         }

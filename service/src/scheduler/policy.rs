@@ -6,7 +6,10 @@ use crate::config::DeliveryMode;
 
 /// After this a hop that is said to be down is tried again through an edge, which knows better: one
 /// user's answer must not stop everybody's deliveries for as long as it likes.
-const LONGEST_HOP_PAUSE: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_HOP_PAUSE: Duration = Duration::from_secs(60);
+
+/// The shortest wait that a client gets by its Retry-After.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// How a delivery ended, as the edge says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,13 +91,13 @@ impl Policy {
     ) -> Verdict {
         match ending {
             Ending::Completed => Verdict::Done,
+            // A client that says when to come back is tried then, within the same tries.
             Ending::Unavailable | Ending::Broken => match self.backoff.get(tries) {
-                Some(pause) => Verdict::Retry(retry_after.unwrap_or_default().max(*pause)),
+                Some(pause) => Verdict::Retry(retry_after.map_or(*pause, not_at_once)),
                 None => Verdict::UntilRegistered,
             },
-            // A busy client that says when to come back is tried then, within the same tries.
             Ending::Busy => match (retry_after, self.backoff.get(tries)) {
-                (Some(wait), Some(pause)) => Verdict::Retry(wait.max(*pause)),
+                (Some(wait), Some(_)) => Verdict::Retry(not_at_once(wait)),
                 _ => Verdict::UntilRegistered,
             },
             Ending::Unsupported | Ending::Rejected | Ending::EndedByClient => {
@@ -111,6 +114,11 @@ impl Policy {
     pub(super) fn busy_pause(&self) -> Duration {
         (self.lease / 4).max(Duration::from_millis(50))
     }
+}
+
+/// A client may ask for less time than we would leave it, but not for none.
+fn not_at_once(wait: Duration) -> Duration {
+    wait.max(SHORTEST_WAIT)
 }
 
 #[cfg(test)]
@@ -147,7 +155,25 @@ mod tests {
                 0,
                 Verdict::Retry(Duration::from_secs(40)),
             ),
-            (Ending::Unavailable, wait, 1, Verdict::Retry(S120)),
+            (
+                Ending::Unavailable,
+                wait,
+                1,
+                Verdict::Retry(Duration::from_secs(40)),
+            ),
+            (
+                Ending::Unavailable,
+                Some(Duration::from_secs(7)),
+                0,
+                Verdict::Retry(Duration::from_secs(7)),
+            ),
+            (
+                Ending::Busy,
+                Some(Duration::ZERO),
+                1,
+                Verdict::Retry(SHORTEST_WAIT),
+            ),
+            (Ending::Unavailable, wait, 2, Verdict::UntilRegistered),
             (Ending::Broken, None, 0, Verdict::Retry(S30)),
             (Ending::Busy, None, 0, Verdict::UntilRegistered),
             (

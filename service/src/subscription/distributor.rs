@@ -97,7 +97,8 @@ impl Distributor {
             for (mailbox, subscriptions) in &page {
                 self.0.watch.add(*mailbox);
                 for stored in subscriptions {
-                    state.roster.restore(*mailbox, stored, now);
+                    let task = state.roster.restore(*mailbox, stored, now);
+                    state.assign(task);
                 }
             }
         }
@@ -122,17 +123,42 @@ impl Distributor {
         }
     }
 
-    /// A subscription was committed. From now on its owner hears of changes.
-    pub(super) fn committed(&self, id: &SubscriptionId, owner: &Owner) {
-        self.0.watch.add(id.mailbox);
+    /// A subscription was committed for an owner who has it. From now on he hears of changes.
+    pub(super) fn committed(&self, id: &SubscriptionId, owner: &Owner, epoch: u32) {
+        let now = Instant::now().into_std();
+        self.enter(id, |roster| roster.committed(id, owner, epoch, now));
+    }
+
+    /// A subscription was committed for an owner who is told so now.
+    pub(super) fn adopted(&self, id: &SubscriptionId, owner: &Owner, epoch: u32) {
+        let now = Instant::now().into_std();
+        self.enter(id, |roster| roster.adopted(id, owner, epoch, now));
+    }
+
+    // Under one lock with the roster: what ends at the same moment must not end the watch.
+    fn enter(&self, id: &SubscriptionId, own: impl FnOnce(&mut Roster) -> Option<Assigned>) {
         let mut state = self.lock();
-        let forget = state.roster.committed(id, owner);
+        self.0.watch.add(id.mailbox);
+        let forget = own(&mut state.roster);
         state.assign(forget);
     }
 
-    /// A subscription has ended.
-    pub(super) fn ended(&self, id: &SubscriptionId) {
-        if self.lock().roster.ended(id) {
+    /// An owner says what it has.
+    pub(super) fn confirmed<'a>(
+        &self,
+        owner: &Owner,
+        held: impl Iterator<Item = (&'a SubscriptionId, u32)>,
+    ) {
+        let mut state = self.lock();
+        for (id, epoch) in held {
+            state.roster.confirmed(id, owner, epoch);
+        }
+    }
+
+    /// A subscription has ended, unless it lives on in a later epoch.
+    pub(super) fn ended(&self, id: &SubscriptionId, epoch: u32) {
+        let mut state = self.lock();
+        if state.roster.ended(id, epoch) {
             self.0.watch.remove(id.mailbox);
         }
     }

@@ -17,8 +17,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) enum Task {
     /// Become the owner of it.
     Adopt(SubscriptionId),
-    /// Forget it.
-    Forget(SubscriptionId),
+    /// Forget it, if it is known by this epoch or an earlier one.
+    Forget(SubscriptionId, u32),
     /// A mailbox has changed.
     Look(MailboxId),
 }
@@ -30,6 +30,12 @@ pub(super) type Assigned = (Arc<str>, Task);
 struct Entry {
     local_tag: Box<str>,
     owner: Arc<Owner>,
+    /// Of the last commit that was heard of.
+    epoch: u32,
+    /// Whether the owner is known to have it, not only to be about to get it.
+    is_held: bool,
+    /// Who had it until it was given to another one without being told, and by which epoch.
+    former: Option<(Arc<Owner>, u32)>,
 }
 
 /// All subscriptions and all edges.
@@ -45,32 +51,117 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    /// A subscription that the store holds; its owner is not there yet.
-    pub(super) fn restore(&mut self, mailbox: MailboxId, stored: &Subscription, now: Instant) {
-        let owner = self.intern(&stored.owner);
-        let edge: Arc<str> = stored.owner.edge.as_str().into();
-        if !self.attached.contains_key(&edge) {
-            self.absent.entry(edge).or_insert(now);
+    /// A subscription that the store held when it was started. What has been committed since is newer.
+    pub(super) fn restore(
+        &mut self,
+        mailbox: MailboxId,
+        stored: &Subscription,
+        now: Instant,
+    ) -> Option<Assigned> {
+        if self.find(mailbox, &stored.local_tag).is_some() {
+            return None;
         }
-        self.enter(mailbox, &stored.local_tag, owner);
+        let mut owner = self.intern(&stored.owner);
+        let there = self.there(&owner.edge, now);
+        let is_held = there.as_ref().is_none_or(|(_, present)| *present == owner);
+        let task = there.map(|(edge, present)| match is_held {
+            true => (edge, Task::Look(mailbox)),
+            false => {
+                owner = present;
+                let local_tag = stored.local_tag.clone();
+                (edge, Task::Adopt(SubscriptionId { mailbox, local_tag }))
+            }
+        });
+        self.subscriptions.entry(mailbox).or_default().push(Entry {
+            local_tag: stored.local_tag.as_str().into(),
+            owner,
+            epoch: stored.epoch,
+            is_held,
+            former: None,
+        });
+        task
     }
 
-    /// A subscription was committed under this owner. The one before has to forget it.
-    pub(super) fn committed(&mut self, id: &SubscriptionId, owner: &Owner) -> Option<Assigned> {
+    /// A subscription was committed under this owner, who has it. Whoever had it before has to forget it.
+    pub(super) fn committed(
+        &mut self,
+        id: &SubscriptionId,
+        owner: &Owner,
+        epoch: u32,
+        now: Instant,
+    ) -> Option<Assigned> {
+        self.owned(id, owner, epoch, true, now)
+    }
+
+    /// A subscription was committed under this owner, who is told so now.
+    pub(super) fn adopted(
+        &mut self,
+        id: &SubscriptionId,
+        owner: &Owner,
+        epoch: u32,
+        now: Instant,
+    ) -> Option<Assigned> {
+        self.owned(id, owner, epoch, false, now)
+    }
+
+    fn owned(
+        &mut self,
+        id: &SubscriptionId,
+        owner: &Owner,
+        epoch: u32,
+        is_held: bool,
+        now: Instant,
+    ) -> Option<Assigned> {
         let owner = self.intern(owner);
-        let before = self.enter(id.mailbox, &id.local_tag, Arc::clone(&owner))?;
-        let edge = self.attached.get_key_value(before.edge.as_str());
-        let is_other = before != owner;
-        edge.filter(|(_, attached)| is_other && **attached == before)
-            .map(|(edge, _)| (Arc::clone(edge), Task::Forget(id.clone())))
+        self.there(&owner.edge, now);
+        let mut loser = None;
+        match self.find(id.mailbox, &id.local_tag) {
+            // Commits are heard of out of their order.
+            Some(entry) if entry.epoch > epoch => {
+                loser = (entry.owner != owner).then_some((owner, epoch));
+            }
+            Some(entry) => {
+                let before = std::mem::replace(&mut entry.owner, Arc::clone(&owner));
+                let is_same = before == owner;
+                entry.is_held = is_held || (is_same && entry.is_held && entry.epoch == epoch);
+                entry.epoch = epoch;
+                if !is_same {
+                    entry.former = None;
+                }
+                loser = (!is_same).then(|| (before, epoch.saturating_sub(1)));
+            }
+            None => {
+                let entries = self.subscriptions.entry(id.mailbox).or_default();
+                entries.push(Entry {
+                    local_tag: id.local_tag.as_str().into(),
+                    owner,
+                    epoch,
+                    is_held,
+                    former: None,
+                });
+            }
+        }
+        let (loser, epoch) = loser?;
+        let (edge, present) = self.attached.get_key_value(loser.edge.as_str())?;
+        (*present == loser).then(|| (Arc::clone(edge), Task::Forget(id.clone(), epoch)))
     }
 
-    /// A subscription has ended. Whether it was the last of its mailbox.
-    pub(super) fn ended(&mut self, id: &SubscriptionId) -> bool {
+    /// The owner says by its reports that it has this one.
+    pub(super) fn confirmed(&mut self, id: &SubscriptionId, owner: &Owner, epoch: u32) {
+        if let Some(entry) = self.find(id.mailbox, &id.local_tag)
+            && entry.epoch == epoch
+            && *entry.owner == *owner
+        {
+            entry.is_held = true;
+        }
+    }
+
+    /// A subscription has ended, unless it lives on in a later epoch. Whether its mailbox has none any more.
+    pub(super) fn ended(&mut self, id: &SubscriptionId, epoch: u32) -> bool {
         let Some(entries) = self.subscriptions.get_mut(&id.mailbox) else {
             return true;
         };
-        entries.retain(|entry| *entry.local_tag != *id.local_tag);
+        entries.retain(|entry| *entry.local_tag != *id.local_tag || entry.epoch > epoch);
         let is_last = entries.is_empty();
         if is_last {
             self.subscriptions.remove(&id.mailbox);
@@ -78,8 +169,9 @@ impl Roster {
         is_last
     }
 
-    /// An edge is there: it gets what it owned in an earlier life, and is told of all that may have
-    /// changed while it was not listening. `false` if one of that name is there.
+    /// An edge is there: it gets what it owned in an earlier life or was about to get, forgets what others
+    /// have got, and is told of all that may have changed while it was not listening. `None` if one of that
+    /// name is there.
     pub(super) fn attach(&mut self, owner: &Owner) -> Option<Vec<Assigned>> {
         let edge: Arc<str> = owner.edge.as_str().into();
         if self.attached.contains_key(&edge) {
@@ -90,18 +182,27 @@ impl Roster {
         self.absent.remove(&edge);
         let mut tasks = Vec::new();
         for (mailbox, entries) in &mut self.subscriptions {
-            for entry in entries.iter_mut().filter(|e| e.owner.edge == owner.edge) {
-                tasks.push((
-                    Arc::clone(&edge),
-                    match entry.owner == owner {
-                        true => Task::Look(*mailbox),
-                        false => Task::Adopt(id(*mailbox, entry)),
-                    },
-                ));
+            for entry in entries {
+                if let Some((former, epoch)) = entry
+                    .former
+                    .take_if(|(former, _)| former.edge == owner.edge)
+                    && former == owner
+                {
+                    tasks.push(Task::Forget(id(*mailbox, entry), epoch));
+                }
+                if entry.owner.edge != owner.edge {
+                    continue;
+                }
+                entry.is_held &= entry.owner == owner;
                 entry.owner = Arc::clone(&owner);
+                tasks.push(match entry.is_held {
+                    true => Task::Look(*mailbox),
+                    false => Task::Adopt(id(*mailbox, entry)),
+                });
             }
         }
-        Some(tasks)
+        let tasks = tasks.into_iter().map(|task| (Arc::clone(&edge), task));
+        Some(tasks.collect())
     }
 
     /// The stream of an edge has ended.
@@ -118,6 +219,7 @@ impl Roster {
             .filter_map(|entry| self.attached.get_key_value(entry.owner.edge.as_str()))
             .map(|(edge, _)| Arc::clone(edge))
             .collect();
+        edges.sort_unstable();
         edges.dedup();
         edges
     }
@@ -145,12 +247,33 @@ impl Roster {
                     && let Some((edge, owner)) = present.get(self.adoptions % present.len())
                 {
                     self.adoptions = self.adoptions.wrapping_add(1);
-                    entry.owner = Arc::clone(owner);
+                    let former = std::mem::replace(&mut entry.owner, Arc::clone(owner));
+                    // Who was only about to get it has nothing to forget, whoever had it before has.
+                    if entry.is_held {
+                        entry.former = Some((former, entry.epoch));
+                    }
+                    entry.is_held = false;
                     tasks.push((Arc::clone(edge), Task::Adopt(id(*mailbox, entry))));
                 }
             }
         }
         tasks
+    }
+
+    /// The process of an edge that is there; an owner that is not is missed from now on.
+    fn there(&mut self, edge: &str, now: Instant) -> Option<(Arc<str>, Arc<Owner>)> {
+        match self.attached.get_key_value(edge) {
+            Some((edge, owner)) => Some((Arc::clone(edge), Arc::clone(owner))),
+            None => {
+                self.absent.entry(edge.into()).or_insert(now);
+                None
+            }
+        }
+    }
+
+    fn find(&mut self, mailbox: MailboxId, tag: &str) -> Option<&mut Entry> {
+        let mut entries = self.subscriptions.get_mut(&mailbox)?.iter_mut();
+        entries.find(|entry| *entry.local_tag == *tag)
     }
 
     fn intern(&mut self, owner: &Owner) -> Arc<Owner> {
@@ -162,18 +285,6 @@ impl Roster {
         let owner = Arc::new(owner.clone());
         self.owners.insert(Arc::clone(&owner));
         owner
-    }
-
-    fn enter(&mut self, mailbox: MailboxId, tag: &str, owner: Arc<Owner>) -> Option<Arc<Owner>> {
-        let entries = self.subscriptions.entry(mailbox).or_default();
-        if let Some(entry) = entries.iter_mut().find(|entry| *entry.local_tag == *tag) {
-            return Some(std::mem::replace(&mut entry.owner, owner));
-        }
-        entries.push(Entry {
-            local_tag: tag.into(),
-            owner,
-        });
-        None
     }
 }
 
@@ -187,6 +298,7 @@ fn id(mailbox: MailboxId, entry: &Entry) -> SubscriptionId {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use storage::model::{Address, Notified, SubscriptionDialog, UnixMillis};
 
     use super::*;
 
@@ -208,12 +320,35 @@ mod tests {
         name.into()
     }
 
+    /// Bob's subscription, as the store holds it.
+    fn stored(owner: Owner, epoch: u32) -> Subscription {
+        Subscription {
+            local_tag: "x".to_owned(),
+            address: Address::new("sip:bob@example.org"),
+            dialog: SubscriptionDialog {
+                call_id: String::new(),
+                remote_tag: String::new(),
+                local: String::new(),
+                remote: String::new(),
+                target: String::new(),
+                routes: Vec::new(),
+                remote_cseq: 1,
+            },
+            event_id: String::new(),
+            is_trusted: true,
+            expires_at: UnixMillis(0),
+            owner,
+            epoch,
+            notified: Notified::default(),
+        }
+    }
+
     #[test]
     fn mwi_10_a_restarted_edge_adopts_its_own() {
         let now = Instant::now();
         let mut roster = Roster::default();
         assert_eq!(roster.attach(&owner("a", 1)), Some(Vec::new()));
-        assert_eq!(roster.committed(&bobs("x"), &owner("a", 1)), None);
+        assert_eq!(roster.committed(&bobs("x"), &owner("a", 1), 1, now), None);
         roster.detach("a", now);
         let again = roster.attach(&owner("a", 1));
         assert_eq!(again, Some(vec![(edge("a"), Task::Look(MailboxId(1)))]));
@@ -230,16 +365,85 @@ mod tests {
         roster.attach(&owner("a", 1));
         roster.attach(&owner("b", 1));
         assert_eq!(roster.attach(&owner("b", 2)), None);
-        roster.committed(&bobs("x"), &owner("a", 1));
+        roster.committed(&bobs("x"), &owner("a", 1), 1, now);
         roster.detach("a", now);
         assert_eq!(roster.reassign(now), Vec::new());
         let adopted = vec![(edge("b"), Task::Adopt(bobs("x")))];
         assert_eq!(roster.reassign(now + PATIENCE), adopted);
         assert_eq!(roster.concerned(MailboxId(1)), [edge("b")]);
+        assert_eq!(roster.adopted(&bobs("x"), &owner("b", 1), 2, now), None);
+        // It was only cut off, and knows the subscription still.
+        let back = roster.attach(&owner("a", 1));
+        assert_eq!(back, Some(vec![(edge("a"), Task::Forget(bobs("x"), 1))]));
+        let taken_back = roster.committed(&bobs("x"), &owner("a", 1), 3, now);
+        let forget = (edge("b"), Task::Forget(bobs("x"), 2));
+        assert_eq!(taken_back, Some(forget));
+        assert!(!roster.ended(&bobs("x"), 2));
+        assert!(roster.ended(&bobs("x"), 3));
+    }
+
+    #[test]
+    fn mwi_10_an_adoption_that_may_not_have_arrived_is_repeated() {
+        let now = Instant::now();
+        let mut roster = Roster::default();
+        roster.committed(&bobs("x"), &owner("a", 1), 1, now);
+        let adopt = Some(vec![(edge("a"), Task::Adopt(bobs("x")))]);
+        for epoch in [2, 3] {
+            assert_eq!(roster.attach(&owner("a", 2)), adopt);
+            roster.detach("a", now);
+            assert_eq!(roster.attach(&owner("a", 2)), adopt);
+            roster.adopted(&bobs("x"), &owner("a", 2), epoch, now);
+            roster.detach("a", now);
+        }
+        roster.attach(&owner("a", 2));
+        roster.confirmed(&bobs("x"), &owner("a", 2), 2);
+        roster.detach("a", now);
+        assert_eq!(roster.attach(&owner("a", 2)), adopt);
+        roster.confirmed(&bobs("x"), &owner("a", 2), 3);
+        roster.detach("a", now);
+        let look = Some(vec![(edge("a"), Task::Look(MailboxId(1)))]);
+        assert_eq!(roster.attach(&owner("a", 2)), look);
+    }
+
+    #[test]
+    fn mwi_10_commits_heard_of_out_of_order_leave_the_last_owner() {
+        let now = Instant::now();
+        let mut roster = Roster::default();
         roster.attach(&owner("a", 1));
-        let taken_back = roster.committed(&bobs("x"), &owner("a", 1));
-        assert_eq!(taken_back, Some((edge("b"), Task::Forget(bobs("x")))));
-        assert!(roster.ended(&bobs("x")));
+        roster.attach(&owner("b", 1));
+        roster.committed(&bobs("x"), &owner("b", 1), 2, now);
+        let late = roster.committed(&bobs("x"), &owner("a", 1), 1, now);
+        assert_eq!(late, Some((edge("a"), Task::Forget(bobs("x"), 1))));
+        assert_eq!(roster.concerned(MailboxId(1)), [edge("b")]);
+    }
+
+    #[test]
+    fn mwi_10_what_is_restored_finds_the_edges_that_are_there_already() {
+        let now = Instant::now();
+        let mut roster = Roster::default();
+        roster.attach(&owner("a", 2));
+        let adopt = Some((edge("a"), Task::Adopt(bobs("x"))));
+        let before = stored(owner("a", 1), 4);
+        assert_eq!(roster.restore(MailboxId(1), &before, now), adopt);
+        let mut roster = Roster::default();
+        roster.attach(&owner("a", 1));
+        let look = Some((edge("a"), Task::Look(MailboxId(1))));
+        assert_eq!(roster.restore(MailboxId(1), &before, now), look);
+        let mut roster = Roster::default();
+        roster.attach(&owner("b", 1));
+        roster.committed(&bobs("x"), &owner("b", 1), 5, now);
+        assert_eq!(roster.restore(MailboxId(1), &before, now), None);
+        assert_eq!(roster.concerned(MailboxId(1)), [edge("b")]);
+    }
+
+    #[test]
+    fn mwi_10_an_owner_that_never_listened_is_missed() {
+        let now = Instant::now();
+        let mut roster = Roster::default();
+        roster.attach(&owner("b", 1));
+        roster.committed(&bobs("x"), &owner("a", 1), 1, now);
+        let adopt = vec![(edge("b"), Task::Adopt(bobs("x")))];
+        assert_eq!(roster.reassign(now + PATIENCE), adopt);
     }
 
     proptest! {
@@ -250,6 +454,7 @@ mod tests {
             let mut now = Instant::now();
             let mut roster = Roster::default();
             let mut known = HashSet::new();
+            let mut epoch = 0;
             for (kind, name, number) in events {
                 let name = ["a", "b", "c"][usize::from(name)];
                 match kind {
@@ -258,7 +463,8 @@ mod tests {
                     2 => {
                         let id = SubscriptionId { mailbox: MailboxId(number), local_tag: name.to_owned() };
                         if let Some(attached) = roster.attached.values().next().cloned() {
-                            roster.committed(&id, &attached);
+                            epoch += 1;
+                            roster.committed(&id, &attached, epoch, now);
                             known.insert(id);
                         }
                     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use proto::v1;
 use proto::v1::notify_reply::Reply;
 use proto::v1::notify_request::Request;
@@ -20,6 +21,9 @@ use crate::{convert, status};
 
 /// Mailboxes looked at together.
 const LOOKS: usize = 256;
+
+/// Subscriptions adopted together: their commits share a sync.
+const ADOPTIONS: usize = 64;
 
 /// Between two looks: changes in between are told as one.
 const LOOK_PERIOD: Duration = Duration::from_millis(20);
@@ -72,7 +76,7 @@ impl<S: Store> Session<S> {
         };
         self.reply(Reply::Opened(v1::NotifyOpened {})).await;
         let end = tokio::select! {
-            end = self.read(requests) => end,
+            end = self.read(owner, requests) => end,
             () = self.tell(owner, &queue) => Ok(()),
             () = shutdown.cancelled() => Err(status::draining()),
         };
@@ -80,10 +84,16 @@ impl<S: Store> Session<S> {
         end
     }
 
-    async fn read(&self, mut requests: Streaming<v1::NotifyRequest>) -> Result<(), Status> {
+    async fn read(
+        &self,
+        owner: &Owner,
+        mut requests: Streaming<v1::NotifyRequest>,
+    ) -> Result<(), Status> {
         while let Some(request) = requests.message().await? {
             match request.request {
-                Some(Request::Notified(states)) => self.remember(states.subscriptions).await?,
+                Some(Request::Notified(states)) => {
+                    self.remember(owner, states.subscriptions).await?;
+                }
                 Some(Request::Hello(_)) => return Err(Status::invalid_argument("a second hello")),
                 None => return Err(Status::invalid_argument("a request is empty")),
             }
@@ -92,7 +102,11 @@ impl<S: Store> Session<S> {
     }
 
     /// What the store cannot take now is told again by a later NOTIFY.
-    async fn remember(&self, told: Vec<v1::NotifiedSubscription>) -> Result<(), Status> {
+    async fn remember(
+        &self,
+        owner: &Owner,
+        told: Vec<v1::NotifiedSubscription>,
+    ) -> Result<(), Status> {
         if told.len() > NOTIFIED_MAX {
             return Err(Status::invalid_argument("too many states in one request"));
         }
@@ -100,6 +114,8 @@ impl<S: Store> Session<S> {
             .into_iter()
             .map(convert::notified)
             .collect::<Result<_, _>>()?;
+        let held = told.iter().map(|(id, epoch, _)| (id, *epoch));
+        self.distributor.confirmed(owner, held);
         for slice in told.chunks(NOTIFIED_SLICE) {
             if let Err(error) = self.store.remember_notified(slice.to_vec()).await {
                 tracing::debug!(%error, "told states not remembered");
@@ -111,10 +127,10 @@ impl<S: Store> Session<S> {
     /// Ends when nobody listens.
     async fn tell(&self, owner: &Owner, queue: &EdgeQueue) {
         while !self.replies.is_closed() {
-            match queue.next(LOOKS).await {
-                Batch::Adopt(id) => self.adopt(owner, id, queue).await,
-                Batch::Forget(id) => {
-                    self.reply(Reply::Lost(convert::subscription_name(&id)))
+            match queue.next(LOOKS, ADOPTIONS).await {
+                Batch::Adopt(ids) => self.adopt_all(owner, ids, queue).await,
+                Batch::Forget(id, epoch) => {
+                    self.reply(Reply::Lost(convert::lost_subscription(&id, epoch)))
                         .await;
                 }
                 Batch::Look(mailboxes) => {
@@ -131,24 +147,39 @@ impl<S: Store> Session<S> {
         }
     }
 
-    async fn adopt(&self, owner: &Owner, id: SubscriptionId, queue: &EdgeQueue) {
+    async fn adopt_all(&self, owner: &Owner, ids: Vec<SubscriptionId>, queue: &EdgeQueue) {
+        let adoptions = ids.into_iter().map(|id| self.adopt(owner, id));
+        let failed: Vec<_> = join_all(adoptions).await.into_iter().flatten().collect();
+        if failed.is_empty() {
+            return;
+        }
+        for id in failed {
+            queue.push(Task::Adopt(id));
+        }
+        sleep(RETRY).await;
+    }
+
+    /// Gives the name back if the store cannot do it now.
+    async fn adopt(&self, owner: &Owner, id: SubscriptionId) -> Option<SubscriptionId> {
         match self
             .store
             .adopt_subscription(id.clone(), owner.clone())
             .await
         {
             Ok(Some(adopted)) => {
+                let adopted = adopted.into_inner();
+                let epoch = adopted.subscription.epoch;
+                self.distributor.adopted(&id, owner, epoch);
                 metrics::counter!("restante_subscriptions_adopted_total").increment(1);
-                self.reply(Reply::Owned(convert::owned(adopted.into_inner())))
-                    .await;
+                self.reply(Reply::Owned(convert::owned(adopted))).await;
             }
-            Ok(None) => self.distributor.ended(&id),
+            Ok(None) => self.distributor.ended(&id, u32::MAX),
             Err(error) => {
                 tracing::debug!(%error, "subscription not adopted yet");
-                queue.push(Task::Adopt(id));
-                sleep(RETRY).await;
+                return Some(id);
             }
         }
+        None
     }
 
     async fn look(&self, mailboxes: &[(MailboxId, bool)]) -> Result<(), StoreError> {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use storage_client::RegisterError;
 use storage_client::delivery::{
     AcknowledgeResult, DeliveryOutcome, DeliveryResult, ReleaseResult, Settlement,
 };
 use storage_client::registration::{BindingChange, Flow, Registration};
+use storage_client::{ClaimedMessage, Deposited, RegisterError, StorageClient};
 use tokio::time::{Instant, timeout};
 
 use crate::support::{
@@ -344,4 +344,74 @@ async fn refused_registrations_say_why() {
     let bindings = client.register(question).await.expect("answered").bindings;
     assert_eq!(bindings.len(), 1);
     assert_eq!(bindings[0].cseq, 5);
+}
+
+/// What a forward of the first message of Bob would get, by this edge.
+async fn forwarded(client: &StorageClient, number: u32) -> (Deposited, Option<ClaimedMessage>) {
+    let deposited = deposited(client, message_to(BOB, number)).await;
+    let claimed = client.claim_forward(&deposited).await;
+    (deposited, claimed.expect("answered"))
+}
+
+#[tokio::test]
+async fn a_message_for_who_is_registered_is_claimed_for_its_forward_alone() {
+    let mut config = config();
+    config.push.on_deposit = None;
+    let service = Service::in_memory(config);
+    let client = service.client();
+    client.register(register(BOB, 1)).await.expect("registered");
+    let (first, claimed) = forwarded(&client, 1).await;
+    assert!(first.registered());
+    let claimed = claimed.expect("nothing waits before it");
+    assert_eq!(claimed.job.served_user, BOB);
+    assert_eq!(claimed.job.bindings.len(), 1);
+    // Another that comes meanwhile is not for a forward, nor is one behind it.
+    let (second, busy) = forwarded(&client, 2).await;
+    assert!(busy.is_none());
+    let settled = client
+        .acknowledge(claimed.job.claim, first.message_id(), delivered())
+        .await;
+    assert_eq!(settled, Ok(AcknowledgeResult::Settled));
+    let released = client
+        .release(claimed.job.claim, u64::MAX, DeliveryOutcome::completed())
+        .await;
+    assert_eq!(released, Ok(ReleaseResult::Released));
+    assert!(forwarded(&client, 3).await.1.is_none());
+    // Which has not kept the mailbox.
+    let again = client.claim_forward(&second).await.expect("answered");
+    assert!(again.is_some());
+}
+
+#[tokio::test]
+async fn a_message_is_not_claimed_for_an_edge_that_cannot_reach_its_user() {
+    let mut config = config();
+    config.push.on_deposit = None;
+    let service = Service::in_memory(config);
+    let (client, other) = (service.client(), service.client_named("edge-2"));
+    let (first, claimed) = forwarded(&client, 1).await;
+    assert!(!first.registered() && claimed.is_none());
+    let mut registration = register(BOB, 1);
+    for change in &mut registration.changes {
+        if let BindingChange::Bind(binding) = change {
+            binding.flow = Some(Flow {
+                edge: "edge-2".to_owned(),
+                token: "1".to_owned(),
+            });
+        }
+    }
+    client.register(registration).await.expect("registered");
+    assert!(
+        client
+            .claim_forward(&first)
+            .await
+            .expect("answered")
+            .is_none()
+    );
+    assert!(
+        other
+            .claim_forward(&first)
+            .await
+            .expect("answered")
+            .is_some()
+    );
 }

@@ -162,3 +162,27 @@ async fn a_deposit_that_makes_no_sense_is_refused_alone() {
     assert!(*client.connected().borrow(), "the stream goes on");
     assert_eq!(service.messages().await.len(), 2);
 }
+
+#[tokio::test]
+async fn an_edge_without_deposits_is_told_that_the_store_is_latched() {
+    let store = memory(&config());
+    let service = Service::over(config(), store.clone());
+    let (client, other) = (service.client(), service.client_named("edge-2"));
+    let mut unready = other.unready();
+    soon(unready.wait_for(Option::is_none))
+        .await
+        .expect("the client lives");
+    store.fail_syncs();
+    let answer = client.deposit(message_to(BOB, 1)).await;
+    answer.expect_err("latched");
+    let is_latched =
+        |reason: &Option<String>| reason.as_ref().is_some_and(|r| r.contains("latched"));
+    soon(unready.wait_for(is_latched))
+        .await
+        .expect("the client lives");
+    // An edge that comes now is told at once.
+    let third = service.client_named("edge-3");
+    soon(third.unready().wait_for(is_latched))
+        .await
+        .expect("the client lives");
+}

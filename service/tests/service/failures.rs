@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::fan_out;
 use crate::support::{
     BOB, Service, client_of, config, connected, deposited, memory, message_to, soon,
 };
@@ -212,4 +213,33 @@ async fn a_commit_after_the_deadline_is_counted() {
     // The sender's retry meets the first copy.
     assert!(deposited(&client, message_to(BOB, 1)).await.duplicate());
     assert_eq!(service.messages().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn legs_held_over_a_cut_are_settled_once() {
+    let service = Service::in_memory(config());
+    let proxy = Proxy::to(service.data).await;
+    let client = client_of(proxy.address, "cf-1", |_| {});
+    connected(&client).await;
+    let job = fan_out::accepted(&client, fan_out::message(1, 20))
+        .await
+        .job();
+    let mut legs = client.fan_out(20);
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        held.push(fan_out::next(&mut legs).await);
+    }
+    proxy.cut();
+    for leg in held {
+        assert_eq!(leg.claim.generation, 1);
+        leg.settle(fan_out::answered(200));
+    }
+    let done = fan_out::reaches(&service, job, proto::v1::JobState::Completed).await;
+    assert_eq!(done.delivered, 20);
+    // The stream that is open again hands out more, with templates.
+    let next = fan_out::accepted(&client, fan_out::message(2, 1)).await;
+    let leg = fan_out::next(&mut legs).await;
+    assert_eq!((leg.job.job, leg.attempts), (next.job(), 0));
+    leg.settle(fan_out::answered(200));
+    fan_out::reaches(&service, next.job(), proto::v1::JobState::Completed).await;
 }

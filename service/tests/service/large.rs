@@ -15,7 +15,8 @@ use storage_client::{
 };
 
 use crate::support::{
-    ALICE, BOB, Service, config, delivered, deposited, message_to, next, register, soon, take,
+    ALICE, BOB, Service, config, delivered, deposited, memory, message_to, next, register, soon,
+    take,
 };
 
 const OCTETS: usize = 1_000_000;
@@ -267,4 +268,79 @@ async fn a_push_reads_large_bodies_under_its_claim() {
         .await;
     assert_eq!(gone.map(drop).expect_err("unknown"), ReadPartError::Gone);
     service.stop().await.expect("a clean end");
+}
+
+/// Its sender is silent: nobody asks the store for anything.
+#[tokio::test]
+async fn a_store_that_fails_ends_an_upload_by_itself() {
+    let config = config();
+    let store = memory(&config);
+    let service = Service::over(config, Arc::clone(&store));
+    let client = service.client();
+    let mut upload = admit(&client, OCTETS).await;
+    let first = upload.write(0, octets().slice(..1_000)).await;
+    first.expect("taken");
+    store.fail_syncs();
+    client
+        .deposit(message_to(BOB, 1))
+        .await
+        .expect_err("it cannot be synced");
+    let ended = soon(upload.ended()).await;
+    assert!(matches!(ended, UploadError::Unavailable(_)), "{ended}");
+    let late = upload.write(1_000, octets().slice(..1_000)).await;
+    assert_eq!(late, Err(ended));
+}
+
+#[tokio::test]
+async fn an_upload_without_progress_ends_with_its_lease() {
+    let mut config = config();
+    config.limits.upload_lease = Duration::from_secs(1);
+    let service = Service::in_memory(config);
+    let mut upload = admit(&service.client(), OCTETS).await;
+    assert_eq!(upload.lease(), Duration::from_secs(1));
+    assert_eq!(soon(upload.ended()).await, UploadError::Lapsed);
+}
+
+/// Refused like any other message that cannot be taken, also if its commit is on its way already.
+#[tokio::test]
+async fn scattered_octets_are_too_large_at_the_latest_for_the_commit() {
+    let service = Service::in_memory(config());
+    let mut upload = admit(&service.client(), OCTETS).await;
+    let octet = Bytes::from_static(b"x");
+    for place in 0..1_024 {
+        let written = upload.write(2 * place, octet.clone()).await;
+        written.expect("taken");
+    }
+    let last = upload.write(2_048, octet).await;
+    let outcome = match last {
+        Ok(()) => soon(upload.commit(message("a", OCTETS))).await.map(drop),
+        Err(error) => Err(error),
+    };
+    assert_eq!(outcome, Err(UploadError::TooLarge));
+}
+
+#[tokio::test]
+async fn a_drain_ends_an_upload_however_busy_it_is() {
+    let mut config = config();
+    config.process.drain_time = Duration::from_secs(1);
+    let service = Service::in_memory(config);
+    let mut upload = admit(&service.client(), OCTETS).await;
+    let busy = tokio::spawn(async move {
+        loop {
+            if let Err(ended) = upload.write(0, Bytes::from_static(b"busy")).await {
+                return ended;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    service.stop().await.expect("a clean end");
+    let ended = soon(busy).await.expect("no panic");
+    let UploadError::Unavailable(unavailable) = ended else {
+        panic!("not told of the drain: {ended}");
+    };
+    assert!(
+        unavailable.reason.contains("draining"),
+        "{}",
+        unavailable.reason
+    );
 }

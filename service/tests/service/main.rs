@@ -4,6 +4,7 @@ mod accounts;
 mod deliveries;
 mod deposits;
 mod failures;
+mod fan_out;
 mod large;
 mod operators;
 mod support;

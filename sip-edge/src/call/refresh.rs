@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
+use sip::Response;
 use sip::session_timer::{Due, SessionTimer};
-use sip::{Method, Response};
 use tokio::time::sleep_until;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -19,35 +19,18 @@ pub(crate) enum Upkeep {
 
 /// A refresh of ours under way.
 #[derive(Debug)]
-pub(super) struct Refresh {
-    method: Method,
-    cseq: u32,
-    response: AbortOnDropHandle<Option<Response>>,
-}
+pub(super) struct Refresh(AbortOnDropHandle<Option<Response>>);
 
-/// A refresh that is over.
+/// A refresh that is over, by its final response, if there was one.
 #[derive(Debug)]
-pub(crate) struct Refreshed {
-    /// UPDATE or INVITE.
-    pub(super) method: Method,
-    /// Its CSeq number.
-    pub(super) cseq: u32,
-    /// The final response, if there was one.
-    pub(super) response: Option<Response>,
-}
+pub(crate) struct Refreshed(pub(super) Option<Response>);
 
 impl Refresh {
     /// Has a request sent and its final response waited for.
     pub(super) fn begin(
-        method: Method,
-        cseq: u32,
         answered: impl Future<Output = Option<Response>> + Send + 'static,
     ) -> Refresh {
-        Refresh {
-            method,
-            cseq,
-            response: AbortOnDropHandle::new(tokio::spawn(answered)),
-        }
+        Refresh(AbortOnDropHandle::new(tokio::spawn(answered)))
     }
 
     /// Waits for the end of a refresh and takes it away; forever if none is under way. Loses nothing when
@@ -57,14 +40,9 @@ impl Refresh {
             return std::future::pending().await;
         };
         // A task that panicked has no response either.
-        let response = (&mut under_way.response).await.ok().flatten();
-        let refreshed = Refreshed {
-            method: under_way.method.clone(),
-            cseq: under_way.cseq,
-            response,
-        };
+        let response = (&mut under_way.0).await.ok().flatten();
         *refresh = None;
-        refreshed
+        Refreshed(response)
     }
 }
 

@@ -36,6 +36,25 @@ daemon::section! {
 }
 
 daemon::section! {
+    /// The participating function.
+    pub struct Participating in "pf" {
+        /// Whether a message for a user with an IM client that is registered goes on to that client once it is on disk; a
+        /// final 2xx or 6xx of the client settles it and is the sender's answer. `false`: it is pushed
+        /// after `push.on_deposit`. `restante all` takes `true` where nothing is written.
+        forward_online: bool = false,
+    }
+}
+
+daemon::section! {
+    /// Messages that go on to users who are online (PFM-01).
+    pub struct Forward in "forward" {
+        /// How long the sender waits for the client's answer before he is told 202. What the client
+        /// answers later settles the message all the same.
+        answer_within: Duration = "2s",
+    }
+}
+
+daemon::section! {
     /// Settings that users publish (requirements §1.15).
     pub struct Settings in "settings" {
         /// Lifetime of a publication that asks for none.
@@ -221,6 +240,8 @@ daemon::section! {
         /// Whether a message counts as delivered only when the client has reported all of it: `auto`
         /// means where a relay or gateway answers in its place, `always`, `never`.
         require_report: RequireReport = "auto",
+        /// How long such reports are waited for after the last answer; without them the message stays.
+        report_timeout: Duration = "2m",
     }
 }
 

@@ -237,7 +237,8 @@ fn without_identity(request: &Request) -> Request {
         .build()
 }
 
-fn is_core_only(field: &Field<'_>) -> bool {
+/// Whether a field is of no use to, or not meant for, a client.
+pub(crate) fn is_core_only(field: &Field<'_>) -> bool {
     CORE_ONLY
         .iter()
         .any(|core| core.eq_ignore_ascii_case(field.name()))

@@ -8,10 +8,11 @@ use net::msrp::{MsrpSession, PendingSession, SessionRules};
 use net::sip::{ClientTransaction, TransactionFailure};
 use sip::dialog::Dialog;
 use sip::session_timer::SessionPolicy;
-use sip::{Request, Response, StatusCode};
+use sip::{Method, Request, Response, StatusCode};
 use storage_client::PushJob;
 use tokio::time::{Instant, sleep_until};
 
+use super::early::Early;
 use super::invite::{Invitation, Inviter, offer};
 use super::outcome::InviteFailure;
 use super::terms::Terms;
@@ -39,6 +40,8 @@ struct Answered {
     response: Response,
     invite: Request,
     transaction: ClientTransaction,
+    /// Methods its client allows, as said in it or before it.
+    allow: Vec<Method>,
     /// Why we had given up before it came.
     given_up: Option<InviteFailure>,
 }
@@ -56,7 +59,7 @@ pub(crate) async fn establish(
     let pending = open(edge).ok_or(InviteFailure::NotConnected)?;
     let content_type = inviter.content_type.clone();
     let (media, mut invitation) = invitation(edge, job, way, inviter, &pending);
-    let requests = edge
+    let mut requests = edge
         .dialogs
         .enter(&invitation.call_id, &invitation.local_tag);
     let answered = invite(edge, job, way, &mut invitation).await?;
@@ -64,16 +67,27 @@ pub(crate) async fn establish(
     let dialog = dialog.map_err(|_| InviteFailure::NotUsable("answer makes no dialog"))?;
     let peer = dialog.id().remote_tag().to_owned();
     let mut call = Call::new(dialog, way.target.clone(), &invitation, &answered.response);
+    call.allow(&answered.allow);
     call.acknowledge(edge, invitation.cseq).await;
-    let connected = match &answered.given_up {
-        Some(failure) => Err(failure.clone()),
-        None => {
-            let terms = Terms::of(&media, answered.response.body(), &content_type);
-            connect(edge, pending, terms, &answered.response).await
-        }
-    };
+    let given_up = answered.given_up.clone();
+    let terms = Terms::of(&media, answered.response.body(), &content_type);
+    // From now on: our ACK may be lost before there is a connection.
     let copies = follow_copies(Arc::clone(edge), answered, invitation, way.clone(), peer);
     tokio::spawn(edge.draining.clone().run_until_cancelled_owned(copies));
+    let terms = match given_up {
+        Some(failure) => Err(failure),
+        None => terms.map_err(InviteFailure::NotUsable),
+    };
+    let connected = match terms {
+        Ok(terms) => {
+            call.agreed(terms.peer_path.clone(), terms.role);
+            let connecting = connect(edge, pending, &terms, &job.served_user);
+            let connected = call.serve_amid(edge, &mut requests, connecting).await;
+            let connected = connected.map_err(|_| InviteFailure::EndedByClient)?;
+            connected.map(|session| (session, terms))
+        }
+        Err(failure) => Err(failure),
+    };
     match connected {
         Ok((session, terms)) => Ok(Established {
             call,
@@ -83,8 +97,17 @@ pub(crate) async fn establish(
         }),
         Err(failure) => {
             call.bye(edge).await;
+            call.serve_waiting(edge, &mut requests);
             Err(failure)
         }
+    }
+}
+
+/// What a session of ours takes and how it sends.
+pub(crate) fn rules(edge: &Edge) -> SessionRules {
+    SessionRules {
+        report_wait: edge.config.push.report_timeout,
+        ..SessionRules::send_only()
     }
 }
 
@@ -94,7 +117,7 @@ fn open(edge: &Edge) -> Option<PendingSession> {
         true => edge.msrp.open_secure()?,
         false => edge.msrp.open(),
     };
-    Some(pending.with_rules(SessionRules::send_only()))
+    Some(pending.with_rules(rules(edge)))
 }
 
 fn invitation(
@@ -137,30 +160,18 @@ fn invitation(
     (media, invitation)
 }
 
-/// Sends the INVITE, once more with a longer interval after a 422 (requirements §3.5).
+/// Sends the INVITE, once more if something may be done about its refusal (requirements §3.5).
 async fn invite(
     edge: &Edge,
     job: &PushJob,
     way: &Way,
     invitation: &mut Invitation,
 ) -> Result<Answered, InviteFailure> {
-    let first = invite_once(edge, job, way, invitation).await?;
-    let raised = match first.response.status() {
-        StatusCode::SESSION_INTERVAL_TOO_SMALL => invitation
-            .policy
-            .raised(first.response.headers())
-            .ok()
-            .flatten(),
-        _ => None,
-    };
-    let answered = match raised {
-        Some(policy) => {
-            invitation.policy = policy;
-            invitation.cseq += 1;
-            invite_once(edge, job, way, invitation).await?
-        }
-        None => first,
-    };
+    let mut answered = invite_once(edge, job, way, invitation).await?;
+    if is_mended(invitation, &answered.response) {
+        invitation.cseq += 1;
+        answered = invite_once(edge, job, way, invitation).await?;
+    }
     if answered.response.status().is_success() {
         return Ok(answered);
     }
@@ -173,6 +184,23 @@ async fn invite(
     }))
 }
 
+/// Whether there is something to be done about a refusal: a longer interval after a 422; after a 415 no
+/// preview, which is worth no message.
+fn is_mended(invitation: &mut Invitation, response: &Response) -> bool {
+    match response.status() {
+        StatusCode::SESSION_INTERVAL_TOO_SMALL => {
+            let raised = invitation.policy.raised(response.headers());
+            let raised = raised.ok().flatten();
+            raised.is_some_and(|policy| {
+                invitation.policy = policy;
+                true
+            })
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => invitation.leave_icon_out(),
+        _ => false,
+    }
+}
+
 /// Sends one INVITE and waits for its final answer, at most as long as a client may ring.
 async fn invite_once(
     edge: &Edge,
@@ -183,7 +211,7 @@ async fn invite_once(
     let branch = edge.marked_branch(&invitation.call_id);
     let branch = branch.ok_or(InviteFailure::Withdrawn)?;
     let invite = invitation.request(&edge.site.signature, now());
-    let further = edge.further_branches(&invitation.call_id);
+    let further = || edge.further_branches(&invitation.call_id);
     let sending = edge
         .sip
         .request_failing_over(invite.clone(), &way.target, branch, further);
@@ -195,14 +223,17 @@ async fn invite_once(
     })?;
     let mut given_up = None;
     let mut ring_end = None;
+    let mut early = Early::default();
     loop {
         tokio::select! {
             answer = transaction.next() => match answer {
                 Some(Ok(response)) => {
                     hop.inspect(|hop| hop.answered(&response));
                     if response.status().is_final() {
-                        return Ok(Answered { response, invite, transaction, given_up });
+                        let allow = early.allow(&response);
+                        return Ok(Answered { response, invite, transaction, allow, given_up });
                     }
+                    early.note(&response);
                     ring_end.get_or_insert(Instant::now() + invitation.ring_timeout);
                 }
                 Some(Err(failure)) => {
@@ -246,10 +277,9 @@ async fn give_up(edge: &Edge, job: &PushJob, ring_end: Option<Instant>) -> Invit
 async fn connect(
     edge: &Edge,
     pending: PendingSession,
-    terms: Result<Terms, &'static str>,
-    response: &Response,
-) -> Result<(MsrpSession, Terms), InviteFailure> {
-    let terms = terms.map_err(InviteFailure::NotUsable)?;
+    terms: &Terms,
+    served_user: &str,
+) -> Result<MsrpSession, InviteFailure> {
     let pending = match terms.fingerprint.clone() {
         Some(fingerprint) => pending.with_peer_fingerprint(fingerprint),
         None => pending,
@@ -258,26 +288,13 @@ async fn connect(
     let path = terms.peer_path.clone();
     let opened = match terms.role {
         Role::Passive => pending.accept(path, wait).await,
-        Role::Active => {
-            pending
-                .connect(path, signalling_peer(response).as_str(), wait)
-                .await
-        }
+        // Whose word makes us connect (MSR-04): a client chooses its Contact, not its user.
+        Role::Active => pending.connect(path, served_user, wait).await,
     };
-    let session = opened.map_err(|error| {
+    opened.map_err(|error| {
         tracing::debug!(%error, "delivery.not_connected");
         InviteFailure::NotConnected
-    })?;
-    Ok((session, terms))
-}
-
-/// Whose word made us connect (MSR-04): the Contact of the answer.
-fn signalling_peer(response: &Response) -> String {
-    let contacts = response.headers().contacts().ok();
-    let contact = contacts.as_ref().and_then(sip::Contacts::first);
-    contact
-        .map(|contact| contact.uri.to_string())
-        .unwrap_or_default()
+    })
 }
 
 /// Acknowledges copies of the 2xx; a 2xx of another branch is acknowledged and ended (DLV-14).

@@ -3,13 +3,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use msrp::Path;
-use msrp::sdp::{MsrpMedia, Origin, SessionDescription};
+use msrp::encapsulate::Boundary;
+use msrp::sdp::{MsrpMedia, Origin};
 use net::tls::Fingerprint;
 use sip::session_timer::{self, SessionPolicy};
 use sip::{CSeq, Method, Name, Refresher, Request, RequestBuilder, SessionExpires};
 
 use super::terms::CONTAINER;
+use crate::call::Described;
 use edge::response::sip_date;
 use edge::signature::Signature;
 
@@ -18,6 +21,9 @@ pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";
 
 /// Only IM clients shall answer; server-originated requests keep `require` and `explicit` (DLV-08).
 pub(crate) const ACCEPT_CONTACT: &str = "*;+g.oma.sip-im;require;explicit";
+
+/// The attribute that names the preview of a file, in both spellings.
+pub(crate) const ICON_ATTRIBUTES: [&str; 2] = ["file-icon", "icon"];
 
 /// Hops a request of ours may take (RFC 3261 §8.1.1.6).
 pub(crate) const MAX_FORWARDS: u8 = 70;
@@ -41,6 +47,8 @@ pub(crate) struct Inviter {
     pub(crate) attributes: Vec<(String, Option<String>)>,
     /// Type of what is sent in the session.
     pub(crate) content_type: String,
+    /// The preview that the attributes name: a part of the body, its header fields with it (FT-04).
+    pub(crate) icon: Option<Bytes>,
 }
 
 impl Inviter {
@@ -56,6 +64,7 @@ impl Inviter {
             headers: Vec::new(),
             attributes: Vec::new(),
             content_type: CONTAINER.to_owned(),
+            icon: None,
         }
     }
 }
@@ -81,8 +90,8 @@ pub(crate) struct Invitation {
     pub(crate) ring_timeout: Duration,
     /// The session interval we ask for, raised after a 422.
     pub(crate) policy: SessionPolicy,
-    /// The session description.
-    pub(crate) offer: String,
+    /// The session as we offer it.
+    pub(crate) offer: Described,
 }
 
 impl Invitation {
@@ -125,12 +134,40 @@ impl Invitation {
             None => builder,
         };
         let headers = inviter.headers.iter();
-        headers
-            .fold(builder, |builder, (name, value)| {
-                builder.raw_header(name, value)
-            })
-            .body("application/sdp", self.offer.clone())
-            .build()
+        let builder = headers.fold(builder, |builder, (name, value)| {
+            builder.raw_header(name, value)
+        });
+        let (content_type, body) = self.body();
+        builder.body(&content_type, body).build()
+    }
+
+    /// Leaves the preview out; whether there was one.
+    pub(crate) fn leave_icon_out(&mut self) -> bool {
+        self.offer.leave_out(&ICON_ATTRIBUTES);
+        self.inviter.icon.take().is_some()
+    }
+
+    /// The offer, and the preview with it if there is one.
+    fn body(&self) -> (String, Vec<u8>) {
+        let offer = self.offer.text().as_bytes();
+        let Some(icon) = &self.inviter.icon else {
+            return ("application/sdp".to_owned(), offer.to_vec());
+        };
+        let boundary = Boundary::absent_from(&mut rand::rng(), &[offer, icon]);
+        let begin = format!("--{boundary}\r\nContent-Type: application/sdp\r\n\r\n");
+        let between = format!("\r\n--{boundary}\r\n");
+        let end = format!("\r\n--{boundary}--\r\n");
+        let parts = [
+            begin.as_bytes(),
+            offer,
+            between.as_bytes(),
+            icon,
+            end.as_bytes(),
+        ];
+        (
+            format!("multipart/mixed;boundary=\"{boundary}\""),
+            parts.concat(),
+        )
     }
 
     /// We refresh (DLV-10); Min-SE only where a peer insisted on more than the standard's (RFC 4028 §7.4).
@@ -161,7 +198,7 @@ pub(crate) fn offer(
     host: &str,
     session_id: u64,
     attributes: Vec<(String, Option<String>)>,
-) -> (MsrpMedia, String) {
+) -> (MsrpMedia, Described) {
     let media = MsrpMedia {
         fingerprint: fingerprint.map(Fingerprint::to_string),
         attributes,
@@ -173,8 +210,8 @@ pub(crate) fn offer(
         version: 1,
         host: host.to_owned(),
     };
-    let text = SessionDescription::print_offer(&origin, &media);
-    (media, text)
+    let described = Described::offered(origin, media.clone());
+    (media, described)
 }
 
 #[cfg(test)]
@@ -246,7 +283,11 @@ mod tests {
                 interval: hour,
                 min_se: hour,
             },
-            offer: String::new(),
+            offer: {
+                let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp";
+                let path = path.parse().expect("a path");
+                offer(&path, None, "192.0.2.20", 1, Vec::new()).1
+            },
         };
         let request = invitation.request(&df1().signature, SystemTime::UNIX_EPOCH);
         let headers = request.headers();

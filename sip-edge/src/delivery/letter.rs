@@ -1,9 +1,10 @@
 //! One message in a session of its own, in the name of its sender (requirements 4.3): for clients
 //! that take no multipart content, and for messages that no MESSAGE may carry.
 //!
-//! What the client receives is the plain content under its own type. The preview icon of a file stays
-//! behind: it lies in the body of the sender's INVITE, and `a=file-icon` would point to nothing.
+//! What the client receives is the plain content under its own type. The preview icon of a file goes
+//! along in the body of our INVITE, as it came in that of the sender.
 
+use bytes::{BufMut, Bytes, BytesMut};
 use msrp::sdp::SessionDescription;
 use sip::{NameAddr, Params, Request, multipart};
 use storage_client::delivery::TakenMessage;
@@ -12,7 +13,7 @@ use super::content::Content;
 use super::encapsulate::{
     NotAMessage, begins_with, came_by_send, is_private, send_body, send_head, stored_request,
 };
-use super::invite::{ACCEPT_CONTACT, Inviter};
+use super::invite::{ACCEPT_CONTACT, ICON_ATTRIBUTES, Inviter};
 use super::message::KEPT;
 use super::sending::Parcel;
 use edge::response::sip_date;
@@ -49,13 +50,14 @@ pub(crate) struct Letter {
 /// [`NotAMessage`], which a stored message never is.
 pub(crate) fn letter(taken: &TakenMessage, is_trusted: bool) -> Result<Letter, NotAMessage> {
     let stored = stored_request(taken)?;
-    let (parcel, attributes) = match came_by_send(taken) {
-        true => (of_send(taken)?, file_attributes(&stored)),
-        false => (of_request(&stored), Vec::new()),
+    let (parcel, file) = match came_by_send(taken) {
+        true => (of_send(taken)?, file(&stored)),
+        false => (of_request(&stored), File::default()),
     };
     let inviter = Inviter {
         content_type: parcel.content_type.clone(),
-        attributes,
+        attributes: file.attributes,
+        icon: file.icon,
         ..sender(taken, &stored, is_trusted)?
     };
     Ok(Letter { inviter, parcel })
@@ -96,6 +98,7 @@ fn sender(
         headers,
         attributes: Vec::new(),
         content_type: String::new(),
+        icon: None,
     })
 }
 
@@ -130,31 +133,61 @@ fn of_send(taken: &TakenMessage) -> Result<Parcel, NotAMessage> {
     })
 }
 
-/// What the sender's offer says of the file.
-fn file_attributes(invite: &Request) -> Vec<(String, Option<String>)> {
-    let media = description(invite).and_then(|description| description.first_msrp());
-    let attributes = media.map(|media| media.attributes).unwrap_or_default();
-    attributes
-        .into_iter()
-        .filter(|(name, _)| FILE_ATTRIBUTES.contains(&name.as_str()))
-        .collect()
+/// What the sender's INVITE says of the file.
+#[derive(Debug, Default)]
+struct File {
+    attributes: Vec<(String, Option<String>)>,
+    /// The part of its body that is the preview.
+    icon: Option<Bytes>,
 }
 
-/// The session description of an INVITE, which may be one part of its body.
-fn description(invite: &Request) -> Option<SessionDescription> {
-    let content_type = invite.headers().first(sip::Name::ContentType)?.value();
-    let parts = multipart::parse(&content_type, invite.body());
+/// The attributes of the file; that of the icon only with the icon, else it would point to nothing.
+fn file(invite: &Request) -> File {
+    let parts = parts(invite);
     let is_sdp = |part: &&multipart::Part| {
         let described = part.headers.first(sip::Name::ContentType);
         described.is_some_and(|field| begins_with(&field.value(), "application/sdp"))
     };
-    match parts {
-        Ok(parts) => {
-            let part = parts.iter().find(is_sdp)?;
-            SessionDescription::parse(&part.body).ok()
-        }
-        Err(_) => SessionDescription::parse(invite.body()).ok(),
+    let sdp = parts.iter().find(is_sdp).map(|part| &part.body);
+    let description = SessionDescription::parse(sdp.unwrap_or(invite.body())).ok();
+    let Some(media) = description.and_then(|description| description.first_msrp()) else {
+        return File::default();
+    };
+    let mut names = ICON_ATTRIBUTES.iter();
+    let named = names.find_map(|name| media.attribute(name));
+    let icon = named.and_then(|value| icon(&parts, value));
+    let is_kept = |name: &str| {
+        FILE_ATTRIBUTES.contains(&name) || icon.is_some() && ICON_ATTRIBUTES.contains(&name)
+    };
+    let mut attributes = media.attributes;
+    attributes.retain(|(name, _)| is_kept(name));
+    File { attributes, icon }
+}
+
+/// The parts of the body of an INVITE; none if it is not of several.
+fn parts(invite: &Request) -> Vec<multipart::Part> {
+    let content_type = invite.headers().first(sip::Name::ContentType);
+    let content_type = content_type.map(|field| field.value().into_owned());
+    let parsed = multipart::parse(&content_type.unwrap_or_default(), invite.body());
+    parsed.unwrap_or_default()
+}
+
+/// The part that a `cid:` URL names (RFC 2392), as it stands in the body.
+fn icon(parts: &[multipart::Part], url: &str) -> Option<Bytes> {
+    let id = url.trim().strip_prefix("cid:")?;
+    let is_named = |part: &&multipart::Part| {
+        let held = part.headers.first(sip::Name::ContentId);
+        held.is_some_and(|field| field.value().trim_matches(['<', '>']) == id)
+    };
+    let part = parts.iter().find(is_named)?;
+    let mut octets = BytesMut::new();
+    for field in part.headers.iter() {
+        let name = field.known().map_or(field.name(), |name| name.as_str());
+        octets.put_slice(format!("{name}: {}\r\n", field.value()).as_bytes());
     }
+    octets.put_slice(b"\r\n");
+    octets.put_slice(&part.body);
+    Some(octets.freeze())
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 //! (DLM-02, RFC 3428 §8). What no MESSAGE may carry goes in a session of its own (requirements 4.3).
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use net::sip::TransactionFailure;
 use sip::{HostPort, Request, Via};
 use storage_client::PushJob;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement, TakenMessage};
@@ -100,7 +98,9 @@ impl<'a> MessageRun<'a> {
                 return Ok(());
             }
         };
-        let end = self.send(request, branch).await;
+        let served_user = &self.job.served_user;
+        let sent = self.way.send(self.edge, request, branch, served_user);
+        let end = sent.await.map_or_else(|end| end, |r| MessageEnd::of(&r));
         let meaning = of_message(end, self.way.is_core);
         if let Some(settlement) = meaning.settlement {
             self.settle(message_id, settlement).await?;
@@ -129,7 +129,7 @@ impl<'a> MessageRun<'a> {
             event::message_skipped(message_id, "not deliverable");
             return Ok(());
         };
-        let established = match establish(self.edge, self.job, &way, inviter).await {
+        let established = match Box::pin(establish(self.edge, self.job, &way, inviter)).await {
             Ok(established) => established,
             Err(failure) if failure.is_unsuited() => {
                 event::message_skipped(message_id, "client takes no session for it");
@@ -220,46 +220,6 @@ impl<'a> MessageRun<'a> {
     fn takes_any_size(&self) -> bool {
         let is_safe_core = self.way.is_core && self.edge.config.sip.next_hop_congestion_safe;
         is_safe_core || self.way.is_stream_to_device()
-    }
-
-    async fn send(&self, request: Request, branch: String) -> MessageEnd {
-        let hop = self.way.next_hop(self.edge);
-        let call_id = request.headers().call_id().unwrap_or_default().into_owned();
-        let further = self.edge.further_branches(&call_id);
-        let sip = &self.edge.sip;
-        let sent = sip.request_failing_over(request, &self.way.target, branch, further);
-        let mut transaction = match sent.await {
-            Ok(transaction) => transaction,
-            Err(error) => {
-                hop.inspect(|hop| hop.not_sent(&error));
-                return MessageEnd::Unreachable;
-            }
-        };
-        loop {
-            let answer = transaction.next().await;
-            if let (Some(hop), Some(answer)) = (hop, &answer) {
-                match answer {
-                    Ok(response) => hop.answered(response),
-                    Err(failure) => hop.failed(*failure, &self.job.served_user),
-                }
-            }
-            match answer {
-                Some(Ok(response)) if response.status().is_final() => {
-                    let retry_after = response.headers().retry_after().ok().flatten();
-                    return MessageEnd::Status {
-                        status: response.status(),
-                        retry_after: retry_after.map(|seconds| Duration::from_secs(seconds.into())),
-                    };
-                }
-                Some(Ok(_)) => {}
-                Some(Err(TransactionFailure::Timeout)) if self.way.admit(self.edge).is_ok() => {
-                    return MessageEnd::NoAnswer;
-                }
-                // Where the hop is paused for a timeout, that is the hop's fault.
-                Some(Err(_)) => return MessageEnd::Unreachable,
-                None => return MessageEnd::NoAnswer,
-            }
-        }
     }
 
     /// Tells the store; without it nothing more is sent, since all of it would be repeated.

@@ -28,6 +28,8 @@ pub(crate) enum InviteFailure {
     NotUsable(&'static str),
     /// A session was agreed on, and no MSRP connection came of it.
     NotConnected,
+    /// The client said BYE before there was an MSRP connection.
+    EndedByClient,
     /// The claim was lost, or the edge drains, before the session stood.
     Withdrawn,
 }
@@ -39,7 +41,11 @@ impl InviteFailure {
         match self {
             Self::Status { status, .. } => matches!(status.code(), 415 | 488 | 606),
             Self::NotUsable(_) => true,
-            Self::NoAnswer | Self::Unreachable | Self::NotConnected | Self::Withdrawn => false,
+            Self::NoAnswer
+            | Self::Unreachable
+            | Self::NotConnected
+            | Self::EndedByClient
+            | Self::Withdrawn => false,
         }
     }
 
@@ -73,6 +79,11 @@ impl InviteFailure {
             Self::NotConnected => (
                 DeliveryResult::Broken,
                 "MSRP not connected".to_owned(),
+                None,
+            ),
+            Self::EndedByClient => (
+                DeliveryResult::EndedByClient,
+                "BYE of the client".to_owned(),
                 None,
             ),
             Self::Withdrawn => (DeliveryResult::EdgeDraining, "withdrawn".to_owned(), None),

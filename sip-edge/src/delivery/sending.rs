@@ -155,7 +155,7 @@ impl<'a> Sending<'a> {
                 self.stop(DeliveryResult::EdgeDraining, "edge drains");
             }
             upkeep = self.established.call.upkeep() => {
-                let served = self.established.call.keep_alive(self.edge, upkeep).await;
+                let served = self.established.call.keep_alive(self.edge, upkeep);
                 if served == Served::Ended {
                     self.stop(DeliveryResult::Broken, "session expired");
                 }
@@ -167,7 +167,9 @@ impl<'a> Sending<'a> {
     /// Ends dialog and session.
     pub(crate) async fn close(mut self) {
         if self.ended_by_peer.is_none() {
-            self.established.call.bye(self.edge).await;
+            let Established { call, requests, .. } = &mut self.established;
+            call.bye(self.edge).await;
+            call.serve_waiting(self.edge, requests);
         }
         self.established.session.close().await;
     }

@@ -183,7 +183,8 @@ mod tests {
             .expect("a path");
         let print = format!("sha-256 {}", ["4A"; 32].join(":"));
         let ours = print.parse().expect("a fingerprint");
-        let (media, text) = offer(&path, Some(&ours), "192.0.2.20", 1, Vec::new());
+        let (media, described) = offer(&path, Some(&ours), "192.0.2.20", 1, Vec::new());
+        let text = described.text();
         assert!(
             text.contains(&format!("a=fingerprint:{print}\r\n")),
             "{text}"

@@ -3,11 +3,12 @@
 //! In the laptop mode there is no core to fork: the binding that lasts longest is taken, which is
 //! the one refreshed last.
 
-use net::sip::Target;
-use sip::{NameAddr, Transport, Uri};
+use net::sip::{Target, TransactionFailure};
+use sip::{NameAddr, Request, Response, Transport, Uri};
 use storage_client::delivery::DeliveryOutcome;
 use storage_client::registration::{Binding, RegistrationKind};
 
+use super::outcome::MessageEnd;
 use crate::edge::Edge;
 use edge::next_hop::NextHop;
 
@@ -48,6 +49,45 @@ impl Way {
     /// The outcome of a delivery that cannot begin, or go on.
     pub(crate) fn admit(&self, edge: &Edge) -> Result<(), DeliveryOutcome> {
         self.next_hop(edge).map_or(Ok(()), NextHop::admit)
+    }
+
+    /// Sends a MESSAGE for this user this way, other hops of the same name where one fails; its final
+    /// response.
+    ///
+    /// # Errors
+    /// How it ended without one.
+    pub(crate) async fn send(
+        &self,
+        edge: &Edge,
+        request: Request,
+        branch: String,
+        served_user: &str,
+    ) -> Result<Response, MessageEnd> {
+        let hop = self.next_hop(edge);
+        let call_id = request.headers().call_id().unwrap_or_default().into_owned();
+        let further = || edge.further_branches(&call_id);
+        let sent = edge
+            .sip
+            .request_failing_over(request, &self.target, branch, further);
+        let mut transaction = sent.await.map_err(|error| {
+            hop.inspect(|hop| hop.not_sent(&error));
+            MessageEnd::Unreachable
+        })?;
+        while let Some(answer) = transaction.next().await {
+            match (hop, &answer) {
+                (Some(hop), Ok(response)) => hop.answered(response),
+                (Some(hop), Err(failure)) => hop.failed(*failure, served_user),
+                (None, _) => {}
+            }
+            match answer {
+                Ok(response) if response.status().is_final() => return Ok(response),
+                Ok(_) => {}
+                // Where the hop is paused for a timeout, that is the hop's fault.
+                Err(TransactionFailure::Timeout) if self.admit(edge).is_ok() => break,
+                Err(_) => return Err(MessageEnd::Unreachable),
+            }
+        }
+        Err(MessageEnd::NoAnswer)
     }
 
     /// Whether it leads to a sips URI (RFC 3261 §8.1.1.8).
@@ -114,7 +154,8 @@ fn to_binding(edge: &Edge, binding: &Binding) -> Option<Way> {
     Some(to_uri(edge, first_hop, binding.path.clone()))
 }
 
-fn to_uri(edge: &Edge, uri: Uri, routes: Vec<String>) -> Way {
+/// The way to this URI with these Routes.
+pub(crate) fn to_uri(edge: &Edge, uri: Uri, routes: Vec<String>) -> Way {
     let first = edge
         .sip
         .local_addresses()

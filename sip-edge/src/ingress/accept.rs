@@ -10,6 +10,8 @@ use edge::response::answer;
 use edge::signature::Signature;
 use net::msrp::AnswerHandle;
 
+use super::forward::brought_back;
+
 /// 202 with the profile of PFM-03 and PFM-04: no body, no Contact, never 200.
 ///
 /// The proof is consumed by nobody else; a duplicate gets the same answer as the first (3.3).
@@ -22,6 +24,11 @@ pub(crate) fn accepted(
     answer(request, StatusCode::ACCEPTED, signature, now)
         .header(Name::PAssertedIdentity, signature.store_identity())
         .build()
+}
+
+/// The final answer of the client that the message was forwarded to, be it 2xx or 6xx (PFM-01).
+pub(crate) fn relayed(request: &Request, _proof: &Deposited, answer: &Response) -> Response {
+    brought_back(request, answer)
 }
 
 /// The 200 to the SEND that completed a large message, and the REPORT, as far as each was asked for

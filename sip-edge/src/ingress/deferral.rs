@@ -3,20 +3,23 @@
 //! It has no task of its own: what can be decided here is decided at once, and the answer of the
 //! store goes on from where it arrives.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use edge::refuse::Refusal;
 use edge::{now, peer, response};
 use net::sip::ServerTransaction;
-use sip::StatusCode;
+use sip::{Response, StatusCode};
 use storage_client::message::Class;
 use storage_client::{DepositAnswer, Deposited, Unavailable};
+use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 
 use super::forward::{Onward, forward, onward};
 use super::pager_mode::{self, Pager};
-use super::{Busy, accept, checked, refusal_of, refuse};
+use super::{Busy, accept, checked, may_send, online, refusal_of, refuse};
+use crate::config::LATEST_ANSWER;
 use crate::edge::Edge;
 use crate::{event, metrics};
 
@@ -27,6 +30,8 @@ struct Deferral {
     arrived: Instant,
     class: Class,
     mailbox: String,
+    /// Where a task goes on that outlives the answer of the store.
+    tasks: TaskTracker,
     /// Ends with the answer.
     _busy: Busy,
 }
@@ -72,6 +77,7 @@ pub(super) fn defer(
         arrived,
         class: deposit.class,
         mailbox: deposit.served_user.clone(),
+        tasks: tasks.clone(),
         _busy: busy,
     };
     edge.storage
@@ -84,7 +90,9 @@ fn read(edge: &Edge, transaction: &ServerTransaction) -> Result<Wanted, Refusal>
     if let Some(onward) = onward(request, &edge.site)? {
         return Ok(Wanted::Onward(Box::new(onward)));
     }
-    let read = pager_mode::read(request, &edge.site, peer(transaction.source()), now())?;
+    let arrival = (peer(transaction.source()), now());
+    let may_send = |originator: Option<&_>| may_send(edge, originator);
+    let read = pager_mode::read(request, &edge.site, arrival, may_send)?;
     match read {
         Pager::Deposit(_) if edge.draining.is_cancelled() => Err(Refusal::Overloaded),
         read => Ok(Wanted::Pager(read)),
@@ -93,23 +101,60 @@ fn read(edge: &Edge, transaction: &ServerTransaction) -> Result<Wanted, Refusal>
 
 impl Deferral {
     fn answer(self, answer: Result<DepositAnswer, Unavailable>) {
-        match durable(answer) {
-            Ok(proof) => self.accept(&proof),
-            Err(refusal) => refuse(&self.edge, &self.transaction, &refusal),
+        let proof = match durable(answer) {
+            Ok(proof) => proof,
+            Err(refusal) => return refuse(&self.edge, &self.transaction, &refusal),
+        };
+        match self.edge.forwards.place(self.transaction.request(), &proof) {
+            None => self.accept(&proof),
+            Some(place) => {
+                let tasks = self.tasks.clone();
+                tasks.spawn(async move {
+                    self.forward(&proof).await;
+                    drop(place);
+                });
+            }
+        }
+    }
+
+    /// The client of the user may answer for as long as its sender waits; what it says later settles the
+    /// message all the same (PFM-01).
+    async fn forward(self, proof: &Deposited) {
+        let edge = Arc::clone(&self.edge);
+        let request = self.transaction.request().clone();
+        let within = edge.config.forward.answer_within;
+        let until = (Instant::now() + within).min(self.arrived + LATEST_ANSWER);
+        let mut forwarding = pin!(online::forward(&edge, &request, proof));
+        match timeout_at(until.into(), &mut forwarding).await {
+            Ok(Some(answer)) => self.relay(proof, &answer),
+            Ok(None) => self.accept(proof),
+            Err(_) => {
+                self.accept(proof);
+                forwarding.await;
+            }
         }
     }
 
     fn accept(self, proof: &Deposited) {
-        let request = self.transaction.request();
+        let signature = &self.edge.site.signature;
+        let response = accept::accepted(self.transaction.request(), proof, signature, now());
+        self.respond(proof, response);
+    }
+
+    fn relay(self, proof: &Deposited, answer: &Response) {
+        let response = accept::relayed(self.transaction.request(), proof, answer);
+        self.respond(proof, response);
+    }
+
+    /// Answers for a message that is on disk.
+    fn respond(self, proof: &Deposited, response: Response) {
         metrics::accepted(
             self.class,
             self.transaction.source().transport,
             proof.duplicate(),
             self.arrived.elapsed(),
         );
-        event::message_accepted(request, &self.mailbox, proof);
-        let signature = &self.edge.site.signature;
-        let response = accept::accepted(request, proof, signature, now());
+        event::message_accepted(self.transaction.request(), &self.mailbox, proof);
         self.transaction.respond(response);
     }
 }

@@ -32,22 +32,34 @@ pub(crate) fn onward(request: &Request, site: &Site) -> Result<Option<Onward>, R
         return Ok(None);
     }
     let routes = request.headers().routes()?;
-    let own = routes.first().is_some_and(|route| site.is_own(&route.uri));
-    let behind = routes.get(usize::from(own)..).unwrap_or_default();
+    let behind = behind(&routes, site);
     let Some(next) = behind.first().map(|route| route.uri.clone()) else {
         return Ok(None);
     };
-    let hops = request.headers().max_forwards()?;
-    let hops = hops.map_or(Some(MAX_FORWARDS), |hops| hops.checked_sub(1));
-    let hops = hops.ok_or(Refusal::TooManyHops)?;
+    let hops = hops_left(request)?.ok_or(Refusal::TooManyHops)?;
     Ok(Some(Onward {
         request: routed(request, behind, hops),
         next,
     }))
 }
 
+/// The Routes that follow ours. We may be named more than once, and would only send it to ourselves.
+pub(super) fn behind<'a>(routes: &'a [NameAddr], site: &Site) -> &'a [NameAddr] {
+    let own = routes.iter().take_while(|route| site.is_own(&route.uri));
+    routes.get(own.count()..).unwrap_or_default()
+}
+
+/// The hops that a request may go after this one; `None` if they are spent.
+///
+/// # Errors
+/// The header is malformed.
+pub(super) fn hops_left(request: &Request) -> Result<Option<u8>, Refusal> {
+    let hops = request.headers().max_forwards()?;
+    Ok(hops.map_or(Some(MAX_FORWARDS), |hops| hops.checked_sub(1)))
+}
+
 /// With these Routes instead of its own; a strict router gets its own URI for the Request-URI (RFC 3261 §16.6 (6)).
-fn routed(request: &Request, routes: &[NameAddr], hops: u8) -> Request {
+pub(super) fn routed(request: &Request, routes: &[NameAddr], hops: u8) -> Request {
     let mut editor = request
         .edit()
         .remove(Name::Route)
@@ -99,7 +111,7 @@ pub(crate) async fn forward(
 }
 
 /// The response to our request as one to the request we got.
-fn brought_back(request: &Request, response: &Response) -> Response {
+pub(super) fn brought_back(request: &Request, response: &Response) -> Response {
     let headers = response.headers();
     let mut builder = ResponseBuilder::reply_to(request, response.status());
     builder = builder.reason(&response.reason());

@@ -1,22 +1,17 @@
 //! A MESSAGE as the store is to get it (PFM rows): everything the edge decides before the store does.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use cpim::imdn;
 use sip::{MediaType, Name, Request};
 use storage_client::Deposit;
-use storage_client::deposit::DuplicateKey;
 use storage_client::message::{Class, Headers, Part, PartKind, Priority};
 
-use super::lifetime::expires_at;
 use super::served_user::served_user;
 use crate::site::Site;
 use edge::identity::{AssertedIdentity, originator};
 use edge::refuse::Refusal;
-
-/// Privacy services this edge gives, or that ask nothing of it (RFC 3323 §4.2, requirements §3.7):
-/// what names the sender is left out of everything that goes to the client.
-const PRIVACY_GIVEN: [&str; 6] = ["id", "header", "history", "session", "none", "critical"];
+use edge::{duplicate, lifetime, privacy};
 
 /// What a MESSAGE is for the edge.
 #[derive(Debug)]
@@ -27,15 +22,15 @@ pub(crate) enum Pager {
     Composing,
 }
 
-/// Reads a MESSAGE that passed the checks of §1.20.
+/// Reads a MESSAGE that passed the checks of §1.20. `may_send` says whether its sender may send one more.
 ///
 /// # Errors
-/// In the order of the table: identity, served user, privacy, lifetime, size.
+/// In the order of the table: identity, served user, privacy, lifetime, rate of the sender, size.
 pub(crate) fn read(
     request: &Request,
     site: &Site,
-    received_from: String,
-    now: SystemTime,
+    (received_from, now): (String, SystemTime),
+    may_send: impl FnOnce(Option<&AssertedIdentity>) -> Result<(), Refusal>,
 ) -> Result<Pager, Refusal> {
     let originator = originator(request.headers(), site)?;
     let served_user = served_user(request, site)?;
@@ -46,8 +41,9 @@ pub(crate) fn read(
     {
         return Ok(Pager::Composing);
     }
-    check_privacy(request)?;
-    let expires_at = lifetime(request, now)?;
+    privacy::check(request)?;
+    let expires_at = lifetime::of_message(request, now)?;
+    may_send(originator.as_ref())?;
     if request.body().len() > site.message_body_octets {
         return Err(Refusal::BodyTooLarge);
     }
@@ -60,7 +56,7 @@ pub(crate) fn read(
         is_text: is_text(content_type.as_ref(), cpim),
         headers: headers(request, originator.as_ref(), cpim),
         sender: originator.map(|originator| originator.address.to_string()),
-        duplicate_key: duplicate_key(request)?,
+        duplicate_key: duplicate::key(request)?,
         body_octets: request.body().len() as u64,
         body_offset: (request.as_bytes().len() - request.body().len()) as u64,
         parts: vec![Part {
@@ -70,29 +66,6 @@ pub(crate) fn read(
         expires_at,
         received_from,
     })))
-}
-
-/// `critical` asks for a refusal where a service cannot be given (RFC 3323 §4.2): `user` cannot,
-/// since From stays as the sender wrote it.
-pub(crate) fn check_privacy(request: &Request) -> Result<(), Refusal> {
-    let wanted = request.headers().privacy();
-    let is_critical = wanted.iter().any(|service| service == "critical");
-    let is_given = |service: &String| PRIVACY_GIVEN.contains(&service.as_str());
-    if is_critical && !wanted.iter().all(is_given) {
-        Err(Refusal::CriticalPrivacy)
-    } else {
-        Ok(())
-    }
-}
-
-fn lifetime(request: &Request, now: SystemTime) -> Result<Option<SystemTime>, Refusal> {
-    let seconds = request.headers().expires()?;
-    let expires = seconds.map(|seconds| Duration::from_secs(seconds.into()));
-    let date = request.headers().date().and_then(|date| {
-        let since_epoch = Duration::from_secs(u64::try_from(date.unix_seconds()).ok()?);
-        SystemTime::UNIX_EPOCH.checked_add(since_epoch)
-    });
-    expires_at(date, expires, now).map_err(|_| Refusal::TemporarilyUnavailable)
 }
 
 /// The CPIM message in the body; `None` also for a body that is not what its type says. It is stored
@@ -167,20 +140,6 @@ pub(crate) fn headers(
         contribution_id: named("Contribution-ID"),
         content_disposition: String::new(),
     }
-}
-
-fn duplicate_key(request: &Request) -> Result<DuplicateKey, Refusal> {
-    let headers = request.headers();
-    Ok(DuplicateKey {
-        method: request.method().to_string(),
-        from_tag: request
-            .from()?
-            .and_then(|from| from.tag())
-            .unwrap_or_default()
-            .to_owned(),
-        call_id: headers.call_id().unwrap_or_default().into_owned(),
-        cseq: request.cseq()?.map_or(0, |cseq| cseq.number),
-    })
 }
 
 #[cfg(test)]

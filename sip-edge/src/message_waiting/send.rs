@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use net::sip::{ClientTransaction, SendError, Target, TransactionFailure};
 use sip::dialog::Dialog;
 use sip::message_summary::{MEDIA_TYPE, MessageSummary};
-use sip::subscription::{Due, EPOCHS, EndReason, Outcome, Polled, SubscriptionState, Verdict};
+use sip::subscription::{Due, EndReason, Outcome, Polled, SubscriptionState, Verdict};
 use sip::{Method, Name, Request, Transport, Uri};
 use storage_client::subscription::Waiting;
 use tokio::time::timeout;
@@ -57,7 +57,9 @@ enum Made {
 /// Makes and sends the NOTIFYs of a batch.
 pub(super) async fn send(edge: &Arc<Edge>, batch: Vec<Tag>, tasks: &TaskTracker) {
     let omits = edge.config.mwi.initial_headers == InitialHeaders::Omit;
-    let messages = |held: &Held| match omits && held.told.version == 0 {
+    // An empty mailbox has version 0 also after it was told.
+    let is_first = |held: &Held| held.told.version == 0 && held.shown.is_none();
+    let messages = |held: &Held| match omits && is_first(held) {
         true => 0,
         false => BLOCKS_MAX,
     };
@@ -150,16 +152,12 @@ fn make(edge: &Edge, tag: &Tag, held: &mut Held, waiting: &Waiting) -> Made {
 /// The numbers of an epoch are used up, once in 65,535 NOTIFYs.
 async fn renumber(edge: &Edge, tag: &Tag, mailbox: u64) {
     match edge.storage.renumber(name(mailbox, tag)).await {
-        Ok(owned) if owned.epoch < EPOCHS => {
+        Ok(Some(owned)) => {
             edge.waiting
                 .update(|table| table.adopt(owned, Instant::now()));
         }
-        // Its numbers are at their end: its subscriber finds out by its next refresh.
-        Ok(owned) => {
-            edge.waiting.update(|table| table.forget(tag));
-            // What the store still holds ends by itself.
-            let _ = edge.storage.unsubscribe(owned.name, owned.epoch).await;
-        }
+        // It is gone, or there is no epoch left: its subscriber finds out by its next refresh.
+        Ok(None) => edge.waiting.update(|table| table.forget(tag)),
         Err(unavailable) => {
             event::subscription_not_renumbered(&unavailable.reason);
             let batch = [Arc::clone(tag)];

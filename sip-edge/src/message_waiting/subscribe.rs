@@ -53,11 +53,15 @@ async fn accept(edge: &Edge, source: &Source, asked: Asked) -> Result<(), Refusa
     let is_direct = edge.site.next_hop.is_none() && asked.dialog.routes.is_empty();
     let flow = Some(&source.flow).filter(|_| is_direct);
     let flow = flow.and_then(|flow| edge.flows.remember(flow));
+    {
+        let table = edge.waiting.lock();
+        let is_new = table.get(&asked.dialog.local_tag).is_none();
+        if is_new && table.len() >= edge.config.mwi.capacity() {
+            return Err(Refusal::Overloaded);
+        }
+    }
     if !asked.refreshes && asked.lifetime.is_zero() {
         return fetch(edge, asked, is_trusted, flow).await;
-    }
-    if edge.waiting.lock().len() >= edge.config.mwi.capacity() {
-        return Err(Refusal::Overloaded);
     }
     let tag = asked.dialog.local_tag.clone();
     let owned = edge.storage.subscribe(stored(asked, is_trusted)).await;

@@ -95,6 +95,10 @@ impl Table {
         let tag: Tag = owned.name.local_tag.as_str().into();
         let dialog = Arc::new(saved(&owned));
         if let Some(held) = self.held.get_mut(&tag) {
+            // Answers of the store overtake each other; numbers must not go back.
+            if owned.epoch < held.notifier.epoch() {
+                return;
+            }
             held.dialog = dialog;
             held.is_trusted = owned.is_trusted;
             if held.notifier.epoch() != owned.epoch {
@@ -197,7 +201,15 @@ impl Table {
         }
     }
 
-    /// A subscription is another's, or over.
+    /// A subscription is another's, unless it has come back since.
+    pub(super) fn lose(&mut self, tag: &str, epoch: u32) {
+        let is_older = |held: &Held| held.mailbox.is_some() && held.notifier.epoch() <= epoch;
+        if self.held.get(tag).is_some_and(is_older) {
+            self.forget(tag);
+        }
+    }
+
+    /// A subscription is over, or another's.
     pub(super) fn forget(&mut self, tag: &str) {
         let Some(held) = self.held.remove(tag) else {
             return;
@@ -480,6 +492,20 @@ mod tests {
         tell(&mut table, &batch[0], 5, new(1), now + INTERVAL);
         table.changed(1, 5, &new(1), false);
         assert!(matches!(table.ready(now), Ready::At(later) if later > now + 2 * INTERVAL));
+    }
+
+    #[test]
+    fn what_is_known_by_a_later_epoch_is_not_lost_and_does_not_go_back() {
+        let now = Instant::now();
+        let mut table = Table::default();
+        let (first, mut second) = (owned("t", 1), owned("t", 1));
+        second.epoch = 3;
+        table.adopt(second, now);
+        table.lose("t", 1);
+        table.adopt(first, now);
+        assert_eq!(table.get("t").map(|held| held.notifier.epoch()), Some(3));
+        table.lose("t", 3);
+        assert!(table.is_empty());
     }
 
     #[test]

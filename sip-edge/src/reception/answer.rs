@@ -10,16 +10,17 @@ use net::msrp::PendingSession;
 use sip::{Name, Request, Response, StatusCode, session_timer};
 
 use super::offer::{Offer, SDP};
+use crate::call::Described;
 use crate::delivery::invite::{ALLOW, contact};
 
-/// Our description in answer to an offer, and what is agreed by it.
-pub(crate) fn description(
+/// Our side of the session that an offer describes, and what is agreed by it.
+pub(crate) fn described(
     offer: &Offer,
     pending: &PendingSession,
     accept: &AcceptTypes,
     max_octets: u64,
     host: &str,
-) -> (String, Agreement) {
+) -> (Described, Agreement) {
     let (mut media, agreement) = answer_media(&offer.media, pending.local_path().clone());
     media.accept_types = accept.clone();
     media.max_size = Some(max_octets);
@@ -31,8 +32,9 @@ pub(crate) fn description(
         version: 1,
         host: host.to_owned(),
     };
-    let text = offer.description.print_answer(&origin, offer.place, &media);
-    (text, agreement)
+    let of = (&offer.description, offer.place);
+    let peer = (agreement.peer_path.clone(), agreement.role);
+    (Described::answered(origin, media, of, peer), agreement)
 }
 
 /// The 200 with the profile of the rows DEF-06..11; `local_contact` is the URI of our Contact.

@@ -1,13 +1,20 @@
 //! Octets on their way from MSRP to the store: small pieces are joined, the head is looked at.
 
+use std::future::pending;
+
 use bytes::{Bytes, BytesMut};
 use msrp::Collector;
 use storage_client::{Upload, UploadError};
+use tokio::time::{Instant, sleep_until};
 
-/// Octets that all sessions together may hold in joined pieces.
-const BUDGET_OCTETS: usize = 8 << 20;
+/// Octets that all sessions together may hold in joined pieces. Each piece is held some four times on its
+/// way to the store: joined, waiting, encoded, in line for the connection.
+const BUDGET_OCTETS: usize = 3 << 20;
 /// Smallest and largest joined piece, powers of two.
-const PIECE_OCTETS: std::ops::RangeInclusive<usize> = (16 << 10)..=(256 << 10);
+const PIECE_OCTETS: std::ops::RangeInclusive<usize> = (8 << 10)..=(256 << 10);
+
+/// Octets are joined for this share of the lease of an upload at most.
+const LEASE_SHARE: u32 = 4;
 
 /// Joins pieces that follow each other and keeps the beginning of the message.
 #[derive(Debug)]
@@ -16,6 +23,8 @@ pub(crate) struct Body {
     /// How many octets of the message come before the joined ones.
     offset: u64,
     piece_octets: usize,
+    /// When they are written at the latest.
+    due_at: Option<Instant>,
     head: Option<Head>,
 }
 
@@ -30,6 +39,7 @@ impl Body {
             joined: BytesMut::new(),
             offset: 0,
             piece_octets: *PIECE_OCTETS.start(),
+            due_at: None,
             head: keeps_head.then(Head::default),
         }
     }
@@ -55,6 +65,7 @@ impl Body {
             if self.joined.is_empty() {
                 self.piece_octets = piece_octets(sessions);
                 self.joined = BytesMut::with_capacity(self.piece_octets);
+                self.due_at = Some(Instant::now() + upload.lease() / LEASE_SHARE);
             }
             let room = self.room();
             let part = octets.split_to(octets.len().min(room));
@@ -73,8 +84,18 @@ impl Body {
         self.piece_octets - usize::try_from(within).unwrap_or(0)
     }
 
+    /// Waits until joined octets must be written although they are no whole piece: of a slow sender the
+    /// store would see no progress.
+    pub(crate) async fn is_due(&self) {
+        match self.due_at {
+            Some(due_at) => sleep_until(due_at).await,
+            None => pending().await,
+        }
+    }
+
     /// Writes what is left.
     pub(crate) async fn flush(&mut self, upload: &mut Upload) -> Result<(), UploadError> {
+        self.due_at = None;
         if self.joined.is_empty() {
             return Ok(());
         }
@@ -114,10 +135,10 @@ mod tests {
     #[test]
     fn many_sessions_share_the_budget() {
         assert_eq!(piece_octets(0), 256 << 10);
-        assert_eq!(piece_octets(32), 256 << 10);
-        assert_eq!(piece_octets(33), 128 << 10);
-        assert_eq!(piece_octets(200), 32 << 10);
-        assert_eq!(piece_octets(usize::MAX), 16 << 10);
+        assert_eq!(piece_octets(12), 256 << 10);
+        assert_eq!(piece_octets(13), 128 << 10);
+        assert_eq!(piece_octets(200), 8 << 10);
+        assert_eq!(piece_octets(usize::MAX), 8 << 10);
     }
 
     #[test]

@@ -114,6 +114,10 @@ pub(crate) fn octets(text: &str) -> Option<u64> {
 /// 415 for other bodies, 488 without any, 404 for a list of recipients, which is not for us.
 pub(crate) fn session_description(request: &Request) -> Result<Bytes, Refusal> {
     let body = request.body();
+    let mut encodings = request.headers().values(Name::ContentEncoding);
+    if encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(Refusal::BodyType);
+    }
     let Some(content_type) = request.headers().content_type()? else {
         return Err(if body.is_empty() {
             Refusal::NotAcceptable("no session description")

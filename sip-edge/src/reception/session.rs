@@ -118,7 +118,7 @@ impl Session {
                 self.transferred(outcome)
             }
             transaction = self.requests.next() => self.serve(transaction),
-            upkeep = self.call.upkeep() => match self.call.keep_alive(&self.edge, upkeep).await {
+            upkeep = self.call.upkeep() => match self.call.keep_alive(&self.edge, upkeep) {
                 Served::Continues => None,
                 Served::Ended => Some(Ending::ByUs(None)),
             },
@@ -199,11 +199,11 @@ impl Session {
             let _ = timeout(COURTESY, remainder.session.ended()).await;
         }
         let reason = cause.map(|code| format!("SIP;cause={code}"));
-        self.call.bye_because(&self.edge, reason.as_deref()).await;
-        // A BYE that crossed ours, for one.
-        while let Some(transaction) = self.requests.waiting() {
-            self.call.serve(&self.edge, &transaction);
-        }
+        let (edge, requests) = (&self.edge, &mut self.requests);
+        let bye = self
+            .call
+            .bye_when_acknowledged(edge, requests, &self.invite, reason.as_deref());
+        bye.await;
     }
 }
 

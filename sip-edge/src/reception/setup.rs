@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use edge::identity::AssertedIdentity;
 use edge::refuse::Refusal;
 use edge::{identity, now, peer};
 use msrp::sdp::{Protocol, Role};
@@ -20,7 +21,7 @@ use super::record::Envelope;
 use crate::call::Call;
 use crate::dialogs::DialogEntry;
 use crate::edge::Edge;
-use crate::ingress::{pager_mode, refusal_of, served_user};
+use crate::ingress::{may_send, refusal_of, served_user};
 
 /// Port of a media line whose side only connects (RFC 6135 §4.2.2).
 const DISCARD_PORT: u16 = 9;
@@ -67,6 +68,7 @@ pub(crate) async fn set_up(
     let originator = identity::originator(request.headers(), &edge.site)?;
     let served_user = served_user::served_user(request, &edge.site)?.to_string();
     let (offer, timer) = judge(edge, request)?;
+    may_send(edge, originator.as_ref())?;
     let place = place(edge)?;
     transaction.respond(ResponseBuilder::reply_to(request, StatusCode::TRYING).build());
     let (pending, connect_to) = open(edge, &offer).await?;
@@ -85,22 +87,21 @@ pub(crate) async fn set_up(
     rules.inbox.accept = accept.clone();
     let host = edge.msrp.advertised_host();
     let limit = limit(edge, &offer, &upload);
-    let (description, _) = answer::description(&offer, &pending, &accept, limit, host);
-    let answered = Answered::new(edge, request, source, &description, &timer)?;
+    let (described, _) = answer::described(&offer, &pending, &accept, limit, host);
+    let answered = Answered::new(edge, request, source, described.text(), &timer)?;
     let route = Route {
-        signalling_peer: answered.dialog.remote_target().to_string(),
+        signalling_peer: signalling_peer(originator.as_ref(), source),
         peer_path: offer.media.path.clone(),
         connect_to,
     };
     let requests = edge.dialogs.enter_as_uas(answered.dialog.id());
     transaction.respond(answered.response.clone());
-    let session = (description, route.peer_path.clone());
     Ok(Agreed {
         call: Call::answered(
             answered.dialog,
             (request, source),
             answered.contact,
-            session,
+            described,
             &timer,
         ),
         requests,
@@ -126,7 +127,7 @@ fn judge(edge: &Edge, request: &Request) -> Result<(Offer, Agreement), Refusal> 
     if let Err(refusal @ (Refusal::BodyType | Refusal::UserUnknown)) = description {
         return Err(refusal);
     }
-    pager_mode::check_privacy(request)?;
+    edge::privacy::check(request)?;
     let timer = negotiate_uas(request.headers(), &SessionPolicy::default());
     let timer = timer.map_err(|refusal| match refusal {
         TimerRefusal::TooSmall { min_se } => Refusal::SessionIntervalTooSmall(min_se),
@@ -193,6 +194,15 @@ fn secured(edge: &Edge, offer: &Offer) -> Result<PendingSession, Refusal> {
         .parse()
         .map_err(|_| Refusal::NotAcceptable("fingerprint cannot be used"))?;
     Ok(pending.with_peer_fingerprint(fingerprint))
+}
+
+/// Who makes us connect (MSR-04): whom the core vouches for, else who sent the request; not the Contact,
+/// which a sender chooses.
+fn signalling_peer(originator: Option<&AssertedIdentity>, source: &Source) -> String {
+    match originator {
+        Some(originator) => originator.address.to_string(),
+        None => source.remote.ip().to_string(),
+    }
 }
 
 /// Where an active side connects: the first URI of the path, or under CEMA what `c=` and `m=` say, which

@@ -1,14 +1,15 @@
 //! The MSRP side of a session: octets stream from the connection to the store, and the last SEND is
 //! answered when they are on disk (DEF-12..16).
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use msrp::{Abandonment, status};
 use net::msrp::{AnswerHandle, Inbound, MsrpSession, OpenError, PendingSession, Piece};
 use storage_client::{DepositAnswer, Upload, UploadError};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
@@ -102,11 +103,15 @@ impl Transfer {
                 }
             },
             () = self.no_send_in_time() => return (None, End::Silent),
+            end = ended(&mut upload) => return (None, end),
         };
+        // One moment for the whole session: empty messages are no content, and gain no time.
+        let mut too_late = std::pin::pin!(self.no_send_in_time());
         let (unanswered, end) = loop {
             let inbound = tokio::select! {
                 inbound = session.next() => inbound,
-                () = self.no_send_in_time() => break (None, End::Silent),
+                () = &mut too_late => break (None, End::Silent),
+                end = ended(&mut upload) => break (None, end),
             };
             let Some(mut inbound) = inbound else {
                 break (None, End::Lost);
@@ -145,10 +150,23 @@ impl Transfer {
     async fn receive(&self, inbound: &mut Inbound, upload: &mut Option<Upload>) -> Option<End> {
         let begun = Instant::now();
         let mut body = Body::new(has_own_headers(inbound.head()));
+        let mut silent_at = begun + self.edge.config.large.stall;
         loop {
-            let Ok(piece) = timeout(self.edge.config.large.stall, inbound.next()).await else {
-                return Some(End::Silent);
+            let piece = tokio::select! {
+                biased;
+                piece = inbound.next() => piece,
+                // A failed store is told at once, however silent the sender is.
+                end = ended(upload) => return Some(end),
+                () = sleep_until(silent_at) => return Some(End::Silent),
+                () = body.is_due() => {
+                    let upload = upload.as_mut()?;
+                    if let Some(end) = self.in_time(body.flush(upload)).await {
+                        return Some(end);
+                    }
+                    continue;
+                }
             };
+            silent_at = Instant::now() + self.edge.config.large.stall;
             match piece {
                 None => return Some(End::Lost),
                 Some(Piece::Abandoned(Abandonment::Empty)) => return None,
@@ -160,11 +178,8 @@ impl Transfer {
                     self.activity.octets.fetch_add(length, Ordering::Relaxed);
                     let sessions = self.edge.receptions.active();
                     let putting = body.put(upload, (offset, octets), sessions);
-                    match timeout(self.edge.config.large.stall, putting).await {
-                        Ok(Ok(())) => {}
-                        // If it is refused, its session says so when the message is dropped.
-                        Ok(Err(error)) => return Some(end_of(&error)),
-                        Err(_) => return Some(End::Unavailable),
+                    if let Some(end) = self.in_time(putting).await {
+                        return Some(end);
                     }
                 }
                 Some(Piece::Complete { total, answer }) => {
@@ -179,6 +194,16 @@ impl Transfer {
                     return Some(self.commit(whole, upload, answer).await);
                 }
             }
+        }
+    }
+
+    /// Has octets written, which may take as long as a sender may be silent; how the transfer ends if
+    /// they are not. If it is refused, its session says so when the message is dropped.
+    async fn in_time(&self, writing: impl Future<Output = Result<(), UploadError>>) -> Option<End> {
+        match timeout(self.edge.config.large.stall, writing).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(end_of(&error)),
+            Err(_) => Some(End::Unavailable),
         }
     }
 
@@ -198,9 +223,7 @@ impl Transfer {
                     .deposit(inbound.head(), beginning.as_ref(), total);
                 let class = deposit.class;
                 let committed = upload.commit(deposit).await;
-                committed
-                    .map(|answer| (class, answer))
-                    .map_err(UploadError::from)
+                committed.map(|answer| (class, answer))
             }
             Err(error) => Err(error),
         };
@@ -239,6 +262,15 @@ struct Whole<'a> {
 fn end_of(error: &UploadError) -> End {
     match error {
         UploadError::Refused(_) | UploadError::TooLarge => End::Refused,
+        UploadError::Lapsed => End::Silent,
         _ => End::Unavailable,
+    }
+}
+
+/// How the store ends an upload by itself; never, if there is none any more.
+async fn ended(upload: &mut Option<Upload>) -> End {
+    match upload {
+        Some(upload) => end_of(&upload.ended().await),
+        None => pending().await,
     }
 }

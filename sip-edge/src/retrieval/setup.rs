@@ -6,14 +6,15 @@ use std::time::Duration;
 use edge::identity;
 use edge::refuse::Refusal;
 use msrp::sdp::{Direction, answer_media};
-use net::msrp::{PendingSession, SessionRules};
+use net::msrp::PendingSession;
 use net::sip::ServerTransaction;
-use sip::session_timer::{SessionPolicy, TimerRefusal, negotiate_uas};
+use sip::session_timer::{Agreement, SessionPolicy, TimerRefusal, negotiate_uas};
 use sip::{ResponseBuilder, StatusCode};
-use storage_client::{DeferredError, Fetch};
+use storage_client::{ClaimedMessage, DeferredError};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::call::Call;
+use crate::call::{Call, Described};
+use crate::delivery::establish::rules;
 use crate::delivery::terms::{CONTAINER, Terms};
 use crate::dialogs::DialogEntry;
 use crate::edge::Edge;
@@ -31,18 +32,29 @@ pub(super) struct Agreed {
     pub(super) pending: PendingSession,
     pub(super) route: Route,
     pub(super) terms: Terms,
-    pub(super) fetch: Fetch,
+    pub(super) fetch: ClaimedMessage,
     pub(super) message_id: String,
     /// Its place among the sessions of this edge.
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// Takes an INVITE of a reader up to its 200.
-pub(super) async fn set_up(
+/// A session that wants nothing but its claim.
+pub(super) struct Prepared {
+    reader: String,
+    answered: Answered,
+    described: Described,
+    timer: Agreement,
+    pending: PendingSession,
+    route: Route,
+    terms: Terms,
+    place: OwnedSemaphorePermit,
+}
+
+/// Takes an INVITE of a reader up to the claim.
+pub(super) async fn prepare(
     edge: &Edge,
     transaction: &ServerTransaction,
-    message_id: &str,
-) -> Result<Agreed, Refusal> {
+) -> Result<Prepared, Refusal> {
     let (request, source) = (transaction.request(), transaction.source());
     let reader = identity::originator(request.headers(), &edge.site)?;
     let reader = reader.ok_or(Refusal::NoAssertedIdentity)?.address;
@@ -63,42 +75,70 @@ pub(super) async fn set_up(
         Terms::offered(&offer.media, &agreement, CONTAINER).map_err(Refusal::NotAcceptable)?;
     let limit = edge.config.large.max_octets.get();
     let host = edge.msrp.advertised_host();
-    let (description, _) = answer::description(&offer, &pending, &accept_types(edge), limit, host);
-    let answered = Answered::new(edge, request, source, &description, &timer)?;
+    let (described, _) = answer::described(&offer, &pending, &accept_types(edge), limit, host);
+    let answered = Answered::new(edge, request, source, described.text(), &timer)?;
     let route = Route {
-        signalling_peer: answered.dialog.remote_target().to_string(),
+        signalling_peer: reader.to_string(),
         peer_path: offer.media.path.clone(),
         connect_to,
     };
-    let fetched = edge
-        .storage
-        .fetch_deferred(&reader.to_string(), message_id)
-        .await;
-    let fetch = fetched.map_err(|error| match error {
-        DeferredError::NotFound => Refusal::UserUnknown,
-        DeferredError::Unavailable(unavailable) => {
-            Refusal::Unavailable(Some(unavailable.retry_after))
-        }
-        _ => Refusal::MailboxBusy,
-    })?;
-    let requests = edge.dialogs.enter_as_uas(answered.dialog.id());
-    transaction.respond(answered.response);
-    let session = (description, route.peer_path.clone());
-    let call = Call::answered(
-        answered.dialog,
-        (request, source),
-        answered.contact,
-        session,
-        &timer,
-    );
-    Ok(Agreed {
-        call,
-        requests,
-        pending: pending.with_rules(SessionRules::send_only()),
+    Ok(Prepared {
+        reader: reader.to_string(),
+        answered,
+        described,
+        timer,
+        pending: pending.with_rules(rules(edge)),
         route,
         terms,
-        fetch,
-        message_id: message_id.to_owned(),
         place,
     })
+}
+
+impl Prepared {
+    /// Claims the mailbox. To be waited for to its end: a claim that nobody knows of keeps the mailbox
+    /// from being delivered until its lease is over.
+    pub(super) async fn claim(
+        &self,
+        edge: &Edge,
+        message_id: &str,
+    ) -> Result<ClaimedMessage, Refusal> {
+        let fetched = edge.storage.fetch_deferred(&self.reader, message_id).await;
+        fetched.map_err(|error| match error {
+            DeferredError::NotFound => Refusal::UserUnknown,
+            DeferredError::Unavailable(unavailable) => {
+                Refusal::Unavailable(Some(unavailable.retry_after))
+            }
+            _ => Refusal::MailboxBusy,
+        })
+    }
+
+    /// Answers 200.
+    pub(super) fn agree(
+        self,
+        edge: &Edge,
+        transaction: &ServerTransaction,
+        fetch: ClaimedMessage,
+        message_id: &str,
+    ) -> Agreed {
+        let answered = self.answered;
+        let requests = edge.dialogs.enter_as_uas(answered.dialog.id());
+        transaction.respond(answered.response);
+        let call = Call::answered(
+            answered.dialog,
+            (transaction.request(), transaction.source()),
+            answered.contact,
+            self.described,
+            &self.timer,
+        );
+        Agreed {
+            call,
+            requests,
+            pending: self.pending,
+            route: self.route,
+            terms: self.terms,
+            fetch,
+            message_id: message_id.to_owned(),
+            place: self.place,
+        }
+    }
 }

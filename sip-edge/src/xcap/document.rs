@@ -1,13 +1,18 @@
 //! The document as of now, from the store's pages.
 
+use std::time::Duration;
+
 use storage_client::message::Message;
-use xcap::deferred_list::{History, names_sender, write};
+use tokio::time::timeout;
+use xcap::deferred_list::{Document, History, names_sender};
 
 use super::reply::Fault;
 use crate::edge::Edge;
 
-/// Messages of one document; a mailbox that holds more shows its first ones, in order.
-const MESSAGES_MAX: usize = 10_000;
+/// Lists that are read at a time: each may hold some megabytes.
+pub(crate) const READERS: usize = 8;
+/// How long a reader waits for the others.
+const TURN: Duration = Duration::from_secs(5);
 /// How often a list is read again that changes while it is read.
 const READINGS: usize = 3;
 
@@ -19,6 +24,10 @@ pub(super) struct Read {
 
 /// Reads the list of `owner` for `reader`, who must be the same user.
 pub(super) async fn read(edge: &Edge, reader: &str, owner: &str) -> Result<Read, Fault> {
+    let turn = timeout(TURN, edge.list_readers.acquire()).await;
+    let Ok(Ok(_turn)) = turn else {
+        return Err(Fault::Unavailable(TURN));
+    };
     for _ in 1..READINGS {
         let (read, is_whole) = read_once(edge, reader, owner).await?;
         if is_whole {
@@ -30,20 +39,20 @@ pub(super) async fn read(edge: &Edge, reader: &str, owner: &str) -> Result<Read,
 
 /// Whether nothing changed while it was read is told too.
 async fn read_once(edge: &Edge, reader: &str, owner: &str) -> Result<(Read, bool), Fault> {
-    let mut list = Vec::new();
+    let mut document = Document::default();
     let mut page = edge.storage.list_deferred(reader, owner, "").await?;
     let first = page.version;
     loop {
-        list.extend(page.messages.iter().map(history));
-        let Some(next) = page.next.filter(|_| list.len() < MESSAGES_MAX) else {
+        let messages = page.messages.iter().map(history);
+        messages.for_each(|history| document.add(&history));
+        let Some(next) = page.next.filter(|_| !document.is_full()) else {
             break;
         };
         page = edge.storage.list_deferred(reader, owner, &next).await?;
     }
-    list.truncate(MESSAGES_MAX);
     let read = Read {
         version: first,
-        text: write(&list),
+        text: document.finish(),
     };
     Ok((read, page.version == first))
 }

@@ -8,7 +8,8 @@ const NAMES: [&str; 2] = ["x-3gpp-asserted-identity", "x-xcap-asserted-identity"
 /// Identities of one user.
 const IDENTITIES_MAX: usize = 16;
 
-/// The identities of the first header that has any, canonical, in its order. A header of ours that
+/// The identities asserted, canonical, in their order. Where both headers are there, one of them may be
+/// what a client wrote and the proxy does not know: only who stands in both is believed. A header that
 /// holds something else than SIP and tel URIs asserts nobody.
 pub(super) fn asserted(headers: &HeaderMap) -> Vec<Aor> {
     let of = |name: &&str| {
@@ -17,10 +18,13 @@ pub(super) fn asserted(headers: &HeaderMap) -> Vec<Aor> {
         let identities: Option<Vec<Aor>> = values.take(IDENTITIES_MAX + 1).map(identity).collect();
         identities.filter(|found| !found.is_empty() && found.len() <= IDENTITIES_MAX)
     };
-    NAMES
-        .iter()
-        .find(|name| headers.contains_key(**name))
-        .and_then(of)
+    let present = NAMES.iter().filter(|name| headers.contains_key(**name));
+    let asserted = present.map(|name| of(name).unwrap_or_default());
+    asserted
+        .reduce(|first, second| {
+            let both = first.into_iter().filter(|known| second.contains(known));
+            both.collect()
+        })
         .unwrap_or_default()
 }
 
@@ -61,11 +65,19 @@ mod tests {
         assert_eq!(found(&[(oma, "sip:bob@example.org")]), bob);
         let two = found(&[(gpp, "\"sip:bob@example.org\", \"tel:+1-555-0100\"")]);
         assert_eq!(two, ["sip:bob@example.org", "tel:+15550100"]);
-        let both = found(&[
-            (oma, "sip:eve@example.org"),
-            (gpp, "\"sip:bob@example.org\""),
-        ]);
-        assert_eq!(both, bob);
+    }
+
+    #[test]
+    fn only_who_stands_in_both_headers_is_believed() {
+        let [gpp, oma] = NAMES;
+        let both = |oma_value| found(&[(oma, oma_value), (gpp, "\"sip:bob@example.org\"")]);
+        assert_eq!(
+            both("sip:eve@example.org, sip:bob@example.org"),
+            ["sip:bob@example.org"]
+        );
+        for other in ["sip:eve@example.org", "", "?"] {
+            assert_eq!(both(other), [""; 0], "{other}");
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn authorization(challenge: &Challenge, name: &str, password: &str) -> String {
 }
 
 #[tokio::test]
-async fn only_the_right_password_registers_and_only_once() {
+async fn ct_reg_03_only_the_right_password_registers_and_only_once() {
     let users = users();
     let mut store = Store::start(Behaviour::Stores).await;
     let edge = Running::ready(guarded(laptop(store.address), &users)).await;

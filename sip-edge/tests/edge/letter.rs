@@ -134,6 +134,57 @@ async fn a_client_that_refuses_sessions_is_invited_once_for_all_large_messages()
     assert_eq!(story.store.stored(), 2);
 }
 
+/// The large message with a preview in the body of its INVITE.
+fn parts_with_icon() -> Vec<v1::Part> {
+    let mut parts = parts();
+    let invite = String::from_utf8(parts[0].octets.to_vec()).expect("text");
+    let (head, sdp) = invite.split_once("\r\n\r\n").expect("a body");
+    let body = format!(
+        "--b\r\nContent-Type: application/sdp\r\n\r\n{sdp}\r\n--b\r\nContent-Type: image/png\r\n\
+         Content-ID: <icon1>\r\n\r\nPNG\r\n--b--\r\n"
+    );
+    let head = head
+        .replace("application/sdp", "multipart/related;boundary=b")
+        .replace(
+            &format!("Content-Length: {}", sdp.len()),
+            &format!("Content-Length: {}", body.len()),
+        );
+    parts[0].octets = format!("{head}\r\n\r\n{body}").into();
+    parts
+}
+
+#[tokio::test]
+async fn a_preview_goes_along_and_is_left_out_where_it_is_refused() {
+    for refuses in [false, true] {
+        let mut story =
+            Story::begun(0, |config| config.delivery.mode = DeliveryMode::Message).await;
+        let body = deceptive(20);
+        story
+            .store
+            .keep_large(parts_with_icon(), body.clone(), true);
+        story.register(IM_TAG, "").await;
+        if refuses {
+            let first = story.bob.request_of("INVITE").await;
+            story
+                .bob
+                .answer(&first, "415 Unsupported Media Type", "", "")
+                .await;
+            story.bob.request_of("ACK").await;
+            let content_type = value(first.headers(), "Content-Type");
+            assert!(
+                content_type.starts_with("multipart/mixed;"),
+                "{content_type}"
+            );
+        }
+        let (invite, _) = taken(&mut story).await;
+        let text = String::from_utf8_lossy(invite.body()).into_owned();
+        let icon = "Content-Type: image/png\r\nContent-ID: <icon1>\r\n\r\nPNG\r\n--";
+        assert_eq!(text.contains("a=icon:cid:icon1\r\n"), !refuses, "{text}");
+        assert_eq!(text.contains(icon), !refuses, "{text}");
+        assert_eq!(story.store.stored(), 0);
+    }
+}
+
 #[tokio::test]
 async fn an_unreachable_client_ends_the_run_and_keeps_the_message() {
     let mut story = Story::begun(0, |config| config.delivery.mode = DeliveryMode::Message).await;

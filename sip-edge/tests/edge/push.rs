@@ -308,6 +308,12 @@ async fn requests_of_the_client_in_the_dialog_are_answered() {
         let response = story.bob.response().await;
         assert_eq!(response.status().code(), code, "{method}: {response:?}");
     }
+    let unknown = in_dialog(&invite, "OPTIONS", 8)
+        .replace("Content-Length", "Require: precondition\r\nContent-Length");
+    story.bob.send(&unknown).await;
+    let refused = story.bob.response().await;
+    assert_eq!(refused.status().code(), 420, "{refused:?}");
+    assert_eq!(value(refused.headers(), "Unsupported"), "precondition");
     story
         .bob
         .send(&in_dialog(&invite, "OPTIONS", 9).replace("tag=b-9d", "tag=other"))
@@ -352,6 +358,38 @@ async fn a_refresh_of_the_client_gets_the_same_description() {
             .expect("well-formed")
             .is_some_and(|wait| wait <= 10)
     );
+    client.answer(&send, "200 OK").await;
+    story.bob.request_of("BYE").await;
+}
+
+#[tokio::test]
+async fn an_offer_of_the_client_is_answered_with_who_connected_and_moves_nothing() {
+    let mut story = Story::with_messages(1).await;
+    let (invite, mut client) = story.answered().await;
+    let send = client.next().await;
+    let again = description(&own_path(9), "actpass");
+    let offer = |cseq, description: &str| {
+        in_dialog(&invite, "INVITE", cseq).replace(
+            "Content-Length: 0\r\n\r\n",
+            &format!(
+                "Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{description}",
+                description.len()
+            ),
+        )
+    };
+    story.bob.send(&offer(5, &again)).await;
+    let response = story.bob.response().await;
+    assert_eq!(response.status().code(), 200, "{response:?}");
+    let answer = String::from_utf8_lossy(response.body()).into_owned();
+    assert!(answer.contains("\r\na=setup:passive\r\n"), "{answer}");
+    assert!(answer.contains("\r\na=sendonly\r\n"), "{answer}");
+    story.bob.send(&in_dialog(&invite, "ACK", 5)).await;
+
+    let moved = again.replace("b0bS3ss", "m0vedS3ss");
+    assert_ne!(moved, again);
+    story.bob.send(&offer(6, &moved)).await;
+    assert_eq!(story.bob.response().await.status().code(), 488);
+    story.bob.send(&in_dialog(&invite, "ACK", 6)).await;
     client.answer(&send, "200 OK").await;
     story.bob.request_of("BYE").await;
 }

@@ -7,7 +7,7 @@ use restante_sip_edge::config::DeliveryMode;
 
 use crate::client::{TcpPeer, UdpPeer, answer};
 use crate::deposit::message;
-use crate::msrp_client::own_path;
+use crate::msrp_client::{MsrpClient, own_path, path_in};
 use crate::push::{IM_TAG, Story, contact, description, in_dialog};
 use crate::registration::register;
 use crate::running::{Running, laptop};
@@ -226,6 +226,36 @@ async fn the_first_answer_of_a_fork_wins_and_the_second_is_ended() {
     let bye = story.bob.request_of("BYE").await;
     let to = bye.headers().to().expect("well-formed").expect("a To");
     assert_eq!(to.tag(), Some("b-9d"));
+}
+
+#[tokio::test]
+async fn a_client_that_did_not_get_our_ack_gets_it_before_it_connects() {
+    let mut story = Story::with_messages(1).await;
+    let invite = story.bob.request_of("INVITE").await;
+    let path = own_path(9);
+    let (lines, sdp) = (contact(&story.bob), description(&path, "active"));
+    for _ in 0..3 {
+        story.bob.answer(&invite, "200 OK", &lines, &sdp).await;
+        story.bob.request_of("ACK").await;
+    }
+    let mut client = MsrpClient::connect(path, path_in(invite.body())).await;
+    let send = client.next().await;
+    client.answer(&send, "200 OK").await;
+    story.bob.request_of("BYE").await;
+}
+
+#[tokio::test]
+async fn a_client_that_says_bye_before_it_connects_is_answered_at_once() {
+    let mut story = Story::with_messages(1).await;
+    let invite = story.bob.request_of("INVITE").await;
+    let (lines, sdp) = (contact(&story.bob), description(&own_path(9), "active"));
+    story.bob.answer(&invite, "200 OK", &lines, &sdp).await;
+    story.bob.request_of("ACK").await;
+    story.bob.send(&in_dialog(&invite, "BYE", 2)).await;
+    assert_eq!(story.bob.response().await.status().code(), 200);
+    let ended = outcome(story.store.release().await);
+    assert_eq!(ended.0, v1::DeliveryResult::EndedByClient);
+    assert_eq!(story.store.stored(), 1);
 }
 
 #[tokio::test]

@@ -248,6 +248,29 @@ async fn a_store_that_fails_at_the_end_gives_no_200_and_the_session_ends() {
     sending.abort();
 }
 
+/// RFC 3261 §15: the callee says BYE to who has his 200, or after 64·T1.
+#[tokio::test]
+async fn a_session_that_fails_before_its_ack_gets_its_bye_after_it() {
+    let mut alice =
+        Alice::new(|config| config.sip.t1 = std::time::Duration::from_millis(250)).await;
+    let offered = alice.offer("a=filelength:10\r\n");
+    alice.invite(&offered.description).await;
+    alice.store.admission().await;
+    let response = alice.core.response().await;
+    let path = path_in(response.body()).parse().expect("a path");
+    let connecting = offered.pending.connect(path, "edge", PATIENCE);
+    let session = within("the session", Box::pin(connecting)).await;
+    let session = session.expect("a session");
+    assert_eq!(send(&session, 20).await, Err(SendFailure::Refused(413)));
+    // The third comes 1.75 s after the first; no BYE comes among them.
+    for _ in 0..3 {
+        let copy = alice.core.response().await;
+        assert_eq!(copy.as_bytes(), response.as_bytes());
+    }
+    alice.in_dialog(&response, "ACK", 1).await;
+    alice.bye().await;
+}
+
 #[tokio::test]
 async fn under_cema_an_active_edge_connects_to_what_the_media_line_says() {
     let mut alice = Alice::new(|config| {
@@ -349,6 +372,9 @@ async fn ct_def_22_the_edge_refreshes_by_update_where_that_is_allowed_else_by_in
             alice.core.answer(&refresh, "200 OK", timer, "").await;
             if method == "INVITE" {
                 alice.core.request_of("ACK").await;
+                // It did not arrive.
+                alice.core.answer(&refresh, "200 OK", timer, "").await;
+                alice.core.request_of("ACK").await;
             }
             // What came before them has been taken in when they are answered.
             alice.still_lives(&answer, round).await;
@@ -379,6 +405,11 @@ async fn ct_def_33_requests_of_the_peer_are_answered_while_our_refresh_is_under_
         .core
         .answer(&refresh, "491 Request Pending", "", "")
         .await;
+    alice.core.request_of("ACK").await;
+    // RFC 3261 §14.1: within two seconds, since the Call-ID is hers.
+    let again = alice.core.request_of("INVITE").await;
+    let timer = "Session-Expires: 90;refresher=uac\r\nRequire: timer\r\n";
+    alice.core.answer(&again, "200 OK", timer, "").await;
     alice.core.request_of("ACK").await;
     alice.in_dialog(&answer, "BYE", 4).await;
     let ended = alice.core.response().await;

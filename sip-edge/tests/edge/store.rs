@@ -318,6 +318,7 @@ impl State {
             message_id,
             received_at: Some(now.into()),
             duplicate: false,
+            registered: !self.bindings.is_empty(),
         };
         self.duplicates.insert(key, deposited.clone());
         deposited
@@ -461,6 +462,7 @@ impl DepositService for Service {
         let opened = Reply::Opened(v1::ExchangeOpened {
             window: 1_024,
             store: identity(),
+            readiness: None,
         });
         sender.try_send(Ok(reply(opened))).expect("it is empty");
         let (service, mut requests) = (self.clone(), request.into_inner());
@@ -542,6 +544,13 @@ impl DeliveryService for Service {
             messages,
             is_last: false,
         }))
+    }
+
+    async fn claim_forward(
+        &self,
+        _: Request<v1::ClaimForwardRequest>,
+    ) -> Result<Response<v1::ClaimForwardReply>, Status> {
+        Ok(Response::new(v1::ClaimForwardReply::default()))
     }
 
     async fn release(

@@ -4,7 +4,8 @@ use daemon::exit::Code;
 use daemon::readiness::Readiness;
 use proto::v1;
 use restante_sip_edge::{App, Config};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::authority::Authority;
 use crate::client::{TcpPeer, value};
@@ -14,6 +15,7 @@ use crate::push_failures::outcome;
 use crate::registration::{register, third_party};
 use crate::running::{Running, laptop};
 use crate::store::{Behaviour, Store};
+use crate::within;
 
 /// The laptop mode with a TLS listener, where only the core is trusted, by its name.
 fn named(config: &mut Config, authority: &Authority) {
@@ -49,7 +51,7 @@ async fn status_of_message(peer: &mut TcpPeer, branch: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn the_trusted_name_deposits_and_every_other_is_refused_with_403() {
+async fn ct_tls_01_the_trusted_name_deposits_and_every_other_is_refused_with_403() {
     let authority = Authority::new();
     let mut store = Store::start(Behaviour::Stores).await;
     let edge = running(&store, &authority).await;
@@ -69,7 +71,7 @@ async fn the_trusted_name_deposits_and_every_other_is_refused_with_403() {
 }
 
 #[tokio::test]
-async fn plain_text_to_the_port_for_tls_ends_that_connection_only() {
+async fn ct_tls_01_plain_text_to_the_port_for_tls_ends_that_connection_only() {
     let authority = Authority::new();
     let store = Store::start(Behaviour::Stores).await;
     let edge = running(&store, &authority).await;
@@ -81,6 +83,35 @@ async fn plain_text_to_the_port_for_tls_ends_that_connection_only() {
     assert_eq!(status_of_message(&mut core, "z9hG4bK-before").await, 202);
     let mut later = peer(&edge, &authority, Some("core.example.net")).await;
     assert_eq!(status_of_message(&mut later, "z9hG4bK-after").await, 202);
+}
+
+/// A ClientHello of TLS 1.1 (RFC 4346 §7.4.1.2) with two cipher suites of its time.
+fn old_hello() -> Vec<u8> {
+    let mut hello = vec![3, 2];
+    hello.extend([0x5a; 32]);
+    hello.extend([0, 0, 4, 0x00, 0x2f, 0x00, 0x35, 1, 0]);
+    let length = u8::try_from(hello.len()).expect("short");
+    let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
+    record.extend(hello);
+    record
+}
+
+#[tokio::test]
+async fn ct_tls_01_tls_1_1_is_refused() {
+    let authority = Authority::new();
+    let store = Store::start(Behaviour::Stores).await;
+    let edge = running(&store, &authority).await;
+    let old = TcpStream::connect(edge.tls.expect("it listens")).await;
+    let mut old = old.expect("it listens");
+    old.write_all(&old_hello()).await.expect("sent");
+    let mut answer = Vec::new();
+    // A reset is an end too.
+    let _ = within("the end", old.read_to_end(&mut answer)).await;
+    // An alert (21) that is fatal (2), of handshake_failure (40) or protocol_version (70), and no ServerHello.
+    assert_eq!(answer.first(), Some(&21), "{answer:?}");
+    assert!(matches!(answer.get(5..), Some([2, 40 | 70])), "{answer:?}");
+    let mut core = peer(&edge, &authority, Some("core.example.net")).await;
+    assert_eq!(status_of_message(&mut core, "z9hG4bK-core").await, 202);
 }
 
 #[tokio::test]

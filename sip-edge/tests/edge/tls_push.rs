@@ -99,7 +99,7 @@ async fn not_delivered(mut story: Story, expected: v1::DeliveryResult) {
 }
 
 #[tokio::test]
-async fn what_waits_is_pushed_over_tls_to_a_client_that_connects() {
+async fn ct_tls_03_what_waits_is_pushed_over_tls_to_a_client_that_connects() {
     let mut story = story(offers_tls).await;
     let endpoint = endpoint().await;
     let pending = open(&endpoint);
@@ -119,7 +119,7 @@ async fn what_waits_is_pushed_over_tls_to_a_client_that_connects() {
 }
 
 #[tokio::test]
-async fn what_waits_is_pushed_over_tls_to_a_client_that_listens() {
+async fn ct_tls_03_what_waits_is_pushed_over_tls_to_a_client_that_listens() {
     let mut story = story(offers_tls).await;
     let endpoint = endpoint().await;
     let pending = open(&endpoint);
@@ -136,7 +136,7 @@ async fn what_waits_is_pushed_over_tls_to_a_client_that_listens() {
 }
 
 #[tokio::test]
-async fn a_client_with_another_certificate_than_it_named_gets_bye_and_nothing_else() {
+async fn ct_msr_06_a_client_with_another_certificate_than_it_named_gets_bye_and_nothing_else() {
     for setup in ["active", "passive"] {
         let mut story = story(offers_tls).await;
         let (endpoint, other) = (endpoint().await, endpoint().await);

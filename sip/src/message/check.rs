@@ -111,9 +111,13 @@ fn mandatory<V, N, C>(found: Mandatory<'_, V, N, C>) -> Result<C, Violation> {
         .ok_or(Violation::bad_request("Missing Via"))?;
     found.from?.ok_or(Violation::bad_request("Missing From"))?;
     found.to?.ok_or(Violation::bad_request("Missing To"))?;
-    let call_id = found.headers.call_id();
-    if call_id.is_none_or(|call_id| call_id.is_empty()) {
+    let call_id = found.headers.call_id().unwrap_or_default();
+    if call_id.is_empty() {
         return Err(Violation::bad_request("Missing Call-ID"));
+    }
+    // What we send in its dialog could not hold it (RFC 3261 §25.1, `word`).
+    if call_id.contains(|letter: char| letter.is_control() || letter == ' ') {
+        return Err(Violation::bad_request("Malformed Call-ID"));
     }
     found.cseq?.ok_or(Violation::bad_request("Missing CSeq"))
 }

@@ -21,9 +21,6 @@ use crate::StatusCode;
 /// NOTIFYs of one epoch.
 const PER_EPOCH: u32 = 1 << 16;
 
-/// Epochs of a subscription: CSeq numbers stay below 2^31 (RFC 3261 §8.1.1.5).
-pub const EPOCHS: u32 = 1 << 15;
-
 /// What the subscriber is owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Owed {
@@ -243,10 +240,11 @@ impl Notifier {
     }
 }
 
-/// Answers to a NOTIFY after which there is no subscription (RFC 6665 §4.2.2, RFC 5057 §5.1).
+/// Answers to a NOTIFY after which there is no subscription (RFC 6665 §4.2.2, RFC 5057 §5.1). A 408 is what a
+/// proxy says of a subscriber who does not answer.
 fn ends_usage(status: StatusCode) -> bool {
     matches!(
         status.code(),
-        404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604
+        404 | 405 | 408 | 410 | 416 | 480..=485 | 489 | 501 | 502 | 604
     )
 }

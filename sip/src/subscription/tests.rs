@@ -159,3 +159,19 @@ fn an_older_answer_says_nothing_about_a_newer_target() {
     let verdict = notifier.handle_outcome(old.cseq, Outcome::NoAnswer, now);
     assert_eq!(verdict, Verdict::Goes);
 }
+
+#[test]
+fn mwi_07_a_proxy_that_gave_up_waiting_ends_it_like_silence() {
+    for (status, verdict) in [
+        (408, Verdict::Over),
+        (502, Verdict::Over),
+        (503, Verdict::Goes),
+    ] {
+        let now = Instant::now();
+        let mut notifier = Notifier::new(1, now, now + 60 * SECOND, SECOND);
+        let due = polled(&mut notifier, now).expect("the first");
+        let status = StatusCode::new(status).expect("a status");
+        let found = notifier.handle_outcome(due.cseq, Outcome::Status(status), now);
+        assert_eq!(found, verdict, "{status:?}");
+    }
+}

@@ -6,32 +6,40 @@ use proto::v1;
 use proto::v1::attach_reply::Reply;
 use proto::v1::attach_request::Request;
 use proto::v1::delivery_service_client::DeliveryServiceClient;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use super::PushJob;
-use super::leases::Leases;
-use crate::backoff::Backoff;
 use crate::client::with_deadline;
 use crate::delivery::{Claim, DeliveryOutcome, DeliveryResult};
+use crate::leases::Leases;
+use crate::stay::{Stay, stay};
 use crate::{ClientConfig, convert};
 
 /// A claim is renewed at least so often within its lease.
 const RENEWALS_PER_LEASE: u32 = 4;
 
+/// What an edge offers.
+pub(super) struct Offer {
+    /// Jobs at a time.
+    pub(super) capacity: u32,
+    /// Until when its next hop takes nothing.
+    pub(super) paused: watch::Receiver<Option<std::time::Instant>>,
+}
+
 pub(super) struct Driver {
     client: DeliveryServiceClient<Channel>,
     config: ClientConfig,
-    capacity: u32,
+    offer: Offer,
     jobs: mpsc::Sender<PushJob>,
-    leases: Leases,
+    leases: Leases<Claim>,
 }
 
 /// One open attach stream.
-struct Stream {
+pub(super) struct Stream {
     requests: mpsc::Sender<v1::AttachRequest>,
     replies: Streaming<v1::AttachReply>,
     lease: Duration,
@@ -43,93 +51,30 @@ impl Driver {
     pub(super) fn new(
         client: DeliveryServiceClient<Channel>,
         config: ClientConfig,
-        capacity: u32,
+        offer: Offer,
         jobs: mpsc::Sender<PushJob>,
-        leases: Leases,
+        leases: Leases<Claim>,
     ) -> Self {
         Self {
             client,
             config,
-            capacity,
+            offer,
             jobs,
             leases,
         }
     }
 
     /// Runs until nobody wants jobs any more and the last one is done.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
+        let (jobs, leases) = (self.jobs.clone(), self.leases.clone());
+        let drained = async {
+            jobs.closed().await;
+            leases.released().await;
+        };
+        let config = self.config.clone();
         tokio::select! {
-            () = self.stay_attached() => {}
-            () = self.drained() => {}
-        }
-    }
-
-    async fn drained(&self) {
-        self.jobs.closed().await;
-        self.leases.released().await;
-    }
-
-    async fn stay_attached(&self) {
-        let mut backoff = Backoff::new(self.config.reconnect_min, self.config.reconnect_max);
-        loop {
-            let opened = timeout(self.config.request_deadline, self.open()).await;
-            let status = match opened {
-                Ok(Ok(stream)) => {
-                    backoff.reset();
-                    self.serve(stream).await
-                }
-                Ok(Err(status)) => status,
-                Err(_) => Status::deadline_exceeded("the stream did not open"),
-            };
-            tracing::debug!(code = ?status.code(), reason = status.message(), "detached");
-            let pause = backoff.pause(&mut rand::rng());
-            sleep(pause).await;
-        }
-    }
-
-    async fn open(&self) -> Result<Stream, Status> {
-        let (requests, receiver) = mpsc::channel(2);
-        let hello = Request::Hello(v1::AttachHello {
-            edge: self.config.edge.clone(),
-            capacity: self.capacity,
-        });
-        // The channel is new and has room.
-        let _ = requests.try_send(request(hello));
-        let mut client = self.client.clone();
-        let mut replies = client
-            .attach(ReceiverStream::new(receiver))
-            .await?
-            .into_inner();
-        match next_reply(&mut replies).await? {
-            Reply::Opened(opened) => Ok(Stream {
-                requests,
-                replies,
-                lease: opened.lease.and_then(convert::duration).unwrap_or_default(),
-                renewal: None,
-            }),
-            Reply::Push(_) | Reply::Renewed(_) => {
-                Err(Status::internal("the first reply is not the opening"))
-            }
-        }
-    }
-
-    /// Serves one stream until it breaks; says how. The first renewal is at once.
-    async fn serve(&self, mut stream: Stream) -> Status {
-        tracing::info!(edge = %self.config.edge, capacity = self.capacity, "attached");
-        let often = self
-            .config
-            .renew_every
-            .min(stream.lease / RENEWALS_PER_LEASE);
-        let mut ticks = interval(often.max(Duration::from_millis(1)));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                reply = next_reply(&mut stream.replies) => match reply {
-                    Ok(reply) => self.on_reply(&mut stream, reply),
-                    Err(status) => return status,
-                },
-                _ = ticks.tick() => self.renew(&mut stream),
-            }
+            () = stay(&mut self, &config) => {}
+            () = drained => {}
         }
     }
 
@@ -187,6 +132,86 @@ impl Driver {
             }
         });
     }
+}
+
+impl Stay for Driver {
+    type Stream = Stream;
+
+    const WHAT: &'static str = "deliveries";
+
+    async fn open(&mut self) -> Result<Stream, Status> {
+        let (requests, receiver) = mpsc::channel(2);
+        let hello = Request::Hello(v1::AttachHello {
+            edge: self.config.edge.clone(),
+            capacity: self.offer.capacity,
+        });
+        // The channel is new and has room.
+        let _ = requests.try_send(request(hello));
+        let mut client = self.client.clone();
+        let mut replies = client
+            .attach(ReceiverStream::new(receiver))
+            .await?
+            .into_inner();
+        match next_reply(&mut replies).await? {
+            Reply::Opened(opened) => Ok(Stream {
+                requests,
+                replies,
+                lease: opened.lease.and_then(convert::duration).unwrap_or_default(),
+                renewal: None,
+            }),
+            Reply::Push(_) | Reply::Renewed(_) => {
+                Err(Status::internal("the first reply is not the opening"))
+            }
+        }
+    }
+
+    /// Serves one stream until it breaks; says how. The first renewal is at once.
+    async fn serve(&mut self, mut stream: Stream) -> Status {
+        tracing::info!(edge = %self.config.edge, capacity = self.offer.capacity, "attached");
+        let often = self
+            .config
+            .renew_every
+            .min(stream.lease / RENEWALS_PER_LEASE);
+        let mut ticks = interval(often.max(Duration::from_millis(1)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut paused = self.offer.paused.clone();
+        paused.mark_changed();
+        loop {
+            let requests = stream.requests.clone();
+            tokio::select! {
+                permit = hop_report(&mut paused, &requests) => permit.send(request(report(*paused.borrow()))),
+                reply = next_reply(&mut stream.replies) => match reply {
+                    Ok(reply) => self.on_reply(&mut stream, reply),
+                    Err(status) => return status,
+                },
+                _ = ticks.tick() => self.renew(&mut stream),
+            }
+        }
+    }
+}
+
+/// Waits for something to tell of the next hop, and for room to tell it; never ends if there is no hop.
+async fn hop_report<'a>(
+    paused: &mut watch::Receiver<Option<std::time::Instant>>,
+    requests: &'a mpsc::Sender<v1::AttachRequest>,
+) -> mpsc::Permit<'a, v1::AttachRequest> {
+    // Whoever drops this before there is room finds it changed again.
+    if paused.changed().await.is_ok() {
+        paused.mark_changed();
+        if let Ok(permit) = requests.reserve().await {
+            paused.mark_unchanged();
+            return permit;
+        }
+    }
+    std::future::pending().await
+}
+
+fn report(paused: Option<std::time::Instant>) -> Request {
+    let left = paused.map(|until| until.saturating_duration_since(std::time::Instant::now()));
+    let left = left.filter(|left| !left.is_zero());
+    Request::Hop(v1::HopReport {
+        paused: left.map(convert::proto_duration),
+    })
 }
 
 async fn next_reply(replies: &mut Streaming<v1::AttachReply>) -> Result<Reply, Status> {

@@ -135,7 +135,10 @@ pub(crate) fn change(reply: Reply) -> Option<Change> {
     match reply {
         Reply::Opened(_) => None,
         Reply::Owned(subscription) => Some(Change::Owned(Box::new(owned(subscription).ok()?))),
-        Reply::Lost(lost) => Some(Change::Lost(name(lost))),
+        Reply::Lost(lost) => Some(Change::Lost {
+            name: name(lost.name?),
+            epoch: lost.epoch,
+        }),
         Reply::Changed(changed) => Some(Change::Mailbox {
             mailbox: changed.mailbox,
             version: changed.version,

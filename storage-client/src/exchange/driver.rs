@@ -102,6 +102,7 @@ impl Driver {
             LinkEvent::Reply(Reply::Answers(answers)) => {
                 answers.answers.into_iter().for_each(|a| self.on_answer(a));
             }
+            LinkEvent::Reply(Reply::Readiness(readiness)) => self.contact.told(readiness),
             LinkEvent::Reply(Reply::Opened(_)) => {}
             LinkEvent::Broken(status) => self.on_broken(&status),
         }
@@ -113,6 +114,7 @@ impl Driver {
         self.queue
             .opened(usize::try_from(opened.window).unwrap_or(usize::MAX));
         self.contact.made(opened.store);
+        self.contact.told(opened.readiness.unwrap_or_default());
     }
 
     fn on_broken(&mut self, status: &Status) {

@@ -119,7 +119,9 @@ impl Stream {
         };
         match stream.next_reply().await? {
             Reply::Opened(opened) => Ok((stream, opened)),
-            Reply::Answers(_) => Err(Status::internal("the first reply is not the opening")),
+            Reply::Answers(_) | Reply::Readiness(_) => {
+                Err(Status::internal("the first reply is not the opening"))
+            }
         }
     }
 

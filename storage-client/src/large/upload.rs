@@ -2,42 +2,43 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use proto::v1;
 use proto::v1::large_message_service_client::LargeMessageServiceClient;
 use proto::v1::upload_request::Request;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
+use tonic::Status;
 use tonic::transport::Channel;
-use tonic::{Code, Status};
 
 use super::{LargeDeposit, UploadError};
 use crate::{DepositAnswer, Unavailable, convert};
 
 /// Octets of one piece on the wire.
 const PIECE_OCTETS: usize = 256 << 10;
-/// Octets that follow each other are gathered up to this size: a call per chunk of a sender would cost
-/// more than the octets.
-const GATHERED_OCTETS: usize = 16 << 10;
 /// Pieces that wait for the connection; about as many are in its buffers.
 const PIECES_WAITING: usize = 1;
+/// The lease of a store that does not say how long it is.
+const DEFAULT_LEASE: Duration = Duration::from_secs(60);
 
 /// An admitted message whose octets may be written now. Dropped before [`Upload::commit`] the store
 /// forgets it, and with it the reservation.
 #[derive(Debug)]
 pub struct Upload {
     max_octets: u64,
-    /// Octets that have not been sent yet, and where they begin.
-    gathered: (u64, BytesMut),
+    lease: Duration,
     requests: mpsc::Sender<v1::UploadRequest>,
-    reply: AbortOnDropHandle<Result<v1::UploadReply, Status>>,
+    reply: AbortOnDropHandle<Reply>,
     /// Why it is over.
     ended: Option<UploadError>,
     patience: Duration,
 }
+
+/// What the call comes back with.
+type Reply = Result<v1::UploadReply, Status>;
 
 impl Upload {
     /// Opens the stream at once, so that dropping it is noticed.
@@ -61,9 +62,10 @@ impl Upload {
             let reply = client.upload(requests_of_call).await;
             reply.map(tonic::Response::into_inner)
         });
+        let lease = admission.lease.and_then(convert::duration);
         Self {
             max_octets: admission.max_octets,
-            gathered: (0, BytesMut::new()),
+            lease: lease.unwrap_or(DEFAULT_LEASE),
             requests,
             reply: AbortOnDropHandle::new(call),
             ended: None,
@@ -77,44 +79,25 @@ impl Upload {
         self.max_octets
     }
 
-    /// Takes octets for their place; any order, and where they overlap the later ones win. Small
-    /// pieces that follow each other wait until they are worth a call, at the latest for the commit.
-    /// Takes as long as the storage service is behind: at most some 1 MiB is under way. Dropped in the
-    /// middle, the octets may be written or not.
+    /// The store forgets the upload if nothing is written for so long.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// Takes octets for their place; any order, and where they overlap the later ones win. Each call
+    /// is one of the store too, so small pieces are better joined before. Takes as long as the storage
+    /// service is behind: at most some 1 MiB is under way. Dropped in the middle, the octets may be
+    /// written or not.
     ///
     /// # Errors
     /// [`UploadError`]: the upload is over.
-    pub async fn write(&mut self, offset: u64, octets: Bytes) -> Result<(), UploadError> {
+    pub async fn write(&mut self, mut offset: u64, mut octets: Bytes) -> Result<(), UploadError> {
         let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
         let end = offset.checked_add(length).ok_or(UploadError::TooLarge)?;
         if end > self.max_octets {
             return Err(UploadError::TooLarge);
         }
-        let (start, gathered) = &mut self.gathered;
-        if *start + gathered.len() as u64 == offset && octets.len() < GATHERED_OCTETS {
-            gathered.extend_from_slice(&octets);
-            return match gathered.len() < GATHERED_OCTETS {
-                true => Ok(()),
-                false => self.send_gathered().await,
-            };
-        }
-        self.send_gathered().await?;
-        if octets.len() < GATHERED_OCTETS {
-            self.gathered = (offset, BytesMut::from(octets));
-            return Ok(());
-        }
-        self.gathered.0 = end;
-        self.send_pieces(offset, octets).await
-    }
-
-    async fn send_gathered(&mut self) -> Result<(), UploadError> {
-        let (start, gathered) = &mut self.gathered;
-        let (offset, octets) = (*start, gathered.split().freeze());
-        *start += octets.len() as u64;
-        self.send_pieces(offset, octets).await
-    }
-
-    async fn send_pieces(&mut self, mut offset: u64, mut octets: Bytes) -> Result<(), UploadError> {
         while !octets.is_empty() {
             let piece = octets.split_to(octets.len().min(PIECE_OCTETS));
             let length = piece.len() as u64;
@@ -126,30 +109,35 @@ impl Upload {
         Ok(())
     }
 
+    /// Waits until the upload is over without our doing: the store has failed, drains, refuses it or
+    /// has lost patience. May be dropped and called again.
+    pub async fn ended(&mut self) -> UploadError {
+        if let Some(ended) = &self.ended {
+            return ended.clone();
+        }
+        let reply = (&mut self.reply).await;
+        self.end(reply)
+    }
+
     /// Makes the message durable and visible, all at once.
     ///
     /// # Errors
-    /// [`Unavailable`]: it is not stored; if the answer was lost or took longer than
-    /// [`crate::ClientConfig::commit_deadline`] it may be, and the sender's retry is a duplicate.
-    pub async fn commit(mut self, message: LargeDeposit) -> Result<DepositAnswer, Unavailable> {
+    /// [`UploadError`]: it is not stored; if it is [`Unavailable`] because the answer was lost or took
+    /// longer than [`crate::ClientConfig::commit_deadline`] it may be, and the sender's retry is a
+    /// duplicate.
+    pub async fn commit(mut self, message: LargeDeposit) -> Result<DepositAnswer, UploadError> {
         let request = Request::Commit(convert::large_deposit(message));
-        let sent = match self.send_gathered().await {
-            Ok(()) => self.send(request).await,
-            failed => failed,
-        };
-        match sent {
+        match self.send(request).await {
             Ok(()) => {}
             Err(UploadError::Refused(refusal)) => return Ok(DepositAnswer::Refused(refusal)),
-            Err(UploadError::TooLarge) => return Err(Unavailable::new("larger than admitted")),
-            Err(UploadError::Unavailable(unavailable)) => return Err(unavailable),
+            Err(error) => return Err(error),
         }
-        let Ok(reply) = timeout(self.patience, &mut self.reply).await else {
-            return Err(Unavailable::new("no answer within the deadline"));
-        };
-        let reply = reply.map_err(|_| Unavailable::new("the call ended early"))?;
-        reply
-            .map_err(|status| Unavailable::from_status(&status))
-            .and_then(convert::upload_answer)
+        match timeout(self.patience, &mut self.reply).await {
+            Ok(Ok(Ok(reply))) => Ok(convert::upload_answer(reply)?),
+            Ok(Ok(Err(status))) => Err(UploadError::from_status(&status)),
+            Ok(Err(_)) => Err(Unavailable::new("the call ended early").into()),
+            Err(_) => Err(Unavailable::new("no answer within the deadline").into()),
+        }
     }
 
     async fn send(&mut self, request: Request) -> Result<(), UploadError> {
@@ -168,12 +156,16 @@ impl Upload {
                 Err(_) => (&mut self.reply).await,
             },
         };
+        Err(self.end(reply))
+    }
+
+    fn end(&mut self, reply: Result<Reply, JoinError>) -> UploadError {
         let error = match reply {
             Ok(Ok(reply)) => refused(reply),
-            Ok(Err(status)) => failed(&status),
+            Ok(Err(status)) => UploadError::from_status(&status),
             Err(_) => Unavailable::new("the call ended early").into(),
         };
-        Err(self.ended.insert(error).clone())
+        self.ended.insert(error).clone()
     }
 }
 
@@ -183,12 +175,5 @@ fn refused(reply: v1::UploadReply) -> UploadError {
         Ok(DepositAnswer::Refused(refusal)) => UploadError::Refused(refusal),
         Ok(DepositAnswer::Deposited(_)) => Unavailable::new("an answer before its question").into(),
         Err(unavailable) => unavailable.into(),
-    }
-}
-
-fn failed(status: &Status) -> UploadError {
-    match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted => UploadError::TooLarge,
-        _ => Unavailable::from_status(status).into(),
     }
 }

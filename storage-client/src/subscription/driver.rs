@@ -5,13 +5,12 @@ use proto::v1::notify_reply::Reply;
 use proto::v1::notify_request::Request;
 use proto::v1::subscription_service_client::SubscriptionServiceClient;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use super::{Change, Told};
-use crate::backoff::Backoff;
+use crate::stay::{Stay, stay};
 use crate::{ClientConfig, convert};
 
 pub(super) struct Driver {
@@ -22,7 +21,7 @@ pub(super) struct Driver {
     pub(super) told: mpsc::Receiver<Vec<Told>>,
 }
 
-struct Stream {
+pub(super) struct Stream {
     requests: mpsc::Sender<v1::NotifyRequest>,
     replies: Streaming<v1::NotifyReply>,
 }
@@ -31,31 +30,20 @@ impl Driver {
     /// Until nobody wants events any more.
     pub(super) async fn run(mut self) {
         let events = self.events.clone();
+        let config = self.config.clone();
         tokio::select! {
-            () = self.stay() => {}
+            () = stay(&mut self, &config) => {}
             () = events.closed() => {}
         }
     }
+}
 
-    async fn stay(&mut self) {
-        let mut backoff = Backoff::new(self.config.reconnect_min, self.config.reconnect_max);
-        loop {
-            let opened = timeout(self.config.request_deadline, self.open()).await;
-            let status = match opened {
-                Ok(Ok(stream)) => {
-                    backoff.reset();
-                    self.serve(stream).await
-                }
-                Ok(Err(status)) => status,
-                Err(_) => Status::deadline_exceeded("the stream did not open"),
-            };
-            tracing::debug!(code = ?status.code(), reason = status.message(), "changes not followed");
-            let pause = backoff.pause(&mut rand::rng());
-            sleep(pause).await;
-        }
-    }
+impl Stay for Driver {
+    type Stream = Stream;
 
-    async fn open(&self) -> Result<Stream, Status> {
+    const WHAT: &'static str = "changes";
+
+    async fn open(&mut self) -> Result<Stream, Status> {
         let (requests, receiver) = mpsc::channel(2);
         let hello = Request::Hello(v1::NotifyHello {
             owner: Some(convert::owner(&self.config.edge, self.incarnation)),

@@ -27,6 +27,9 @@ pub(crate) trait Engine: Sized {
 
     /// As after a restart of the process.
     fn reopen(self) -> impl Future<Output = Self>;
+
+    /// As after `kill -9`: what was in memory alone is gone.
+    fn crash(self) -> impl Future<Output = Self>;
 }
 
 /// The time at which every test begins.
@@ -68,6 +71,13 @@ impl<E: Engine> Bench<E> {
     pub(crate) async fn reopen(self) -> Self {
         Self {
             engine: self.engine.reopen().await,
+            clock: self.clock,
+        }
+    }
+
+    pub(crate) async fn crash(self) -> Self {
+        Self {
+            engine: self.engine.crash().await,
             clock: self.clock,
         }
     }

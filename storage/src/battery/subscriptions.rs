@@ -249,3 +249,34 @@ pub(crate) async fn changes_are_told_to_those_who_watch<E: Engine>() {
     assert!(deleted.is_ok());
     assert_eq!(watch.next(9).await, [mailbox]);
 }
+
+pub(crate) async fn a_subscription_to_a_later_alias_follows_the_account<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let to_number = |cseq| Subscribe {
+        address: address("15551234"),
+        ..ask("a", cseq)
+    };
+    let new = subscribe(&bench, to_number(1)).await.expect("it is new");
+    bench.mail("15551234").await;
+    bench.mail("bob").await;
+    let watch = bench.store().watch();
+    watch.add(new.mailbox);
+    let alias = bench.store().add_alias(address("bob"), address("15551234"));
+    alias.await.expect("nobody owns it");
+    assert_eq!(watch.next(9).await, [new.mailbox]);
+    bench.mail("bob").await;
+    assert_eq!(watch.next(9).await, [new.mailbox]);
+    let question = WaitingQuestion {
+        mailbox: new.mailbox,
+        after: Sequence::default(),
+        messages: 9,
+    };
+    let answers = bench.store().waiting(vec![question]).await;
+    let waiting = answers.expect("the store answers").pop().flatten();
+    let waiting = waiting.expect("it is there");
+    assert_eq!(waiting.summary.mailbox, new.mailbox);
+    assert_eq!(waiting.summary.text.new, 3);
+    assert_eq!(waiting.newest.len(), 3);
+    let refreshed = subscribe(&bench, to_number(2)).await;
+    assert_eq!(refreshed.map(|known| known.mailbox), Ok(new.mailbox));
+}

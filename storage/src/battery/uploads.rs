@@ -22,7 +22,7 @@ fn octets(length: usize) -> Bytes {
     octets.collect()
 }
 
-fn large_deposit(user: &str, msrp_message_id: &str, octets: usize) -> LargeDeposit {
+pub(crate) fn large_deposit(user: &str, msrp_message_id: &str, octets: usize) -> LargeDeposit {
     LargeDeposit {
         served_user: address(user),
         sender: Some(address("alice")),
@@ -354,6 +354,42 @@ pub(crate) async fn only_so_many_uploads_are_under_way<E: Engine>() {
     assert!(matches!(third, Ok(AdmissionOutcome::Admitted { .. })));
 }
 
+pub(crate) async fn what_the_disk_has_no_room_for_is_not_admitted<E: Engine>() {
+    let bench = Bench::<E>::with(quota(u64::MAX));
+    let refused = bench.ask("bob", Some(1 << 60)).await;
+    assert_eq!(refused, AdmissionOutcome::Refused(Refusal::DiskFull));
+    bench.uploaded("bob", "a", &octets(SMALL)).await;
+}
+
+pub(crate) async fn no_octet_is_beyond_what_a_body_can_have<E: Engine>() {
+    let bench = Bench::<E>::with(quota(u64::MAX));
+    let outcome = bench.ask("bob", None).await;
+    let AdmissionOutcome::Admitted { upload, .. } = outcome else {
+        panic!("not admitted: {outcome:?}");
+    };
+    for offset in [u64::from(u32::MAX) << 16, u64::MAX - 1, u64::MAX] {
+        let staged = bench.store().stage(upload, offset, octets(1)).await;
+        assert_eq!(staged, Err(StoreError::UploadTooLarge), "{offset}");
+    }
+}
+
+pub(crate) async fn reservations_of_a_later_alias_count_for_its_account<E: Engine>() {
+    let bench = Bench::<E>::with(quota(50_000));
+    bench.mail("carol").await;
+    let early = bench.admit("bob", 30_000).await;
+    bench.mail("bob").await;
+    let store = bench.store();
+    let joined = store.add_alias(address("carol"), address("bob")).await;
+    assert!(joined.is_ok(), "{joined:?}");
+    let beyond = bench.ask("carol", Some(30_000)).await;
+    assert!(matches!(
+        beyond,
+        AdmissionOutcome::Refused(Refusal::MailboxFull { .. })
+    ));
+    store.abandon(early).await;
+    bench.admit("carol", 30_000).await;
+}
+
 pub(crate) async fn scattered_octets_are_given_up<E: Engine>() {
     let bench = Bench::<E>::new();
     let sent = octets(LARGE);
@@ -488,6 +524,24 @@ pub(crate) async fn bodies_survive_reopening_and_unfinished_uploads_do_not<E: En
     bench.admit("bob", 1_200_000).await;
     bench.sweep().await;
     assert_eq!(bench.body(number).await, Ok(sent));
+}
+
+pub(crate) async fn an_upload_id_is_never_used_again<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let sent = octets(LARGE);
+    let first = bench.admit("bob", LARGE).await;
+    bench.write(first, 0, &sent, LARGE).await;
+    let deposit = large_deposit("bob", "a", LARGE);
+    let outcome = bench.store().commit_upload(first, deposit).await;
+    let Ok(DepositOutcome::Stored(receipt)) = outcome else {
+        panic!("not stored: {outcome:?}");
+    };
+    // Nothing of it is left but its envelope, which names the upload.
+    let expired = bench.order(receipt.id.number, Verb::Expire).await;
+    expired.expect("it waits");
+    bench.sweep().await;
+    let bench = bench.reopen().await;
+    assert!(bench.admit("bob", LARGE).await > first);
 }
 
 pub(crate) async fn file_attributes_are_kept<E: Engine>() {

@@ -67,8 +67,10 @@ impl Model {
         account.aliases.clear();
         account.bindings.clear();
         account.said = Sayings::default();
-        account.subscriptions.clear();
         account.deleted = true;
+        for mailbox in self.mailboxes_of(mailbox) {
+            self.account_mut(mailbox).subscriptions.clear();
+        }
         Ok(())
     }
 

@@ -12,8 +12,8 @@ use crate::rule::retention;
 use crate::store::Synced;
 use crate::timekeeper::Times;
 
-/// Free octets of the simulated disk: only a reserve of `u64::MAX` finds it full.
-const FREE_OCTETS: u64 = u64::MAX - 1;
+/// Free octets of the simulated disk: more than anybody asks for who does not want to find it full.
+const FREE_OCTETS: u64 = 1 << 50;
 
 /// What was decided, before the sync.
 pub(super) enum Decided {
@@ -87,7 +87,11 @@ impl Model {
     }
 
     pub(super) fn is_disk_full(&self) -> bool {
-        FREE_OCTETS < self.config.disk_reserve_octets
+        self.is_disk_full_with(0)
+    }
+
+    pub(super) fn is_disk_full_with(&self, octets: u64) -> bool {
+        FREE_OCTETS < self.config.disk_reserve_octets.saturating_add(octets)
     }
 
     fn first_copy(

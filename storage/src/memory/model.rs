@@ -1,7 +1,11 @@
 //! The state of the model, and what all its parts use.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use tokio::sync::SetOnce;
+
+use super::fan_out::FanOut;
 use super::uploads::UploadRecord;
 use crate::config::StoreConfig;
 use crate::model::{
@@ -31,7 +35,8 @@ pub(super) struct Model {
     pub(super) next_number: u64,
     pub(super) next_mailbox: u64,
     pub(super) next_upload: u64,
-    latched: Option<String>,
+    pub(super) fan_out: FanOut,
+    pub(super) latched: Arc<SetOnce<String>>,
     closed: bool,
 }
 
@@ -128,6 +133,7 @@ impl Model {
             reservations: Reservations::new(config.uploads.lease, config.uploads.concurrent),
             uploads: HashMap::new(),
             next_upload: 1,
+            fan_out: FanOut::default(),
             config,
             secret,
             accounts: BTreeMap::new(),
@@ -136,7 +142,7 @@ impl Model {
             duplicates: HashMap::new(),
             next_number: now.0.saturating_mul(1_000),
             next_mailbox: 1,
-            latched: None,
+            latched: Arc::default(),
             closed: false,
         }
     }
@@ -150,7 +156,7 @@ impl Model {
 
     pub(super) fn check_writable(&self) -> Result<(), StoreError> {
         self.check_open()?;
-        match &self.latched {
+        match self.latched.get() {
             Some(cause) => Err(StoreError::Latched {
                 cause: cause.clone(),
             }),
@@ -159,7 +165,8 @@ impl Model {
     }
 
     pub(super) fn latch(&mut self, cause: String) -> StoreError {
-        self.latched = Some(cause.clone());
+        // The first cause stays.
+        let _ = self.latched.set(cause.clone());
         StoreError::Latched { cause }
     }
 

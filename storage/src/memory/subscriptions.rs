@@ -24,9 +24,21 @@ impl Model {
             None if ask.refreshes => return Err(SubscriptionRefusal::NoSubscription),
             None => self.mailbox_or_new(&ask.address),
         };
+        let mailbox = self.subscribed(mailbox, ask);
         let subscriptions = &mut self.account_mut(mailbox).subscriptions;
         let subscription = subscription::subscribe(subscriptions, ask, times.wall)?;
         Ok(subscribed(mailbox, subscription, times))
+    }
+
+    /// Where a subscription is, or is to be.
+    fn subscribed(&self, account: MailboxId, ask: &Subscribe) -> MailboxId {
+        let is_known = |mailbox: &MailboxId| {
+            let account = self.accounts.get(mailbox);
+            let mut known = account.into_iter().flat_map(|found| &found.subscriptions);
+            ask.refreshes && known.any(|known| known.local_tag == ask.local_tag)
+        };
+        let found = self.mailboxes_of(account).into_iter().find(is_known);
+        found.unwrap_or(account)
     }
 
     pub(super) fn adopt_subscription(
@@ -74,11 +86,12 @@ impl Model {
         times: Times,
     ) -> Result<Vec<Option<Waiting>>, StoreError> {
         let answers = questions.iter().map(|question| {
-            let mailbox = question.mailbox;
-            let Ok(summary) = self.summary(mailbox) else {
+            let account = self.owner(question.mailbox);
+            let Ok(mut summary) = self.summary(account) else {
                 return Ok(None);
             };
-            let newest = self.newest(mailbox, question.after, question.messages, times)?;
+            summary.mailbox = question.mailbox;
+            let newest = self.newest(account, question.after, question.messages, times)?;
             Ok(Some(Waiting { summary, newest }))
         });
         answers.collect()

@@ -14,6 +14,7 @@ impl Model {
         for account in self.accounts.values_mut() {
             account.subscriptions = subscription::kept(&account.subscriptions, now);
         }
+        self.sweep_jobs(now, times);
         let due = self.messages.iter().filter(|(_, m)| m.due_at <= now);
         let mut due: Vec<_> = due
             .map(|(number, m)| (m.due_at, m.envelope.mailbox, *number))

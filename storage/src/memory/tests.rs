@@ -26,6 +26,10 @@ impl Engine for InMemory {
         self.0.restart();
         self
     }
+
+    async fn crash(self) -> Self {
+        self.reopen().await
+    }
 }
 
 crate::battery::battery!(crate::memory::tests::InMemory);
@@ -55,6 +59,7 @@ async fn a_failed_sync_latches_the_store() {
         store.release_syncs();
     }
     assert!(store.unready().is_some());
+    assert!(matches!(store.latched().await, StoreError::Latched { .. }));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use crate::model::{
     Address, Admission, AdmissionOutcome, Barring, ClaimToken, Class, LargeDeposit, MailboxId,
     MessageNumber, Part, PartKind, Refusal, UploadId,
 };
+use crate::rule::blocks::MOST_OCTETS;
 use crate::rule::coverage::Coverage;
 use crate::rule::deposit::{Ask, Decision, Facts, Usage, decide, fits};
 use crate::store::StoreError;
@@ -57,14 +58,14 @@ impl Model {
         let address = &admission.served_user;
         let (usage, barring) = self.usage(address, None, times);
         let is_open = self.config.provisioning == Provisioning::Open;
+        let announced = admission.announced_octets;
         let facts = Facts {
             duplicate: None::<()>,
             account_known: self.mailbox(address).is_some() || is_open,
             barring,
             usage,
-            disk_full: self.is_disk_full(),
+            disk_full: self.is_disk_full_with(announced.unwrap_or_default()),
         };
-        let announced = admission.announced_octets;
         let ask = Ask {
             class: Class::Large,
             octets: announced.unwrap_or(1),
@@ -95,8 +96,13 @@ impl Model {
             return Ok(Ok(()));
         }
         let end = offset.checked_add(octets.len() as u64);
+        let end = end.filter(|end| *end <= MOST_OCTETS);
         let end = end.ok_or(StoreError::UploadTooLarge)?;
-        if let Some(owner) = self.reservations.progress(upload, end, times.instant)?
+        let owner = self.reservations.progress(upload, end, times.instant)?;
+        if self.is_disk_full() {
+            return Ok(Err(Refusal::DiskFull));
+        }
+        if let Some(owner) = owner
             && let Err(refusal) = self.reserve(upload, &owner, end, times)
         {
             return Ok(Err(refusal));
@@ -135,9 +141,6 @@ impl Model {
         let granted = granted.ok_or(Refusal::MailboxFull {
             retry_after: self.config.full_retry_after,
         })?;
-        if self.is_disk_full() {
-            return Err(Refusal::DiskFull);
-        }
         self.reservations.extend(upload, granted);
         Ok(())
     }

@@ -7,6 +7,9 @@ use super::{Address, MailboxId, Sequence, UnixMillis};
 /// Subscriptions of one mailbox at most; devices of one user have no reason for more.
 pub const SUBSCRIPTIONS_MAX: usize = 10;
 
+/// Epochs of a subscription: with 2^16 NOTIFYs each, CSeq numbers stay below 2^31 (RFC 3261 §8.1.1.5).
+pub const SUBSCRIPTION_EPOCHS: u32 = 1 << 15;
+
 /// How long a subscription is kept past its end, so that its owner can say goodbye.
 pub const SUBSCRIPTION_GRACE: Duration = Duration::from_secs(60);
 
@@ -117,7 +120,7 @@ pub enum SubscriptionRefusal {
     /// No such account (only with `provisioning = listed`): 404.
     #[error("unknown user")]
     UnknownUser,
-    /// A refresh of a subscription that is not there: 481.
+    /// A refresh of a subscription that is not there, or whose CSeq numbers are used up: 481.
     #[error("no such subscription")]
     NoSubscription,
     /// CSeq not greater than that of the last SUBSCRIBE (RFC 3261 §12.2.2): 500.

@@ -62,9 +62,43 @@ pub(super) enum Step {
     },
     /// The operator's override of one setting; `None` clears it.
     Override(User, Option<(Setting, bool, Duration)>),
+    Admit {
+        user: User,
+        /// One of [`BODIES`].
+        body: usize,
+        is_announced: bool,
+    },
+    /// Sixteenths of the body from the first place up to the second.
+    Stage {
+        upload: usize,
+        from: usize,
+        upto: usize,
+        content: u8,
+    },
+    CommitUpload {
+        upload: usize,
+        msrp: u8,
+    },
+    Abandon {
+        upload: usize,
+    },
+    /// All of it, from admission to commit.
+    Upload {
+        user: User,
+        body: usize,
+        msrp: u8,
+        content: u8,
+    },
+    ReadBody {
+        nth: Nth,
+        from: usize,
+        length: usize,
+    },
     Advance(Duration),
     Sweep,
     Reopen,
+    /// As after `kill -9`.
+    Crash,
     Look(Nth),
     List {
         user: Option<User>,
@@ -88,6 +122,9 @@ pub(super) enum PublishKind {
     Refresh,
     Remove,
 }
+
+/// Octets of bodies: kept in memory until the commit, or staged in blocks.
+pub(super) const BODIES: [usize; 5] = [1, 3_000, 66_000, 262_145, 400_000];
 
 fn user() -> impl Strategy<Value = User> {
     0..4u8
@@ -203,6 +240,36 @@ fn publish() -> impl Strategy<Value = Step> {
     )
 }
 
+fn upload() -> impl Strategy<Value = Step> {
+    let body = || 0..BODIES.len();
+    let upload = || 0..3_usize;
+    let place = (0..16_usize, 1..17_usize);
+    prop_oneof![
+        3 => (user(), body(), proptest::bool::weighted(0.8)).prop_map(
+            |(user, body, is_announced)| Step::Admit { user, body, is_announced }
+        ),
+        4 => (upload(), place, 0..2u8).prop_map(|(upload, (from, upto), content)| Step::Stage {
+            upload,
+            from,
+            upto,
+            content,
+        }),
+        3 => (upload(), 0..2u8).prop_map(|(upload, content)| Step::Stage {
+            upload,
+            from: 0,
+            upto: 16,
+            content,
+        }),
+        3 => (upload(), 0..2u8).prop_map(|(upload, msrp)| Step::CommitUpload { upload, msrp }),
+        1 => upload().prop_map(|upload| Step::Abandon { upload }),
+        4 => (user(), body(), 0..2u8, 0..2u8).prop_map(|(user, body, msrp, content)| {
+            Step::Upload { user, body, msrp, content }
+        }),
+        2 => (nth(), 0..420_000_usize, 0..300_000_usize)
+            .prop_map(|(nth, from, length)| Step::ReadBody { nth, from, length }),
+    ]
+}
+
 fn look() -> impl Strategy<Value = Step> {
     let user = proptest::option::of(user());
     let state = prop_oneof![
@@ -227,9 +294,11 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         12 => delivery(),
         3 => order(),
         4 => account(),
+        8 => upload(),
         2 => duration().prop_map(Step::Advance),
         2 => Just(Step::Sweep),
         1 => Just(Step::Reopen),
+        1 => Just(Step::Crash),
         3 => look(),
     ]
 }

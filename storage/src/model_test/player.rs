@@ -3,15 +3,19 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use super::history::{Ending, Nth, PublishKind, Step, User};
+use bytes::Bytes;
+
+use super::history::{BODIES, Ending, Nth, PublishKind, Step, User};
+use crate::battery::uploads::large_deposit;
 use crate::battery::{Bench, Engine, MINUTE, START, address, deposit_to, registration};
 use crate::config::{Quota, StoreConfig};
 use crate::model::{
-    Binding, BindingChange, ClaimGrant, ClaimRequest, ClaimToken, Deposit, DepositOutcome, Entity,
-    EntityTag, Generation, ListQuery, MailboxId, MessageNumber, Order, Publish, PublishChange,
-    Registration, ReleaseOutcome, Sequence, Setting, SettingValues, SettingsOrder, Settlement,
-    TakeLimit, Verb,
+    Admission, AdmissionOutcome, Binding, BindingChange, ClaimGrant, ClaimRequest, ClaimToken,
+    Deposit, DepositOutcome, Entity, EntityTag, Generation, ListQuery, MailboxId, MessageNumber,
+    Order, PartKind, Publish, PublishChange, Registration, ReleaseOutcome, Sequence, Setting,
+    SettingValues, SettingsOrder, Settlement, TakeLimit, UploadId, Verb,
 };
+use crate::rule::duplicate::sha256;
 use crate::store::Store;
 
 pub(super) struct Player<E> {
@@ -21,7 +25,19 @@ pub(super) struct Player<E> {
     cseq: u32,
     /// Counts PUBLISHes: their tags.
     tags: u64,
+    /// Of this life of the store, newest first.
+    uploads: Vec<Begun>,
 }
+
+/// An upload that was admitted.
+#[derive(Clone, Copy)]
+struct Begun {
+    id: UploadId,
+    user: User,
+    octets: usize,
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 const USERS: [&str; 4] = ["bob", "carol", "dave", "erin"];
 
@@ -37,12 +53,20 @@ fn told(answer: impl Debug) -> String {
     format!("{answer:?}")
 }
 
+fn decided(outcome: DepositOutcome) -> String {
+    match outcome {
+        DepositOutcome::Stored(receipt) => told(("stored", receipt.into_inner())),
+        DepositOutcome::Duplicate(receipt) => told(("duplicate", receipt.into_inner())),
+        DepositOutcome::Refused(refusal) => told(refusal),
+    }
+}
+
 impl<E: Engine> Player<E> {
     pub(super) fn new() -> Self {
         let config = StoreConfig {
             quota: Quota {
                 messages: 5,
-                octets: 4_000,
+                octets: 900_000,
                 imdn: 2,
             },
             ..StoreConfig::default()
@@ -52,12 +76,22 @@ impl<E: Engine> Player<E> {
             claims: Vec::new(),
             cseq: 0,
             tags: 0,
+            uploads: Vec::new(),
         }
     }
 
     pub(super) async fn reopen(self) -> Self {
         Self {
             bench: self.bench.reopen().await,
+            uploads: Vec::new(),
+            ..self
+        }
+    }
+
+    pub(super) async fn crash(self) -> Self {
+        Self {
+            bench: self.bench.crash().await,
+            uploads: Vec::new(),
             ..self
         }
     }
@@ -89,8 +123,14 @@ impl<E: Engine> Player<E> {
                 self.bench.clock.advance(*duration);
                 String::new()
             }
-            Step::Sweep => told(self.bench.sweep().await),
-            Step::Reopen => String::new(),
+            Step::Sweep => self.sweep().await,
+            Step::Reopen | Step::Crash => String::new(),
+            Step::Admit { .. }
+            | Step::Stage { .. }
+            | Step::CommitUpload { .. }
+            | Step::Abandon { .. }
+            | Step::Upload { .. } => self.upload(step).await,
+            Step::ReadBody { nth, from, length } => self.read_body(*nth, *from, *length).await,
             Step::Look(nth) => self.look(*nth).await,
             Step::List { .. } => self.list(step).await,
             Step::Publish { .. } => self.publish(step).await,
@@ -116,11 +156,111 @@ impl<E: Engine> Player<E> {
             expires_at: lifetime.map(|lifetime| now.after(lifetime)),
             ..deposit_to(name(*user), &format!("call-{call}"), "hi")
         };
-        match self.bench.deposit(deposit).await {
-            DepositOutcome::Stored(receipt) => told(("stored", receipt.into_inner())),
-            DepositOutcome::Duplicate(receipt) => told(("duplicate", receipt.into_inner())),
-            DepositOutcome::Refused(refusal) => told(refusal),
+        decided(self.bench.deposit(deposit).await)
+    }
+
+    /// Rows that a crash has left behind are nothing the model knows of.
+    async fn sweep(&self) -> String {
+        let swept = self.bench.sweep().await;
+        told((swept.expired, swept.contents_removed, swept.more))
+    }
+
+    async fn upload(&mut self, step: &Step) -> String {
+        match *step {
+            Step::Admit {
+                user,
+                body,
+                is_announced,
+            } => self.admit(user, BODIES[body], is_announced).await,
+            Step::Stage {
+                upload,
+                from,
+                upto,
+                content,
+            } => self.stage(upload, (from, upto), content).await,
+            Step::CommitUpload { upload, msrp } => self.commit(upload, msrp).await,
+            Step::Abandon { upload } => {
+                let Begun { id, .. } = self.upload_at(upload);
+                self.bench.store().abandon(id).await;
+                String::new()
+            }
+            Step::Upload {
+                user,
+                body,
+                msrp,
+                content,
+            } => {
+                let mut all = vec![self.admit(user, BODIES[body], true).await];
+                all.push(self.stage(0, (0, 16), content).await);
+                all.push(self.commit(0, msrp).await);
+                all.join(" ")
+            }
+            _ => String::new(),
         }
+    }
+
+    fn upload_at(&self, place: usize) -> Begun {
+        let nobodys = Begun {
+            id: UploadId(u64::MAX - 1),
+            user: 0,
+            octets: BODIES[0],
+        };
+        self.uploads.get(place).copied().unwrap_or(nobodys)
+    }
+
+    async fn admit(&mut self, user: User, octets: usize, is_announced: bool) -> String {
+        let admission = Admission {
+            served_user: address(name(user)),
+            announced_octets: is_announced.then_some(octets as u64),
+            file_transfer: false,
+        };
+        match self.bench.store().admit(admission).await {
+            Ok(AdmissionOutcome::Admitted { upload, max_octets }) => {
+                let id = upload;
+                self.uploads.insert(0, Begun { id, user, octets });
+                told(max_octets)
+            }
+            other => told(other),
+        }
+    }
+
+    async fn stage(&self, upload: usize, (from, upto): (usize, usize), content: u8) -> String {
+        let Begun { id, octets, .. } = self.upload_at(upload);
+        let (from, upto) = (octets * from / 16, octets * upto / 16);
+        let octets: Bytes = (from..upto.max(from))
+            .map(|place| u8::try_from(place / 9 % 251).expect("small") ^ content)
+            .collect();
+        let store = self.bench.store();
+        told(store.stage(id, from as u64, octets).await)
+    }
+
+    async fn commit(&self, upload: usize, msrp: u8) -> String {
+        let Begun { id, user, octets } = self.upload_at(upload);
+        let deposit = large_deposit(name(user), &format!("msrp-{msrp}"), octets);
+        let outcome = self.bench.store().commit_upload(id, deposit).await;
+        match outcome {
+            Ok(outcome) => decided(outcome),
+            Err(error) => told(error),
+        }
+    }
+
+    /// Its hash and length: strings of whole bodies would be long.
+    async fn read_body(&self, nth: Nth, from: usize, length: usize) -> String {
+        let kind = PartKind::SendBody;
+        let store = self.bench.store();
+        let read = store
+            .read_part(number(nth), kind, from as u64, length)
+            .await;
+        told(read.map(|octets| (octets.len(), sha256(&octets))))
+    }
+
+    /// Ends what is under way, and sweeps until nothing is left of it.
+    pub(super) async fn forget_uploads(&self) {
+        for upload in &self.uploads {
+            self.bench.store().abandon(upload.id).await;
+        }
+        self.bench.clock.advance(2 * HOUR);
+        while self.bench.sweep().await.more {}
     }
 
     async fn deliver(&mut self, step: &Step) -> String {
@@ -244,11 +384,12 @@ impl<E: Engine> Player<E> {
     async fn look(&self, nth: Nth) -> String {
         let store = self.bench.store();
         let number = number(nth);
-        let kind = crate::model::PartKind::Message;
+        let kind = PartKind::Message;
         told((
             store.message(number).await,
             store.timeline(number).await,
             store.read_part(number, kind, 3, 20).await,
+            self.read_body(nth, 0, usize::MAX).await,
         ))
     }
 

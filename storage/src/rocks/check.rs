@@ -1,6 +1,7 @@
 //! Whether indexes, counters and contents agree: `restante storage check`. For a store that serves
 //! nobody meanwhile; what changes under the check is reported as wrong.
 
+mod fan_out;
 mod messages;
 mod orphans;
 mod report;
@@ -30,6 +31,7 @@ impl RocksStore {
             };
             let wrong = shared.check_mailboxes(&mut report)?;
             shared.check_orphans(&mut report)?;
+            shared.check_fan_out(&mut report)?;
             Ok::<_, StoreError>((report, wrong))
         });
         let (mut report, wrong) = checking.await.map_err(|_| StoreError::Closed)??;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use rocksdb::WriteBatch;
+use rustc_hash::FxHashMap;
 
 use super::database::Families;
 use super::disk::Disk;
@@ -128,10 +129,13 @@ impl Committer {
         self.counters = counters;
         self.shared.directory.observe(self.overlay.open_rows());
         let directory = &self.shared.directory;
-        let changed = self.overlay.open_rows().filter_map(|(key, _)| match key {
+        let accounts = self.overlay.open_rows().filter_map(|(key, _)| match key {
             RowKey::Mailbox(mailbox) => Some(directory.owner(*mailbox)),
             _ => None,
         });
+        // Somebody may have subscribed to a member before it was one.
+        let changed =
+            accounts.flat_map(|account| std::iter::once(account).chain(directory.members(account)));
         self.shared.watches.changed(changed);
         self.overlay.close_group(self.group);
         let next_mailbox = MailboxId(counters.next_mailbox);
@@ -225,7 +229,7 @@ impl Group<'_> {
 /// What a request has read before it queued up.
 #[derive(Debug)]
 pub(super) struct Rehearsed {
-    pub(super) rows: std::collections::HashMap<RowKey, Option<Row>>,
+    pub(super) rows: FxHashMap<RowKey, Option<Row>>,
     /// The last group that was on disk before the first of these reads.
     pub(super) group: GroupNumber,
     /// Mailboxes from this one on were made later: all there is about them is in the overlay.

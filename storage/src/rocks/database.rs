@@ -32,6 +32,18 @@ impl From<StoreError> for ReadError {
     }
 }
 
+/// For reads that may reach the disk.
+impl From<ReadError> for StoreError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Failed(error) => error,
+            ReadError::NeedsDisk => Self::Read {
+                cause: "a read stopped early".to_owned(),
+            },
+        }
+    }
+}
+
 impl From<rocksdb::Error> for ReadError {
     fn from(error: rocksdb::Error) -> Self {
         match error.kind() {
@@ -159,10 +171,20 @@ impl Database {
         Ok(rows.key().map(<[u8]>::to_vec))
     }
 
-    /// Writes a row without the log: it may be lost until its family is flushed.
-    pub(super) fn stage(&self, family: Family, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+    /// Writes rows without the log: they may be lost until their family is flushed. All at once, since
+    /// each write stands in line with the groups of the committer.
+    pub(super) fn stage<'a>(
+        &self,
+        family: Family,
+        rows: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<(), StoreError> {
+        let family = self.family(family);
+        let mut batch = WriteBatch::default();
+        for (key, value) in rows {
+            batch.put_cf(family, key, value);
+        }
         self.db
-            .put_cf_opt(self.family(family), key, value, &unlogged())
+            .write_opt(batch, &unlogged())
             .map_err(|error| failed(&error))
     }
 
@@ -259,11 +281,6 @@ impl Scan<'_> {
         &mut self,
         read: impl FnOnce(&[u8], &[u8]) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        self.next(read).map_err(|error| match error {
-            ReadError::Failed(error) => error,
-            ReadError::NeedsDisk => StoreError::Read {
-                cause: "a scan stopped early".to_owned(),
-            },
-        })
+        Ok(self.next(read)?)
     }
 }

@@ -5,8 +5,10 @@
 //! disk. Sizes: some 32 octets per address, 24 per mailbox with something to deliver, and the
 //! encoded bindings (some 300 octets each) of every account that has ever registered.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+
+use rustc_hash::FxHashMap;
 
 use super::row::{Row, RowKey};
 use crate::key::AddressKey;
@@ -19,13 +21,13 @@ pub(super) struct Directory(RwLock<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    addresses: HashMap<AddressKey, MailboxId>,
+    addresses: FxHashMap<AddressKey, MailboxId>,
     /// Messages in state `Stored`; no entry for none.
     deliverable: BTreeMap<MailboxId, u64>,
-    bindings: HashMap<MailboxId, Bound>,
+    bindings: FxHashMap<MailboxId, Bound>,
     /// Members of accounts that have some (STO-12), and the way back.
-    members: HashMap<MailboxId, Arc<[MailboxId]>>,
-    owners: HashMap<MailboxId, MailboxId>,
+    members: FxHashMap<MailboxId, Arc<[MailboxId]>>,
+    owners: FxHashMap<MailboxId, MailboxId>,
 }
 
 struct Bound {

@@ -1,20 +1,21 @@
 //! Whether the disk is above its high-water mark (requirements §3.6).
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a measurement counts.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How long a measurement counts: uploads do not write more than the reserve meanwhile.
+const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Looks at the file system at most once per second; asking costs nothing in between.
+/// Looks at the file system once per interval at most; asking costs nothing in between.
 pub(super) struct FreeSpace {
     folder: PathBuf,
     reserve: u64,
     origin: Instant,
     /// Milliseconds since `origin` at which to look again.
     next: AtomicU64,
-    is_full: AtomicBool,
+    /// Free octets as last seen.
+    free: AtomicU64,
 }
 
 impl FreeSpace {
@@ -24,12 +25,21 @@ impl FreeSpace {
             reserve,
             origin: Instant::now(),
             next: AtomicU64::new(0),
-            is_full: AtomicBool::new(false),
+            free: AtomicU64::new(u64::MAX),
         }
     }
 
     /// Whether fewer octets are free than the reserve asks for.
     pub(super) fn is_full(&self) -> bool {
+        self.has_no_room_for(0)
+    }
+
+    /// Whether fewer octets would be free than the reserve asks for, if so many more were written.
+    pub(super) fn has_no_room_for(&self, octets: u64) -> bool {
+        self.free() < self.reserve.saturating_add(octets)
+    }
+
+    fn free(&self) -> u64 {
         let elapsed = millis(self.origin.elapsed());
         let next = self.next.load(Ordering::Relaxed);
         if elapsed >= next {
@@ -37,18 +47,41 @@ impl FreeSpace {
             self.next.store(after, Ordering::Relaxed);
             self.measure();
         }
-        self.is_full.load(Ordering::Relaxed)
+        self.free.load(Ordering::Relaxed)
+    }
+
+    /// As if the disk had filled up.
+    #[cfg(test)]
+    pub(super) fn pretend_full(&self) {
+        self.next.store(u64::MAX, Ordering::Relaxed);
+        self.free.store(0, Ordering::Relaxed);
     }
 
     /// A file system that does not answer counts as it did before.
     fn measure(&self) {
         if let Ok(stat) = rustix::fs::statvfs(&self.folder) {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-            self.is_full.store(free < self.reserve, Ordering::Relaxed);
+            self.free.store(free, Ordering::Relaxed);
         }
     }
 }
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_not_leave_the_reserve_free_has_no_room() {
+        let folder = tempfile::tempdir().expect("there is place for tests");
+        let none = FreeSpace::new(folder.path(), 0);
+        assert!(!none.is_full());
+        assert!(!none.has_no_room_for(1));
+        assert!(none.has_no_room_for(u64::MAX));
+        let all = FreeSpace::new(folder.path(), u64::MAX);
+        assert!(all.is_full());
+    }
 }

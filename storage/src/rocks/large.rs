@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::RocksStore;
 use super::committer::Job;
+use super::database::Reach;
 use super::operation::admit::{Admit, Extend};
 use super::operation::deposit::DepositMessage;
 use super::queue::Queues;
@@ -16,6 +17,7 @@ use crate::model::{
     Admission, AdmissionOutcome, ClaimToken, DepositOutcome, LargeDeposit, MessageNumber, Refusal,
     UploadId,
 };
+use crate::rule::blocks::MOST_OCTETS;
 use crate::store::StoreError;
 
 /// Octets that are staged in one go.
@@ -38,6 +40,7 @@ impl RocksStore {
         while !octets.is_empty() {
             let step = octets.split_to(octets.len().min(STEP_OCTETS));
             let end = offset.checked_add(step.len() as u64);
+            let end = end.filter(|end| *end <= MOST_OCTETS);
             let end = end.ok_or(StoreError::UploadTooLarge)?;
             if let Err(refusal) = self.reserve(upload, end).await? {
                 return Ok(Err(refusal));
@@ -48,18 +51,22 @@ impl RocksStore {
         Ok(Ok(()))
     }
 
-    /// Renews the lease, and reserves more if more has come than was announced.
+    /// Renews the lease, and reserves more if more has come than was announced. A disk that has filled
+    /// up meanwhile takes nothing more: a flush that finds no place would latch the store.
     async fn reserve(&self, upload: UploadId, end: u64) -> Result<Result<(), Refusal>, StoreError> {
         self.shared.check_writable()?;
         let uploads = &self.shared.uploads;
         let now = self.shared.times.read().instant;
         let more = uploads.reservations().progress(upload, end, now)?;
+        if self.shared.free_space.is_full() {
+            return Ok(Err(Refusal::DiskFull));
+        }
         match more {
             None => Ok(Ok(())),
-            Some(owner) => {
+            Some(address) => {
                 let extend = Extend {
                     upload,
-                    owner,
+                    address,
                     octets: end,
                 };
                 self.submit(extend).await
@@ -82,7 +89,7 @@ impl RocksStore {
         let mut room = room.await.map_err(|error| self.shared.why(error))?;
         let shared = Arc::clone(&self.shared);
         let staging = move || content.stage(offset, &octets, &shared, &mut room);
-        uploads.on_thread(staging).await?
+        uploads.stagers.run(staging).await?
     }
 
     /// In a task of its own: whatever becomes of who asked, it is carried out to its end.
@@ -133,8 +140,9 @@ async fn commit(
     match &outcome {
         // The rows are the content of the message now.
         Ok(DepositOutcome::Stored(_)) => shared.uploads.end(upload),
-        // Whether there is a message nobody knows before the next opening.
-        Err(StoreError::Latched { .. } | StoreError::Closed) => shared.uploads.end(upload),
+        // Whether there is a message nobody knows before the next opening: until then the upload stays
+        // one, so that no sweep takes the rows of a message that is on disk.
+        Err(StoreError::Latched { .. } | StoreError::Closed) => drop(shared.uploads.close(upload)),
         _ => remove(shared, upload).await,
     }
     outcome
@@ -150,7 +158,7 @@ async fn commit_whole(
     let mut content = uploads.content(upload)?.lock_owned().await;
     let room = uploads.flusher.room(1).await;
     let mut room = room.map_err(|error| shared.why(error))?;
-    let finishing = uploads.on_thread({
+    let finishing = uploads.stagers.run({
         let (shared, octets) = (Arc::clone(shared), deposit.octets);
         move || content.finish(octets, &shared, &mut room)
     });
@@ -196,6 +204,6 @@ impl Shared {
     ) -> Result<bool, StoreError> {
         let mailbox = self.find(number)?.envelope.envelope.mailbox;
         let mailboxes = self.directory.mailboxes_of(claim.mailbox);
-        Ok(mailboxes.contains(&mailbox) && self.live_claim(claim)?.is_some())
+        Ok(mailboxes.contains(&mailbox) && self.live_claim(claim, Reach::Disk)?.is_some())
     }
 }

@@ -20,12 +20,15 @@ impl Shared {
         questions: &[WaitingQuestion],
     ) -> Result<Vec<Option<Waiting>>, StoreError> {
         let answers = questions.iter().map(|question| {
-            let summary = match self.summary(question.mailbox) {
+            // Whoever asks about a mailbox that has joined an account means the account.
+            let account = self.directory.owner(question.mailbox);
+            let mut summary = match self.summary(account) {
                 Ok(summary) => summary,
                 Err(StoreError::NotFound) => return Ok(None),
                 Err(error) => return Err(error),
             };
-            let newest = self.newest(question.mailbox, question.after, question.messages)?;
+            summary.mailbox = question.mailbox;
+            let newest = self.newest(account, question.after, question.messages)?;
             Ok(Some(Waiting { summary, newest }))
         });
         answers.collect()

@@ -21,14 +21,17 @@ use super::{RocksStore, number_floor, options};
 use crate::column_family::Family;
 use crate::config::StoreConfig;
 use crate::key;
-use crate::model::{Clock, MailboxId, UnixMillis};
+use crate::model::{Clock, MailboxId, UnixMillis, UploadId};
 use crate::store::StoreError;
 use crate::timekeeper::Timekeeper;
-use crate::value::{self, Counters, Identity};
+use crate::value::{self, Counters, Identity, UploadsValue};
 
 /// Message-IDs begin at unix milliseconds times this (STO-08): no store that is made anew meets
 /// the ids of an earlier one.
 const NUMBERS_PER_MILLISECOND: u64 = 1_000;
+
+/// Upload ids of one opening.
+const UPLOADS_OF_AN_OPENING: u64 = 1 << 40;
 
 impl RocksStore {
     /// Opens the store in `config.data_dir`, or makes it. Blocks: call it before serving.
@@ -78,10 +81,7 @@ impl RocksStore {
             .progress
             .reached(GroupNumber::default(), next_mailbox);
         fill_directory(&shared).map_err(|error| folder.damaged(error))?;
-        let last = shared
-            .last_staged()
-            .map_err(|error| folder.damaged(error))?;
-        shared.uploads.start_above(last);
+        shared.uploads.start_at(start.first_upload);
         let queues = Arc::new(Queues::new(&config.queues));
         let committer = Committer::new(
             Arc::clone(&shared),
@@ -95,6 +95,9 @@ impl RocksStore {
             .name("committer".to_owned())
             .spawn(move || committer.run())
             .map_err(|error| failed(error.to_string()))?;
+        for threads in [&shared.uploads.stagers, &shared.readers] {
+            threads.start().map_err(|error| failed(error.to_string()))?;
+        }
         let flushing = Arc::clone(&shared);
         let flusher = thread::Builder::new()
             .name("flusher".to_owned())
@@ -126,6 +129,8 @@ pub(super) fn open_database(
 struct Start {
     identity: Identity,
     counters: Counters,
+    /// Upload ids of this opening begin here: above all that were ever handed out.
+    first_upload: UploadId,
 }
 
 /// Reads both, or makes them; lets the Message-IDs jump where they must (STO-08).
@@ -147,6 +152,7 @@ fn start(
             (Some(identity), Some(counters)) => Ok(Some(Start {
                 identity: value::decode(&identity)?,
                 counters: value::decode(&counters)?,
+                first_upload: first_upload(database)?,
             })),
             _ => Err(StoreError::Corrupt { what: "meta rows" }),
         }
@@ -170,12 +176,23 @@ fn start(
     let renamed = start.identity.hostname != config.hostname;
     if is_new || renamed || config.accept_truncated_wal {
         jump(&mut start, config, floor, now);
-        write(&start, database, disk).map_err(|cause| OpenError::Failed {
-            folder: config.data_dir.clone(),
-            cause,
-        })?;
     }
+    write(&start, database, disk).map_err(|cause| OpenError::Failed {
+        folder: config.data_dir.clone(),
+        cause,
+    })?;
     Ok(start)
+}
+
+fn first_upload(database: &Database) -> Result<UploadId, StoreError> {
+    let row = database.read(Family::Meta, &key::UPLOADS)?;
+    let row = row.map(|row| value::decode(&row)).transpose()?;
+    let spoken_for = row.map_or(1, |UploadsValue(first)| first);
+    // A store that is older than this row has only what is there to go by.
+    let last = database.last_key(Family::Large)?;
+    let last = last.map(|key| key::decode_block(&key)).transpose()?;
+    let above = last.map_or(1, |(upload, _)| upload.0.saturating_add(1));
+    Ok(UploadId(spoken_for.max(above)))
 }
 
 fn new_store(config: &StoreConfig, now: UnixMillis) -> Start {
@@ -191,6 +208,7 @@ fn new_store(config: &StoreConfig, now: UnixMillis) -> Start {
             latest: now,
             swept_until: UnixMillis::default(),
         },
+        first_upload: UploadId(1),
     }
 }
 
@@ -207,13 +225,19 @@ fn jump(start: &mut Start, config: &StoreConfig, floor: u64, now: UnixMillis) {
     start.identity.hostname.clone_from(&config.hostname);
 }
 
+/// Where the ids of the next opening begin is on disk with it, before the first of this one is handed out.
 fn write(start: &Start, database: &Database, disk: &mut dyn Disk) -> Result<(), String> {
     let mut batch = WriteBatch::default();
     let identity = value::encode(&start.identity);
     let counters = value::encode(&start.counters);
+    let first_upload = start.first_upload.0;
+    let uploads = value::encode(&UploadsValue(
+        first_upload.saturating_add(UPLOADS_OF_AN_OPENING),
+    ));
     let families = database.families();
     families.put(&mut batch, Family::Meta, &key::IDENTITY, &identity);
     families.put(&mut batch, Family::Meta, &key::COUNTERS, &counters);
+    families.put(&mut batch, Family::Meta, &key::UPLOADS, &uploads);
     disk.commit(database, batch)
 }
 

@@ -7,6 +7,8 @@ pub(super) mod bye;
 pub(super) mod claim;
 pub(super) mod delete_own;
 pub(super) mod deposit;
+pub(super) mod fan_out;
+pub(super) mod group;
 pub(super) mod order;
 pub(super) mod register;
 pub(super) mod release;

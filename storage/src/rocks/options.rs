@@ -19,6 +19,12 @@ const LOG_OCTETS: u64 = 256 << 20;
 const BLOB_OCTETS: u64 = 32 << 10;
 /// Files that never accumulate: keys of large contents alone, merged four at a time.
 const NO_STALL_FILES: i32 = 10_000;
+/// Files that RocksDB keeps open: below what processes may have where nobody has raised it (1,024), with
+/// room for connections. Large contents are many files, and a flush that finds no number for its file
+/// would latch the store.
+const OPEN_FILES: i32 = 512;
+/// Octets after which writing to the disk begins: a sync of another file waits for little then.
+const OCTETS_PER_SYNC: u64 = 256 << 10;
 /// Bits per key of the filters: one of a hundred absent keys is looked for in vain.
 const FILTER_BITS: f64 = 10.0;
 
@@ -52,7 +58,8 @@ pub(super) fn database(config: &StoreConfig) -> Options {
     options.set_db_write_buffer_size(MEMTABLES_OCTETS);
     options.set_max_total_wal_size(LOG_OCTETS);
     options.set_max_background_jobs(2);
-    options.set_bytes_per_sync(1 << 20);
+    options.set_max_open_files(OPEN_FILES);
+    options.set_bytes_per_sync(OCTETS_PER_SYNC);
     options.set_keep_log_file_num(4);
     // The committer is the only writer: nothing to coordinate.
     options.set_allow_concurrent_memtable_write(false);
@@ -102,14 +109,17 @@ fn of(family: Family, cache: &Cache, horizon: &Horizon) -> Options {
         | Family::Accounts
         | Family::Settings
         | Family::Bindings
-        | Family::Subscriptions => blocks.set_bloom_filter(FILTER_BITS, false),
+        | Family::Subscriptions
+        | Family::Groups
+        | Family::Legs
+        | Family::LegLists => blocks.set_bloom_filter(FILTER_BITS, false),
         // States are asked for in vain until something happens to their message.
         Family::Messages => blocks.set_bloom_filter(FILTER_BITS, false),
         // Emptied from the front: tombstones are compacted away early (C-28).
-        Family::Waiting | Family::Due => {
+        Family::Waiting | Family::Due | Family::LegDue => {
             options.add_compact_on_deletion_collector_factory(1_024, 512, 0.5);
         }
-        Family::Contents => {
+        Family::Contents | Family::Jobs => {
             options.set_enable_blob_files(true);
             options.set_min_blob_size(BLOB_OCTETS);
             options.set_enable_blob_gc(true);
@@ -127,7 +137,7 @@ fn of(family: Family, cache: &Cache, horizon: &Horizon) -> Options {
             options.set_soft_pending_compaction_bytes_limit(0);
             options.set_hard_pending_compaction_bytes_limit(0);
         }
-        Family::Meta | Family::Events | Family::Attempts => {}
+        Family::Meta | Family::Events | Family::Attempts | Family::Turns => {}
     }
     options.set_block_based_table_factory(&blocks);
     options

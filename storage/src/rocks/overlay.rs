@@ -4,7 +4,9 @@
 //! are here, newer than what it read; every other row it read still stands. A rehearsal from
 //! before the oldest group kept here is done again, so that memory is bounded.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
 
 use super::row::{Row, RowKey};
 
@@ -17,7 +19,7 @@ const GROUPS_KEPT: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Overlay {
-    rows: HashMap<RowKey, (GroupNumber, Option<Row>)>,
+    rows: FxHashMap<RowKey, (GroupNumber, Option<Row>)>,
     /// Keys by group, oldest first.
     groups: VecDeque<(GroupNumber, Vec<RowKey>)>,
     /// The newest group that is not kept any more.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 
 use super::change::CHUNK_OCTETS;
-use super::database::{Database, Scan};
+use super::database::{Database, Reach, ReadError, Scan};
 use super::shared::Shared;
 use crate::column_family::Family;
 use crate::key::{self, MessageRow};
@@ -52,7 +52,8 @@ impl Shared {
             .read(Family::Locations, &key::location(number))?;
         let location = location.ok_or(StoreError::NotFound)?;
         let LocationValue(mailbox) = value::decode(&location)?;
-        self.find_in(mailbox, number)?.ok_or(StoreError::NotFound)
+        let found = self.find_in(mailbox, number, Reach::Disk)?;
+        found.ok_or(StoreError::NotFound)
     }
 
     /// A message by its mailbox and number.
@@ -60,15 +61,15 @@ impl Shared {
         &self,
         mailbox: MailboxId,
         number: MessageNumber,
-    ) -> Result<Option<Found>, StoreError> {
-        let database = &self.database;
-        let envelope = database.read(Family::Messages, &key::envelope(mailbox, number))?;
+        reach: Reach,
+    ) -> Result<Option<Found>, ReadError> {
+        let read = |key: [u8; 17]| self.database.get(Family::Messages, &key, reach);
+        let envelope = read(key::envelope(mailbox, number))?;
         let Some(envelope) = envelope else {
             return Ok(None);
         };
         let envelope: EnvelopeValue = value::decode(&envelope)?;
-        let state = database.read(Family::Messages, &key::state(mailbox, number))?;
-        let state = match state {
+        let state = match read(key::state(mailbox, number))? {
             Some(state) => value::decode(&state)?,
             None => StateValue::fresh(&envelope.envelope),
         };
@@ -109,17 +110,21 @@ impl Shared {
             .filter(|_| found.state.content_retained)
             .ok_or(StoreError::NotFound)?;
         let end = offset.saturating_add(length as u64).min(*octets);
-        self.octets(&found.envelope, kind, offset.min(end)..end)
+        Ok(self.octets(&found.envelope, kind, offset.min(end)..end, Reach::Disk)?)
     }
 
     /// All parts of a message but for a body that is not taken with it.
-    pub(super) fn inline_parts(&self, envelope: &EnvelopeValue) -> Result<Vec<Part>, StoreError> {
+    pub(super) fn inline_parts(
+        &self,
+        envelope: &EnvelopeValue,
+        reach: Reach,
+    ) -> Result<Vec<Part>, ReadError> {
         let parts = envelope.parts.iter().filter(|part| is_inline(**part));
         parts
             .map(|(kind, octets)| {
                 Ok(Part {
                     kind: *kind,
-                    octets: self.octets(envelope, *kind, 0..*octets)?,
+                    octets: self.octets(envelope, *kind, 0..*octets, reach)?,
                 })
             })
             .collect()
@@ -131,7 +136,8 @@ impl Shared {
         envelope: &EnvelopeValue,
         kind: PartKind,
         range: Range<u64>,
-    ) -> Result<Bytes, StoreError> {
+        reach: Reach,
+    ) -> Result<Bytes, ReadError> {
         let number = envelope.envelope.id.number;
         let staged = envelope.staged_as(kind);
         let row_octets = if staged.is_some() {
@@ -145,12 +151,13 @@ impl Shared {
             let row = u32::try_from(at / row_octets).unwrap_or(u32::MAX);
             let row_start = at - at % row_octets;
             let row = match staged {
-                Some(upload) => self
-                    .database
-                    .read(Family::Large, &key::block(upload, row))?,
+                Some(upload) => {
+                    let place = key::block(upload, row);
+                    self.database.get(Family::Large, &place, reach)?
+                }
                 None => {
                     let place = key::content(number, kind, row);
-                    self.database.read(Family::Contents, &place)?
+                    self.database.get(Family::Contents, &place, reach)?
                 }
             };
             let row = row.ok_or(StoreError::NotFound)?;
@@ -162,6 +169,9 @@ impl Shared {
                 let end = start + slice.len();
                 return Ok(Bytes::from(row).slice(start..end));
             }
+            if octets.is_empty() {
+                octets.reserve(usize::try_from(range.end - at).unwrap_or(slice.len()));
+            }
             octets.extend_from_slice(slice);
             at += slice.len() as u64;
         }
@@ -171,15 +181,16 @@ impl Shared {
     pub(super) fn mailbox_row(
         &self,
         mailbox: MailboxId,
-    ) -> Result<Option<MailboxValue>, StoreError> {
-        let row = self
-            .database
-            .read(Family::Mailboxes, &key::mailbox(mailbox))?;
-        row.map(|row| value::decode(&row)).transpose()
+        reach: Reach,
+    ) -> Result<Option<MailboxValue>, ReadError> {
+        let place = key::mailbox(mailbox);
+        let row = self.database.get(Family::Mailboxes, &place, reach)?;
+        Ok(row.map(|row| value::decode(&row)).transpose()?)
     }
 
     pub(super) fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {
-        let row = self.mailbox_row(mailbox)?.ok_or(StoreError::NotFound)?;
+        let row = self.mailbox_row(mailbox, Reach::Disk)?;
+        let row = row.ok_or(StoreError::NotFound)?;
         let mut summary = MailboxSummary {
             mailbox,
             text: row.text,
@@ -190,7 +201,7 @@ impl Shared {
             last_sequence: Sequence(row.last_number.0),
         };
         for member in row.members {
-            let row = self.mailbox_row(member)?.unwrap_or_default();
+            let row = self.mailbox_row(member, Reach::Disk)?.unwrap_or_default();
             add(&mut summary, &row);
         }
         Ok(summary)
@@ -332,7 +343,7 @@ fn next_of_all(shared: &Shared, scan: &mut Scan<'_>) -> Result<Option<Found>, St
         })
     };
     while let Some((mailbox, number)) = next()? {
-        if let Some(found) = shared.find_in(mailbox, number)? {
+        if let Some(found) = shared.find_in(mailbox, number, Reach::Disk)? {
             return Ok(Some(found));
         }
     }

@@ -3,8 +3,9 @@
 //! First with what is in memory only (memtables, filters, cached blocks: some microseconds, so it
 //! may run on an async thread); if that is not enough, again on a blocking thread, to the disk.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::committer::Rehearsed;
 use super::database::{Reach, ReadError};
@@ -62,7 +63,7 @@ fn rehearse_within(
         read: Rehearsed {
             group: shared.progress.on_disk(),
             next_mailbox: shared.progress.next_mailbox(),
-            rows: HashMap::new(),
+            rows: FxHashMap::default(),
         },
     };
     let counters = Counters {

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use crate::column_family::Family;
 use crate::key::{self, AddressKey, DuplicateKey};
-use crate::model::{Generation, MailboxId, MessageNumber, Sequence};
+use crate::model::{Generation, JobNumber, LegName, MailboxId, MessageNumber, Sequence};
 use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::value::{
     self, AccountValue, AddressValue, BindingsValue, ClaimValue, DuplicateValue, EnvelopeValue,
-    LocationValue, MailboxValue, StateValue, SubscriptionsValue,
+    GroupValue, JobValue, LegListValue, LegValue, LocationValue, MailboxValue, SenderJobsValue,
+    StateValue, SubscriptionsValue,
 };
 
-/// Names a row.
+/// Names a row. No peer chooses what is in it: numbers are the store's own, the others are keyed hashes. So the maps
+/// of rows need no hasher that withstands chosen keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum RowKey {
     Address(AddressKey),
@@ -26,6 +28,11 @@ pub(super) enum RowKey {
     Envelope(MailboxId, MessageNumber),
     State(MailboxId, MessageNumber),
     Duplicate(DuplicateKey),
+    Group(AddressKey),
+    Job(JobNumber),
+    Leg(LegName),
+    LegList(AddressKey),
+    SenderJobs(AddressKey),
     /// Not a row: the result of a scan, good for as long as the mailbox does not change.
     FirstWaiting(FirstWaiting),
 }
@@ -54,6 +61,11 @@ pub(super) enum Row {
     Envelope(Arc<EnvelopeValue>),
     State(StateValue),
     Duplicate(DuplicateValue),
+    Group(Arc<GroupValue>),
+    Job(JobValue),
+    Leg(LegValue),
+    LegList(LegListValue),
+    SenderJobs(SenderJobsValue),
     FirstWaiting(Sequence),
 }
 
@@ -78,6 +90,11 @@ impl RowKey {
                 (Family::Messages, key::state(*mailbox, *number).to_vec())
             }
             Self::Duplicate(duplicate) => (Family::Duplicates, duplicate.to_vec()),
+            Self::Group(uri) => (Family::Groups, uri.to_vec()),
+            Self::Job(number) => (Family::Jobs, key::job(*number).to_vec()),
+            Self::Leg(name) => (Family::Legs, key::leg(*name).to_vec()),
+            Self::LegList(list) => (Family::LegLists, list.to_vec()),
+            Self::SenderJobs(sender) => (Family::Turns, sender.to_vec()),
             Self::FirstWaiting(_) => return None,
         };
         Some(place)
@@ -95,7 +112,14 @@ impl RowKey {
             | Self::Envelope(mailbox, _)
             | Self::State(mailbox, _) => Some(*mailbox),
             Self::Duplicate(duplicate) => key::duplicate_mailbox(duplicate),
-            Self::Address(_) | Self::Location(_) | Self::FirstWaiting(_) => None,
+            Self::Address(_)
+            | Self::Location(_)
+            | Self::Group(_)
+            | Self::Job(_)
+            | Self::Leg(_)
+            | Self::LegList(_)
+            | Self::SenderJobs(_)
+            | Self::FirstWaiting(_) => None,
         }
     }
 
@@ -113,6 +137,11 @@ impl RowKey {
             Self::Envelope(..) => Row::Envelope(Arc::new(value::decode(octets)?)),
             Self::State(..) => Row::State(value::decode(octets)?),
             Self::Duplicate(_) => Row::Duplicate(value::decode(octets)?),
+            Self::Group(_) => Row::Group(Arc::new(value::decode(octets)?)),
+            Self::Job(_) => Row::Job(value::decode(octets)?),
+            Self::Leg(_) => Row::Leg(value::decode(octets)?),
+            Self::LegList(_) => Row::LegList(value::decode(octets)?),
+            Self::SenderJobs(_) => Row::SenderJobs(value::decode(octets)?),
             Self::FirstWaiting(_) => return Err(StoreError::Corrupt { what: "row key" }),
         })
     }
@@ -133,6 +162,11 @@ impl Row {
             Self::Envelope(row) => value::encode(&**row),
             Self::State(row) => value::encode(row),
             Self::Duplicate(row) => value::encode(row),
+            Self::Group(row) => value::encode(&**row),
+            Self::Job(row) => value::encode(row),
+            Self::Leg(row) => value::encode(row),
+            Self::LegList(row) => value::encode(row),
+            Self::SenderJobs(row) => value::encode(row),
             Self::FirstWaiting(_) => return None,
         })
     }

@@ -1,13 +1,16 @@
 //! What all tasks and the committer of one open store share.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::SetOnce;
 
 use super::database::Database;
 use super::directory::Directory;
+use super::fan_out::FanOutState;
 use super::free_space::FreeSpace;
 use super::overlay::GroupNumber;
 use super::taken::TakenMessages;
+use super::threads::Threads;
 use super::uploads::Uploads;
 use crate::config::StoreConfig;
 use crate::key::AddressKey;
@@ -16,6 +19,9 @@ use crate::rule::duplicate;
 use crate::store::StoreError;
 use crate::timekeeper::Timekeeper;
 use crate::watch::Watches;
+
+/// Parts that are read at a time.
+const READERS: usize = 4;
 
 pub(super) struct Shared {
     pub(super) config: StoreConfig,
@@ -26,10 +32,13 @@ pub(super) struct Shared {
     pub(super) times: Timekeeper,
     pub(super) free_space: FreeSpace,
     pub(super) uploads: Uploads,
+    /// Read parts of messages.
+    pub(super) readers: Threads,
     pub(super) progress: Progress,
     pub(super) watches: Watches,
+    pub(super) fan_out: FanOutState,
     /// Why nothing is accepted or delivered any more (P2).
-    latched: OnceLock<String>,
+    latched: SetOnce<String>,
     closed: AtomicBool,
 }
 
@@ -77,6 +86,7 @@ impl Shared {
         Self {
             free_space: FreeSpace::new(&config.data_dir, config.disk_reserve_octets),
             uploads: Uploads::new(&config),
+            readers: Threads::new("reader", READERS),
             config,
             secret,
             database,
@@ -85,7 +95,8 @@ impl Shared {
             times,
             progress: Progress::default(),
             watches: Watches::default(),
-            latched: OnceLock::new(),
+            fan_out: FanOutState::default(),
+            latched: SetOnce::new(),
             closed: AtomicBool::new(false),
         }
     }
@@ -116,7 +127,15 @@ impl Shared {
     /// A sync has failed: what of the group is on disk nobody knows until the store is opened
     /// again.
     pub(super) fn latch(&self, cause: String) -> StoreError {
-        let cause = self.latched.get_or_init(|| cause).clone();
+        // The first cause stays.
+        let _ = self.latched.set(cause.clone());
+        let cause = self.latched.get().cloned().unwrap_or(cause);
+        StoreError::Latched { cause }
+    }
+
+    /// Waits for that.
+    pub(super) async fn latched(&self) -> StoreError {
+        let cause = self.latched.wait().await.clone();
         StoreError::Latched { cause }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::committer::Job;
+use super::fan_out;
 use super::operation::sweep::{SweepSlice, TrimBindings};
 use super::queue::Queues;
 use super::shared::Shared;
@@ -34,7 +35,10 @@ pub(super) async fn sweep(
     };
     due.truncate(limit);
     for slice in due.chunks(SLICE) {
-        let done = submit(shared, queues, SweepSlice(slice.to_vec())).await?;
+        let (done, closing) = submit(shared, queues, SweepSlice(slice.to_vec())).await?;
+        for number in closing {
+            fan_out::close_legs(shared, queues, number).await?;
+        }
         swept.expired.extend(done.expired);
         swept.contents_removed += done.contents_removed;
     }

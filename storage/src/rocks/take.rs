@@ -14,6 +14,10 @@ use crate::store::StoreError;
 use crate::timekeeper::Times;
 use crate::value::{self, ClaimValue, WaitingValue};
 
+/// What is copied on an async thread, if it is in memory: some 100 µs at most.
+const FEW_MESSAGES: usize = 16;
+const FEW_OCTETS: u64 = 64 << 10;
+
 /// A message that a take may return.
 #[derive(Clone, Copy)]
 struct Candidate {
@@ -29,13 +33,20 @@ impl Shared {
         after: Sequence,
         limit: TakeLimit,
         times: Times,
-    ) -> Result<Vec<Taken>, StoreError> {
-        let Some(claim) = self.live_claim(token)? else {
+        reach: Reach,
+    ) -> Result<Vec<Taken>, ReadError> {
+        let Some(claim) = self.live_claim(token, reach)? else {
             return Ok(Vec::new());
+        };
+        let can_deliver = |row: &WaitingValue| {
+            row.expires_at > times.wall && row.earliest_generation <= token.generation
         };
         let mut candidates = Vec::new();
         for mailbox in self.directory.mailboxes_of(token.mailbox) {
-            candidates.extend(self.candidates(mailbox, token, after, limit, times)?);
+            candidates.extend(self.candidates(mailbox, after, limit, can_deliver, reach)?);
+        }
+        if reach == Reach::Memory && !are_few(&candidates) {
+            return Err(ReadError::NeedsDisk);
         }
         candidates.sort_unstable_by_key(|candidate| candidate.number);
         let mut candidates = candidates.into_iter().peekable();
@@ -43,18 +54,20 @@ impl Shared {
         let mut octets = 0;
         while let Some(candidate) = next_within(&mut candidates, &taken, octets, limit) {
             octets += candidate.octets;
-            taken.extend(self.taken(candidate)?);
+            taken.extend(self.taken(candidate, reach)?);
         }
         let numbers: Vec<_> = taken.iter().map(|t| t.message.envelope.id.number).collect();
         self.taken.add(token, claim.lease_until, &numbers);
         Ok(taken)
     }
 
-    pub(super) fn live_claim(&self, token: ClaimToken) -> Result<Option<ClaimValue>, StoreError> {
-        let row = self
-            .database
-            .read(Family::Claims, &key::mailbox(token.mailbox))?;
-        let Some(row) = row else {
+    pub(super) fn live_claim(
+        &self,
+        token: ClaimToken,
+        reach: Reach,
+    ) -> Result<Option<ClaimValue>, ReadError> {
+        let place = key::mailbox(token.mailbox);
+        let Some(row) = self.database.get(Family::Claims, &place, reach)? else {
             return Ok(None);
         };
         let claim: ClaimValue = value::decode(&row)?;
@@ -66,21 +79,18 @@ impl Shared {
     fn candidates(
         &self,
         mailbox: MailboxId,
-        token: ClaimToken,
         after: Sequence,
         limit: TakeLimit,
-        times: Times,
-    ) -> Result<Vec<Candidate>, StoreError> {
-        let row = self.mailbox_row(mailbox)?.unwrap_or_default();
+        can_deliver: impl Fn(&WaitingValue) -> bool,
+        reach: Reach,
+    ) -> Result<Vec<Candidate>, ReadError> {
+        let row = self.mailbox_row(mailbox, reach)?.unwrap_or_default();
         let before_head = row.head.0.saturating_sub(1);
         let after = MessageNumber(after.0.max(before_head));
-        let can_deliver = |row: &WaitingValue| {
-            row.expires_at > times.wall && row.earliest_generation <= token.generation
-        };
-        let mut scan = WaitingScan::new(&self.database, mailbox, after, Reach::Disk);
+        let mut scan = WaitingScan::new(&self.database, mailbox, after, reach);
         let mut found = Vec::new();
         let mut octets = 0u64;
-        while let Some((number, row)) = scan.next().map_err(on_disk)? {
+        while let Some((number, row)) = scan.next()? {
             if !can_deliver(&row) {
                 continue;
             }
@@ -98,13 +108,13 @@ impl Shared {
     }
 
     /// One that was settled since the scan is passed over.
-    fn taken(&self, candidate: Candidate) -> Result<Option<Taken>, StoreError> {
-        let found = self.find_in(candidate.mailbox, candidate.number)?;
+    fn taken(&self, candidate: Candidate, reach: Reach) -> Result<Option<Taken>, ReadError> {
+        let found = self.find_in(candidate.mailbox, candidate.number, reach)?;
         let Some(found) = found.filter(|found| found.state.state == State::Stored) else {
             return Ok(None);
         };
-        let parts = match self.inline_parts(&found.envelope) {
-            Err(StoreError::NotFound) => return Ok(None),
+        let parts = match self.inline_parts(&found.envelope, reach) {
+            Err(ReadError::Failed(StoreError::NotFound)) => return Ok(None),
             parts => parts?,
         };
         let mut message = stored_message(found.envelope.envelope, &found.state);
@@ -127,11 +137,8 @@ fn next_within(
     })
 }
 
-fn on_disk(error: ReadError) -> StoreError {
-    match error {
-        ReadError::Failed(error) => error,
-        ReadError::NeedsDisk => StoreError::Read {
-            cause: "a scan stopped early".to_owned(),
-        },
-    }
+/// Whether they can be copied on an async thread.
+fn are_few(candidates: &[Candidate]) -> bool {
+    let octets: u64 = candidates.iter().map(|candidate| candidate.octets).sum();
+    candidates.len() <= FEW_MESSAGES && octets <= FEW_OCTETS
 }

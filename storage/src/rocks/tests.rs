@@ -7,11 +7,14 @@ mod opening;
 #[cfg(feature = "raw-rate")]
 mod raw_rate;
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::RocksStore;
+use super::{RocksStore, folder};
 use crate::battery::Engine;
 use crate::config::StoreConfig;
 use crate::model::ManualClock;
@@ -48,13 +51,65 @@ impl Engine for OnDisk {
     }
 
     async fn reopen(self) -> Self {
+        self.reopen_after(|_| {}).await
+    }
+
+    async fn crash(self) -> Self {
+        let database = self.config.data_dir.join(folder::DATABASE);
+        // Of one moment: RocksDB may still be working on files.
+        let left = loop {
+            let left = TempDir::new().expect("there is place for tests");
+            let before = sizes(&database);
+            copy_files(&database, left.path());
+            if sizes(&database) == before {
+                break left;
+            }
+        };
+        self.reopen_after(|database| {
+            // In its place: another folder would be a backup that was put back.
+            for file in std::fs::read_dir(database).expect("it is there") {
+                std::fs::remove_file(file.expect("readable").path()).expect("closed");
+            }
+            copy_files(left.path(), database);
+        })
+        .await
+    }
+}
+
+impl OnDisk {
+    async fn reopen_after(self, change: impl FnOnce(&Path)) -> Self {
         self.store.close().await;
         drop(self.store);
+        change(&self.config.data_dir.join(folder::DATABASE));
         let store = RocksStore::open(self.config.clone(), Arc::clone(&self.clock));
         Self {
             store: store.expect("it was closed"),
             ..self
         }
+    }
+}
+
+fn sizes(folder: &Path) -> BTreeMap<OsString, u64> {
+    let files = std::fs::read_dir(folder).expect("it is there");
+    let files = files.map(|file| file.expect("readable"));
+    files
+        .filter(|file| !file.file_name().to_string_lossy().starts_with("LOG"))
+        .map(|file| {
+            (
+                file.file_name(),
+                file.metadata().map_or(0, |found| found.len()),
+            )
+        })
+        .collect()
+}
+
+/// What a process that dies now leaves; of files that RocksDB removes meanwhile, whatever it gets.
+fn copy_files(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(from).expect("it is there") {
+        let file = file.expect("readable");
+        let copied = std::fs::copy(file.path(), to.join(file.file_name()));
+        let is_there = copied.is_ok() || !file.path().exists();
+        assert!(is_there, "{copied:?}");
     }
 }
 

@@ -9,13 +9,14 @@ use super::row::{FirstWaiting, Row, RowKey};
 use super::shared::Shared;
 use crate::column_family::Family;
 use crate::key::{AddressKey, DuplicateKey};
-use crate::model::{ClaimToken, MailboxId, MessageNumber, Sequence};
+use crate::model::{ClaimToken, JobNumber, LegName, MailboxId, MessageNumber, Sequence};
 use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 use crate::value::{
     AccountValue, AddressValue, BindingsValue, ClaimValue, Counters, DuplicateValue, EnvelopeValue,
-    LocationValue, MailboxValue, StateValue, SubscriptionsValue,
+    GroupValue, JobValue, LegListValue, LegValue, LocationValue, MailboxValue, SenderJobsValue,
+    StateValue, SubscriptionsValue,
 };
 
 /// Why an operation stopped in the middle; nothing of it was written.
@@ -273,4 +274,9 @@ rows! {
     envelope, set_envelope: Envelope(mailbox: MailboxId, number: MessageNumber) => Arc<EnvelopeValue>;
     state, set_state: State(mailbox: MailboxId, number: MessageNumber) => StateValue;
     duplicate, set_duplicate: Duplicate(key: DuplicateKey) => DuplicateValue;
+    group, set_group: Group(key: AddressKey) => Arc<GroupValue>;
+    job_row, set_job_row: Job(number: JobNumber) => JobValue;
+    leg_row, set_leg_row: Leg(name: LegName) => LegValue;
+    leg_list_row, set_leg_list_row: LegList(key: AddressKey) => LegListValue;
+    sender_jobs, set_sender_jobs: SenderJobs(key: AddressKey) => SenderJobsValue;
 }

@@ -15,39 +15,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::Semaphore;
-
 use self::buffer::Budget;
 pub(super) use self::content::{Body, Content, Finished};
 pub(super) use self::flusher::{Flusher, run as run_flusher};
 use crate::config::StoreConfig;
 use crate::key::AddressKey;
-use crate::model::{MailboxId, UploadId};
+use crate::model::UploadId;
+use crate::rocks::threads::Threads;
 use crate::rule::deposit::Usage;
 use crate::rule::reservation::Reservations;
 use crate::store::StoreError;
 
-/// Whose mailbox an upload reserves in. A user without a mailbox gets one by the commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owner {
-    Mailbox(MailboxId),
-    Address(AddressKey),
-}
-
-/// Uploads that hash and stage octets at a time: more threads are not faster, and each has memory of
-/// its own with the allocator.
-const THREADS: usize = 4;
+/// Threads that hash and stage octets of uploads.
+const STAGERS: usize = 2;
 
 /// Content that one task at a time works on, also on a blocking thread.
 type SharedContent = Arc<tokio::sync::Mutex<Content>>;
 
 pub(super) struct Uploads {
-    reservations: Mutex<Reservations<Owner>>,
+    /// By the address that an upload is for: it may get a mailbox, or join one, before the commit.
+    reservations: Mutex<Reservations<AddressKey>>,
     contents: Mutex<HashMap<UploadId, SharedContent>>,
     next: AtomicU64,
     budget: Arc<Budget>,
-    /// Blocking threads for octets of uploads.
-    threads: Semaphore,
+    pub(super) stagers: Threads,
     pub(super) flusher: Flusher,
     pub(super) orphans: orphans::Cursor,
 }
@@ -60,18 +51,18 @@ impl Uploads {
             contents: Mutex::default(),
             next: AtomicU64::new(1),
             budget: Arc::new(Budget::new(limits.memory_octets)),
-            threads: Semaphore::new(THREADS),
+            stagers: Threads::new("stager", STAGERS),
             flusher: Flusher::default(),
             orphans: orphans::Cursor::default(),
         }
     }
 
-    /// Ids of this opening are above those whose octets are on disk.
-    pub(super) fn start_above(&self, last: UploadId) {
-        self.next.store(last.0.saturating_add(1), Ordering::Relaxed);
+    /// Ids of this opening begin here.
+    pub(super) fn start_at(&self, first: UploadId) {
+        self.next.store(first.0, Ordering::Relaxed);
     }
 
-    pub(super) fn reservations(&self) -> MutexGuard<'_, Reservations<Owner>> {
+    pub(super) fn reservations(&self) -> MutexGuard<'_, Reservations<AddressKey>> {
         let reservations = self.reservations.lock();
         reservations.unwrap_or_else(PoisonError::into_inner)
     }
@@ -83,7 +74,7 @@ impl Uploads {
     /// Begins an upload that reserves `octets` and takes `max_octets`.
     pub(super) fn begin(
         &self,
-        owner: Owner,
+        owner: AddressKey,
         octets: u64,
         max_octets: u64,
         now: Instant,
@@ -97,39 +88,24 @@ impl Uploads {
         Ok(upload)
     }
 
-    /// What uploads but for `except` will add to these mailboxes and to the one that `address` gets.
+    /// What uploads but for `except` will add to the mailboxes of those for whom `is_theirs` holds.
     pub(super) fn reserved(
         &self,
-        mailboxes: &[MailboxId],
-        address: AddressKey,
+        is_theirs: impl Fn(&AddressKey) -> bool,
         except: Option<UploadId>,
         now: Instant,
     ) -> Usage {
         let reservations = self.reservations();
-        if reservations.is_empty() {
-            return Usage::default();
+        match reservations.is_empty() {
+            true => Usage::default(),
+            false => reservations.reserved(is_theirs, except, now),
         }
-        let is_theirs = |owner: &Owner| match owner {
-            Owner::Mailbox(mailbox) => mailboxes.contains(mailbox),
-            Owner::Address(reserved) => *reserved == address,
-        };
-        reservations.reserved(is_theirs, except, now)
     }
 
     /// The octets of an upload.
     pub(super) fn content(&self, upload: UploadId) -> Result<SharedContent, StoreError> {
         let content = self.contents().get(&upload).cloned();
         content.ok_or(StoreError::UnknownUpload)
-    }
-
-    /// Runs work on the octets of an upload on a blocking thread, when it is its turn.
-    pub(super) async fn on_thread<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let _turn = self.threads.acquire().await;
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|_| StoreError::Closed)
     }
 
     /// Nobody can add to the upload from now on; what is staged of it stays for the moment.

@@ -4,6 +4,9 @@
 /// Octets of one block: rows of this size, each read and written as a whole.
 pub(crate) const BLOCK_OCTETS: usize = 64 << 10;
 
+/// Most octets of one body: the last number of a block names something else.
+pub(crate) const MOST_OCTETS: u64 = u32::MAX as u64 * BLOCK_OCTETS as u64;
+
 /// Where blocks are kept. A block may be shorter than [`BLOCK_OCTETS`] until octets behind its end
 /// come.
 pub(crate) trait Blocks {
@@ -23,7 +26,7 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
-    /// Adds a piece. `offset` plus its length is below 2³² blocks.
+    /// Adds a piece, which ends before [`MOST_OCTETS`].
     pub(crate) fn add<B: Blocks>(
         &mut self,
         mut offset: u64,

@@ -3,7 +3,7 @@
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::model::{Deposit, Part, PartKind};
+use crate::model::{Address, Deposit, JobRequest, Part, PartKind};
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -41,6 +41,29 @@ pub(crate) fn sha256(octets: &[u8]) -> [u8; 32] {
 pub(crate) fn address_key(secret: &[u8; 32], address: &str) -> [u8; 16] {
     let mut mac = keyed(secret, b"address");
     mac.update(address.as_bytes());
+    truncated(mac)
+}
+
+/// A keyed hash that stands for a sender and one of his targets: legs in one order.
+pub(crate) fn turn_key(secret: &[u8; 32], sender: &Address, target: &Address) -> [u8; 16] {
+    let mut mac = keyed(secret, b"turn");
+    mac.update(&octets_of(sender.as_str().len()));
+    mac.update(sender.as_str().as_bytes());
+    mac.update(target.as_str().as_bytes());
+    truncated(mac)
+}
+
+/// The fingerprint of a message that became a job.
+pub(crate) fn job_fingerprint(secret: &[u8; 32], request: &JobRequest) -> Fingerprint {
+    let key = &request.duplicate_key;
+    let mut mac = keyed(secret, b"job");
+    let sender = request.sender.as_str();
+    for field in [sender, &key.method, &key.from_tag, &key.call_id] {
+        mac.update(&octets_of(field.len()));
+        mac.update(field.as_bytes());
+    }
+    mac.update(&key.cseq.to_be_bytes());
+    mac.update(&request.content_hash);
     truncated(mac)
 }
 

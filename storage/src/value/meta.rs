@@ -1,4 +1,4 @@
-//! The two rows about the store itself.
+//! The rows about the store itself.
 
 use super::{Decoder, Encoder, Malformed, Value};
 use crate::model::UnixMillis;
@@ -64,5 +64,22 @@ impl Value for Counters {
             latest: UnixMillis(fields.u64()?),
             swept_until: UnixMillis(fields.u64()?),
         })
+    }
+}
+
+/// The first upload id of the next opening. An id is never used twice: a message whose content is gone still names the one
+/// that its body had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UploadsValue(pub(crate) u64);
+
+impl Value for UploadsValue {
+    const WHAT: &'static str = "upload ids of the store";
+
+    fn write(&self, out: &mut Encoder) {
+        out.u64(self.0);
+    }
+
+    fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        fields.u64().map(Self)
     }
 }

@@ -112,6 +112,15 @@ proptest! {
 }
 
 #[test]
+fn values_of_fan_out_round_trip() {
+    round_trips(&golden::group());
+    round_trips(&golden::job());
+    round_trips(&golden::template());
+    round_trips(&golden::roster());
+    round_trips(&golden::leg());
+}
+
+#[test]
 fn names_and_subjects_are_where_a_key_will_cover_them() {
     let envelope = in_the_clear(&golden::envelope());
     for text in ["alice", "bob", "Lunch", "192.0.2.1"] {
@@ -128,6 +137,12 @@ fn names_and_subjects_are_where_a_key_will_cover_them() {
     assert!(!contains(&in_the_clear(&golden::event()), "operator"));
     assert!(!contains(&in_the_clear(&golden::attempt()), "480"));
     assert!(!contains(&in_the_clear(&golden::state()), "413"));
+    assert!(!contains(&in_the_clear(&golden::group()), "example.org"));
+    assert!(!contains(&in_the_clear(&golden::job()), "example.org"));
+    assert!(!contains(&in_the_clear(&golden::job()), "as asked"));
+    assert!(!contains(&in_the_clear(&golden::template()), "Lunch"));
+    assert!(!contains(&in_the_clear(&golden::roster()), "bob"));
+    assert!(!contains(&in_the_clear(&golden::leg()), "482"));
     let secret = golden::identity().secret;
     let identity = in_the_clear(&golden::identity());
     assert!(!identity.windows(32).any(|window| window == secret));

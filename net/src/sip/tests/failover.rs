@@ -54,7 +54,7 @@ async fn sent(endpoint: &SipEndpoint, port: u16, further: &[&str]) -> ClientTran
     let target = format!("sip:core.example.net:{port};transport=udp");
     let target = Target::Uri(target.parse().unwrap());
     let message = own(Method::Message, "sip:bob@example.org", 10);
-    let further = further.iter().map(ToString::to_string).collect();
+    let further = || further.iter().map(ToString::to_string).collect();
     let sending = endpoint.request_failing_over(message, &target, "z9hG4bK-1".to_owned(), further);
     sending.await.unwrap()
 }

@@ -71,11 +71,12 @@ async fn is_closed(flow: &Flow) {
     .await;
 }
 
-/// A request with the given top Via.
+/// A request with the given top Via, of which others may follow.
 fn request(method: &str, via: &str, branch: &str) -> String {
+    let (own, _) = branch.split_once(',').unwrap_or((branch, ""));
     format!(
         "{method} sip:bob@example.org SIP/2.0\r\nVia: {via};branch={branch}\r\nMax-Forwards: 70\r\n\
-         From: <sip:alice@example.org>;tag=a1\r\nTo: <sip:bob@example.org>\r\nCall-ID: call-{branch}\r\n\
+         From: <sip:alice@example.org>;tag=a1\r\nTo: <sip:bob@example.org>\r\nCall-ID: call-{own}\r\n\
          CSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
     )
 }

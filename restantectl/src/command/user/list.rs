@@ -3,14 +3,13 @@
 use clap::Args;
 use proto::v1::{Account, ListAccountsRequest};
 
-use crate::args::Format;
 use crate::client::Client;
 use crate::command::Session;
-use crate::command::limit::{Limit, ListEnd, tell_rest};
+use crate::command::limit::Limit;
+use crate::command::pages::{Listing, show};
 use crate::exit::Failure;
-use crate::output::Items;
 use crate::output::record::UserRecord;
-use crate::output::table::{Column, Grid};
+use crate::output::table::Column;
 use crate::target::Address;
 
 const COLUMNS: [Column; 3] = [
@@ -47,47 +46,29 @@ pub(crate) struct UserListArgs {
 }
 
 pub(super) async fn run(args: UserListArgs, session: &mut Session) -> Result<(), Failure> {
-    let mut client = session.connect().await?;
-    let is_json = session.output.format() == Format::Json;
-    let mut query = ListAccountsRequest {
-        address: args.address.map(|it| it.to_string()).unwrap_or_default(),
-        page_size: 0,
-        page_token: args.page_token,
+    let address = args.address.map(|it| it.to_string()).unwrap_or_default();
+    let listing = Listing {
+        name: "users",
+        columns: &COLUMNS,
+        row,
     };
-    let mut items = Items::begin(&mut session.output, "users")?;
-    let ended = follow(args.limit, &mut query, &mut items, &mut client).await;
-    let token = Some(query.page_token).filter(|token| !token.is_empty());
-    let hint = token.clone().filter(|_| !is_json);
-    let closed = items.finish(&ListEnd::at(token));
-    ended.and(closed)?;
-    hint.iter().for_each(|token| tell_rest(token));
-    Ok(())
-}
-
-/// Shows page after page. Afterwards the token of `query` is where the list can go on.
-async fn follow(
-    limit: Limit,
-    query: &mut ListAccountsRequest,
-    items: &mut Items<'_>,
-    client: &mut Client,
-) -> Result<(), Failure> {
-    let mut grid = Grid::new(&COLUMNS);
-    loop {
-        query.page_size = limit.next_page(items.count());
-        let reply = client.accounts(query.clone()).await?;
-        let users: Vec<_> = reply.accounts.into_iter().map(UserRecord::from).collect();
-        if !users.is_empty() {
-            let rows: Vec<_> = users.iter().map(row).collect();
-            items.write_all(&users, |_| grid.page(&rows))?;
-        }
-        if !reply.next_page_token.is_empty() && reply.next_page_token == query.page_token {
-            return Err(client.defect("a page that leads to itself"));
-        }
-        query.page_token = reply.next_page_token;
-        if query.page_token.is_empty() || limit.next_page(items.count()) == 0 {
-            return Ok(());
-        }
-    }
+    show(
+        listing,
+        args.limit,
+        args.page_token,
+        session,
+        async |client: &mut Client, page_size, page_token| {
+            let query = ListAccountsRequest {
+                address: address.clone(),
+                page_size,
+                page_token,
+            };
+            let reply = client.accounts(query).await?;
+            let users = reply.accounts.into_iter().map(UserRecord::from);
+            Ok((users.collect(), reply.next_page_token))
+        },
+    )
+    .await
 }
 
 fn row(user: &UserRecord) -> Vec<String> {

@@ -2,6 +2,8 @@
 //! grow. `JSON.md` beside the sources describes each field.
 
 mod changed;
+mod group;
+mod job;
 mod mailbox;
 mod message;
 mod settings;
@@ -10,6 +12,8 @@ mod user;
 mod waiting;
 
 pub(crate) use changed::{ChangeRecord, ErrorRecord, Outcome, PushRecord};
+pub(crate) use group::{GroupChangeRecord, GroupRecord};
+pub(crate) use job::{JobChangeRecord, JobRecord, LegRecord};
 pub(crate) use mailbox::{BindingRecord, CountRecord, DeferredListRecord, MailboxRecord};
 pub(crate) use message::{
     ContentRecord, EventRecord, FileRecord, ListedMessage, ShownMessage, class_name, state_name,

@@ -168,8 +168,9 @@ impl World {
     }
 
     fn release(&mut self, mailbox: MailboxId, ending: Ending) {
-        if let Some((generation, edge, _)) = self.running.remove(&mailbox) {
-            if ending == Ending::EdgeDraining {
+        if let Some((generation, edge, lease_until)) = self.running.remove(&mailbox) {
+            // A release that comes after its claim ran out tells nothing of the edge.
+            if ending == Ending::EdgeDraining && lease_until > self.scene.now {
                 self.attached.remove(&edge);
             }
             self.scene.release(mailbox, generation, ending);

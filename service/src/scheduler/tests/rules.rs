@@ -153,6 +153,38 @@ fn a_hop_that_is_down_pauses_all_and_spends_no_try() {
 }
 
 #[test]
+fn a_hop_that_is_down_pauses_the_edge_whose_it_is() {
+    let mut scene = Scene::with_edge();
+    scene.machine.edge_attached(edge("b"), 100);
+    scene.machine.ordered(scene.now, BOB, false);
+    assert_eq!(scene.start_of(BOB).edge, edge("a"));
+    let generation = scene.grant(BOB);
+    scene.release(BOB, generation, Ending::HopDown);
+    // At once by the other one, which gets all there is meanwhile.
+    assert_eq!(scene.start_of(BOB).edge, edge("b"));
+    scene.machine.ordered(scene.now, CAROL, false);
+    assert_eq!(scene.start_of(CAROL).edge, edge("b"));
+}
+
+#[test]
+fn an_edge_says_when_its_hop_is_down_and_when_it_is_back() {
+    let mut scene = Scene::with_edge();
+    let long = Some(3_600 * SECOND);
+    scene.machine.hop_reported(scene.now, &edge("a"), long);
+    scene.machine.ordered(scene.now, BOB, false);
+    assert_eq!(scene.machine.poll(), None);
+    scene.machine.hop_reported(scene.now, &edge("a"), None);
+    scene.run(BOB);
+    scene.machine.hop_reported(scene.now, &edge("a"), long);
+    scene.machine.ordered(scene.now, CAROL, false);
+    scene.pass(59 * SECOND);
+    assert_eq!(scene.machine.poll(), None);
+    // It is asked now and then all the same.
+    scene.pass(SECOND);
+    scene.start_of(CAROL);
+}
+
+#[test]
 fn an_edge_that_vanishes_loses_its_job_with_the_lease() {
     let mut scene = Scene::with_edge();
     scene.machine.ordered(scene.now, BOB, false);
@@ -170,6 +202,17 @@ fn an_edge_that_vanishes_loses_its_job_with_the_lease() {
     assert_eq!(scene.start_of(BOB).edge, edge("b"));
     scene.release(BOB, generation, Ending::Completed);
     assert_eq!(scene.machine.sessions(), 1, "a stale release ends nothing");
+}
+
+#[test]
+fn an_edge_that_stands_still_does_not_get_the_job_back_at_once() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    assert_eq!(scene.start_of(BOB).edge, edge("a"));
+    scene.grant(BOB);
+    scene.machine.edge_attached(edge("b"), 1);
+    scene.pass(60 * SECOND);
+    assert_eq!(scene.start_of(BOB).edge, edge("b"));
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn the_sender_invites_and_the_content_keeps_its_own_type() {
 }
 
 #[test]
-fn the_file_is_described_as_the_sender_did_but_for_the_icon() {
+fn the_file_is_described_as_the_sender_did_and_its_icon_goes_along() {
     let letter = made(&taken_large(""), true);
     let attributes: Vec<_> = letter
         .inviter
@@ -57,8 +57,12 @@ fn the_file_is_described_as_the_sender_did_but_for_the_icon() {
         "file-selector:name:\"plan.pdf\" type:application/pdf size:3000",
         "file-transfer-id:Q6LMoGymJdh0IKIgD6wD0jkcfgva4xvE",
         "file-disposition:attachment",
+        "file-icon:cid:icon1@198.51.100.7",
     ];
     assert_eq!(attributes, expected);
+    let icon = letter.inviter.icon.expect("an icon");
+    let part = "Content-Type: image/png\r\nContent-ID: <icon1@198.51.100.7>\r\n\r\nicon";
+    assert_eq!(icon, part);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip::StatusCode;
+use sip::{Response, StatusCode};
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement};
 
 use super::Meaning;
@@ -21,6 +21,17 @@ pub(crate) enum MessageEnd {
     NoAnswer,
     /// It could not be sent.
     Unreachable,
+}
+
+impl MessageEnd {
+    /// By a final response.
+    pub(crate) fn of(response: &Response) -> Self {
+        let retry_after = response.headers().retry_after().ok().flatten();
+        Self::Status {
+            status: response.status(),
+            retry_after: retry_after.map(|seconds| Duration::from_secs(seconds.into())),
+        }
+    }
 }
 
 /// What it means. 2xx and 6xx settle the message; 413, 415 and 488 are the client's word on this

@@ -17,7 +17,8 @@ fn now() -> SystemTime {
 }
 
 fn outcome(request: &Request) -> Result<Pager, Refusal> {
-    read(request, &df1(), "tcp 192.0.2.11:5060".to_owned(), now())
+    let arrival = ("tcp 192.0.2.11:5060".to_owned(), now());
+    read(request, &df1(), arrival, |_| Ok(()))
 }
 
 fn deposit(request: &Request) -> Deposit {

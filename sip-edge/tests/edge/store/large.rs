@@ -86,6 +86,7 @@ impl LargeMessageService for Service {
                         message_id: format!("{FIRST}@{HOSTNAME}"),
                         received_at: Some(SystemTime::now().into()),
                         duplicate: false,
+                        registered: false,
                     })));
                 }
             }

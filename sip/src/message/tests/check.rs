@@ -34,6 +34,8 @@ fn each_malformed_mandatory_header_is_refused() {
         ("f: \"Alice\"", "f: \"Alice"),
         ("To: <sip:bob@example.org>", "To: <sip:bob@example.org"),
         ("i: 5f1c7a0e@198.51.100.7", "i: "),
+        ("i: 5f1c7a0e@", "i: \0@"),
+        ("i: 5f1c7a0e@", "i: 5f1c 7a0e@"),
         ("101 MESSAGE", "MESSAGE"),
         ("101 MESSAGE", "101 INVITE"),
         ("Max-Forwards: 68", "Max-Forwards: 256"),

@@ -3,6 +3,7 @@
 use super::{CheckReport, Finding};
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
+use crate::rocks::database::Reach;
 use crate::rocks::shared::Shared;
 use crate::rule::settings::Sayings;
 use crate::rule::subscription;
@@ -57,7 +58,7 @@ impl Shared {
         })?;
         self.check_family(Family::Settings, report, |key, octets| {
             let said: Sayings = value::decode(octets)?;
-            let mailbox = self.mailbox_row(key::decode_mailbox(key)?)?;
+            let mailbox = self.mailbox_row(key::decode_mailbox(key)?, Reach::Disk)?;
             Ok(mailbox.is_some_and(|row| row.settings_until == said.next_end()))
         })?;
         self.check_family(Family::Subscriptions, report, |key, octets| {
@@ -101,7 +102,7 @@ impl Shared {
     fn is_due(&self, due: &Due) -> Result<bool, StoreError> {
         match due.what {
             DueKind::Message(mailbox, number) => {
-                let found = self.find_in(mailbox, number)?;
+                let found = self.find_in(mailbox, number, Reach::Disk)?;
                 Ok(found.is_some_and(|found| found.state.due_at == due.at))
             }
             DueKind::Subscriptions(mailbox) => {
@@ -116,18 +117,22 @@ impl Shared {
             DueKind::Attempt(mailbox, order) => {
                 self.has(Family::Attempts, &key::attempt(mailbox, order))
             }
+            DueKind::Job(number) => {
+                let row = self.job_row(number)?;
+                Ok(row.is_some_and(|row| row.due_at == due.at))
+            }
             DueKind::Settings(mailbox) => {
-                let row = self.mailbox_row(mailbox)?;
+                let row = self.mailbox_row(mailbox, Reach::Disk)?;
                 Ok(row.is_some_and(|row| row.settings_until == Some(due.at)))
             }
         }
     }
 
     fn has(&self, family: Family, key: &[u8]) -> Result<bool, StoreError> {
-        Ok(self.database.read(family, key)?.is_some())
+        has(self, family, key)
     }
 
-    fn check_family(
+    pub(super) fn check_family(
         &self,
         family: Family,
         report: &mut CheckReport,
@@ -139,4 +144,9 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// Whether there is such a row.
+pub(super) fn has(shared: &Shared, family: Family, key: &[u8]) -> Result<bool, StoreError> {
+    Ok(shared.database.read(family, key)?.is_some())
 }

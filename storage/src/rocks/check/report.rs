@@ -1,6 +1,6 @@
 //! What a check has found.
 
-use crate::model::{MailboxId, MessageNumber};
+use crate::model::{JobNumber, MailboxId, MessageNumber};
 
 /// Findings that are kept; more are only counted.
 const KEPT: usize = 1_000;
@@ -27,6 +27,9 @@ pub enum Finding {
     /// Entries of the timeline are missing.
     #[error("message {}: its timeline has holes", .0.0)]
     Timeline(MessageNumber),
+    /// Its counters, roster, template or indexes are not what its legs say.
+    #[error("job {}: it does not match its legs", .0.0)]
+    Job(JobNumber),
     /// A row of this family belongs to nothing.
     #[error("a row in {0} belongs to nothing")]
     Orphan(&'static str),

@@ -124,8 +124,10 @@ impl Transaction<'_> {
             self.set_bindings(mailbox, Some(Arc::new(none)));
         }
         self.forget_settings(mailbox)?;
-        let subscriptions = self.subscriptions_of(mailbox)?;
-        self.replace_subscriptions(mailbox, &subscriptions, Vec::new());
+        for mailbox in self.mailboxes_of(mailbox) {
+            let subscriptions = self.subscriptions_of(mailbox)?;
+            self.replace_subscriptions(mailbox, &subscriptions, Vec::new());
+        }
         let forgotten = AccountValue {
             aliases: Vec::new(),
             deleted: true,

@@ -8,7 +8,6 @@ use crate::rocks::queue::Lane;
 use crate::rocks::shared::Shared;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
-use crate::rocks::uploads::Owner;
 use crate::rule::deposit::{Ask, Decision, Facts, Usage, decide, fits};
 
 /// Octets that are reserved ahead of those that come unannounced.
@@ -24,8 +23,12 @@ impl Transaction<'_> {
         except: Option<UploadId>,
     ) -> Result<(Usage, Barring), Interrupt> {
         let now = self.times.instant;
-        let uploads = &self.shared.uploads;
-        let mut usage = uploads.reserved(mailboxes, address, except, now);
+        let shared = self.shared;
+        let is_theirs = |reserved: &AddressKey| {
+            let mailbox = || shared.directory.address(reserved);
+            *reserved == address || mailbox().is_some_and(|id| mailboxes.contains(&id))
+        };
+        let mut usage = shared.uploads.reserved(is_theirs, except, now);
         let mut barring = Barring::default();
         for (place, id) in mailboxes.iter().enumerate() {
             let row = self.existing_mailbox(*id)?;
@@ -66,14 +69,16 @@ impl Operation for Admit {
         let (usage, barring) = transaction.usage(&mailboxes, self.address, None)?;
         let shared = transaction.shared;
         let config = &shared.config;
+        let announced = self.admission.announced_octets;
         let facts = Facts {
             duplicate: None::<()>,
             account_known: mailbox.is_some() || config.provisioning == Provisioning::Open,
             barring,
             usage,
-            disk_full: shared.free_space.is_full(),
+            disk_full: shared
+                .free_space
+                .has_no_room_for(announced.unwrap_or_default()),
         };
-        let announced = self.admission.announced_octets;
         let ask = Ask {
             class: Class::Large,
             octets: announced.unwrap_or(1),
@@ -87,7 +92,7 @@ impl Operation for Admit {
         let max_octets = announced.unwrap_or(left);
         let upload = match transaction.is_commit() {
             true => shared.uploads.begin(
-                mailbox.map_or(Owner::Address(self.address), Owner::Mailbox),
+                self.address,
                 announced.unwrap_or(0),
                 max_octets,
                 transaction.times.instant,
@@ -101,7 +106,7 @@ impl Operation for Admit {
 /// Reserves room for octets that were not announced.
 pub(in crate::rocks) struct Extend {
     pub(in crate::rocks) upload: UploadId,
-    pub(in crate::rocks) owner: Owner,
+    pub(in crate::rocks) address: AddressKey,
     /// So many octets have come.
     pub(in crate::rocks) octets: u64,
 }
@@ -112,13 +117,10 @@ impl Operation for Extend {
     const LANE: Lane = Lane::Requests;
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
-        let (mailbox, address) = match self.owner {
-            Owner::Mailbox(mailbox) => (Some(mailbox), AddressKey::default()),
-            Owner::Address(address) => (transaction.mailbox_of(address)?, address),
-        };
+        let mailbox = transaction.mailbox_of(self.address)?;
         let mailboxes = mailbox.map(|mailbox| transaction.mailboxes_of(mailbox));
         let mailboxes = mailboxes.unwrap_or_default();
-        let (usage, _) = transaction.usage(&mailboxes, address, Some(self.upload))?;
+        let (usage, _) = transaction.usage(&mailboxes, self.address, Some(self.upload))?;
         let shared = transaction.shared;
         let config = &shared.config;
         let has_room = |octets| {
@@ -138,9 +140,6 @@ impl Operation for Extend {
                 return Ok(Err(Refusal::MailboxFull { retry_after }));
             }
         };
-        if shared.free_space.is_full() {
-            return Ok(Err(Refusal::DiskFull));
-        }
         if transaction.is_commit() {
             shared.uploads.reservations().extend(self.upload, octets);
         }

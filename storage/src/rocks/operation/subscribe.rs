@@ -33,7 +33,7 @@ impl Operation for AddSubscription {
             None if self.0.refreshes => return Ok(Err(SubscriptionRefusal::NoSubscription)),
             None => transaction.create_account(key, &self.0.address)?,
         };
-        let subscriptions = transaction.subscriptions_of(mailbox)?;
+        let (mailbox, subscriptions) = transaction.subscribed(mailbox, &self.0)?;
         let now = transaction.times.wall;
         let mut new = subscriptions.clone();
         let subscription = match subscription::subscribe(&mut new, &self.0, now) {
@@ -122,6 +122,24 @@ impl Operation for RememberNotified {
 }
 
 impl Transaction<'_> {
+    /// Where a subscription is, or is to be: one that is refreshed may have been made before its mailbox joined
+    /// the account (STO-12).
+    fn subscribed(
+        &mut self,
+        account: MailboxId,
+        ask: &Subscribe,
+    ) -> Result<(MailboxId, Vec<Subscription>), Interrupt> {
+        if ask.refreshes {
+            for mailbox in self.mailboxes_of(account) {
+                let found = self.subscriptions_of(mailbox)?;
+                if found.iter().any(|known| known.local_tag == ask.local_tag) {
+                    return Ok((mailbox, found));
+                }
+            }
+        }
+        Ok((account, self.subscriptions_of(account)?))
+    }
+
     pub(in crate::rocks) fn subscriptions_of(
         &mut self,
         mailbox: MailboxId,

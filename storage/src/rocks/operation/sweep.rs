@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
-use crate::model::{Event, EventKind, MailboxId, MessageNumber, State, UnixMillis};
+use crate::model::{Event, EventKind, JobNumber, MailboxId, MessageNumber, State, UnixMillis};
 use crate::rocks::change::{Loaded, settle, without_content};
 use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
-use crate::rule::{registration, subscription};
+use crate::rule::{fan_out, registration, subscription};
 use crate::store::Swept;
 use crate::value::{BindingsValue, StateValue};
 
@@ -17,7 +17,8 @@ use crate::value::{BindingsValue, StateValue};
 pub(in crate::rocks) struct SweepSlice(pub(in crate::rocks) Vec<Due>);
 
 impl Operation for SweepSlice {
-    type Answer = Swept;
+    /// With the jobs whose legs are to be closed.
+    type Answer = (Swept, Vec<JobNumber>);
 
     const LANE: Lane = Lane::Bulk;
 
@@ -25,8 +26,9 @@ impl Operation for SweepSlice {
         self.0.len() * 512
     }
 
-    fn run(&self, transaction: &mut Transaction<'_>) -> Result<Swept, Interrupt> {
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
         let mut swept = Swept::default();
+        let mut closing = Vec::new();
         for due in &self.0 {
             match due.what {
                 DueKind::Message(mailbox, number) => {
@@ -38,11 +40,16 @@ impl Operation for SweepSlice {
                     transaction.erase(Family::Due, due.key());
                 }
                 DueKind::Settings(mailbox) => transaction.sweep_settings(*due, mailbox)?,
+                DueKind::Job(number) => {
+                    if fan_out::sweep(transaction, number, due.at)? {
+                        closing.push(number);
+                    }
+                }
             }
             let swept_until = transaction.counters.swept_until.max(due.at);
             transaction.counters.swept_until = swept_until;
         }
-        Ok(swept)
+        Ok((swept, closing))
     }
 }
 

@@ -1,11 +1,15 @@
 //! `check` finds what is wrong, and nothing where nothing is.
 
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 use rocksdb::WriteBatch;
 
+use crate::battery::legs::{answered, job};
 use crate::battery::{Bench, MINUTE, deposit_to, registration};
 use crate::column_family::Family;
+use crate::fan_out::FanOutStore;
 use crate::key;
-use crate::model::{MessageNumber, PartKind, Verb};
+use crate::model::{JobQuery, JobState, LegOutcome, MessageNumber, PartKind, Verb};
 use crate::rocks::check::{CheckReport, Finding};
 use crate::rocks::tests::OnDisk;
 use crate::value::{self, MailboxValue};
@@ -32,7 +36,85 @@ async fn lived_in() -> Bench<OnDisk> {
     bench.mail("carol").await;
     let claim = bench.claim("carol").await;
     bench.release_with(claim, 0, "INVITE 480").await;
+    fan_out(&bench, 7).await;
     bench
+}
+
+/// Jobs of a few senders to a few targets; legs with every outcome, leases that lapse, an order to end.
+async fn fan_out(bench: &Bench<OnDisk>, seed: u64) {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let names = ["a", "b", "c", "d", "e"];
+    let mut jobs = Vec::new();
+    for _ in 0..30 {
+        let sender = names[random.random_range(0..2)];
+        let count = random.random_range(1..=names.len());
+        jobs.push(bench.accept_job(job(sender, &names[..count])).await);
+        for leg in bench.legs().await {
+            let outcome = match random.random_range(0..6) {
+                0 => answered(200),
+                1 => answered(404),
+                2 => answered(480),
+                3 => answered(482),
+                4 => LegOutcome::Returned,
+                _ => continue,
+            };
+            bench.outcome(leg.token, outcome).await;
+        }
+        if random.random_range(0..5) == 0 {
+            let some = jobs[random.random_range(0..jobs.len())];
+            drop(bench.store().cancel_job(some, "as asked".to_owned()).await);
+        }
+        bench.clock.advance(MINUTE / 4);
+    }
+}
+
+#[tokio::test]
+async fn jobs_and_legs_agree_after_any_history_and_all_end() {
+    for seed in 0..6 {
+        let bench = Bench::<OnDisk>::new();
+        fan_out(&bench, seed).await;
+        let report = checked(&bench, false).await;
+        assert!(report.is_sound(), "seed {seed}: {:?}", report.findings);
+        let bench = bench.reopen().await;
+        // Everybody answers now: nobody stands behind anybody for ever.
+        for _ in 0..200 {
+            bench.clock.advance(MINUTE);
+            let legs = bench.legs().await;
+            let mut targets: Vec<_> = legs.iter().map(|leg| &leg.entry.target).collect();
+            targets.sort_unstable();
+            targets.dedup();
+            assert_eq!(targets.len(), legs.len(), "one leg per target");
+            for leg in &legs {
+                bench.outcome(leg.token, answered(200)).await;
+            }
+        }
+        let running = JobQuery {
+            states: vec![JobState::Running],
+            limit: 100,
+            ..JobQuery::default()
+        };
+        let running = bench.store().list_jobs(running).await;
+        assert_eq!(running.expect("the store answers").jobs, [], "seed {seed}");
+        let report = checked(&bench, false).await;
+        assert!(report.is_sound(), "seed {seed}: {:?}", report.findings);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_does_not_match_its_legs_is_found() {
+    let bench = Bench::<OnDisk>::new();
+    let number = bench.accept_job(job("alice", &["bob", "carol"])).await;
+    let legs = bench.legs().await;
+    bench.outcome(legs[0].token, answered(200)).await;
+    erase(&bench, Family::Legs, &key::leg(legs[0].token.leg));
+    let report = checked(&bench, false).await;
+    assert_eq!(report.findings, [Finding::Job(number)]);
+    erase(&bench, Family::Jobs, &key::job(number));
+    let report = checked(&bench, false).await;
+    let of = |family: Family| Finding::Orphan(family.name());
+    for family in [Family::Jobs, Family::Legs, Family::Due] {
+        assert!(report.findings.contains(&of(family)), "{family:?}");
+    }
 }
 
 fn erase(bench: &Bench<OnDisk>, family: Family, key: &[u8]) {

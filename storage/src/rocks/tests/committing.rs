@@ -9,9 +9,13 @@ use rocksdb::WriteBatch;
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::battery::uploads::large_deposit;
 use crate::battery::{START, address, letter};
 use crate::config::{QueueLimits, StoreConfig};
-use crate::model::{DepositOutcome, ManualClock, Refusal, Sequence, TakeLimit};
+use crate::model::{
+    Admission, AdmissionOutcome, DepositOutcome, LargeDeposit, ListQuery, ManualClock, PartKind,
+    Refusal, Sequence, TakeLimit, UploadId,
+};
 use crate::rocks::RocksStore;
 use crate::rocks::database::Database;
 use crate::rocks::disk::{Disk, SyncedDisk};
@@ -285,4 +289,81 @@ async fn a_close_finishes_what_is_queued() {
     let late = store.deposit(letter("bob")).await;
     assert!(matches!(late, Err(StoreError::Closed)));
     assert_eq!(store.mailbox(address("bob")).await, Err(StoreError::Closed));
+}
+
+/// A large message that is staged, and its commit.
+async fn staged(store: &RocksStore) -> (UploadId, LargeDeposit) {
+    let octets = 300_000;
+    let admission = Admission {
+        served_user: address("bob"),
+        announced_octets: Some(octets as u64),
+        file_transfer: false,
+    };
+    let admitted = store.admit(admission).await;
+    let Ok(AdmissionOutcome::Admitted { upload, .. }) = admitted else {
+        panic!("not admitted: {admitted:?}");
+    };
+    let staged = store.stage(upload, 0, vec![7; octets].into()).await;
+    assert_eq!(staged, Ok(Ok(())));
+    (upload, large_deposit("bob", "msrp-1", octets))
+}
+
+/// The batch may be on disk: the next opening shows its message with all of its octets, or none.
+#[tokio::test]
+async fn what_a_commit_that_failed_leaves_is_not_swept_before_the_next_opening() {
+    for writes_all_the_same in [true, false] {
+        let folder = new_folder();
+        let disk = FailingDisk {
+            good: 1,
+            writes_all_the_same,
+        };
+        let store = open_on(&config(&folder), disk);
+        let (upload, deposit) = staged(&store).await;
+        assert!(is_latched(&store.commit_upload(upload, deposit).await));
+        let now = std::time::Instant::now();
+        // A sweep that had begun before.
+        assert_eq!(store.shared.sweep_orphans(now), Ok((0, false)));
+        drop(store);
+        let store = open_on(&config(&folder), SyncedDisk);
+        let listed = store.list(ListQuery::default()).await.expect("it reads");
+        assert_eq!(listed.messages.len(), usize::from(writes_all_the_same));
+        for message in listed.messages {
+            let number = message.envelope.id.number;
+            let body = store.read_part(number, PartKind::SendBody, 0, usize::MAX);
+            assert_eq!(body.await.map(|body| body.len()), Ok(300_000));
+        }
+        let swept = store.shared.sweep_orphans(std::time::Instant::now());
+        assert_eq!(swept, Ok((usize::from(!writes_all_the_same), false)));
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_refuses_octets_and_latches_nothing() {
+    let folder = new_folder();
+    let store = open_on(&config(&folder), SyncedDisk);
+    let (upload, deposit) = staged(&store).await;
+    store.shared.free_space.pretend_full();
+    let more = store.stage(upload, 0, vec![7; 10].into()).await;
+    assert_eq!(more, Ok(Err(Refusal::DiskFull)));
+    let committed = store.commit_upload(upload, deposit).await;
+    assert!(matches!(
+        committed,
+        Ok(DepositOutcome::Refused(Refusal::DiskFull))
+    ));
+    assert_eq!(store.shared.next_staged(UploadId(0)), Ok(None));
+}
+
+#[tokio::test]
+async fn whoever_waits_for_it_hears_that_the_store_has_latched() {
+    let folder = new_folder();
+    let disk = FailingDisk {
+        good: 1,
+        writes_all_the_same: false,
+    };
+    let store = open_on(&config(&folder), disk);
+    let mut latched = Box::pin(store.latched());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(latched.as_mut().poll(&mut context).is_pending());
+    assert!(is_latched(&store.deposit(letter("bob")).await));
+    assert!(matches!(latched.await, StoreError::Latched { cause } if cause == "the disk is gone"));
 }

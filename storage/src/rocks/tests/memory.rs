@@ -70,3 +70,28 @@ async fn a_reopened_store_knows_what_waits() {
     let found = bench.store().reachable_with_waiting(None, 10).await;
     assert_eq!(found, Ok(Vec::new()));
 }
+
+/// What is little and in memory is read without a blocking thread; many messages, and what is on disk
+/// alone, with one.
+#[tokio::test]
+async fn a_take_finds_the_same_wherever_the_messages_are() {
+    let bench = Bench::<OnDisk>::with(StoreConfig {
+        cache_octets: 0,
+        ..StoreConfig::default()
+    });
+    let mut sent = Vec::new();
+    for count in [3, 20] {
+        for _ in 0..count {
+            sent.push(bench.mail("bob").await);
+        }
+        let claim = bench.claim("bob").await;
+        assert_eq!(bench.take_numbers(claim).await, sent, "in memory");
+        bench.release_with(claim, 0, "tried").await;
+    }
+    let claim = bench.claim("bob").await;
+    write_out_memtables(&bench);
+    let bench = bench.reopen().await;
+    assert_eq!(bench.take_numbers(claim).await, sent, "on disk");
+    let account = bench.store().account(claim.mailbox).await;
+    assert_eq!(account, Ok(crate::battery::address("bob")));
+}

@@ -163,13 +163,9 @@ impl Staged {
         shared: &Shared,
         room: &mut Room,
     ) -> Result<(), StoreError> {
-        let mut rows = Rows {
-            upload,
-            blocks: &mut self.blocks,
-            shared,
-            room,
-        };
-        self.assembly.add(offset, octets, &mut rows)
+        let mut rows = Rows::new(upload, &mut self.blocks, shared, room);
+        self.assembly.add(offset, octets, &mut rows)?;
+        rows.write_waiting()
     }
 
     fn settle(
@@ -178,15 +174,14 @@ impl Staged {
         shared: &Shared,
         room: &mut Room,
     ) -> Result<(), StoreError> {
-        let mut rows = Rows {
-            upload,
-            blocks: &mut self.blocks,
-            shared,
-            room,
-        };
-        self.assembly.settle(&mut rows)
+        let mut rows = Rows::new(upload, &mut self.blocks, shared, room);
+        self.assembly.settle(&mut rows)?;
+        rows.write_waiting()
     }
 }
+
+/// Rows that are written together at most.
+const ROWS_TOGETHER: usize = 4;
 
 /// The rows of one upload.
 struct Rows<'a> {
@@ -194,6 +189,32 @@ struct Rows<'a> {
     blocks: &'a mut u32,
     shared: &'a Shared,
     room: &'a mut Room,
+    /// Keys and values that are not written yet.
+    waiting: Vec<([u8; 12], Vec<u8>)>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(upload: UploadId, blocks: &'a mut u32, shared: &'a Shared, room: &'a mut Room) -> Self {
+        Self {
+            upload,
+            blocks,
+            shared,
+            room,
+            waiting: Vec::with_capacity(ROWS_TOGETHER),
+        }
+    }
+
+    fn write_waiting(&mut self) -> Result<(), StoreError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        self.room.take(waiting.len());
+        let rows = waiting.iter().map(|(key, value)| (&key[..], &value[..]));
+        let staged = self.shared.database.stage(Family::Large, rows);
+        self.shared.uploads.flusher.wrote(waiting.len() as u64);
+        staged
+    }
 }
 
 impl Blocks for Rows<'_> {
@@ -203,6 +224,7 @@ impl Blocks for Rows<'_> {
         if block >= *self.blocks {
             return Ok(None);
         }
+        self.write_waiting()?;
         let row = self
             .shared
             .database
@@ -212,14 +234,13 @@ impl Blocks for Rows<'_> {
     }
 
     fn write(&mut self, block: u32, octets: &[u8]) -> Result<(), StoreError> {
-        let database = &self.shared.database;
-        let row = value::encode_chunk(octets);
-        self.room.use_one();
+        let key = key::block(self.upload, block);
+        self.waiting.push((key, value::encode_chunk(octets)));
         *self.blocks = block.saturating_add(1).max(*self.blocks);
-        let staged = database.stage(Family::Large, &key::block(self.upload, block), &row);
-        self.shared.uploads.flusher.wrote();
-        staged?;
-        Ok(())
+        match self.waiting.len() < ROWS_TOGETHER {
+            true => Ok(()),
+            false => self.write_waiting(),
+        }
     }
 }
 

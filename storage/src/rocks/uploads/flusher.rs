@@ -11,10 +11,10 @@ use crate::column_family::Family;
 use crate::rocks::shared::Shared;
 use crate::store::StoreError;
 
-/// Blocks (64 KiB) that may be unflushed: 8 MiB.
-const UNFLUSHED_BLOCKS: usize = 128;
+/// Blocks (64 KiB) that may be unflushed: 5 MiB, because the store may not grow by more than 16 MiB while a message comes in.
+const UNFLUSHED_BLOCKS: usize = 80;
 /// Unflushed blocks that start a flush by themselves: half of them, so that writing goes on meanwhile.
-const ENOUGH_BLOCKS: u64 = 64;
+const ENOUGH_BLOCKS: u64 = 40;
 
 pub(in crate::rocks) struct Flusher {
     state: Mutex<State>,
@@ -51,9 +51,9 @@ impl Default for Flusher {
 pub(in crate::rocks) struct Room(OwnedSemaphorePermit);
 
 impl Room {
-    /// A block is being written: its room is free again after the next flush.
-    pub(in crate::rocks) fn use_one(&mut self) {
-        if let Some(used) = self.0.split(1) {
+    /// Blocks are being written: their room is free again after the next flush.
+    pub(in crate::rocks) fn take(&mut self, blocks: usize) {
+        if let Some(used) = self.0.split(blocks) {
             used.forget();
         }
     }
@@ -71,10 +71,10 @@ impl Flusher {
         permit.map(Room).map_err(|_| StoreError::Closed)
     }
 
-    /// A block has been written.
-    pub(in crate::rocks) fn wrote(&self) {
+    /// So many blocks have been written.
+    pub(in crate::rocks) fn wrote(&self, blocks: u64) {
         let mut state = self.lock();
-        state.written += 1;
+        state.written += blocks;
         if state.written - state.flushed >= ENOUGH_BLOCKS {
             self.wake.notify_one();
         }

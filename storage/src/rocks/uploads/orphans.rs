@@ -78,14 +78,6 @@ impl Shared {
         scan.step(|key, _| key::decode_block(key).map(|(upload, _)| upload))
     }
 
-    /// The last upload with a row; zero if there is none.
-    pub(in crate::rocks) fn last_staged(&self) -> Result<UploadId, StoreError> {
-        let last = self.database.last_key(Family::Large)?;
-        last.map_or(Ok(UploadId(0)), |key| {
-            key::decode_block(&key).map(|(upload, _)| upload)
-        })
-    }
-
     /// Whether the rows belong to a message, or to an upload that is under way. Asked in this order:
     /// an upload is ended after its message is on disk.
     fn is_owned(&self, upload: UploadId) -> Result<bool, StoreError> {

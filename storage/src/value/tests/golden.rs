@@ -5,18 +5,23 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
+use bytes::Bytes;
+
 use crate::model::{
-    Address, Barring, Binding, Class, Entity, EntityTag, Envelope, Event, EventKind,
-    FileAttributes, Flow, Generation, Headers, MailboxId, MessageCount, MessageId, MessageNumber,
+    Address, Barring, Binding, Class, CopyControl, Entity, EntityTag, Envelope, Event, EventKind,
+    FileAttributes, Flow, Generation, Group, GroupMember, Headers, Job, JobClass, JobCounts,
+    JobNumber, JobState, LegName, LegTemplate, MailboxId, MessageCount, MessageId, MessageNumber,
     Notified, Override, Owner, PartKind, Priority, Publication, Receipt, RegistrationKind,
-    Sequence, Setting, SettingValues, State, Subscription, SubscriptionDialog, UnixMillis,
-    UploadId,
+    RosterEntry, Sequence, Setting, SettingValues, State, Subscription, SubscriptionDialog,
+    UnixMillis, UploadId,
 };
 use crate::rule::settings::Sayings;
 use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
-    EnvelopeValue, EventValue, Identity, LocationValue, MailboxValue, Mark, OwnerValue, StateValue,
-    SubscriptionsValue, Value, WaitingValue, decode, decode_chunk, encode, encode_chunk,
+    EnvelopeValue, EventValue, GroupValue, Identity, JobValue, LegListValue, LegPhase, LegValue,
+    Link, LocationValue, MailboxValue, Mark, OwnerValue, RosterValue, SenderJobsValue, StateValue,
+    SubscriptionsValue, TemplateValue, UploadsValue, Value, WaitingValue, decode, decode_chunk,
+    encode, encode_chunk,
 };
 
 const AT: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -272,6 +277,119 @@ pub(super) fn attempt() -> AttemptValue {
     }
 }
 
+pub(super) fn group() -> GroupValue {
+    let member = |uri: &str, name: &str| GroupMember {
+        uri: Address::new(uri),
+        display_name: text(name),
+    };
+    GroupValue(Group {
+        uri: Address::new("sip:team@example.org"),
+        display_name: text("Team"),
+        owner: Some(Address::new("sip:alice@example.org")),
+        allow_anonymity: false,
+        non_members_may_send: true,
+        disclose_members: true,
+        members: vec![
+            member("sip:bob@example.org", "Bob"),
+            member("tel:+15551234", ""),
+        ],
+        version: NUMBER.0,
+    })
+}
+
+pub(super) fn job() -> JobValue {
+    JobValue {
+        job: Job {
+            number: JobNumber(NUMBER.0),
+            sender: Address::new("sip:alice@example.org"),
+            addressed_to: Address::new("sip:team@example.org"),
+            class: JobClass::Pager,
+            max_forwards: 68,
+            received_from: text("tcp 192.0.2.1:5060"),
+            accepted_at: AT,
+            expires_at: UnixMillis(AT.0 + 604_800_000),
+            state: JobState::Running,
+            ended_at: Some(UnixMillis(AT.0 + 5_000)),
+            closing: Some(JobState::Cancelled),
+            reason: text("as asked"),
+            counts: JobCounts {
+                total: 300,
+                delivered: 200,
+                failed: 1,
+                expired: 2,
+                cancelled: 3,
+            },
+        },
+        cursor: 256,
+        due_at: UnixMillis(AT.0 + 604_800_000),
+    }
+}
+
+pub(super) fn template() -> TemplateValue {
+    TemplateValue(LegTemplate {
+        head: Bytes::from_static(b"Subject: Lunch\r\n"),
+        body: Bytes::from_static(b"hi\0\xff and who"),
+        body_without_history: Some(Bytes::from_static(b"hi\0\xff")),
+    })
+}
+
+pub(super) fn roster() -> RosterValue {
+    let entry = |target: &str, copy_control| RosterEntry {
+        target: Address::new(target),
+        copy_control,
+        variation: Bytes::from_static(b"\x01"),
+    };
+    RosterValue(vec![
+        entry("sip:bob@example.org", CopyControl::To),
+        entry("tel:+15551234", CopyControl::None),
+    ])
+}
+
+pub(super) fn leg() -> LegValue {
+    let name = |index| LegName {
+        job: JobNumber(NUMBER.0),
+        index,
+    };
+    LegValue {
+        phase: LegPhase::InFlight,
+        generation: Generation(2),
+        attempts: 300,
+        loops: 1,
+        due_at: UnixMillis(AT.0 + 60_000),
+        status: 482,
+        settled_at: Some(AT),
+        target: [0x11; 16],
+        turn: [0x22; 16],
+        by_target: Link {
+            before: Some(name(1)),
+            behind: None,
+        },
+        by_turn: Link {
+            before: None,
+            behind: Some(name(300)),
+        },
+        owner: Owner {
+            edge: text("edge-1"),
+            incarnation: 9,
+        },
+        reason: text("MESSAGE 482"),
+    }
+}
+
+fn leg_list() -> LegListValue {
+    let name = |index| {
+        Some(LegName {
+            job: JobNumber(NUMBER.0),
+            index,
+        })
+    };
+    LegListValue {
+        in_flight: name(0),
+        first: name(1),
+        last: name(300),
+    }
+}
+
 pub(super) fn identity() -> Identity {
     Identity {
         hostname: text("store.example.org"),
@@ -329,8 +447,16 @@ fn files_of_version_1_are_still_read_and_written() {
     still_reads("subscriptions.hex", &subscriptions());
     still_reads("event.hex", &event());
     still_reads("attempt.hex", &attempt());
+    still_reads("group.hex", &group());
+    still_reads("job.hex", &job());
+    still_reads("template.hex", &template());
+    still_reads("roster.hex", &roster());
+    still_reads("leg.hex", &leg());
+    still_reads("leg_list.hex", &leg_list());
+    still_reads("sender_jobs.hex", &SenderJobsValue(300));
     still_reads("identity.hex", &identity());
     still_reads("counters.hex", &counters());
+    still_reads("uploads.hex", &UploadsValue(1 << 40));
 }
 
 #[test]

@@ -1,27 +1,44 @@
 //! The claims this edge holds, and until when it may trust each (requirements §3.13).
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::delivery::Claim;
-
 /// Until when a claim may be trusted; `None` once it is superseded.
 type Trust = Option<Instant>;
 
-/// All held claims of one attachment.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Leases {
-    held: Arc<Mutex<HashMap<Claim, watch::Sender<Trust>>>>,
+/// All held claims of one attachment, of mailboxes or of legs.
+#[derive(Debug)]
+pub(crate) struct Leases<C: Copy + Eq + Hash> {
+    held: Arc<Mutex<HashMap<C, watch::Sender<Trust>>>>,
     dropped: Arc<Notify>,
 }
 
-impl Leases {
+impl<C: Copy + Eq + Hash> Clone for Leases<C> {
+    fn clone(&self) -> Self {
+        Self {
+            held: Arc::clone(&self.held),
+            dropped: Arc::clone(&self.dropped),
+        }
+    }
+}
+
+impl<C: Copy + Eq + Hash> Default for Leases<C> {
+    fn default() -> Self {
+        Self {
+            held: Arc::default(),
+            dropped: Arc::default(),
+        }
+    }
+}
+
+impl<C: Copy + Eq + Hash> Leases<C> {
     /// Starts to hold a claim that was alive at `now`.
-    pub(super) fn hold(&self, claim: Claim, now: Instant, lease: Duration) -> Lease {
+    pub(crate) fn hold(&self, claim: C, now: Instant, lease: Duration) -> Lease<C> {
         let trust = watch::Sender::new(Some(fence(now, lease)));
         let receiver = trust.subscribe();
         self.lock().insert(claim, trust);
@@ -32,12 +49,12 @@ impl Leases {
         }
     }
 
-    pub(super) fn claims(&self) -> Vec<Claim> {
+    pub(crate) fn claims(&self) -> Vec<C> {
         self.lock().keys().copied().collect()
     }
 
     /// Waits until no claim is held.
-    pub(super) async fn released(&self) {
+    pub(crate) async fn released(&self) {
         loop {
             let dropped = self.dropped.notified();
             if self.lock().is_empty() {
@@ -48,13 +65,7 @@ impl Leases {
     }
 
     /// The storage service has renewed `asked`, as it was asked at `asked_at`, but for `lost`.
-    pub(super) fn renewed(
-        &self,
-        asked: &[Claim],
-        lost: &[Claim],
-        asked_at: Instant,
-        lease: Duration,
-    ) {
+    pub(crate) fn renewed(&self, asked: &[C], lost: &[C], asked_at: Instant, lease: Duration) {
         let held = self.lock();
         for claim in asked {
             if let Some(trust) = held.get(claim) {
@@ -64,7 +75,7 @@ impl Leases {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Claim, watch::Sender<Trust>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<C, watch::Sender<Trust>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -76,14 +87,14 @@ fn fence(alive_at: Instant, lease: Duration) -> Instant {
 
 /// One held claim; renewed until it is dropped.
 #[derive(Debug)]
-pub(super) struct Lease {
-    claim: Claim,
+pub(crate) struct Lease<C: Copy + Eq + Hash> {
+    pub(crate) claim: C,
     trust: watch::Receiver<Trust>,
-    leases: Leases,
+    leases: Leases<C>,
 }
 
-impl Lease {
-    pub(super) async fn lost(&self) {
+impl<C: Copy + Eq + Hash> Lease<C> {
+    pub(crate) async fn lost(&self) {
         let mut trust = self.trust.clone();
         loop {
             let Some(until) = *trust.borrow_and_update() else {
@@ -97,14 +108,14 @@ impl Lease {
         }
     }
 
-    pub(super) fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.trust
             .borrow()
             .is_none_or(|until| until <= Instant::now())
     }
 }
 
-impl Drop for Lease {
+impl<C: Copy + Eq + Hash> Drop for Lease<C> {
     fn drop(&mut self) {
         self.leases.lock().remove(&self.claim);
         self.leases.dropped.notify_one();
@@ -114,6 +125,7 @@ impl Drop for Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::Claim;
 
     const LEASE: Duration = Duration::from_secs(60);
     const CLAIM: Claim = Claim {

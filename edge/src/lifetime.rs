@@ -2,16 +2,34 @@
 
 use std::time::{Duration, SystemTime};
 
+use sip::Request;
+
+use crate::refuse::Refusal;
+
 /// A Date further ahead than this counts as absent: its sender's clock is wrong.
 const TOLERATED_LEAD: Duration = Duration::from_secs(600);
 
 /// The message had no lifetime left when it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ExpiredOnArrival;
+struct ExpiredOnArrival;
 
-/// When the sender wants the message to end: `Expires` after its own `Date`, else after the
+/// When the sender of a MESSAGE wants it to end; `None` if he does not say.
+///
+/// # Errors
+/// It had no lifetime left when it arrived, or `Expires` is malformed.
+pub fn of_message(request: &Request, now: SystemTime) -> Result<Option<SystemTime>, Refusal> {
+    let seconds = request.headers().expires()?;
+    let expires = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    let date = request.headers().date().and_then(|date| {
+        let since_epoch = Duration::from_secs(u64::try_from(date.unix_seconds()).ok()?);
+        SystemTime::UNIX_EPOCH.checked_add(since_epoch)
+    });
+    expires_at(date, expires, now).map_err(|_| Refusal::TemporarilyUnavailable)
+}
+
+/// `Expires` after its own `Date`, else after the
 /// receipt; `None` without `Expires`, since a MESSAGE never expires by itself (RFC 3428 §7).
-pub(crate) fn expires_at(
+fn expires_at(
     date: Option<SystemTime>,
     expires: Option<Duration>,
     now: SystemTime,

@@ -1,0 +1,21 @@
+//! The log events of this edge: constant texts, fixed field names, identities redacted, bodies never (promise P10).
+
+use daemon::redact::Redacted;
+use sip::Request;
+use storage_client::fan_out::{JobAccepted, LegClaim, LegOutcome};
+
+/// A message to many is on disk and answered with 202.
+pub(crate) fn job_accepted(request: &Request, recipients: usize, proof: &JobAccepted) {
+    tracing::debug!(
+        call_id = %Redacted(request.headers().call_id().unwrap_or_default()),
+        job = proof.job(),
+        recipients,
+        duplicate = proof.duplicate(),
+        "job.accepted"
+    );
+}
+
+/// What became of one try to send a copy.
+pub(crate) fn leg_tried(claim: LegClaim, outcome: &LegOutcome) {
+    tracing::debug!(job = claim.job, index = claim.index, ?outcome, "leg.tried");
+}

@@ -1,0 +1,228 @@
+//! The one way to a 202 for a message to many (promise P1): through a [`JobAccepted`], which the client of the store makes
+//! only of the store's word that content and roster are on disk (CFP-07).
+
+use std::future::ready;
+use std::time::SystemTime;
+
+use edge::identity::AssertedIdentity;
+use edge::refuse::Refusal;
+use edge::response::answer;
+use edge::signature::Signature;
+use edge::{duplicate, lifetime, now, peer, privacy};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use net::sip::ServerTransaction;
+use sha2::{Digest as _, Sha256};
+use sip::{Name, Request, Response, StatusCode, Violation};
+use storage_client::fan_out::{
+    CopyControl, Group, GroupAnswer, JobAccepted, JobAnswer, JobRefusal, JobRefusalReason,
+    JobRequest, RosterEntry,
+};
+use xcap::resource_lists;
+
+use super::message::{self, Addressed};
+use crate::copies::{Content, hops_of_a_copy, template};
+use crate::edge::Edge;
+use crate::recipients::{Recipient, members};
+use crate::{event, metrics};
+
+/// Entries of one list that the store is asked about at a time.
+const LOOK_UPS: usize = 16;
+
+/// Who gets a copy, and whom its history names.
+struct Audience {
+    recipients: Vec<Recipient>,
+    is_disclosed: bool,
+}
+
+/// Serves a MESSAGE to a list or a group.
+///
+/// # Errors
+/// In the order of requirements §1.7, then what the store says.
+pub(super) async fn message(
+    edge: &Edge,
+    transaction: &ServerTransaction,
+) -> Result<Response, Refusal> {
+    let request = transaction.request();
+    let asked = message::read(request, &edge.site)?;
+    let audience = match asked.addressed {
+        Addressed::List(recipients) => Audience {
+            recipients: people(edge, recipients).await?,
+            is_disclosed: true,
+        },
+        Addressed::Group(uri) => {
+            let group = group(edge, uri.as_str()).await?;
+            of_group(edge, request, &asked.originator, &group)?
+        }
+    };
+    privacy::check(request)?;
+    if audience.recipients.is_empty() {
+        return Err(Refusal::Unreadable("nobody but the sender is named"));
+    }
+    if edge.draining.is_cancelled() {
+        return Err(Refusal::Overloaded);
+    }
+    let received_from = peer(transaction.source());
+    let job = job(
+        edge,
+        request,
+        &asked.originator,
+        &asked.content,
+        &audience,
+        received_from,
+    )?;
+    let recipients = job.roster.len();
+    let answered = edge.storage.accept_job(job).await;
+    match answered.map_err(|unavailable| Refusal::Unavailable(Some(unavailable.retry_after)))? {
+        JobAnswer::Accepted(proof) => {
+            metrics::job_accepted(proof.duplicate());
+            event::job_accepted(request, recipients, &proof);
+            Ok(accepted(request, &proof, &edge.site.signature, now()))
+        }
+        JobAnswer::Refused(refused) => Err(refusal(refused)),
+    }
+}
+
+/// 202 with the profile of PFM-03 and PFM-04. It says nothing of the copies (CFP-07).
+fn accepted(
+    request: &Request,
+    _proof: &JobAccepted,
+    signature: &Signature,
+    now: SystemTime,
+) -> Response {
+    answer(request, StatusCode::ACCEPTED, signature, now)
+        .header(Name::PAssertedIdentity, signature.store_identity())
+        .build()
+}
+
+/// Those of a list who are no groups of ours, which would pass it on (CFP-20). A group within a group is not looked for:
+/// its copy is marked, and comes to an end here with 482.
+async fn people(edge: &Edge, recipients: Vec<Recipient>) -> Result<Vec<Recipient>, Refusal> {
+    let is_person = |recipient: Recipient| async move {
+        // Of a group that is there nothing but that is asked: no group has this version.
+        let found = edge
+            .storage
+            .look_up_group(recipient.address.as_str(), u64::MAX);
+        match found.await {
+            Ok(GroupAnswer::Unknown) => Ok(Some(recipient)),
+            Ok(_) => Ok(None),
+            Err(unavailable) => Err(Refusal::Unavailable(Some(unavailable.retry_after))),
+        }
+    };
+    let asked = stream::iter(recipients).map(is_person).buffered(LOOK_UPS);
+    asked
+        .try_filter_map(|recipient| ready(Ok(recipient)))
+        .try_collect()
+        .await
+}
+
+async fn group(edge: &Edge, uri: &str) -> Result<Group, Refusal> {
+    match edge.storage.look_up_group(uri, 0).await {
+        Ok(GroupAnswer::Found(group)) => Ok(group),
+        Ok(GroupAnswer::Unknown) => Err(Refusal::UserUnknown),
+        // No version was named that it could still have.
+        Ok(GroupAnswer::Unchanged) | Err(_) => Err(Refusal::GroupsUnavailable),
+    }
+}
+
+/// The members, if this sender may write to them (CFP-03, CFP-04).
+fn of_group(
+    edge: &Edge,
+    request: &Request,
+    originator: &AssertedIdentity,
+    group: &Group,
+) -> Result<Audience, Refusal> {
+    let is_member = || {
+        let sender = originator.address.as_str();
+        group.members.iter().any(|member| member.uri == sender)
+    };
+    if !group.non_members_may_send && !is_member() {
+        return Err(Refusal::Forbidden("not a member of the group"));
+    }
+    if !group.allow_anonymity && privacy::is_wanted(request) {
+        return Err(Refusal::Forbidden("anonymity is not allowed"));
+    }
+    let uris = group.members.iter().map(|member| member.uri.as_str());
+    Ok(Audience {
+        recipients: members(uris, &originator.address, &edge.site),
+        is_disclosed: group.disclose_members,
+    })
+}
+
+fn job(
+    edge: &Edge,
+    request: &Request,
+    originator: &AssertedIdentity,
+    content: &Content,
+    audience: &Audience,
+    received_from: String,
+) -> Result<JobRequest, Refusal> {
+    let named: &[Recipient] = match audience.is_disclosed {
+        true => &audience.recipients,
+        false => &[],
+    };
+    let max_forwards = hops_of_a_copy(request).ok_or(Refusal::TooManyHops)?;
+    let template = template(
+        request,
+        content,
+        originator,
+        named,
+        &edge.site,
+        &mut rand::rng(),
+    );
+    let template = template.ok_or(Violation::bad_request("Malformed From"))?;
+    Ok(JobRequest {
+        sender: originator.address.to_string(),
+        addressed_to: addressed_to(request),
+        duplicate_key: duplicate::key(request)?,
+        content_hash: content_hash(request),
+        template: template.into(),
+        roster: audience.recipients.iter().map(roster_entry).collect(),
+        expires_at: lifetime::of_message(request, now())?,
+        max_forwards: max_forwards.into(),
+        received_from,
+    })
+}
+
+/// For operators: whom the sender wrote to, without parameters.
+fn addressed_to(request: &Request) -> String {
+    let uri = request.request_uri().ok();
+    let address = uri.and_then(sip::Aor::from_uri);
+    address.map_or_else(
+        || request.raw_uri().to_owned(),
+        |address| address.to_string(),
+    )
+}
+
+fn content_hash(request: &Request) -> [u8; 32] {
+    let hash = Sha256::new()
+        .chain_update(request.raw_uri())
+        .chain_update(b"\n")
+        .chain_update(request.body());
+    hash.finalize().into()
+}
+
+fn roster_entry(recipient: &Recipient) -> RosterEntry {
+    let target = recipient.address.to_string();
+    let is_as_written = recipient.uri == target;
+    RosterEntry {
+        copy_control: match recipient.copy_control {
+            resource_lists::CopyControl::To => CopyControl::To,
+            resource_lists::CopyControl::Cc => CopyControl::Cc,
+            resource_lists::CopyControl::Bcc => CopyControl::Bcc,
+        },
+        variation: match is_as_written {
+            true => bytes::Bytes::new(),
+            false => recipient.uri.clone().into(),
+        },
+        target,
+    }
+}
+
+fn refusal(refused: JobRefusal) -> Refusal {
+    match refused.reason {
+        JobRefusalReason::SenderRate | JobRefusalReason::SenderJobs => {
+            Refusal::SenderLimit(refused.retry_after)
+        }
+        JobRefusalReason::DiskFull => Refusal::Unavailable(refused.retry_after),
+    }
+}

@@ -1,0 +1,24 @@
+//! What makes the retry of a request recognisable (requirements §3.3).
+
+use sip::Request;
+use storage_client::deposit::DuplicateKey;
+
+use crate::refuse::Refusal;
+
+/// The key of a request, without sender and content, which the store adds.
+///
+/// # Errors
+/// From or CSeq is malformed.
+pub fn key(request: &Request) -> Result<DuplicateKey, Refusal> {
+    let headers = request.headers();
+    Ok(DuplicateKey {
+        method: request.method().to_string(),
+        from_tag: request
+            .from()?
+            .and_then(|from| from.tag())
+            .unwrap_or_default()
+            .to_owned(),
+        call_id: headers.call_id().unwrap_or_default().into_owned(),
+        cseq: request.cseq()?.map_or(0, |cseq| cseq.number),
+    })
+}

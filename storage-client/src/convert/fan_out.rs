@@ -1,0 +1,195 @@
+//! Groups, jobs and legs.
+
+use std::time::Duration;
+
+use proto::v1;
+use proto::v1::accept_job_reply::Answer as Accepted;
+use proto::v1::leg_settlement::Outcome;
+use proto::v1::look_up_group_reply::Answer as LookedUp;
+
+use super::{duration, optional, proto_duration, time, timestamp};
+use crate::Unavailable;
+use crate::fan_out::{
+    CopyControl, FanOutJob, Group, GroupAnswer, GroupMember, JobAccepted, JobAnswer, JobRefusal,
+    JobRefusalReason, JobRequest, LegClaim, LegOutcome, LegTemplate, RosterEntry,
+};
+
+pub(crate) fn group(group: v1::Group) -> Group {
+    let members = group.members.into_iter().map(|member| GroupMember {
+        uri: member.uri,
+        display_name: member.display_name,
+    });
+    Group {
+        uri: group.uri,
+        display_name: group.display_name,
+        owner: optional(group.owner),
+        allow_anonymity: group.allow_anonymity,
+        non_members_may_send: group.non_members_may_send,
+        disclose_members: group.disclose_members,
+        members: members.collect(),
+        version: group.version,
+    }
+}
+
+pub(crate) fn proto_group(group: Group) -> v1::Group {
+    let members = group.members.into_iter().map(|member| v1::GroupMember {
+        uri: member.uri,
+        display_name: member.display_name,
+    });
+    v1::Group {
+        uri: group.uri,
+        display_name: group.display_name,
+        owner: group.owner.unwrap_or_default(),
+        allow_anonymity: group.allow_anonymity,
+        non_members_may_send: group.non_members_may_send,
+        disclose_members: group.disclose_members,
+        members: members.collect(),
+        member_count: 0,
+        version: 0,
+    }
+}
+
+pub(crate) fn group_answer(reply: v1::LookUpGroupReply) -> Result<GroupAnswer, Unavailable> {
+    match reply.answer {
+        Some(LookedUp::Group(found)) => Ok(GroupAnswer::Found(group(found))),
+        Some(LookedUp::Unchanged(_)) => Ok(GroupAnswer::Unchanged),
+        Some(LookedUp::Unknown(_)) => Ok(GroupAnswer::Unknown),
+        None => Err(Unavailable::new("half an answer to a look-up")),
+    }
+}
+
+pub(crate) fn job_request(request: JobRequest, remaining: Duration) -> v1::AcceptJobRequest {
+    let roster = request.roster.into_iter().map(|entry| v1::RosterEntry {
+        target: entry.target,
+        copy_control: proto_copy_control(entry.copy_control).into(),
+        variation: entry.variation,
+    });
+    let template = request.template;
+    v1::AcceptJobRequest {
+        sender: request.sender,
+        addressed_to: request.addressed_to,
+        class: v1::JobClass::Pager.into(),
+        duplicate_key: Some(v1::DuplicateKey {
+            method: request.duplicate_key.method,
+            from_tag: request.duplicate_key.from_tag,
+            call_id: request.duplicate_key.call_id,
+            cseq: request.duplicate_key.cseq,
+        }),
+        content_hash: request.content_hash.to_vec().into(),
+        template: Some(v1::LegTemplate {
+            head: template.head,
+            body: template.body,
+            body_without_history: template.body_without_history,
+        }),
+        roster: roster.collect(),
+        expires_at: request.expires_at.map(timestamp),
+        max_forwards: request.max_forwards,
+        received_from: request.received_from,
+        remaining: Some(proto_duration(remaining)),
+    }
+}
+
+fn proto_copy_control(copy_control: CopyControl) -> v1::CopyControl {
+    match copy_control {
+        CopyControl::None => v1::CopyControl::Unspecified,
+        CopyControl::To => v1::CopyControl::To,
+        CopyControl::Cc => v1::CopyControl::Cc,
+        CopyControl::Bcc => v1::CopyControl::Bcc,
+    }
+}
+
+pub(crate) fn job_answer(reply: v1::AcceptJobReply) -> Result<JobAnswer, Unavailable> {
+    match reply.answer {
+        Some(Accepted::Accepted(accepted)) => JobAccepted::from_reply(&accepted)
+            .map(JobAnswer::Accepted)
+            .ok_or_else(|| Unavailable::new("the answer is not whole")),
+        Some(Accepted::Refused(refused)) => Ok(JobAnswer::Refused(JobRefusal {
+            reason: match refused.reason() {
+                v1::JobRefusalReason::SenderRate => JobRefusalReason::SenderRate,
+                v1::JobRefusalReason::SenderJobs => JobRefusalReason::SenderJobs,
+                v1::JobRefusalReason::DiskFull => JobRefusalReason::DiskFull,
+                v1::JobRefusalReason::TooLate => {
+                    return Err(Unavailable::new("too late to be accepted"));
+                }
+                v1::JobRefusalReason::Unspecified => {
+                    return Err(Unavailable::new("refused without reason"));
+                }
+            },
+            retry_after: refused.retry_after.and_then(duration),
+        })),
+        None => Err(Unavailable::new("half an answer to a job")),
+    }
+}
+
+/// `None` for one that is not whole.
+pub(crate) fn fan_out_job(job: v1::JobTemplate) -> Option<FanOutJob> {
+    let template = job.template?;
+    Some(FanOutJob {
+        job: job.job,
+        sender: job.sender,
+        addressed_to: job.addressed_to,
+        template: LegTemplate {
+            head: template.head,
+            body: template.body,
+            body_without_history: template.body_without_history,
+        },
+        max_forwards: job.max_forwards,
+        accepted_at: time(job.accepted_at?)?,
+        expires_at: time(job.expires_at?)?,
+    })
+}
+
+pub(crate) fn roster_entry(entry: v1::RosterEntry) -> RosterEntry {
+    RosterEntry {
+        copy_control: match entry.copy_control() {
+            v1::CopyControl::Unspecified => CopyControl::None,
+            v1::CopyControl::To => CopyControl::To,
+            v1::CopyControl::Cc => CopyControl::Cc,
+            v1::CopyControl::Bcc => CopyControl::Bcc,
+        },
+        target: entry.target,
+        variation: entry.variation,
+    }
+}
+
+pub(crate) fn leg_claim(claim: v1::LegClaim) -> LegClaim {
+    LegClaim {
+        job: claim.job,
+        index: claim.index,
+        generation: claim.generation,
+    }
+}
+
+pub(crate) fn proto_leg_claim(claim: LegClaim) -> v1::LegClaim {
+    v1::LegClaim {
+        job: claim.job,
+        index: claim.index,
+        generation: claim.generation,
+    }
+}
+
+pub(crate) fn leg_settlement(claim: LegClaim, outcome: &LegOutcome) -> v1::LegSettlement {
+    let outcome = match outcome {
+        LegOutcome::Answered {
+            status,
+            reason,
+            retry_after,
+        } => Outcome::Answered(v1::LegAnswered {
+            status: (*status).into(),
+            reason: reason.clone(),
+            retry_after: retry_after.map(proto_duration),
+        }),
+        LegOutcome::HopDown {
+            reason,
+            retry_after,
+        } => Outcome::HopDown(v1::LegHopDown {
+            reason: reason.clone(),
+            retry_after: retry_after.map(proto_duration),
+        }),
+        LegOutcome::Returned => Outcome::Returned(v1::LegReturned {}),
+    };
+    v1::LegSettlement {
+        leg: Some(proto_leg_claim(claim)),
+        outcome: Some(outcome),
+    }
+}

@@ -1,0 +1,238 @@
+//! Fan-out: messages to many become jobs, and legs of jobs come to this edge to be sent (requirements §1.7).
+
+mod driver;
+mod leg;
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use proto::v1;
+use tokio::sync::{mpsc, watch};
+
+use crate::convert;
+use crate::deposit::DuplicateKey;
+
+pub(crate) use self::driver::start;
+pub use self::leg::{Leg, LegOutcome};
+
+/// A group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// The group identity, canonical.
+    pub uri: String,
+    /// For people; may be empty.
+    pub display_name: String,
+    /// Who may change it by XCAP; `None`: operators alone.
+    pub owner: Option<String>,
+    /// Messages with `Privacy: id` are taken (CFP-04).
+    pub allow_anonymity: bool,
+    /// Not only members may send (CFP-03).
+    pub non_members_may_send: bool,
+    /// Copies name the members.
+    pub disclose_members: bool,
+    /// In the order in which they were added.
+    pub members: Vec<GroupMember>,
+    /// Another one after every change; never zero.
+    pub version: u64,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupMember {
+    /// Canonical address.
+    pub uri: String,
+    /// May be empty.
+    pub display_name: String,
+}
+
+/// What a look-up has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupAnswer {
+    /// The group.
+    Found(Group),
+    /// It still has the version that is known.
+    Unchanged,
+    /// There is no such group.
+    Unknown,
+}
+
+/// How a recipient is named to the others (RFC 5364).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CopyControl {
+    /// No list said.
+    #[default]
+    None,
+    /// `to`
+    To,
+    /// `cc`
+    Cc,
+    /// `bcc`
+    Bcc,
+}
+
+/// One recipient.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RosterEntry {
+    /// Canonical address.
+    pub target: String,
+    /// How he is named.
+    pub copy_control: CopyControl,
+    /// What is different in his copy, at most 4 KiB; comes back with the leg.
+    pub variation: Bytes,
+}
+
+/// What all legs of a job have in common, fixed at acceptance (CFP-18); at most 1 MiB.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LegTemplate {
+    /// Header lines in wire form, each with its CRLF.
+    pub head: Bytes,
+    /// Body, with the history part if there is one.
+    pub body: Bytes,
+    /// Body without the history part (CFP-15).
+    pub body_without_history: Option<Bytes>,
+}
+
+/// A message that shall be a job.
+#[derive(Clone, Debug)]
+pub struct JobRequest {
+    /// The asserted identity of the sender, canonical.
+    pub sender: String,
+    /// The group or the factory.
+    pub addressed_to: String,
+    /// What makes a retry recognisable, with the hash.
+    pub duplicate_key: DuplicateKey,
+    /// SHA-256 of Request-URI and body as received.
+    pub content_hash: [u8; 32],
+    /// What the legs have in common.
+    pub template: LegTemplate,
+    /// Recipients, 1 to 10,000, each target once.
+    pub roster: Vec<RosterEntry>,
+    /// The lifetime the sender asked for; capped by the store.
+    pub expires_at: Option<SystemTime>,
+    /// Max-Forwards of the legs (CFP-20).
+    pub max_forwards: u32,
+    /// Transport and address of the peer.
+    pub received_from: String,
+}
+
+/// Content and roster are on disk, told by the storage service: what an edge needs to answer with 202
+/// (CFP-07). There is no way to make one but to receive it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobAccepted {
+    job: u64,
+    accepted_at: SystemTime,
+    duplicate: bool,
+}
+
+impl JobAccepted {
+    /// Decodes the reply; `None` if it is not whole.
+    pub(crate) fn from_reply(reply: &v1::JobAccepted) -> Option<Self> {
+        Some(Self {
+            job: Some(reply.job).filter(|job| *job != 0)?,
+            accepted_at: convert::time(reply.accepted_at?)?,
+            duplicate: reply.duplicate,
+        })
+    }
+
+    /// The number of the job.
+    #[must_use]
+    pub fn job(&self) -> u64 {
+        self.job
+    }
+
+    /// The moment of acceptance.
+    #[must_use]
+    pub fn accepted_at(&self) -> SystemTime {
+        self.accepted_at
+    }
+
+    /// Whether the message was a job before.
+    #[must_use]
+    pub fn duplicate(&self) -> bool {
+        self.duplicate
+    }
+}
+
+/// How the store decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobAnswer {
+    /// The job is on disk.
+    Accepted(JobAccepted),
+    /// Nothing was stored.
+    Refused(JobRefusal),
+}
+
+/// Why a message did not become a job, and when to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobRefusal {
+    /// Why.
+    pub reason: JobRefusalReason,
+    /// Absent if trying again is of no use.
+    pub retry_after: Option<Duration>,
+}
+
+/// Why a message did not become a job. The numbers are the statuses that the sender gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobRefusalReason {
+    /// 480 with Retry-After: too many recipients lately (CFP-21).
+    SenderRate,
+    /// 480 with Retry-After: too many unfinished jobs.
+    SenderJobs,
+    /// 503 with Retry-After.
+    DiskFull,
+}
+
+/// A job as its legs see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FanOutJob {
+    /// Its number: Call-IDs of legs are made of it.
+    pub job: u64,
+    /// The asserted identity of the sender.
+    pub sender: String,
+    /// The group or the factory.
+    pub addressed_to: String,
+    /// What its legs have in common.
+    pub template: LegTemplate,
+    /// Max-Forwards of its legs.
+    pub max_forwards: u32,
+    /// The moment of acceptance.
+    pub accepted_at: SystemTime,
+    /// Tries end then.
+    pub expires_at: SystemTime,
+}
+
+/// Names one claim of one leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LegClaim {
+    /// The job.
+    pub job: u64,
+    /// The place in the roster, from zero.
+    pub index: u32,
+    /// Which of the claims of this leg.
+    pub generation: u64,
+}
+
+/// The legs that this edge shall send. Attaches again by itself after a broken connection. Dropping it means
+/// draining: no more legs are taken, those under way keep their claims until they are settled.
+#[derive(Debug)]
+pub struct FanOutLegs {
+    pub(crate) legs: mpsc::Receiver<Leg>,
+    pub(crate) capacity: watch::Sender<u32>,
+}
+
+impl FanOutLegs {
+    /// The next leg.
+    pub async fn next(&mut self) -> Option<Leg> {
+        self.legs.recv().await
+    }
+
+    /// How many legs this edge takes at a time from now on, at most as many as at the beginning; zero while
+    /// its next hop is down.
+    pub fn resize(&self, legs: u32) {
+        self.capacity.send_if_modified(|capacity| {
+            let changed = *capacity != legs;
+            *capacity = legs;
+            changed
+        });
+    }
+}

@@ -1,0 +1,159 @@
+//! Groups: changed under conditions, kept, listed.
+
+use super::{Bench, Engine, address};
+use crate::fan_out::FanOutStore;
+use crate::model::{GROUP_MEMBERS_MAX, Group, GroupChange, GroupMember, GroupOrder, GroupRefusal};
+
+fn member(name: &str) -> GroupMember {
+    GroupMember {
+        uri: address(name),
+        display_name: String::new(),
+    }
+}
+
+fn group(name: &str, members: &[&str]) -> Group {
+    Group {
+        uri: address(name),
+        display_name: "Team".to_owned(),
+        owner: None,
+        allow_anonymity: false,
+        non_members_may_send: true,
+        disclose_members: false,
+        members: members.iter().map(|name| member(name)).collect(),
+        version: 0,
+    }
+}
+
+impl<E: Engine> Bench<E> {
+    async fn group(&self, name: &str) -> Option<Group> {
+        let group = self.store().group(address(name)).await;
+        group.expect("the store answers")
+    }
+
+    async fn change(&self, change: GroupChange) -> Result<Group, GroupRefusal> {
+        self.change_if(change, None, None).await
+    }
+
+    async fn change_if(
+        &self,
+        change: GroupChange,
+        expected_version: Option<u64>,
+        editor: Option<&str>,
+    ) -> Result<Group, GroupRefusal> {
+        let order = GroupOrder {
+            change,
+            expected_version,
+            editor: editor.map(address),
+        };
+        let changed = self.store().change_group(order).await;
+        let changed = changed.expect("the store answers");
+        changed.map(crate::Synced::into_inner)
+    }
+}
+
+pub(crate) async fn a_group_is_there_after_reopening<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let made = group("team", &["bob", "carol"]);
+    let made = bench.change(GroupChange::Create(made)).await;
+    let made = made.expect("it is new");
+    assert!(made.version > 0);
+    let again = bench.change(GroupChange::Create(group("team", &[]))).await;
+    assert_eq!(again, Err(GroupRefusal::Exists));
+    let bench = bench.reopen().await;
+    assert_eq!(bench.group("team").await, Some(made));
+    assert_eq!(bench.group("other").await, None);
+}
+
+pub(crate) async fn members_are_added_once_and_removed<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let made = group("team", &["bob", "carol", "bob"]);
+    let made = bench.change(GroupChange::Create(made)).await;
+    let made = made.expect("it is new");
+    assert_eq!(made.members, [member("bob"), member("carol")]);
+    let named = GroupMember {
+        display_name: "Bob".to_owned(),
+        ..member("bob")
+    };
+    let added = vec![member("dave"), named.clone(), member("dave")];
+    let added = bench.change(GroupChange::Add(address("team"), added)).await;
+    let added = added.expect("it is there");
+    assert_eq!(
+        added.members,
+        [named.clone(), member("carol"), member("dave")]
+    );
+    assert!(added.version > made.version);
+    let removed = vec![address("carol"), address("erin")];
+    let removed = GroupChange::Remove(address("team"), removed);
+    let removed = bench.change(removed).await.expect("it is there");
+    assert_eq!(removed.members, [named, member("dave")]);
+    let nobody = GroupChange::Add(address("other"), vec![member("bob")]);
+    assert_eq!(bench.change(nobody).await, Err(GroupRefusal::Unknown));
+}
+
+pub(crate) async fn a_group_has_no_more_members_than_allowed<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let names: Vec<_> = (0..GROUP_MEMBERS_MAX).map(|n| format!("u{n}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let full = bench
+        .change(GroupChange::Create(group("team", &names)))
+        .await;
+    assert_eq!(full.map(|group| group.members.len()), Ok(GROUP_MEMBERS_MAX));
+    let more = GroupChange::Add(address("team"), vec![member("bob")]);
+    assert_eq!(bench.change(more).await, Err(GroupRefusal::TooManyMembers));
+}
+
+pub(crate) async fn changes_of_another_version_or_editor_are_refused<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let mine = Group {
+        owner: Some(address("alice")),
+        ..group("team", &["bob"])
+    };
+    let put = |mine: &Group| GroupChange::Put(mine.clone());
+    let absent = bench.change_if(put(&mine), Some(0), Some("alice")).await;
+    let version = absent.expect("there is none").version;
+    let again = bench.change_if(put(&mine), Some(0), Some("alice")).await;
+    assert_eq!(again, Err(GroupRefusal::Stale));
+    let foreign = bench
+        .change_if(put(&mine), Some(version), Some("mallory"))
+        .await;
+    assert_eq!(foreign, Err(GroupRefusal::NotOwner));
+    let later = bench
+        .change_if(put(&mine), Some(version), Some("alice"))
+        .await;
+    let later = later.expect("it has that version").version;
+    assert!(later > version);
+    let delete = || GroupChange::Delete(address("team"));
+    let stale = bench
+        .change_if(delete(), Some(version), Some("alice"))
+        .await;
+    assert_eq!(stale, Err(GroupRefusal::Stale));
+    let deleted = bench.change_if(delete(), Some(later), Some("alice")).await;
+    assert!(deleted.is_ok());
+    assert_eq!(bench.group("team").await, None);
+    assert_eq!(bench.change(delete()).await, Err(GroupRefusal::Unknown));
+    let anew = bench.change(put(&mine)).await.expect("there is none");
+    assert!(anew.version > later, "versions do not come again");
+}
+
+pub(crate) async fn groups_are_listed_page_by_page<E: Engine>() {
+    let bench = Bench::<E>::new();
+    for name in ["a", "b", "c", "d", "e"] {
+        let made = bench
+            .change(GroupChange::Create(group(name, &["bob"])))
+            .await;
+        assert!(made.is_ok());
+    }
+    let (mut after, mut names) = (None, Vec::new());
+    loop {
+        let page = bench.store().list_groups(after, 2).await;
+        let page = page.expect("the store answers");
+        let Some((last, _)) = page.last() else {
+            break;
+        };
+        after = Some(*last);
+        names.extend(page.into_iter().map(|(_, group)| group.uri));
+    }
+    names.sort();
+    let expected: Vec<_> = ["a", "b", "c", "d", "e"].map(address).into();
+    assert_eq!(names, expected);
+}

@@ -1,0 +1,139 @@
+//! Jobs, their legs, and the lists and indexes of these.
+
+use super::orphans::has;
+use super::{CheckReport, Finding};
+use crate::column_family::Family;
+use crate::key::{self, Due, DueKind, JobRow};
+use crate::model::{JobCounts, JobNumber, JobState, LegName};
+use crate::rocks::shared::Shared;
+use crate::rule::fan_out::find::{ROSTER_CHUNK, sender_key};
+use crate::store::StoreError;
+use crate::value::{self, JobValue, LegListValue, LegPhase, LegValue};
+
+impl Shared {
+    pub(super) fn check_fan_out(&self, report: &mut CheckReport) -> Result<(), StoreError> {
+        let mut scan = self.database.scan(Family::Jobs, &[], None);
+        while let Some(((number, row), job)) = scan.step(|key, octets| {
+            let (number, row) = key::decode_job(key)?;
+            let job = match row {
+                JobRow::Job => Some(value::decode::<JobValue>(octets)?),
+                JobRow::Template | JobRow::Roster(_) => None,
+            };
+            Ok(((number, row), job))
+        })? {
+            match job {
+                Some(job) => {
+                    let is_sound = self.is_job_sound(number, &job)?;
+                    report.expect(is_sound, || Finding::Job(number));
+                }
+                None => {
+                    let belongs = self.job_row(number)?.is_some_and(|job| match row {
+                        JobRow::Roster(chunk) => chunk < chunks_of(&job),
+                        _ => job.job.ended_at.is_none(),
+                    });
+                    report.expect(belongs, || Finding::Orphan(Family::Jobs.name()));
+                }
+            }
+        }
+        self.check_legs(report)
+    }
+
+    /// Counters, roster, template and indexes of a job.
+    fn is_job_sound(&self, number: JobNumber, job: &JobValue) -> Result<bool, StoreError> {
+        let at = job.due_at;
+        let what = DueKind::Job(number);
+        let mut is_sound = has(self, Family::Due, &Due { at, what }.key())?;
+        for chunk in 0..chunks_of(job) {
+            is_sound &= has(self, Family::Jobs, &key::roster(number, chunk))?;
+        }
+        let template = has(self, Family::Jobs, &key::template(number))?;
+        is_sound &= template == job.job.ended_at.is_none();
+        let sender = sender_key(&self.secret, &job.job.sender);
+        let has_turn = has(self, Family::Turns, &key::turn(sender, number))?;
+        let is_open = job.job.closing.is_none() && job.job.ended_at.is_none();
+        is_sound &= has_turn == (is_open && job.cursor < job.job.counts.total);
+        Ok(is_sound && self.counted(number, job)? == job.job.counts)
+    }
+
+    /// What the legs of a job say.
+    fn counted(&self, number: JobNumber, job: &JobValue) -> Result<JobCounts, StoreError> {
+        let total = job.job.counts.total;
+        let mut counts = JobCounts {
+            total,
+            ..JobCounts::default()
+        };
+        match job.job.closing.unwrap_or(job.job.state) {
+            JobState::Expired => counts.expired = total - job.cursor,
+            JobState::Cancelled => counts.cancelled = total - job.cursor,
+            JobState::Running | JobState::Completed => {}
+        }
+        let (lower, upper) = key::of_job(number);
+        let mut scan = self.database.scan(Family::Legs, &lower, Some(&upper));
+        let phase = |_: &[u8], octets: &[u8]| Ok(value::decode::<LegValue>(octets)?.phase);
+        while let Some(phase) = scan.step(phase)? {
+            match phase {
+                LegPhase::Delivered => counts.delivered += 1,
+                LegPhase::Failed => counts.failed += 1,
+                LegPhase::Expired => counts.expired += 1,
+                LegPhase::Cancelled => counts.cancelled += 1,
+                LegPhase::Queued | LegPhase::Parked | LegPhase::Due | LegPhase::InFlight => {}
+            }
+        }
+        Ok(counts)
+    }
+
+    fn check_legs(&self, report: &mut CheckReport) -> Result<(), StoreError> {
+        self.check_family(Family::Legs, report, |key, octets| {
+            let name = key::decode_leg(key)?;
+            self.is_leg_sound(name, &value::decode(octets)?)
+        })?;
+        self.check_family(Family::LegDue, report, |key, _| {
+            let (at, name) = key::decode_leg_due(key)?;
+            let leg = self.leg_row(name)?;
+            Ok(leg.is_some_and(|leg| is_timed(&leg) && leg.due_at == at))
+        })?;
+        self.check_family(Family::LegLists, report, |_, octets| {
+            let list: LegListValue = value::decode(octets)?;
+            let mut is_sound = list.first.is_some() == list.last.is_some();
+            for name in [list.first, list.last].into_iter().flatten() {
+                let leg = self.leg_row(name)?;
+                is_sound &= leg.is_some_and(|leg| !leg.phase.is_settled());
+            }
+            let flying = list.in_flight.map(|name| self.leg_row(name)).transpose()?;
+            let is_flying =
+                |leg: Option<LegValue>| leg.is_some_and(|leg| leg.phase == LegPhase::InFlight);
+            Ok(is_sound && flying.is_none_or(is_flying))
+        })?;
+        self.check_family(Family::Turns, report, |key, _| {
+            match key::decode_turn(key)? {
+                (_, Some(number)) => Ok(self.job_row(number)?.is_some()),
+                (_, None) => Ok(true),
+            }
+        })
+    }
+
+    /// It belongs to a job, and is where its phase says.
+    fn is_leg_sound(&self, name: LegName, leg: &LegValue) -> Result<bool, StoreError> {
+        let job = self.job_row(name.job)?;
+        if job.is_none_or(|job| name.index >= job.cursor) {
+            return Ok(false);
+        }
+        let is_due = has(self, Family::LegDue, &key::leg_due(leg.due_at, name))?;
+        if leg.phase != LegPhase::InFlight {
+            return Ok(is_due || !is_timed(leg));
+        }
+        let row = self.database.read(Family::LegLists, &leg.target)?;
+        let list: Option<LegListValue> = row.map(|row| value::decode(&row)).transpose()?;
+        Ok(is_due && list.is_some_and(|list| list.in_flight == Some(name)))
+    }
+}
+
+/// Whether it is in the index by due time.
+fn is_timed(leg: &LegValue) -> bool {
+    matches!(leg.phase, LegPhase::Due | LegPhase::InFlight)
+}
+
+fn chunks_of(job: &JobValue) -> u32 {
+    let chunk = u32::try_from(ROSTER_CHUNK).unwrap_or(u32::MAX);
+    job.job.counts.total.div_ceil(chunk)
+}

@@ -1,0 +1,463 @@
+//! Groups, jobs and legs of the RocksDB engine: the calls, and what they read.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::RocksStore;
+use super::committer::Job as QueuedJob;
+use super::operation::fan_out::{
+    AcceptJob, Accepted, CancelJob, ClaimLegs, CloseLegs, RenewLegs, SettleLegs,
+};
+use super::queue::Queues;
+use super::shared::Shared;
+use super::submit::submit;
+use crate::column_family::Family;
+use crate::fan_out::{FanOutStore, GroupPlace, LEGS_AT_ONCE};
+use crate::key::{self, AddressKey};
+use crate::model::{
+    Address, Group, GroupOrder, GroupRefusal, Job, JobNumber, JobOutcome, JobPage, JobQuery,
+    JobRequest, JobWithTemplate, Leg, LegBatch, LegName, LegOutcome, LegSettled, LegToken, Owner,
+    RosterEntry, UnixMillis,
+};
+use crate::rule::fan_out::find::{Finder, Found, Shelf, roster_place};
+use crate::rule::fan_out::seen;
+use crate::rule::sender_rate::SenderRates;
+use crate::store::{StoreError, Synced};
+use crate::value::{self, GroupValue, JobValue, LegPhase, LegValue, RosterValue, TemplateValue};
+
+/// Searches of one claim: candidates that have to wait for another leg make room for others.
+const SEARCHES: usize = 8;
+/// A pause after searches that have brought nothing but legs that wait for one another.
+const FRUITLESS: Duration = Duration::from_millis(100);
+/// Jobs looked at for one page.
+const JOBS_LOOKED_AT: usize = 10_000;
+/// Legs read at a time.
+const LEGS_READ: usize = 1_024;
+
+/// What the engine keeps in memory of fan-out.
+#[derive(Default)]
+pub(super) struct FanOutState {
+    pub(super) rates: Mutex<SenderRates>,
+    pub(super) dues: DueCursor,
+    /// The sender whose turn it was.
+    last_sender: Mutex<Option<AddressKey>>,
+}
+
+/// Where the index of legs by due time begins: no scan walks over what was removed from its front (C-28).
+#[derive(Default)]
+pub(super) struct DueCursor(Mutex<DueBounds>);
+
+#[derive(Default)]
+struct DueBounds {
+    /// No row is earlier.
+    lower: UnixMillis,
+    /// The earliest row that was written since a scan began.
+    written: Option<UnixMillis>,
+}
+
+impl DueCursor {
+    /// Rows from this time on are on disk.
+    pub(super) fn note(&self, at: UnixMillis) {
+        let mut bounds = lock(&self.0);
+        bounds.lower = bounds.lower.min(at);
+        bounds.written = Some(bounds.written.map_or(at, |written| written.min(at)));
+    }
+
+    /// Where a scan begins.
+    fn begin(&self) -> UnixMillis {
+        let mut bounds = lock(&self.0);
+        bounds.written = None;
+        bounds.lower
+    }
+
+    /// The first row that a scan has found, or a time that it has come to in vain.
+    fn end(&self, first: UnixMillis) {
+        let mut bounds = lock(&self.0);
+        bounds.lower = bounds.written.map_or(first, |written| written.min(first));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl FanOutStore for RocksStore {
+    async fn change_group(
+        &self,
+        order: GroupOrder,
+    ) -> Result<Result<Synced<Group>, GroupRefusal>, StoreError> {
+        let outcome = self.submit(order).await?;
+        Ok(outcome.map(Synced::after_sync))
+    }
+
+    async fn group(&self, uri: Address) -> Result<Option<Group>, StoreError> {
+        self.read(move |shared| {
+            let key = shared.address_key(&uri);
+            let row = shared.database.read(Family::Groups, &key)?;
+            let row: Option<GroupValue> = row.map(|row| value::decode(&row)).transpose()?;
+            Ok(row.map(|row| row.0))
+        })
+        .await
+    }
+
+    async fn list_groups(
+        &self,
+        after: Option<GroupPlace>,
+        limit: usize,
+    ) -> Result<Vec<(GroupPlace, Group)>, StoreError> {
+        self.read(move |shared| shared.groups(after, limit)).await
+    }
+
+    async fn accept_job(&self, request: JobRequest) -> Result<JobOutcome, StoreError> {
+        let operation = self
+            .read(move |shared| Ok(AcceptJob::new(request, shared)))
+            .await?;
+        Ok(match self.submit(operation).await? {
+            Accepted::New(receipt) => JobOutcome::Accepted(Synced::after_sync(receipt)),
+            Accepted::Duplicate(receipt) => JobOutcome::Duplicate(Synced::after_sync(receipt)),
+            Accepted::Refused(refusal) => JobOutcome::Refused(refusal),
+        })
+    }
+
+    async fn claim_legs(
+        &self,
+        owner: Owner,
+        limit: usize,
+        lease: Duration,
+    ) -> Result<LegBatch, StoreError> {
+        let mut legs = Vec::new();
+        for _ in 0..SEARCHES {
+            let wanted = limit - legs.len();
+            let found = self.read(move |shared| shared.find_legs(wanted)).await?;
+            if found.candidates.is_empty() {
+                let steady = self.shared.times.read().steady;
+                let again_in = found.next.map(|next| next.since(steady));
+                return Ok(LegBatch { legs, again_in });
+            }
+            for candidates in found.candidates.chunks(LEGS_AT_ONCE) {
+                let operation = ClaimLegs {
+                    candidates: candidates.to_vec(),
+                    owner: owner.clone(),
+                    lease,
+                };
+                let (claimed, _) = self.submit(operation).await?;
+                legs.extend(claimed);
+            }
+            if legs.len() >= limit {
+                break;
+            }
+        }
+        let again_in = match legs.is_empty() {
+            true => FRUITLESS,
+            false => Duration::ZERO,
+        };
+        Ok(LegBatch {
+            legs,
+            again_in: Some(again_in),
+        })
+    }
+
+    async fn renew_legs(
+        &self,
+        tokens: Vec<LegToken>,
+        lease: Duration,
+    ) -> Result<Vec<LegToken>, StoreError> {
+        let mut lost = Vec::new();
+        for tokens in tokens.chunks(LEGS_AT_ONCE) {
+            let tokens = tokens.to_vec();
+            lost.extend(self.submit(RenewLegs { tokens, lease }).await?);
+        }
+        Ok(lost)
+    }
+
+    async fn settle_legs(
+        &self,
+        settlements: Vec<(LegToken, LegOutcome)>,
+    ) -> Result<Synced<Vec<LegSettled>>, StoreError> {
+        let mut settled = Vec::with_capacity(settlements.len());
+        for slice in settlements.chunks(LEGS_AT_ONCE) {
+            let (slice, _) = self.submit(SettleLegs(slice.to_vec())).await?;
+            settled.extend(slice);
+        }
+        Ok(Synced::after_sync(settled))
+    }
+
+    async fn release_former(&self, owner: Owner) -> Result<usize, StoreError> {
+        let held = self
+            .read(move |shared| shared.held_by_former(&owner))
+            .await?;
+        let count = held.len();
+        let returned = held.into_iter().map(|leg| (leg, LegOutcome::Returned));
+        self.settle_legs(returned.collect()).await?;
+        Ok(count)
+    }
+
+    async fn job_template(&self, number: JobNumber) -> Result<JobWithTemplate, StoreError> {
+        self.read(move |shared| {
+            let job = shared.job_row(number)?.ok_or(StoreError::NotFound)?;
+            let row = shared.database.read(Family::Jobs, &key::template(number))?;
+            let template: TemplateValue = value::decode(&row.ok_or(StoreError::NotFound)?)?;
+            Ok(JobWithTemplate {
+                job: job.job,
+                template: template.0,
+            })
+        })
+        .await
+    }
+
+    async fn job(&self, number: JobNumber) -> Result<Job, StoreError> {
+        self.read(move |shared| {
+            let row = shared.job_row(number)?.ok_or(StoreError::NotFound)?;
+            Ok(row.job)
+        })
+        .await
+    }
+
+    async fn list_jobs(&self, query: JobQuery) -> Result<JobPage, StoreError> {
+        self.read(move |shared| shared.jobs(&query)).await
+    }
+
+    async fn list_legs(
+        &self,
+        number: JobNumber,
+        from: u32,
+        limit: usize,
+    ) -> Result<Vec<Leg>, StoreError> {
+        self.read(move |shared| shared.legs(number, from, limit))
+            .await
+    }
+
+    async fn cancel_job(
+        &self,
+        number: JobNumber,
+        reason: String,
+    ) -> Result<Synced<Job>, StoreError> {
+        self.submit(CancelJob { number, reason }).await?;
+        close_legs(&self.shared, &self.queues, number).await?;
+        self.job(number).await.map(Synced::after_sync)
+    }
+}
+
+/// Gives all legs of a closing job their outcome that are not in flight.
+pub(super) async fn close_legs(
+    shared: &Arc<Shared>,
+    queues: &Queues<QueuedJob>,
+    job: JobNumber,
+) -> Result<(), StoreError> {
+    let mut from = Some(0);
+    while let Some(index) = from {
+        let reading = Arc::clone(shared);
+        let read = tokio::task::spawn_blocking(move || {
+            reading.open_legs(LegName { job, index }, LEGS_READ)
+        });
+        let (open, next) = read.await.map_err(|_| StoreError::Closed)??;
+        for slice in open.chunks(LEGS_AT_ONCE) {
+            submit(shared, queues, CloseLegs(slice.to_vec())).await?;
+        }
+        from = next;
+    }
+    Ok(())
+}
+
+impl Shelf for Shared {
+    fn secret(&self) -> &[u8; 32] {
+        &self.secret
+    }
+
+    fn steady(&self) -> UnixMillis {
+        self.times.read().steady
+    }
+
+    fn leg_dues(&self, limit: usize) -> Result<Vec<(UnixMillis, LegName)>, StoreError> {
+        let now = self.times.read().steady;
+        let lower = self.fan_out.dues.begin();
+        let lower = key::leg_due(lower, LegName::default());
+        let mut scan = self.database.scan(Family::LegDue, &lower, None);
+        let mut dues = Vec::new();
+        while dues.len() < limit {
+            let Some(due) = scan.step(|key, _| key::decode_leg_due(key))? else {
+                break;
+            };
+            let is_ahead = due.0 > now;
+            dues.push(due);
+            if is_ahead {
+                break;
+            }
+        }
+        let first = dues.first().map_or(now, |(at, _)| *at);
+        self.fan_out.dues.end(first.min(now));
+        Ok(dues)
+    }
+
+    fn turn(
+        &self,
+        after: Option<AddressKey>,
+    ) -> Result<Option<(AddressKey, JobNumber)>, StoreError> {
+        let lower = match after {
+            Some(after) => key::turn(after, JobNumber(u64::MAX)).to_vec(),
+            None => Vec::new(),
+        };
+        let mut scan = self.database.scan(Family::Turns, &lower, None);
+        loop {
+            match scan.step(|key, _| key::decode_turn(key))? {
+                Some((sender, Some(number))) if Some(sender) != after => {
+                    return Ok(Some((sender, number)));
+                }
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    fn job_value(&self, number: JobNumber) -> Result<Option<JobValue>, StoreError> {
+        self.job_row(number)
+    }
+
+    fn roster(&self, number: JobNumber, chunk: u32) -> Result<Vec<RosterEntry>, StoreError> {
+        let row = self
+            .database
+            .read(Family::Jobs, &key::roster(number, chunk))?;
+        let row = row
+            .map(|row| value::decode::<RosterValue>(&row))
+            .transpose()?;
+        Ok(row.map_or_else(Vec::new, |row| row.0))
+    }
+}
+
+impl Shared {
+    pub(super) fn job_row(&self, number: JobNumber) -> Result<Option<JobValue>, StoreError> {
+        let row = self.database.read(Family::Jobs, &key::job(number))?;
+        row.map(|row| value::decode(&row)).transpose()
+    }
+
+    fn find_legs(&self, limit: usize) -> Result<Found, StoreError> {
+        let mut last = *lock(&self.fan_out.last_sender);
+        let found = Finder::new(self).find(&mut last, limit)?;
+        *lock(&self.fan_out.last_sender) = last;
+        Ok(found)
+    }
+
+    fn groups(
+        &self,
+        after: Option<GroupPlace>,
+        limit: usize,
+    ) -> Result<Vec<(GroupPlace, Group)>, StoreError> {
+        let lower = after.unwrap_or_default();
+        let mut scan = self.database.scan(Family::Groups, &lower, None);
+        let mut groups = Vec::new();
+        while groups.len() < limit {
+            let Some((place, group)) = scan.step(|key, octets| {
+                let row: GroupValue = value::decode(octets)?;
+                Ok((key::decode_address(key)?, row.0))
+            })?
+            else {
+                break;
+            };
+            if after != Some(place) {
+                groups.push((place, group));
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Legs in flight that another process of the same edge has claimed.
+    fn held_by_former(&self, owner: &Owner) -> Result<Vec<LegToken>, StoreError> {
+        let mut scan = self.database.scan(Family::LegDue, &[], None);
+        let mut held = Vec::new();
+        while let Some((_, name)) = scan.step(|key, _| key::decode_leg_due(key))? {
+            let leg = self.leg_row(name)?.filter(|leg| {
+                leg.phase == LegPhase::InFlight
+                    && leg.owner.edge == owner.edge
+                    && leg.owner.incarnation != owner.incarnation
+            });
+            held.extend(leg.map(|leg| LegToken {
+                leg: name,
+                generation: leg.generation,
+            }));
+        }
+        Ok(held)
+    }
+
+    pub(super) fn leg_row(&self, name: LegName) -> Result<Option<LegValue>, StoreError> {
+        let row = self.database.read(Family::Legs, &key::leg(name))?;
+        row.map(|row| value::decode(&row)).transpose()
+    }
+
+    /// Legs from a place on that have no outcome and are not in flight, and where to go on.
+    fn open_legs(
+        &self,
+        from: LegName,
+        limit: usize,
+    ) -> Result<(Vec<LegName>, Option<u32>), StoreError> {
+        let (_, upper) = key::of_job(from.job);
+        let mut scan = self
+            .database
+            .scan(Family::Legs, &key::leg(from), Some(&upper));
+        let mut open = Vec::new();
+        for _ in 0..limit {
+            let next = scan.step(|key, octets| {
+                let leg: LegValue = value::decode(octets)?;
+                Ok((key::decode_leg(key)?, leg.phase))
+            })?;
+            let Some((name, phase)) = next else {
+                return Ok((open, None));
+            };
+            if !phase.is_settled() && phase != LegPhase::InFlight {
+                open.push(name);
+            }
+        }
+        let next = scan.step(|key, _| key::decode_leg(key))?;
+        Ok((open, next.map(|name| name.index)))
+    }
+
+    fn jobs(&self, query: &JobQuery) -> Result<JobPage, StoreError> {
+        let mut page = JobPage::default();
+        let mut upper = query.before.map_or([0xff; 9], key::job);
+        for _ in 0..JOBS_LOOKED_AT {
+            // A search per job: templates and rosters between them are not walked over.
+            let mut scan = self.database.scan_back(Family::Jobs, &[], &upper);
+            let Some((number, _)) = scan.step(|key, _| key::decode_job(key))? else {
+                page.next = None;
+                return Ok(page);
+            };
+            upper = key::job(number);
+            page.next = Some(number);
+            let Some(JobValue { job, .. }) = self.job_row(number)? else {
+                continue;
+            };
+            let is_wanted = query
+                .sender
+                .as_ref()
+                .is_none_or(|sender| *sender == job.sender)
+                && (query.states.is_empty() || query.states.contains(&job.state));
+            page.jobs.extend(Some(job).filter(|_| is_wanted));
+            if page.jobs.len() >= query.limit {
+                return Ok(page);
+            }
+        }
+        Ok(page)
+    }
+
+    fn legs(&self, number: JobNumber, from: u32, limit: usize) -> Result<Vec<Leg>, StoreError> {
+        let job = self.job_row(number)?.ok_or(StoreError::NotFound)?;
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let end = job.job.counts.total.min(from.saturating_add(limit));
+        let mut legs = Vec::new();
+        let mut chunk = None;
+        for index in from..end {
+            let (place, at) = roster_place(index);
+            if chunk.as_ref().is_none_or(|(known, _)| *known != place) {
+                chunk = Some((place, self.roster(number, place)?));
+            }
+            let entry = chunk.as_ref().and_then(|(_, roster)| roster.get(at));
+            let entry = entry.ok_or(StoreError::Corrupt { what: "roster" })?;
+            let name = LegName { job: number, index };
+            let row = match index < job.cursor {
+                true => self.leg_row(name)?,
+                false => None,
+            };
+            legs.push(seen(name, entry, row.as_ref(), &job));
+        }
+        Ok(legs)
+    }
+}

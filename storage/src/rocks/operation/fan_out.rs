@@ -1,0 +1,358 @@
+//! Jobs and legs: the operations, and the desk that the rules work on.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crate::column_family::Family;
+use crate::config::Retention;
+use crate::key::{self, AddressKey, Due, DueKind};
+use crate::model::{
+    ClaimedLeg, Job, JobNumber, JobReceipt, JobRefusal, JobRequest, JobState, LegName, LegOutcome,
+    LegSettled, LegToken, MessageId, MessageNumber, Owner, Receipt, UnixMillis,
+};
+use crate::rocks::queue::Lane;
+use crate::rocks::shared::Shared;
+use crate::rocks::submit::Operation;
+use crate::rocks::transaction::{Interrupt, Transaction};
+use crate::rule::deposit::is_too_late;
+use crate::rule::duplicate::{Fingerprint, job_fingerprint};
+use crate::rule::fan_out::find::{ROSTER_CHUNK, sender_key};
+use crate::rule::fan_out::{self, Candidate, Desk, new_job};
+use crate::store::StoreError;
+use crate::timekeeper::Times;
+use crate::value::{
+    self, DuplicateValue, JobValue, LegListValue, LegValue, Mark, RosterValue, SenderJobsValue,
+    TemplateValue,
+};
+
+/// Octets that a leg adds to a group, roughly.
+const LEG_OCTETS: usize = 512;
+/// When a sender may try again who has too many unfinished jobs.
+const JOBS_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+impl Desk for Transaction<'_> {
+    type Stop = Interrupt;
+
+    fn times(&self) -> Times {
+        self.times
+    }
+
+    fn retention(&self) -> Retention {
+        self.shared.config.retention
+    }
+
+    fn swept_until(&self) -> UnixMillis {
+        self.counters.swept_until
+    }
+
+    fn job(&mut self, number: JobNumber) -> Result<Option<JobValue>, Interrupt> {
+        self.job_row(number)
+    }
+
+    fn set_job(&mut self, number: JobNumber, job: Option<JobValue>) {
+        self.set_job_row(number, job);
+    }
+
+    fn leg(&mut self, name: LegName) -> Result<Option<LegValue>, Interrupt> {
+        self.leg_row(name)
+    }
+
+    fn set_leg(&mut self, name: LegName, leg: LegValue) {
+        self.set_leg_row(name, Some(leg));
+    }
+
+    fn leg_list(&mut self, key: AddressKey) -> Result<LegListValue, Interrupt> {
+        Ok(self.leg_list_row(key)?.unwrap_or_default())
+    }
+
+    fn set_leg_list(&mut self, key: AddressKey, list: LegListValue) {
+        self.set_leg_list_row(
+            key,
+            Some(list).filter(|list| *list != LegListValue::default()),
+        );
+    }
+
+    fn corrupt(&self, what: &'static str) -> Interrupt {
+        StoreError::Corrupt { what }.into()
+    }
+
+    fn add_leg_due(&mut self, at: UnixMillis, name: LegName) {
+        self.append(Family::LegDue, key::leg_due(at, name), || {
+            value::encode(&Mark)
+        });
+    }
+
+    fn remove_leg_due(&mut self, at: UnixMillis, name: LegName) {
+        self.erase(Family::LegDue, key::leg_due(at, name));
+    }
+
+    fn add_job_due(&mut self, at: UnixMillis, number: JobNumber) {
+        let what = DueKind::Job(number);
+        self.append_due(Due { at, what });
+    }
+
+    fn remove_job_due(&mut self, at: UnixMillis, number: JobNumber) {
+        let what = DueKind::Job(number);
+        self.erase(Family::Due, Due { at, what }.key());
+    }
+
+    fn remove_turn(&mut self, job: &Job) {
+        let sender = sender_key(&self.shared.secret, &job.sender);
+        self.erase(Family::Turns, key::turn(sender, job.number));
+    }
+
+    fn end(&mut self, job: &Job) -> Result<(), Interrupt> {
+        self.erase(Family::Jobs, key::template(job.number));
+        let sender = sender_key(&self.shared.secret, &job.sender);
+        let left = self.sender_jobs(sender)?.map_or(0, |jobs| jobs.0);
+        let left = Some(left.saturating_sub(1)).filter(|left| *left > 0);
+        self.set_sender_jobs(sender, left.map(SenderJobsValue));
+        Ok(())
+    }
+
+    fn forget(&mut self, number: JobNumber) {
+        self.erase_range(Family::Jobs, key::of_job(number));
+        self.erase_range(Family::Legs, key::of_job(number));
+    }
+}
+
+/// Makes a message a job.
+pub(in crate::rocks) struct AcceptJob {
+    request: JobRequest,
+    fingerprint: Fingerprint,
+    sender: AddressKey,
+    template: Vec<u8>,
+    roster: Vec<Vec<u8>>,
+}
+
+/// What was decided, before the sync.
+pub(in crate::rocks) enum Accepted {
+    New(JobReceipt),
+    Duplicate(JobReceipt),
+    Refused(JobRefusal),
+}
+
+impl AcceptJob {
+    pub(in crate::rocks) fn new(mut request: JobRequest, shared: &Shared) -> Self {
+        let template = std::mem::take(&mut request.template);
+        let chunks = request.roster.chunks(ROSTER_CHUNK);
+        Self {
+            fingerprint: job_fingerprint(&shared.secret, &request),
+            sender: sender_key(&shared.secret, &request.sender),
+            template: value::encode(&TemplateValue(template)),
+            roster: chunks
+                .map(|chunk| value::encode(&RosterValue(chunk.to_vec())))
+                .collect(),
+            request,
+        }
+    }
+
+    fn refusal(&self, transaction: &mut Transaction<'_>) -> Result<Option<JobRefusal>, Interrupt> {
+        let shared = transaction.shared;
+        let limits = shared.config.fan_out;
+        let jobs = transaction.sender_jobs(self.sender)?;
+        if jobs.map_or(0, |jobs| jobs.0) >= limits.sender_jobs {
+            let retry_after = JOBS_RETRY_AFTER;
+            return Ok(Some(JobRefusal::SenderJobs { retry_after }));
+        }
+        if shared.free_space.is_full() {
+            return Ok(Some(JobRefusal::DiskFull));
+        }
+        // Taken once: a rehearsal takes nothing.
+        if limits.sender_rate == 0 || !transaction.is_commit() {
+            return Ok(None);
+        }
+        let now = transaction.times.instant;
+        let rates = shared.fan_out.rates.lock();
+        let mut rates = rates.unwrap_or_else(PoisonError::into_inner);
+        let taken = rates.take(
+            self.sender,
+            self.request.roster.len(),
+            limits.sender_rate,
+            now,
+        );
+        Ok(taken
+            .err()
+            .map(|retry_after| JobRefusal::SenderRate { retry_after }))
+    }
+
+    fn accept(&self, transaction: &mut Transaction<'_>) -> Result<JobReceipt, Interrupt> {
+        let number = JobNumber(transaction.counters.next_number);
+        transaction.counters.next_number += 1;
+        let config = &transaction.shared.config;
+        let now = transaction.times.wall;
+        let job = new_job(&self.request, number, now, &config.retention);
+        let until = now.after(config.dedupe_window);
+        let receipt = Receipt {
+            id: MessageId {
+                number: MessageNumber(number.0),
+                hostname: config.hostname.clone(),
+            },
+            received_at: now,
+        };
+        let row = DuplicateValue { receipt, until };
+        transaction.set_duplicate(key::duplicate(key::JOBS, &self.fingerprint), Some(row));
+        let jobs = transaction
+            .sender_jobs(self.sender)?
+            .map_or(0, |jobs| jobs.0);
+        transaction.set_sender_jobs(self.sender, Some(SenderJobsValue(jobs + 1)));
+        transaction.append(Family::Jobs, key::template(number), || {
+            self.template.clone()
+        });
+        for (chunk, roster) in (0..).zip(&self.roster) {
+            transaction.append(Family::Jobs, key::roster(number, chunk), || roster.clone());
+        }
+        transaction.append(Family::Turns, key::turn(self.sender, number), || {
+            value::encode(&Mark)
+        });
+        transaction.add_job_due(job.due_at, number);
+        transaction.set_job(number, Some(job));
+        Ok(JobReceipt {
+            job: number,
+            accepted_at: now,
+        })
+    }
+}
+
+impl Operation for AcceptJob {
+    type Answer = Accepted;
+
+    const LANE: Lane = Lane::Deposits;
+
+    fn octets(&self) -> usize {
+        self.template.len() + self.roster.iter().map(Vec::len).sum::<usize>() + LEG_OCTETS
+    }
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<Accepted, Interrupt> {
+        if is_too_late(self.request.deadline, transaction.times.instant) {
+            return Ok(Accepted::Refused(JobRefusal::TooLate));
+        }
+        let first = transaction.duplicate(key::duplicate(key::JOBS, &self.fingerprint))?;
+        if let Some(first) = first.filter(|first| first.until > transaction.times.wall) {
+            return Ok(Accepted::Duplicate(JobReceipt {
+                job: JobNumber(first.receipt.id.number.0),
+                accepted_at: first.receipt.received_at,
+            }));
+        }
+        match self.refusal(transaction)? {
+            Some(refusal) => Ok(Accepted::Refused(refusal)),
+            None => self.accept(transaction).map(Accepted::New),
+        }
+    }
+}
+
+/// Claims candidates.
+pub(in crate::rocks) struct ClaimLegs {
+    pub(in crate::rocks) candidates: Vec<Candidate>,
+    pub(in crate::rocks) owner: Owner,
+    pub(in crate::rocks) lease: Duration,
+}
+
+/// An answer, and the earliest time at which something may have become due.
+pub(in crate::rocks) type Timed<T> = (T, UnixMillis);
+
+impl Operation for ClaimLegs {
+    type Answer = Timed<Vec<ClaimedLeg>>;
+
+    const LANE: Lane = Lane::Requests;
+
+    fn octets(&self) -> usize {
+        self.candidates.len() * LEG_OCTETS
+    }
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
+        let claimed = fan_out::claim(transaction, &self.candidates, &self.owner, self.lease)?;
+        Ok((claimed, transaction.times.steady))
+    }
+
+    fn synced(&self, (_, earliest): &Self::Answer, shared: &Shared) {
+        shared.fan_out.dues.note(*earliest);
+    }
+}
+
+/// Settles claimed legs.
+pub(in crate::rocks) struct SettleLegs(pub(in crate::rocks) Vec<(LegToken, LegOutcome)>);
+
+impl Operation for SettleLegs {
+    type Answer = Timed<Vec<LegSettled>>;
+
+    const LANE: Lane = Lane::Requests;
+
+    fn octets(&self) -> usize {
+        self.0.len() * LEG_OCTETS
+    }
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
+        let settled = fan_out::settle(transaction, &self.0)?;
+        Ok((settled, transaction.times.steady))
+    }
+
+    fn synced(&self, (_, earliest): &Self::Answer, shared: &Shared) {
+        shared.fan_out.dues.note(*earliest);
+    }
+}
+
+/// Extends claims of legs.
+pub(in crate::rocks) struct RenewLegs {
+    pub(in crate::rocks) tokens: Vec<LegToken>,
+    pub(in crate::rocks) lease: Duration,
+}
+
+impl Operation for RenewLegs {
+    type Answer = Vec<LegToken>;
+
+    const LANE: Lane = Lane::Requests;
+
+    fn octets(&self) -> usize {
+        self.tokens.len() * LEG_OCTETS
+    }
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
+        fan_out::renew(transaction, &self.tokens, self.lease)
+    }
+}
+
+/// An operator ends a job.
+pub(in crate::rocks) struct CancelJob {
+    pub(in crate::rocks) number: JobNumber,
+    pub(in crate::rocks) reason: String,
+}
+
+impl Operation for CancelJob {
+    type Answer = ();
+
+    const LANE: Lane = Lane::Requests;
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<(), Interrupt> {
+        let job = transaction.job_row(self.number)?;
+        let job = job.ok_or(StoreError::NotFound)?;
+        if job.job.ended_at.is_some() {
+            let reason = "the job has ended".to_owned();
+            return Err(StoreError::Precondition { reason }.into());
+        }
+        fan_out::close(transaction, job, JobState::Cancelled, &self.reason)?;
+        Ok(())
+    }
+}
+
+/// Gives legs of a closing job their outcome.
+pub(in crate::rocks) struct CloseLegs(pub(in crate::rocks) Vec<LegName>);
+
+impl Operation for CloseLegs {
+    type Answer = Timed<()>;
+
+    const LANE: Lane = Lane::Bulk;
+
+    fn octets(&self) -> usize {
+        self.0.len() * LEG_OCTETS
+    }
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
+        fan_out::close_legs(transaction, &self.0)?;
+        Ok(((), transaction.times.steady))
+    }
+
+    fn synced(&self, (_, earliest): &Self::Answer, shared: &Shared) {
+        shared.fan_out.dues.note(*earliest);
+    }
+}
