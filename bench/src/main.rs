@@ -1,9 +1,13 @@
 //! `restante-bench`: what the scripts in this folder need beside the binaries under test.
 //!
-//! `push` plays the core and all clients of B5. `flat` runs the store of B6 in its own process.
+//! `push` plays the core and all clients of B5. `flat` runs the store of B6 in its own process. `storm` plays the
+//! core, subscribers and senders of the waiting indication.
 
 mod flat;
 mod push;
+mod storm;
+mod text;
+mod wire;
 
 use clap::Parser;
 
@@ -14,11 +18,14 @@ enum Arguments {
     Push(push::PushArgs),
     /// Measure single operations of a store that holds so many messages (B6)
     Flat(flat::FlatArgs),
+    /// Subscribe users to their waiting indication and send them messages at a rate (storm, B8)
+    Storm(storm::StormArgs),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse() {
         Arguments::Push(args) => push::run(args),
         Arguments::Flat(args) => flat::run(args),
+        Arguments::Storm(args) => storm::run(args),
     }
 }

@@ -6,7 +6,6 @@
 
 mod msrp;
 mod peer;
-mod text;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +17,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use peer::Peer;
+
+use crate::text;
 
 /// How one asks for it.
 #[derive(Args, Debug)]

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::peer::Inbox;
-use super::text::number;
+use crate::text::number;
 
 /// Takes connections on a port of its own.
 pub(super) async fn listen(host: IpAddr, inbox: Arc<Inbox>) -> anyhow::Result<SocketAddr> {

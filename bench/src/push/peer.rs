@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
-use super::text::{Request, field, framed, number, ok, user};
 use super::{PushArgs, Transport, msrp};
+use crate::text::{Request, field, number, ok, user};
+use crate::wire::{self, Incoming, Sender};
 
 /// Octets that a datagram may have.
 const DATAGRAM: usize = 65_536;
@@ -30,7 +30,7 @@ const TRIES: u32 = 12;
 #[derive(Clone)]
 enum Way {
     Udp(SocketAddr),
-    Tcp(mpsc::UnboundedSender<Vec<u8>>),
+    Tcp(Sender),
 }
 
 /// The core and its users.
@@ -54,9 +54,8 @@ impl Peer {
         let (target, stream) = match args.transport {
             Transport::Udp => (Way::Udp(args.target), None),
             Transport::Tcp => {
-                let stream = TcpStream::connect(args.target).await?;
-                let (sender, outgoing) = mpsc::unbounded_channel();
-                (Way::Tcp(sender.clone()), Some((stream, sender, outgoing)))
+                let (incoming, sender) = wire::open(TcpStream::connect(args.target).await?);
+                (Way::Tcp(sender.clone()), Some((incoming, sender)))
             }
         };
         let token = match args.transport {
@@ -71,8 +70,8 @@ impl Peer {
             pending: Mutex::default(),
             msrp,
         });
-        if let Some((stream, sender, outgoing)) = stream {
-            tokio::spawn(Arc::clone(&peer).serve(stream, sender, outgoing));
+        if let Some((incoming, sender)) = stream {
+            tokio::spawn(Arc::clone(&peer).serve(incoming, sender));
         }
         tokio::spawn(Arc::clone(&peer).read_datagrams());
         tokio::spawn(Arc::clone(&peer).accept(listener));
@@ -125,39 +124,16 @@ impl Peer {
 
     async fn accept(self: Arc<Self>, listener: TcpListener) {
         while let Ok((stream, _)) = listener.accept().await {
-            let (sender, outgoing) = mpsc::unbounded_channel();
-            tokio::spawn(Arc::clone(&self).serve(stream, sender, outgoing));
+            let (incoming, sender) = wire::open(stream);
+            tokio::spawn(Arc::clone(&self).serve(incoming, sender));
         }
     }
 
-    /// Reads and writes a connection until it ends.
-    async fn serve(
-        self: Arc<Self>,
-        stream: TcpStream,
-        sender: mpsc::UnboundedSender<Vec<u8>>,
-        mut outgoing: mpsc::UnboundedReceiver<Vec<u8>>,
-    ) {
-        let _ = stream.set_nodelay(true);
-        let (mut reader, mut writer) = stream.into_split();
-        tokio::spawn(async move {
-            while let Some(mut octets) = outgoing.recv().await {
-                while let Ok(more) = outgoing.try_recv() {
-                    octets.extend_from_slice(&more);
-                }
-                if writer.write_all(&octets).await.is_err() {
-                    return;
-                }
-            }
-        });
+    /// Reads a connection until it ends.
+    async fn serve(self: Arc<Self>, mut incoming: Incoming, sender: Sender) {
         let way = Way::Tcp(sender);
-        let mut received = Vec::with_capacity(DATAGRAM);
-        while let Ok(1..) = reader.read_buf(&mut received).await {
-            let mut done = 0;
-            while let Some(length) = framed(&received[done..]) {
-                self.receive(&received[done..done + length], &way).await;
-                done += length;
-            }
-            received.drain(..done);
+        while let Some(octets) = incoming.next().await {
+            self.receive(&octets, &way).await;
         }
     }
 
@@ -195,7 +171,7 @@ impl Peer {
              m=message {port} TCP/MSRP *\r\na=path:msrp://{host}:{port}/{session};tcp\r\n\
              a=accept-types:multipart/mixed\r\na=accept-wrapped-types:*\r\na=recvonly\r\na=setup:passive\r\n"
         );
-        // Each user a client of his own: connections are paced per client.
+        // Each user a client of his own.
         let more = format!(
             "Contact: <sip:{}@{}>;+g.oma.sip-im\r\nContent-Type: application/sdp\r\n",
             user(invite).unwrap_or("bench"),
