@@ -77,6 +77,15 @@ impl Clients {
             .await;
     }
 
+    /// Waits until more than so many messages have arrived, repeated ones too.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn more_than(&self, count: usize) {
+        self.until("a message to be pushed", |seen| seen.receipts.len() > count)
+            .await;
+    }
+
     /// Waits until they have seen enough; asked again after each message that arrives.
     ///
     /// # Panics
@@ -127,13 +136,14 @@ impl Watch {
         let listener = listener.expect("a free port");
         let local = listener.local_addr().expect("bound");
         let path = format!("msrp://{local}/{};tcp", fresh());
-        let (lines, sdp) = acceptance(core, local, &path, Setup::Passive);
+        let answer = acceptance(core, local, &path, Setup::Passive);
         let offer = String::from_utf8_lossy(invite.text.body()).into_owned();
         assert!(attribute(&offer, "path").is_some(), "no path in {offer}");
         self.note(|seen| {
             seen.begun.insert(call_id(&invite.text));
         });
-        core.reply(invite, "200 OK", &lines, &sdp).await;
+        core.reply(invite, "200 OK", &answer.lines, &answer.sdp)
+            .await;
         let (watch, invite) = (self.clone(), invite.text.clone());
         tokio::spawn(async move {
             // An edge that is killed connects no more.

@@ -44,6 +44,11 @@ impl Deployment {
         Plan::new(vec![Part::Storage, Part::SipEdge])
     }
 
+    /// Storage alone: the test is its edges.
+    pub fn storage_alone() -> Plan {
+        Plan::new(vec![Part::Storage])
+    }
+
     async fn start(plan: Plan) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut deployment = Self {
@@ -131,8 +136,20 @@ impl Deployment {
     /// # Panics
     /// When it does not become ready.
     pub async fn second_edge(&self) -> SecondEdge {
+        self.one_more_edge(self.plan.clone()).await
+    }
+
+    /// As [`Deployment::second_edge`] behind another core.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub async fn second_edge_behind(&self, core: &sip::SipPeer) -> SecondEdge {
+        self.one_more_edge(self.plan.clone().behind(core)).await
+    }
+
+    async fn one_more_edge(&self, plan: Plan) -> SecondEdge {
         let storage = format!("http://{}", self.address("storage.listen"));
-        let plan = self.plan.clone().set("sip-edge.storage", &storage);
+        let plan = plan.set("sip-edge.storage", &storage);
         let plan = plan.set("sip-edge.name", "second");
         let command = plan.stand_alone(Part::SipEdge, &self.data());
         let process = Process::start("second edge", command);
@@ -195,6 +212,14 @@ impl Deployment {
         let admin = self.address(admin);
         let answer = within(ANSWER, "an admin answer", http::fetch(admin, path)).await;
         answer.unwrap_or_else(|error| panic!("{part:?} {path}: {error}"))
+    }
+
+    /// The value of a counter without labels; 0 if it does not exist.
+    pub async fn counter(&self, part: Part, name: &str) -> u64 {
+        let (_, metrics) = self.fetch(part, "/metrics").await;
+        let mut lines = metrics.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or(0)
     }
 
     /// Kills a part (SIGKILL) and waits until it is gone.
@@ -273,6 +298,13 @@ pub struct SecondEdge {
     process: Process,
     /// Where it takes SIP.
     pub tcp: SocketAddr,
+}
+
+impl SecondEdge {
+    /// Its process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
 }
 
 impl Drop for SecondEdge {

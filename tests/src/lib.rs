@@ -2,8 +2,9 @@
 //! MSRP to them.
 //!
 //! The peers write and read messages as text and share no code with the codecs they test. Nothing
-//! here sleeps: every wait is for an event and has a deadline, after which the test fails and says
-//! what it waited for. Every deployment has loopback addresses of its own, so that tests run side by
+//! here sleeps for a fixed time: every wait is for an event, or for what looks find that nobody tells
+//! of ([`patience::eventually`]), and has a deadline, after which the test fails and says what it
+//! waited for. Every deployment has loopback addresses of its own, so that tests run side by
 //! side and a process can come back on the ports it had.
 
 pub mod binaries;
@@ -28,4 +29,4 @@ pub mod uploads;
 pub use deployment::{Deployment, Part};
 pub use net::LoopbackNet;
 pub use operator::Operator;
-pub use scene::{Scene, uri};
+pub use scene::{Scene, somebody, uri};

@@ -9,6 +9,6 @@ mod session;
 pub use frame::Frame;
 pub use pushed::Pushed;
 pub use sender::{MsrpConnection, Sender, Upload, chunk};
-pub use session::{PushSession, Setup};
+pub use session::{Acceptance, PushSession, Setup, acceptance};
 
-pub(crate) use session::{acceptance, attribute, response};
+pub(crate) use session::{attribute, response};

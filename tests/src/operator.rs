@@ -2,19 +2,22 @@
 
 use std::net::SocketAddr;
 
+use proto::v1::group_service_client::GroupServiceClient;
+use proto::v1::job_service_client::JobServiceClient;
 use proto::v1::mailbox_service_client::MailboxServiceClient;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::waiting_service_client::WaitingServiceClient;
-use proto::v1::watch_mailbox_reply::Event;
+use proto::v1::watch_mailbox_reply::Event as Watched;
 use proto::v1::{
-    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, ListMessagesRequest,
+    CreateGroupRequest, Event, EventKind, GetJobRequest, GetMailboxRequest, GetMessageReply,
+    GetMessageRequest, GetStatusRequest, Group, Job, JobLeg, ListLegsRequest, ListMessagesRequest,
     ListSubscriptionsRequest, Mailbox, Message, MessageOrder, MessageState, PartKind,
     PushMailboxReply, PushMailboxRequest, ReadContentRequest, Status, Subscription,
     WatchMailboxReply, WatchMailboxRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 
-use crate::patience::{ANSWER, within};
+use crate::patience::{ANSWER, START, eventually, within};
 
 /// A connection to the operators' listener.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct Operator {
     mailboxes: MailboxServiceClient<Channel>,
     orders: OperatorServiceClient<Channel>,
     waiting: WaitingServiceClient<Channel>,
+    groups: GroupServiceClient<Channel>,
+    jobs: JobServiceClient<Channel>,
     /// For what takes as long as it takes.
     streams: WaitingServiceClient<Channel>,
 }
@@ -39,7 +44,9 @@ impl Operator {
         Self {
             mailboxes: MailboxServiceClient::new(channel.clone()),
             orders: OperatorServiceClient::new(channel.clone()),
-            waiting: WaitingServiceClient::new(channel),
+            waiting: WaitingServiceClient::new(channel.clone()),
+            groups: GroupServiceClient::new(channel.clone()),
+            jobs: JobServiceClient::new(channel),
             streams,
         }
     }
@@ -190,16 +197,26 @@ impl Operator {
     /// # Errors
     /// What the service answers.
     pub async fn redeliver(&self, id: &str) -> Result<Message, tonic::Status> {
-        let order = MessageOrder {
-            message_id: id.to_owned(),
-            reason: "a test".to_owned(),
-        };
-        Ok(self
-            .orders
-            .clone()
-            .redeliver_message(order)
-            .await?
-            .into_inner())
+        let reply = self.orders.clone().redeliver_message(order(id)).await?;
+        Ok(reply.into_inner())
+    }
+
+    /// Takes a message out of delivery.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn hold(&self, id: &str) -> Result<Message, tonic::Status> {
+        let reply = self.orders.clone().hold_message(order(id)).await?;
+        Ok(reply.into_inner())
+    }
+
+    /// Puts a held message back.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn unhold(&self, id: &str) -> Result<Message, tonic::Status> {
+        let reply = self.orders.clone().unhold_message(order(id)).await?;
+        Ok(reply.into_inner())
     }
 
     /// Removes a message.
@@ -207,12 +224,8 @@ impl Operator {
     /// # Errors
     /// What the service answers.
     pub async fn delete(&self, id: &str) -> Result<Message, tonic::Status> {
-        let order = MessageOrder {
-            message_id: id.to_owned(),
-            reason: "a test".to_owned(),
-        };
-        let deleted = self.orders.clone().delete_message(order).await?;
-        Ok(deleted.into_inner())
+        let reply = self.orders.clone().delete_message(order(id)).await?;
+        Ok(reply.into_inner())
     }
 
     /// Ends the lifetime of a message.
@@ -220,12 +233,29 @@ impl Operator {
     /// # Errors
     /// What the service answers.
     pub async fn expire(&self, id: &str) -> Result<Message, tonic::Status> {
-        let order = MessageOrder {
-            message_id: id.to_owned(),
-            reason: "a test".to_owned(),
-        };
-        let expired = self.orders.clone().expire_message(order).await?;
-        Ok(expired.into_inner())
+        let reply = self.orders.clone().expire_message(order(id)).await?;
+        Ok(reply.into_inner())
+    }
+
+    /// What happened to a message, in its order.
+    ///
+    /// # Panics
+    /// When there is no such message.
+    pub async fn timeline(&self, id: &str) -> Vec<EventKind> {
+        let reply = self.message(id).await.expect("a message");
+        reply.timeline.iter().map(Event::kind).collect()
+    }
+
+    /// Waits until a message is in this state.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn until(&self, id: &str, state: MessageState) {
+        let what = format!("{id} to be {state:?}");
+        eventually(START, &what, async || {
+            (self.state(id).await == state).then_some(())
+        })
+        .await;
     }
 
     /// Subscriptions of a user; none if he has no mailbox.
@@ -242,6 +272,39 @@ impl Operator {
             Err(status) if status.code() == tonic::Code::NotFound => Vec::new(),
             Err(status) => panic!("no list of subscriptions: {status}"),
         }
+    }
+
+    /// Makes a group.
+    ///
+    /// # Panics
+    /// When the service refuses.
+    pub async fn create_group(&self, group: Group) -> Group {
+        let request = CreateGroupRequest { group: Some(group) };
+        let made = self.groups.clone().create_group(request).await;
+        made.expect("a group").into_inner()
+    }
+
+    /// A fan-out job.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn job(&self, job: u64) -> Job {
+        let found = self.jobs.clone().get_job(GetJobRequest { job }).await;
+        found.expect("a job").into_inner()
+    }
+
+    /// The legs of a job, the first thousand.
+    ///
+    /// # Panics
+    /// When there is no such job.
+    pub async fn legs(&self, job: u64) -> Vec<JobLeg> {
+        let request = ListLegsRequest {
+            job,
+            page_size: 1_000,
+            ..ListLegsRequest::default()
+        };
+        let found = self.jobs.clone().list_legs(request).await;
+        found.expect("a job").into_inner().legs
     }
 
     /// Follows a mailbox.
@@ -271,12 +334,20 @@ impl Operator {
     }
 }
 
+/// What a test orders.
+fn order(id: &str) -> MessageOrder {
+    MessageOrder {
+        message_id: id.to_owned(),
+        reason: "a test".to_owned(),
+    }
+}
+
 /// A mailbox as it changes.
 #[derive(Debug)]
 pub struct MailboxWatch(tonic::Streaming<WatchMailboxReply>);
 
 impl MailboxWatch {
-    async fn next(&mut self) -> Event {
+    async fn next(&mut self) -> Watched {
         let next = within(ANSWER, "an event of a mailbox", self.0.message()).await;
         let event = next.expect("an open stream").and_then(|reply| reply.event);
         event.expect("an event")
@@ -288,7 +359,7 @@ impl MailboxWatch {
     /// When it is not.
     pub async fn counters(&mut self) -> Mailbox {
         match self.next().await {
-            Event::Mailbox(mailbox) => mailbox,
+            Watched::Mailbox(mailbox) => mailbox,
             other => panic!("no counters: {other:?}"),
         }
     }
@@ -299,7 +370,7 @@ impl MailboxWatch {
     /// When it is not.
     pub async fn message(&mut self) -> (String, String) {
         match self.next().await {
-            Event::Message(message) => {
+            Watched::Message(message) => {
                 let state = message.state().as_str_name().to_owned();
                 let state = state.trim_start_matches("MESSAGE_STATE_").to_owned();
                 (message.message_id, state)

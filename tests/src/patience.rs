@@ -18,3 +18,26 @@ pub async fn within<F: Future>(limit: Duration, what: &str, future: F) -> F::Out
         Err(_) => panic!("waited {limit:?} in vain for {what}"),
     }
 }
+
+/// Between two looks of [`eventually`].
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What `look` finds, asked again and again within `limit`: for what nobody tells of.
+///
+/// # Panics
+/// When it finds nothing; `what` completes the sentence "waited in vain for …".
+pub async fn eventually<T>(
+    limit: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    within(limit, what, looking).await
+}

@@ -183,12 +183,29 @@ impl Process {
     }
 
     /// Asks it to end (SIGTERM).
+    pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Has it stand still (SIGSTOP): its connections stay open and silent.
     ///
     /// # Panics
     /// When the signal cannot be sent.
-    pub fn terminate(&self) {
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Has it go on (SIGCONT).
+    ///
+    /// # Panics
+    /// When the signal cannot be sent.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
         // The shell has `kill` built in; the program of that name is not on every system.
-        let signal = format!("kill -TERM {}", self.id());
+        let signal = format!("kill -{name} {}", self.id());
         let status = std::process::Command::new("sh")
             .args(["-c", &signal])
             .status();

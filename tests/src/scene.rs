@@ -120,6 +120,11 @@ impl Scene {
         self.registered(&example::register(user)).await
     }
 
+    /// Tells the edge that a user is registered no more.
+    pub async fn deregister(&mut self, user: &str) {
+        self.registered(&example::bare_register(user, 0)).await;
+    }
+
     /// Has a REGISTER answered with 200.
     ///
     /// # Panics
@@ -171,6 +176,11 @@ impl Scene {
         let messages = self.operator.list(&uri(user)).await;
         messages.iter().map(Message::state).collect()
     }
+}
+
+/// A user whom no other test knows.
+pub fn somebody() -> String {
+    format!("bob-{}", fresh())
 }
 
 /// The address of a user of the examples.

@@ -198,8 +198,10 @@ impl Plan {
             let any = self.net.any_port(LoopbackNet::SERVER);
             settings.set_default(key, &addresses.get(key).unwrap_or(&any).to_string());
         }
-        if let (Part::SipEdge, Some(address)) = (part, addresses.get("storage.listen")) {
-            settings.set_default("sip-edge.storage", &format!("http://{address}"));
+        if let Some(address) = addresses.get("storage.listen") {
+            for key in ["sip-edge.storage", "controlling-edge.storage"] {
+                settings.set_default(key, &format!("http://{address}"));
+            }
         }
         let mut command = command("restante");
         command.arg(part.command()).envs(settings.variables());

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::Frame;
 use super::session::attribute;
 use crate::patience::{ANSWER, within};
-use crate::sip::{RequestText, SipPeer, SipText, Way, fresh};
+use crate::sip::{Exchange, RequestText, SipPeer, SipText, Way, fresh};
 
 /// Somebody who wants to send one large message.
 #[derive(Debug)]
@@ -107,11 +107,18 @@ impl Sender {
     /// When it is refused.
     pub async fn accepted(self, core: &mut SipPeer, way: &Way, invite: &RequestText) -> Upload {
         let exchange = core.call(way, invite).await;
-        let response = exchange.response;
-        assert_eq!(response.status(), Some(200), "{response}");
-        let upload = Upload::new(self, exchange.request, response, way.clone());
+        let upload = self.answered(exchange, way.clone());
         upload.acknowledge(core).await;
         upload
+    }
+
+    /// The session of an INVITE that was answered 200 on this way.
+    ///
+    /// # Panics
+    /// When it was refused.
+    pub fn answered(self, Exchange { request, response }: Exchange, way: Way) -> Upload {
+        assert_eq!(response.status(), Some(200), "{response}");
+        Upload::new(self, request, response, way)
     }
 
     /// Has the offer of these attributes accepted and connects.
@@ -214,6 +221,17 @@ impl Upload {
         let bye = core.expect("the BYE of the edge", is_bye).await;
         core.answer(&bye, "200 OK", &[], "").await;
         bye.text
+    }
+
+    /// The BYE of the edge, if it has come; it is answered.
+    pub async fn bye_that_came(&self, core: &mut SipPeer) -> Option<SipText> {
+        let call_id = self.invite.field("Call-ID").to_owned();
+        let is_bye =
+            |text: &SipText| text.method() == Some("BYE") && text.field("Call-ID") == call_id;
+        if core.count(is_bye) == 0 {
+            return None;
+        }
+        Some(self.bye_of_edge(core).await)
     }
 
     /// Connects to the path of the edge.

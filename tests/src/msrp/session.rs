@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Frame, Pushed};
 use crate::patience::{ANSWER, within};
-use crate::sip::{Arrival, RequestText, SipPeer, fresh, local_tag};
+use crate::sip::{Arrival, RequestText, SipPeer, SipText, fresh, local_tag};
 
 /// Room made before a read.
 const READ_OCTETS: usize = 512 * 1024;
@@ -44,10 +44,33 @@ impl PushSession {
     }
 
     /// Accepts a push INVITE.
+    pub async fn answer_invite(core: &mut SipPeer, invite: Arrival, setup: Setup) -> Self {
+        Self::answer_with(core, invite, setup, |_| {}).await
+    }
+
+    /// Waits for the push INVITE to a user whose client is behind an MSRP relay, which the edge connects
+    /// to: this is the relay (RFC 4976).
+    pub async fn accept_as_relay(core: &mut SipPeer, user: &str) -> Self {
+        let invite = core
+            .request("INVITE", &format!("sip:{user}@example.org"))
+            .await;
+        let client = format!("msrp://198.51.100.9:7394/{};tcp", fresh());
+        let change = |answer: &mut Acceptance| answer.behind_relay(&client);
+        let mut session = Self::answer_with(core, invite, Setup::Passive, change).await;
+        session.local_path = format!("{} {client}", session.local_path);
+        session
+    }
+
+    /// Accepts a push INVITE with another answer than usual.
     ///
     /// # Panics
     /// When its offer is none, or no connection comes about.
-    pub async fn answer_invite(core: &mut SipPeer, invite: Arrival, setup: Setup) -> Self {
+    pub async fn answer_with(
+        core: &mut SipPeer,
+        invite: Arrival,
+        setup: Setup,
+        change: impl FnOnce(&mut Acceptance),
+    ) -> Self {
         let offer = String::from_utf8_lossy(invite.text.body()).into_owned();
         let remote_path = attribute(&offer, "path").unwrap_or_else(|| panic!("no path in {offer}"));
         let listener = TcpListener::bind((core.tcp().ip(), 0))
@@ -55,7 +78,10 @@ impl PushSession {
             .expect("a free port");
         let local = listener.local_addr().expect("bound");
         let local_path = format!("msrp://{local}/{};tcp", fresh());
-        accept_invite(core, &invite, local, &local_path, setup).await;
+        let mut answer = acceptance(core, local, &local_path, setup);
+        change(&mut answer);
+        let local_path = answer.path();
+        accept_invite(core, &invite, &answer).await;
         let connection = match setup {
             Setup::Active => bind(core, &local_path, &remote_path).await,
             Setup::Passive => {
@@ -143,7 +169,9 @@ impl PushSession {
     /// # Panics
     /// When the connection is gone.
     pub async fn answer(&mut self, send: &Frame, status: &str) {
-        let answer = response(send, status, &self.remote_path, &self.local_path);
+        // A response goes one hop (RFC 4975 §7.2).
+        let hop = self.local_path.split(' ').next().unwrap_or_default();
+        let answer = response(send, status, &self.remote_path, hop);
         self.connection
             .write_all(answer.as_bytes())
             .await
@@ -160,15 +188,37 @@ impl PushSession {
             .expect("an open connection");
     }
 
+    /// Hands on what the client behind a relay reports of a message.
+    pub async fn report(&mut self, message_id: &str, range: &str, status: &str) {
+        let (transaction, to, from) = (fresh(), &self.remote_path, &self.local_path);
+        let report = format!(
+            "MSRP {transaction} REPORT\r\nTo-Path: {to}\r\nFrom-Path: {from}\r\nMessage-ID: {message_id}\r\n\
+             Byte-Range: {range}\r\nStatus: 000 {status}\r\n-------{transaction}$\r\n"
+        );
+        self.write(report.as_bytes()).await;
+    }
+
+    /// Returns when the edge has taken in what was written before: it answers a method that it does not
+    /// know.
+    ///
+    /// # Panics
+    /// When it answers otherwise.
+    pub async fn fence(&mut self) {
+        let (to, from) = (&self.remote_path, &self.local_path);
+        let unknown = format!(
+            "MSRP fence001 FOO\r\nTo-Path: {to}\r\nFrom-Path: {from}\r\nMessage-ID: fence\r\n-------fence001$\r\n"
+        );
+        self.write(unknown.as_bytes()).await;
+        let answer = self.frame().await;
+        assert_eq!(
+            (answer.transaction.as_str(), answer.status()),
+            ("fence001", 501)
+        );
+    }
+
     /// Waits for the BYE of the edge and answers it.
     pub async fn bye(self, core: &mut SipPeer) -> Arrival {
-        let call_id = self.invite.text.field("Call-ID").to_owned();
-        let is_bye = |text: &crate::sip::SipText| {
-            text.method() == Some("BYE") && text.field("Call-ID") == call_id
-        };
-        let bye = core.expect("the BYE of a push session", is_bye).await;
-        core.answer(&bye, "200 OK", &[], "").await;
-        bye
+        core.ended(&self.invite).await
     }
 
     /// Closes the MSRP connection, and waits for the BYE that follows.
@@ -178,31 +228,37 @@ impl PushSession {
         self.bye(core).await
     }
 
-    /// Says BYE and waits for the answer.
-    pub async fn hang_up(self, core: &mut SipPeer) -> u16 {
+    /// A request of the client within the dialog.
+    pub fn request(&self, method: &str, cseq: u32) -> RequestText {
         let invite = &self.invite.text;
         let contact = invite.field("Contact");
         let target = contact.split(['<', '>']).nth(1).unwrap_or(contact);
-        let bye = RequestText::new(&format!(
-            "BYE {target} SIP/2.0
+        RequestText::new(&format!(
+            "{method} {target} SIP/2.0
             Via: {{hop}}
             Max-Forwards: 70
             From: {};tag={}
             To: {}
             Call-ID: {}
-            CSeq: 1 BYE
+            CSeq: {cseq} {method}
             Content-Length: 0",
             invite.field("To"),
             local_tag(invite),
             invite.field("From"),
             invite.field("Call-ID"),
-        ));
+        ))
+    }
+
+    /// Sends a request of the client; the answer.
+    pub async fn call(&self, core: &mut SipPeer, request: &RequestText) -> SipText {
         let way = self.invite.way.clone();
-        core.call(&way, &bye)
-            .await
-            .response
-            .status()
-            .unwrap_or_default()
+        core.call(&way, request).await.response
+    }
+
+    /// Says BYE and waits for the answer.
+    pub async fn hang_up(self, core: &mut SipPeer) -> u16 {
+        let bye = self.request("BYE", 1);
+        self.call(core, &bye).await.status().unwrap_or_default()
     }
 }
 
@@ -215,13 +271,52 @@ pub(crate) fn response(send: &Frame, status: &str, remote_path: &str, local_path
     )
 }
 
-/// Header lines and description of the 200 that accepts a push.
-pub(crate) fn acceptance(
-    core: &SipPeer,
-    local: SocketAddr,
-    path: &str,
-    setup: Setup,
-) -> (Vec<String>, String) {
+/// The 200 that accepts a push.
+#[derive(Clone, Debug)]
+pub struct Acceptance {
+    /// Its header lines.
+    pub lines: Vec<String>,
+    /// The description of the client's side.
+    pub sdp: String,
+}
+
+impl Acceptance {
+    /// Gives a header field this value in place of any it had.
+    pub fn header(&mut self, name: &str, value: &str) {
+        let prefix = format!("{name}: ");
+        self.lines.retain(|line| !line.starts_with(&prefix));
+        self.lines.push(format!("{prefix}{value}"));
+    }
+
+    /// Replaces the line of an attribute by this text, which may be several lines or none.
+    pub fn attribute(&mut self, name: &str, lines: &str) {
+        let prefix = format!("a={name}:");
+        let kept = self.sdp.lines().filter(|line| !line.starts_with(&prefix));
+        let kept: String = kept.map(|line| format!("{line}\r\n")).collect();
+        self.sdp = format!("{kept}{lines}");
+    }
+
+    /// Where the edge reaches us: the first URI of the path.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn path(&self) -> String {
+        let path = attribute(&self.sdp, "path").expect("a path");
+        path.split(' ').next().unwrap_or_default().to_owned()
+    }
+
+    /// Puts one more URI at the end of the path: what was there becomes that of a relay.
+    ///
+    /// # Panics
+    /// When there is no path.
+    pub fn behind_relay(&mut self, client: &str) {
+        let relay = attribute(&self.sdp, "path").expect("a path");
+        self.attribute("path", &format!("a=path:{relay} {client}\r\n"));
+    }
+}
+
+/// What a client says to a push INVITE that it accepts.
+pub fn acceptance(core: &SipPeer, local: SocketAddr, path: &str, setup: Setup) -> Acceptance {
     let (role, port) = match setup {
         Setup::Active => ("active", 9),
         Setup::Passive => ("passive", local.port()),
@@ -245,24 +340,17 @@ pub(crate) fn acceptance(
         "Server: IM-client/OMA1.0 AcmeIM/3.2".to_owned(),
         "Content-Type: application/sdp".to_owned(),
     ];
-    (lines.into(), sdp)
+    Acceptance {
+        lines: lines.into(),
+        sdp,
+    }
 }
 
-/// Sends the 200 with our description, and waits for the ACK.
-async fn accept_invite(
-    core: &mut SipPeer,
-    invite: &Arrival,
-    local: SocketAddr,
-    path: &str,
-    setup: Setup,
-) {
-    let (lines, sdp) = acceptance(core, local, path, setup);
-    core.answer(invite, "200 OK", &lines, &sdp).await;
-    let call_id = invite.text.field("Call-ID");
-    let is_ack = |text: &crate::sip::SipText| {
-        text.method() == Some("ACK") && text.field("Call-ID") == call_id
-    };
-    core.expect("the ACK of a push session", is_ack).await;
+/// Sends the 200, and waits for the ACK.
+async fn accept_invite(core: &mut SipPeer, invite: &Arrival, answer: &Acceptance) {
+    core.answer(invite, "200 OK", &answer.lines, &answer.sdp)
+        .await;
+    core.acknowledged(invite).await;
 }
 
 /// Connects to the edge and binds the connection with an empty SEND.

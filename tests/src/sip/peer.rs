@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
@@ -205,6 +206,19 @@ impl SipPeer {
     /// # Panics
     /// When none arrives in time; `what` completes "waited in vain for …".
     pub async fn expect(&mut self, what: &str, wanted: impl Fn(&SipText) -> bool) -> Arrival {
+        self.expect_within(ANSWER, what, wanted).await
+    }
+
+    /// As [`SipPeer::expect`], for what takes its time.
+    ///
+    /// # Panics
+    /// When none arrives in time.
+    pub async fn expect_within(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        wanted: impl Fn(&SipText) -> bool,
+    ) -> Arrival {
         if let Some(place) = self
             .waiting
             .iter()
@@ -212,7 +226,7 @@ impl SipPeer {
         {
             return self.waiting.remove(place).expect("found");
         }
-        let arrival = within(ANSWER, what, async {
+        let arrival = within(limit, what, async {
             loop {
                 let arrival = self.arrivals.recv().await.expect("we hold a sender");
                 if wanted(&arrival.text) {
@@ -251,6 +265,38 @@ impl SipPeer {
             Some(arrival) => arrival,
             None => self.arrivals.recv().await.expect("we hold a sender"),
         }
+    }
+
+    /// Waits for the ACK of the answer to an INVITE.
+    pub async fn acknowledged(&mut self, invite: &Arrival) -> SipText {
+        let call_id = invite.text.field("Call-ID").to_owned();
+        let is_ack =
+            |text: &SipText| text.method() == Some("ACK") && text.field("Call-ID") == call_id;
+        self.expect("an ACK", is_ack).await.text
+    }
+
+    /// Waits for the BYE of the dialog that an INVITE of the edge has made, and answers it.
+    pub async fn ended(&mut self, invite: &Arrival) -> Arrival {
+        let call_id = invite.text.field("Call-ID").to_owned();
+        let is_bye =
+            |text: &SipText| text.method() == Some("BYE") && text.field("Call-ID") == call_id;
+        let bye = self.expect("the BYE of a push session", is_bye).await;
+        self.answer(&bye, "200 OK", &[], "").await;
+        bye
+    }
+
+    /// Answers a request as another client would to whom it was forked: with a tag of his own.
+    pub async fn answer_of_fork(
+        &self,
+        request: &Arrival,
+        tag: &str,
+        status: &str,
+        lines: &[String],
+        body: &str,
+    ) {
+        let response = response(&request.text, status, lines, body);
+        let response = response.replace(&local_tag(&request.text), tag);
+        request.way.send(response.as_bytes()).await;
     }
 
     /// Like [`SipPeer::answer`], to somebody who may be gone.

@@ -215,3 +215,14 @@ async fn ct_pfm_21_target_dialog_is_ignored() {
         .line("Target-Dialog: fa77as7dad8-sd98ajzz@h;local-tag=a;remote-tag=b");
     is_stored_as_sent(&mut scene, &bob, &request).await;
 }
+
+#[tokio::test]
+async fn ct_pfm_24_a_request_for_privacy_is_stored_with_its_message() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    let request = example::message(&bob).line("Privacy: id");
+    let stored = is_stored_as_sent(&mut scene, &bob, &request).await;
+    let headers = stored.headers.expect("always set");
+    assert_eq!(headers.privacy, "id");
+    assert!(headers.asserted_identity.contains("sip:alice@example.org"));
+}

@@ -149,6 +149,55 @@ async fn ct_dlv_26_the_edge_connects_to_a_passive_client() {
     assert_eq!(scene.states(&bob).await, [MessageState::Delivered]);
 }
 
+/// P4. That a message without any report stays stored after 120 s is tested beside the sending half.
+#[tokio::test]
+async fn ct_dlv_31_behind_a_relay_only_reports_of_all_octets_prove_delivery() {
+    let mut scene = Scene::all().await;
+    let bob = format!("bob-{}", fresh());
+    let id = scene
+        .deposit_text(&bob, &"x".repeat(1_000))
+        .await
+        .message_id;
+    scene.register(&bob).await;
+    let mut relay = PushSession::accept_as_relay(&mut scene.core, &bob).await;
+    let push = relay.take().await;
+    let send = push.last();
+    assert_eq!(send.field("To-Path"), relay.local_path);
+    assert_eq!(send.field("Success-Report"), "yes");
+    relay.fence().await;
+    assert_eq!(scene.operator.state(&id).await, MessageState::Claimed);
+    let (outer, total) = (send.field("Message-ID"), push.body().len());
+    relay
+        .report(outer, &format!("1-500/{total}"), "200 OK")
+        .await;
+    relay.fence().await;
+    assert_eq!(scene.operator.state(&id).await, MessageState::Claimed);
+    let rest = format!("501-{total}/{total}");
+    relay.report(outer, &rest, "200 OK").await;
+    relay.bye(&mut scene.core).await;
+    assert_eq!(scene.operator.state(&id).await, MessageState::Delivered);
+}
+
+#[tokio::test]
+async fn ct_dlv_31_a_refusal_that_a_relay_reports_leaves_the_message_stored() {
+    let mut scene = Scene::all().await;
+    let bob = format!("bob-{}", fresh());
+    let id = scene.deposit_text(&bob, "hi").await.message_id;
+    scene.register(&bob).await;
+    let mut relay = PushSession::accept_as_relay(&mut scene.core, &bob).await;
+    let push = relay.take().await;
+    let range = format!("1-{0}/{0}", push.body().len());
+    let outer = push.last().field("Message-ID");
+    relay.report(outer, &range, "413 Too Large").await;
+    relay.bye(&mut scene.core).await;
+    let message = scene.operator.only(&uri(&bob)).await;
+    assert_eq!(
+        (message.message_id.as_str(), message.state()),
+        (id.as_str(), MessageState::Stored)
+    );
+    assert_eq!(message.reason, "MSRP 413");
+}
+
 #[tokio::test]
 async fn ct_dlv_30_our_own_push_that_comes_back_is_a_loop() {
     let mut scene = Scene::all().await;

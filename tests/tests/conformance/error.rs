@@ -1,7 +1,7 @@
 //! Requirements §5.9: which status code when.
 
 use restante_tests::sip::{RequestText, SipPeer, Transport, example, fresh};
-use restante_tests::{LoopbackNet, Scene, date};
+use restante_tests::{Deployment, LoopbackNet, Scene, date};
 
 fn message() -> RequestText {
     example::message(&format!("bob-{}", fresh()))
@@ -169,7 +169,7 @@ fn names(response: &str) -> Vec<String> {
 #[tokio::test]
 async fn ct_err_04_requests_of_unknown_dialogs_are_481() {
     let mut scene = Scene::all().await;
-    for method in ["BYE", "UPDATE", "INVITE"] {
+    for method in ["BYE", "UPDATE", "NOTIFY", "INVITE"] {
         let request = message()
             .start_line(&format!("{method} sip:bob@example.org SIP/2.0"))
             .set("CSeq", &format!("2 {method}"))
@@ -191,11 +191,6 @@ async fn err_07_an_unknown_extension_that_is_required_is_420() {
 async fn ct_pfm_13_a_message_that_has_expired_is_480() {
     let mut scene = Scene::all().await;
     is_refused(&mut scene, &message().set("Expires", "0"), 480).await;
-    let five_minutes_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(300);
-    let late = message()
-        .set("Expires", "60")
-        .set("Date", &date::at(five_minutes_ago));
-    is_refused(&mut scene, &late, 480).await;
     let from_the_future = std::time::SystemTime::now() + std::time::Duration::from_secs(3_600);
     let odd = message()
         .set("Expires", "60")
@@ -205,4 +200,64 @@ async fn ct_pfm_13_a_message_that_has_expired_is_480() {
     let lifetime =
         stored.expires_at.expect("set").seconds - stored.received_at.expect("set").seconds;
     assert_eq!(lifetime, 60, "its Date does not count");
+}
+
+#[tokio::test]
+async fn ct_pfm_14_a_message_that_expired_on_its_way_is_480() {
+    let mut scene = Scene::all().await;
+    let five_minutes_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(300);
+    let late = message()
+        .set("Expires", "60")
+        .set("Date", &date::at(five_minutes_ago));
+    is_refused(&mut scene, &late, 480).await;
+}
+
+/// The part of the row that concerns the participating function.
+#[tokio::test]
+async fn ct_err_05_nobody_of_ours_comes_before_what_is_not_allowed() {
+    let plan = Deployment::all().set("provisioning", "listed");
+    let mut scene = Scene::start(plan).await;
+    is_refused(&mut scene, &message().line("Privacy: id"), 404).await;
+}
+
+#[tokio::test]
+async fn ct_err_06_bodies_that_are_not_taken_are_415_and_say_what_is() {
+    let mut scene = Scene::all().await;
+    let invite = message()
+        .start_line("INVITE sip:bob@example.org SIP/2.0")
+        .set("CSeq", "1 INVITE")
+        .line("Contact: <sip:alice@198.51.100.7>");
+    let text = invite.clone().body("text/plain", "Lunch?");
+    let response = scene.call(&text).await.response;
+    assert_eq!(response.status(), Some(415), "{response}");
+    assert!(
+        response.field("Accept").contains("application/sdp"),
+        "{response}"
+    );
+    let encoded = invite
+        .set("Call-ID", &fresh())
+        .body("application/sdp", "v=0\r\n")
+        .line("Content-Encoding: gzip");
+    let response = scene.call(&encoded).await.response;
+    assert_eq!(response.status(), Some(415), "{response}");
+    assert_eq!(response.field("Accept-Encoding"), "identity");
+
+    let publish = message()
+        .start_line("PUBLISH sip:alice@example.org SIP/2.0")
+        .set("CSeq", "1 PUBLISH")
+        .set("To", "<sip:alice@example.org>")
+        .set("Call-ID", &fresh())
+        .without("P-Served-User")
+        .line("Event: poc-settings")
+        .body("application/poc-settings+xml", "<poc-settings/>")
+        .line("Content-Encoding: gzip");
+    let response = scene.call(&publish).await.response;
+    assert_eq!(response.status(), Some(415), "{response}");
+    assert_eq!(response.field("Accept-Encoding"), "identity");
+    assert!(
+        response
+            .field("Accept")
+            .contains("application/poc-settings+xml"),
+        "{response}"
+    );
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use proto::v1::{OverrideSettingsRequest, SettingValues};
 use restante_tests::msrp::{Sender, Upload};
+use restante_tests::patience::{START, eventually};
 use restante_tests::sip::{SipText, fresh};
 use restante_tests::{Deployment, Scene, uri};
 
@@ -104,13 +105,12 @@ async fn ct_def_31_what_is_announced_is_reserved_until_its_lease_is_over() {
     let elsewhere = Sender::new(&scene.core, &other).await;
     elsewhere.open(&mut scene.core, &way, &announced).await;
     // The lease is the only thing that changes.
-    loop {
+    let status = eventually(START, "the end of a lease", async || {
         let third = second.offer(&announced).set("Call-ID", &fresh());
-        match answer(&mut scene, &third).await.status() {
-            Some(480) => tokio::time::sleep(std::time::Duration::from_millis(200)).await,
-            status => break assert_eq!(status, Some(200)),
-        }
-    }
+        let status = answer(&mut scene, &third).await.status();
+        status.filter(|status| *status != 480)
+    });
+    assert_eq!(status.await, 200);
     drop(stalled);
 }
 

@@ -107,7 +107,7 @@ async fn ct_ci_03_a_description_elsewhere_is_not_fetched() {
         .line("Content-Disposition: session");
     let response = answer(&mut scene, &invite).await;
     assert_eq!(response.status(), Some(415), "{response}");
-    assert_eq!(response.field("Accept"), "application/sdp");
+    assert_eq!(response.field("Accept"), "application/sdp, multipart/mixed");
     trap.is_untouched();
 }
 
@@ -133,6 +133,28 @@ async fn ct_ft_02_of_two_files_the_first_is_taken() {
     assert_eq!(upload.bye(&mut scene.core).await, 200);
     let stored = scene.operator.only(&uri(&upload.sender.user)).await;
     assert_eq!(stored.file.expect("a file").name, "one.pdf");
+}
+
+#[tokio::test]
+async fn ct_ft_03_what_is_to_be_kept_and_not_shown_is_pushed_as_such() {
+    let disposition = "attachment; filename=\"a  b.txt\"; size=5";
+    let mut scene = Scene::all().await;
+    let user = format!("bob-{}", fresh());
+    let from = Sender::new(&scene.core, &user).await;
+    let way = scene.way.clone();
+    let mut upload = from.open(&mut scene.core, &way, "a=sendonly\r\n").await;
+    let lines = format!("Message-ID: m1\r\nContent-Disposition: {disposition}\r\n");
+    let send = upload.chunk("disp0001", &lines, b"Hello", '$');
+    upload.msrp().write(&send).await;
+    assert_eq!(upload.msrp().response().await.1, 200);
+    assert_eq!(upload.bye(&mut scene.core).await, 200);
+    scene.register(&user).await;
+    let mut session = scene.accept_push(&user).await;
+    let original = session.take().await.original();
+    let original = String::from_utf8(original).expect("text");
+    let line = format!("\r\nContent-Disposition: {disposition}\r\n");
+    assert!(original.contains(&line), "{original}");
+    session.bye(&mut scene.core).await;
 }
 
 #[tokio::test]

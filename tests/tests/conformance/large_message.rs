@@ -1,7 +1,9 @@
 //! Requirements §5.2: an INVITE with MSRP for somebody who is away, up to what is stored.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use proto::v1::{Message, PartKind};
-use restante_tests::msrp::{Sender, Upload, chunk};
+use restante_tests::msrp::{MsrpConnection, Sender, Upload, chunk};
 use restante_tests::sip::fresh;
 use restante_tests::{Scene, uri};
 
@@ -41,7 +43,7 @@ async fn hang_up(scene: &mut Scene, upload: &mut Upload) {
 }
 
 #[tokio::test]
-async fn ct_def_01_and_02_the_answer_has_its_profile_and_describes_one_way_in() {
+async fn ct_def_01_the_answer_has_its_profile() {
     let mut scene = Scene::all().await;
     let upload = open(&mut scene, EXAMPLE).await;
     let response = &upload.response;
@@ -65,7 +67,13 @@ async fn ct_def_01_and_02_the_answer_has_its_profile_and_describes_one_way_in() 
     assert_eq!(ringing, 0);
     let trying = scene.core.count(|text| text.status() == Some(100));
     assert_eq!(trying, 1);
+}
 
+#[tokio::test]
+async fn ct_def_02_the_answer_describes_one_way_in() {
+    let mut scene = Scene::all().await;
+    let upload = open(&mut scene, EXAMPLE).await;
+    let response = &upload.response;
     let answer = String::from_utf8_lossy(response.body()).into_owned();
     let media: Vec<_> = answer
         .lines()
@@ -94,7 +102,7 @@ async fn ct_def_01_and_02_the_answer_has_its_profile_and_describes_one_way_in() 
 }
 
 #[tokio::test]
-async fn ct_def_03_and_24_two_chunks_are_stored_with_their_headers_and_reported() {
+async fn ct_def_03_two_chunks_are_stored_and_reported() {
     let mut scene = Scene::all().await;
     let mut upload = open(&mut scene, EXAMPLE).await;
     let content = content();
@@ -121,23 +129,60 @@ async fn ct_def_03_and_24_two_chunks_are_stored_with_their_headers_and_reported(
     hang_up(&mut scene, &mut upload).await;
 
     let message = stored(&scene, &upload, &content).await;
+    let head = scene
+        .operator
+        .part(&message.message_id, PartKind::SendHead)
+        .await;
+    let head = String::from_utf8_lossy(&head).into_owned();
+    assert!(head.contains("\r\nByte-Range: 1-3000/3000\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn ct_def_24_what_is_said_of_a_large_message_is_kept_with_it() {
+    let date = "Fri, 20 Nov 2026 09:19:59 GMT";
+    let mut scene = Scene::all().await;
+    let sender = Sender::new(&scene.core, &format!("bob-{}", fresh())).await;
+    let invite = sender.offer(EXAMPLE);
+    let invite = invite
+        .line("Priority: urgent")
+        .line(format!("Date: {date}"));
+    let way = scene.way.clone();
+    let mut upload = sender.accepted(&mut scene.core, &way, &invite).await;
+    upload.connect(&scene.core).await;
+    upload.send_whole(&content()).await;
+    hang_up(&mut scene, &mut upload).await;
+
+    let message = stored(&scene, &upload, &content()).await;
     let headers = message.headers.clone().expect("always set");
-    assert_eq!(headers.from, upload.invite.field("From"));
-    assert_eq!(headers.contact, upload.invite.field("Contact"));
-    assert_eq!(headers.subject, "Minutes of the meeting");
-    assert_eq!(headers.call_id, upload.invite.field("Call-ID"));
+    for (kept, name) in [
+        (&headers.from, "From"),
+        (&headers.to, "To"),
+        (&headers.asserted_identity, "P-Asserted-Identity"),
+        (&headers.subject, "Subject"),
+        (&headers.date, "Date"),
+        (&headers.call_id, "Call-ID"),
+        (&headers.priority, "Priority"),
+        (&headers.contact, "Contact"),
+    ] {
+        assert_eq!(kept, upload.invite.field(name), "{name}");
+    }
     assert_eq!(headers.content_type, "text/plain");
     let id = &message.message_id;
     let invite = scene.operator.part(id, PartKind::Invite).await;
     assert_eq!(invite, upload.invite.octets());
     let response = scene.operator.part(id, PartKind::InviteResponse).await;
     let response = String::from_utf8_lossy(&response).into_owned();
-    assert!(response.contains(upload.response.field("To")), "{response}");
-    let head = scene.operator.part(id, PartKind::SendHead).await;
-    let head = String::from_utf8_lossy(&head).into_owned();
-    assert!(head.contains("\r\nByte-Range: 1-3000/3000\r\n"), "{head}");
+    for name in ["To", "Contact", "Date", "P-Asserted-Identity"] {
+        let line = format!("\r\n{name}: {}\r\n", upload.response.field(name));
+        assert!(response.contains(&line), "{line} in {response}");
+    }
     let bye = scene.operator.part(id, PartKind::Bye).await;
-    assert!(bye.starts_with(b"BYE "), "{bye:?}");
+    let bye = String::from_utf8_lossy(&bye).into_owned();
+    assert!(bye.starts_with("BYE "), "{bye}");
+    for name in ["From", "Call-ID"] {
+        let line = format!("\r\n{name}: {}\r\n", upload.invite.field(name));
+        assert!(bye.contains(&line), "{line} in {bye}");
+    }
 }
 
 #[tokio::test]
@@ -182,9 +227,8 @@ async fn ct_def_04_order_repetition_and_overlap_do_not_matter() {
     stored(&scene, &upload, &expected).await;
 }
 
-/// ERR-38.
 #[tokio::test]
-async fn ct_def_05_only_the_answers_asked_for_are_given() {
+async fn ct_def_05_and_err_38_only_the_answers_asked_for_are_given() {
     let mut scene = Scene::all().await;
     for wanted in ["no", "partial"] {
         let mut upload = open(&mut scene, EXAMPLE).await;
@@ -346,9 +390,8 @@ async fn ct_def_17_a_second_message_is_refused_and_the_first_is_stored() {
     stored(&scene, &upload, b"first").await;
 }
 
-/// ERR-35.
 #[tokio::test]
-async fn ct_def_16_and_29_empty_sends_bind_and_more_than_announced_is_refused() {
+async fn ct_def_29_empty_sends_bind_and_store_nothing() {
     let mut scene = Scene::all().await;
     let mut upload = open(&mut scene, EXAMPLE).await;
     let bind = format!(
@@ -360,6 +403,20 @@ async fn ct_def_16_and_29_empty_sends_bind_and_more_than_announced_is_refused() 
     upload.send("empty001", "1-0/0", b"", '$').await;
     assert_eq!(upload.msrp().response().await, ("empty001".to_owned(), 200));
     nothing_is_stored(&scene, &upload).await;
+    // Another connection comes too late.
+    let mut foreign = MsrpConnection::open(&scene.core, &upload.remote_path).await;
+    let send = upload.chunk("fore0001", "Message-ID: m1\r\n", b"Hello", '$');
+    foreign.write(&send).await;
+    assert_eq!(foreign.response().await, ("fore0001".to_owned(), 506));
+    upload.send_whole(&content()).await;
+    hang_up(&mut scene, &mut upload).await;
+    stored(&scene, &upload, &content()).await;
+}
+
+#[tokio::test]
+async fn ct_def_16_and_err_35_more_than_announced_is_refused() {
+    let mut scene = Scene::all().await;
+    let mut upload = open(&mut scene, EXAMPLE).await;
     let excess = upload.chunk("excess01", "Message-ID: m9\r\n", &[b'x'; 4000], '$');
     upload.msrp().write(&excess).await;
     assert_eq!(upload.msrp().response().await, ("excess01".to_owned(), 413));
@@ -367,9 +424,9 @@ async fn ct_def_16_and_29_empty_sends_bind_and_more_than_announced_is_refused() 
     nothing_is_stored(&scene, &upload).await;
 }
 
-/// ERR-31, ERR-34, ERR-37, ERR-39.
 #[tokio::test]
-async fn ct_def_27_and_34_unknown_methods_types_and_reports_have_their_answers() {
+async fn ct_def_27_and_34_and_err_31_34_37_39_unknown_methods_types_and_reports_have_their_answers()
+{
     let plan = restante_tests::Deployment::all().set("large.accept_types", "text/plain");
     let mut scene = Scene::start(plan).await;
     let mut upload = open(&mut scene, "a=sendonly\r\n").await;
@@ -447,4 +504,26 @@ async fn err_36_and_39_a_client_sends_nothing_in_its_push_session() {
     session.bye(&mut scene.core).await;
     let delivered = proto::v1::MessageState::Delivered;
     assert_eq!(scene.states(&user).await, [delivered]);
+}
+
+#[tokio::test]
+async fn ct_sto_08_a_message_is_received_when_its_last_octet_is() {
+    let mut scene = Scene::all().await;
+    let mut upload = open(&mut scene, EXAMPLE).await;
+    let content = content();
+    upload
+        .send("first001", "1-2048/3000", &content[..2048], '+')
+        .await;
+    assert_eq!(upload.msrp().response().await, ("first001".to_owned(), 200));
+    let before = SystemTime::now().duration_since(UNIX_EPOCH);
+    let before = before.expect("after 1970").as_millis();
+    upload
+        .send("last0002", "2049-3000/3000", &content[2048..], '$')
+        .await;
+    assert_eq!(upload.msrp().response().await, ("last0002".to_owned(), 200));
+    hang_up(&mut scene, &mut upload).await;
+    let message = stored(&scene, &upload, &content).await;
+    let at = message.received_at.expect("always set");
+    let at = at.seconds.unsigned_abs() * 1_000 + u64::from(at.nanos.unsigned_abs()) / 1_000_000;
+    assert!(u128::from(at) >= before, "{at} is before {before}");
 }

@@ -99,6 +99,8 @@ async fn ct_msr_03_no_answer_to_a_push_makes_the_edge_connect_to_its_own_network
     is_untouched(&client.listener).await;
 }
 
+/// However many people want it, each by a Contact of his own. That one peer gets no more either, wherever
+/// he leads, is tested beside the pacer.
 #[tokio::test]
 async fn ct_msr_04_a_peer_cannot_have_the_edge_flood_somebody() {
     const SECOND: usize = 20;
@@ -108,10 +110,20 @@ async fn ct_msr_04_a_peer_cannot_have_the_edge_flood_somebody() {
     let place = victim.local_addr().expect("bound");
     let begun = Instant::now();
     let mut paths = Vec::new();
-    for _ in 0..SECOND + 5 {
+    for sender in 0..SECOND + 5 {
         let mut from = Sender::new(&scene.core, &format!("bob-{}", fresh())).await;
         from.path = format!("msrp://{place}/{};tcp", fresh());
         let (way, invite) = (scene.way.clone(), from.offer(PASSIVE));
+        let contact = invite.field("Contact");
+        let invite = invite
+            .set(
+                "P-Asserted-Identity",
+                &format!("<sip:alice-{sender}@example.org>"),
+            )
+            .set(
+                "Contact",
+                &contact.replace("alice", &format!("alice-{sender}")),
+            );
         let upload = from.accepted(&mut scene.core, &way, &invite).await;
         paths.push(upload.sender.path.clone());
     }

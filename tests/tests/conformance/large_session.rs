@@ -1,8 +1,9 @@
 //! Requirements §5.2: the session of a large message: what is offered, refused, kept alive, ended.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use restante_tests::msrp::{MsrpConnection, Sender, Upload};
+use restante_tests::patience::{ANSWER, eventually};
 use restante_tests::sip::{RequestText, SipText, fresh};
 use restante_tests::{Deployment, Part, Scene, uri};
 
@@ -33,6 +34,13 @@ async fn finish(scene: &mut Scene, mut upload: Upload) {
     assert_eq!(upload.bye(&mut scene.core).await, 200);
     let stored = scene.operator.only(&uri(&upload.sender.user)).await;
     assert_eq!(stored.body_octets, 5);
+}
+
+/// Sends a message without octets.
+async fn upload_empty(upload: &mut Upload) {
+    let id = format!("Message-ID: {}\r\nByte-Range: 1-0/0\r\n", fresh());
+    let octets = upload.chunk("empty001", &id, b"", '$');
+    upload.msrp().write(&octets).await;
 }
 
 /// The final answer to an INVITE with these media lines, acknowledged.
@@ -66,13 +74,18 @@ fn ack_of(invite: &SipText, response: &SipText) -> RequestText {
 }
 
 #[tokio::test]
-async fn ct_def_11_to_13_only_a_line_that_sends_is_a_large_message() {
+async fn ct_def_11_a_line_that_does_not_only_send_is_a_chat() {
     let mut scene = Scene::all().await;
     for (attributes, status) in [("a=sendrecv\r\n", 480), ("", 480), ("a=inactive\r\n", 480)] {
         let sender = sender(&scene).await;
         let response = answer(&mut scene, &sender.offer(attributes)).await;
         assert_eq!(response.status(), Some(status), "{attributes}: {response}");
     }
+}
+
+#[tokio::test]
+async fn ct_def_13_what_is_no_large_message_is_not_acceptable() {
+    let mut scene = Scene::all().await;
     let audio = "m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n";
     let from = sender(&scene).await;
     for invite in [
@@ -95,7 +108,7 @@ async fn ct_def_11_to_13_only_a_line_that_sends_is_a_large_message() {
     )
     .await;
     assert_eq!(response.status(), Some(415), "{response}");
-    assert_eq!(response.field("Accept"), "application/sdp");
+    assert_eq!(response.field("Accept"), "application/sdp, multipart/mixed");
 
     let both = format!("{audio}{}", from.media(SENDONLY));
     let invite = from.invite(&from.description(&both));
@@ -108,7 +121,11 @@ async fn ct_def_11_to_13_only_a_line_that_sends_is_a_large_message() {
     assert_eq!(media.len(), 2, "{answer}");
     assert!(media[0].starts_with("m=audio 0 RTP/AVP"), "{answer}");
     assert!(media[1].starts_with("m=message ") && !media[1].starts_with("m=message 0 "));
+}
 
+#[tokio::test]
+async fn ct_def_12_a_direction_of_the_whole_session_is_that_of_its_line() {
+    let mut scene = Scene::all().await;
     let from = sender(&scene).await;
     let at_session = from
         .description("")
@@ -164,6 +181,19 @@ async fn ct_def_18_a_sender_that_never_sends_is_told_goodbye() {
     let bye = silent.bye_of_edge(&mut scene.core).await;
     assert_eq!(bye.field("Reason"), "SIP;cause=408");
 
+    // Empty messages are no content: they gain no time.
+    let mut empty = open(&mut scene, SENDONLY).await;
+    let begun = Instant::now();
+    let bye = loop {
+        upload_empty(&mut empty).await;
+        if let Some(bye) = empty.bye_that_came(&mut scene.core).await {
+            break bye;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "no BYE");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert_eq!(bye.field("Reason"), "SIP;cause=408");
+
     let mut stalled = open(&mut scene, SENDONLY).await;
     stalled.send("half0001", "1-5/10", b"Hello", '+').await;
     assert_eq!(stalled.msrp().response().await.1, 200);
@@ -171,6 +201,30 @@ async fn ct_def_18_a_sender_that_never_sends_is_told_goodbye() {
     assert_eq!(bye.field("Reason"), "SIP;cause=408");
     let stored = scene.operator.list(&uri(&stalled.sender.user)).await;
     assert!(stored.is_empty(), "{stored:#?}");
+}
+
+/// Far less than a piece for the store comes within the lease, and it is progress all the same.
+#[tokio::test]
+async fn def_16_a_slow_sender_keeps_its_session() {
+    let plan = Deployment::all()
+        .set("large.stall", "20s")
+        .set("limits.upload_lease", "1s");
+    let mut scene = Scene::start(plan).await;
+    let mut slow = open(&mut scene, SENDONLY).await;
+    for place in 1..=8 {
+        let flag = if place == 8 { '$' } else { '+' };
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        slow.send(
+            &format!("slow000{place}"),
+            &format!("{place}-{place}/8"),
+            b"x",
+            flag,
+        )
+        .await;
+        assert_eq!(slow.msrp().response().await.1, 200, "octet {place}");
+    }
+    let stored = scene.operator.only(&uri(&slow.sender.user)).await;
+    assert_eq!(stored.body_octets, 8);
 }
 
 #[tokio::test]
@@ -256,9 +310,8 @@ async fn ct_def_25_the_200_is_repeated_until_its_ack_and_then_given_up() {
     scene.core.answer(&bye, "200 OK", &[], "").await;
 }
 
-/// ERR-32, ERR-33.
 #[tokio::test]
-async fn ct_def_26_and_msr_02_a_session_belongs_to_one_connection_of_its_peer() {
+async fn ct_def_26_and_msr_02_and_err_32_33_a_session_belongs_to_one_connection_of_its_peer() {
     let mut scene = Scene::all().await;
     let mut upload = open(&mut scene, SENDONLY).await;
     let mut foreign = MsrpConnection::open(&scene.core, &upload.remote_path).await;
@@ -469,7 +522,10 @@ async fn a_store_that_goes_away_gives_no_final_200_and_the_session_ends() {
     upload.send("half0002", "6-10/10", b"World", '$').await;
     upload.bye_of_edge(&mut scene.core).await;
     upload.until_gone(&scene.core).await;
-    assert_eq!(upload.answers_to_the_end().await, []);
+    let answers = upload.answers_to_the_end().await;
+    // The session may be over before the rest comes.
+    let promises = answers.iter().filter(|(_, status)| *status != 481);
+    assert_eq!(promises.count(), 0, "{answers:?}");
 }
 
 /// A 413 would tell the sender that his message is not wanted (ERR-35); it is, later.
@@ -501,13 +557,12 @@ async fn a_drain_lets_an_upload_finish_and_takes_no_new_one() {
     scene.deployment.process(Part::SipEdge).terminate();
     let from = sender(&scene).await;
     // The signal may still be on its way.
-    loop {
+    let status = eventually(ANSWER, "the edge to drain", async || {
         let invite = from.offer(SENDONLY).set("Call-ID", &fresh());
-        match answer(&mut scene, &invite).await.status() {
-            Some(200) => tokio::time::sleep(Duration::from_millis(20)).await,
-            status => break assert_eq!(status, Some(503)),
-        }
-    }
+        let status = answer(&mut scene, &invite).await.status();
+        status.filter(|status| *status != 200)
+    });
+    assert_eq!(status.await, 503);
     finish(&mut scene, upload).await;
     let status = scene.deployment.ended(Part::SipEdge).await;
     assert!(status.success(), "{status}");

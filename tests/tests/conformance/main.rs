@@ -3,10 +3,13 @@
 //! are not.
 
 mod account;
+mod claims;
 mod deferral;
 mod delivery;
 mod delivery_failure;
 mod error;
+mod fan_out;
+mod forwarding;
 mod identity;
 mod large_admission;
 mod large_file;
@@ -14,16 +17,22 @@ mod large_message;
 mod large_push;
 mod large_security;
 mod large_session;
+mod look_again;
 mod message_delivery;
 mod message_id;
 mod message_waiting;
+mod notification;
+mod push_answer;
 mod quota;
 mod registration;
+mod relay;
 mod retrieval;
 mod robustness;
+mod sender;
 mod server;
 mod settings;
 mod storage_failure;
+mod torture;
 mod trigger;
 mod two_edges;
 mod xcap;

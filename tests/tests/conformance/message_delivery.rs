@@ -1,8 +1,10 @@
 //! Requirements §5.10: delivery by MESSAGE to clients without the IM tag.
 
 use proto::v1::{EventKind, MessageState};
+use restante_tests::patience::{ANSWER, eventually};
 use restante_tests::sip::example::{IM_CONTACT, bare_register, embedded_register};
 use restante_tests::sip::{Arrival, RequestText, SipText, example, fresh};
+use restante_tests::subscriber::Subscriber;
 use restante_tests::{Deployment, Part, Scene, date, uri};
 
 /// The binding of a phone that is no IM client.
@@ -52,14 +54,12 @@ async fn answer_invite(scene: &mut Scene, user: &str, status: &str) {
 }
 
 /// Waits until the messages of a user are in these states.
-async fn settled(scene: &mut Scene, user: &str, states: &[MessageState]) {
-    for _ in 0..50 {
-        if scene.states(user).await == states {
-            return;
-        }
-        scene.fence().await;
-    }
-    assert_eq!(scene.states(user).await, states);
+async fn settled(scene: &Scene, user: &str, states: &[MessageState]) {
+    let what = format!("{states:?}");
+    eventually(ANSWER, &what, async || {
+        (scene.states(user).await == states).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn ct_dlm_01_messages_come_one_by_one_in_their_order() {
             );
             scene.core.answer(&arrival, "200 OK", &[], "").await;
         }
-        settled(&mut scene, &bob, &[MessageState::Delivered; 3]).await;
+        settled(&scene, &bob, &[MessageState::Delivered; 3]).await;
         assert_eq!(scene.unanswered_invites(&bob), 0);
     }
 }
@@ -158,7 +158,7 @@ async fn ct_dlm_03_2xx_delivers_and_202_says_that_it_was_handed_over() {
     register_phone(&mut scene, &bob).await;
     answer(&mut scene, &bob, "200 OK").await;
     answer(&mut scene, &bob, "202 Accepted").await;
-    settled(&mut scene, &bob, &[MessageState::Delivered; 2]).await;
+    settled(&scene, &bob, &[MessageState::Delivered; 2]).await;
     let reply = scene.operator.message(&second).await.expect("a message");
     let delivered = reply.timeline.iter();
     let delivered = delivered.filter(|event| event.kind() == EventKind::Delivered);
@@ -181,7 +181,7 @@ async fn ct_dlm_03_busy_keeps_and_decline_refuses() {
     answer(&mut scene, &bob, "200 OK").await;
     answer(&mut scene, &bob, "603 Decline").await;
     let states = [MessageState::Delivered, MessageState::Refused];
-    settled(&mut scene, &bob, &states).await;
+    settled(&scene, &bob, &states).await;
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn ct_dlm_03_what_a_client_cannot_read_is_refused_after_three_registration
             2 => MessageState::Stored,
             _ => MessageState::Refused,
         };
-        settled(&mut scene, &bob, &[unreadable, MessageState::Delivered]).await;
+        settled(&scene, &bob, &[unreadable, MessageState::Delivered]).await;
         scene.fence().await;
     }
     assert_eq!(waiting_messages(&mut scene, &bob), 0);
@@ -261,11 +261,11 @@ async fn ct_dlm_06_a_client_that_takes_no_session_gets_messages_until_it_registe
     scene.registered(&register(&bob, IM_CONTACT)).await;
     answer_invite(&mut scene, &bob, "488 Not Acceptable Here").await;
     answer(&mut scene, &bob, "200 OK").await;
-    settled(&mut scene, &bob, &[MessageState::Delivered]).await;
+    settled(&scene, &bob, &[MessageState::Delivered]).await;
     scene.deposit_text(&bob, "two").await;
     scene.registered(&register(&bob, IM_CONTACT)).await;
     answer(&mut scene, &bob, "200 OK").await;
-    settled(&mut scene, &bob, &[MessageState::Delivered; 2]).await;
+    settled(&scene, &bob, &[MessageState::Delivered; 2]).await;
     let id = scene.deposit_text(&bob, "three").await.message_id;
     scene.registered(&bare_register(&bob, 0)).await;
     scene.registered(&register(&bob, IM_CONTACT)).await;
@@ -283,7 +283,7 @@ async fn ct_dlm_07_our_own_message_that_comes_back_is_a_loop() {
     assert_eq!(scene.status(&back).await, 482);
     assert_eq!(scene.operator.only(&uri(&bob)).await.message_id, id);
     scene.core.answer(&pushed, "202 Accepted", &[], "").await;
-    settled(&mut scene, &bob, &[MessageState::Delivered]).await;
+    settled(&scene, &bob, &[MessageState::Delivered]).await;
 }
 
 #[tokio::test]
@@ -304,5 +304,54 @@ async fn ct_dlm_08_after_a_kill_of_the_edge_the_copy_is_known_by_its_names() {
     }
     assert_eq!(second.field("Message-ID"), id);
     assert_ne!(first.branch(), second.branch());
-    settled(&mut scene, &bob, &[MessageState::Delivered]).await;
+    settled(&scene, &bob, &[MessageState::Delivered]).await;
+}
+
+/// Octets that any way to a device carries (RFC 3428 §8).
+const SAFE: usize = 1_300;
+
+/// A body that makes a MESSAGE of so many octets, by one of the same user with the body `hi`.
+fn body_for(example: &SipText, wanted: usize) -> String {
+    let head = example.octets().len() - "2hi".len();
+    let length = (0..wanted).find(|length| head + length.to_string().len() + length == wanted);
+    "x".repeat(length.expect("a length"))
+}
+
+#[tokio::test]
+async fn ct_dlm_04_through_the_core_a_long_message_goes_only_if_that_is_safe() {
+    for is_safe in [false, true] {
+        let plan = Deployment::all().set("sip.next_hop_congestion_safe", &is_safe.to_string());
+        let mut scene = Scene::start(plan).await;
+        let bob = somebody();
+        scene.deposit_text(&bob, "hi").await;
+        register_phone(&mut scene, &bob).await;
+        let example = answer(&mut scene, &bob, "200 OK").await;
+        settled(&scene, &bob, &[MessageState::Delivered]).await;
+        for octets in [SAFE, SAFE + 1] {
+            let body = body_for(&example, octets);
+            scene.deposit_text(&bob, &body).await;
+        }
+        register_phone(&mut scene, &bob).await;
+        for octets in SAFE..=SAFE + usize::from(is_safe) {
+            let pushed = answer(&mut scene, &bob, "200 OK").await;
+            assert_eq!(pushed.octets().len(), octets, "{pushed}");
+        }
+        let last = match is_safe {
+            true => MessageState::Delivered,
+            false => MessageState::Stored,
+        };
+        let states = [MessageState::Delivered, MessageState::Delivered, last];
+        settled(&scene, &bob, &states).await;
+        scene.fence().await;
+        assert_eq!(waiting_messages(&mut scene, &bob), 0);
+        let mut subscriber = Subscriber::behind(&scene.core, &bob);
+        let way = scene.way.clone();
+        subscriber.subscribe(&mut scene.core, &way, 3_600).await;
+        let told = subscriber.notified(&mut scene.core).await;
+        let waits = match is_safe {
+            true => "Messages-Waiting: no",
+            false => "Messages-Waiting: yes",
+        };
+        assert!(told.has(waits), "{}", told.body);
+    }
 }

@@ -1,8 +1,6 @@
 //! Requirements §5.5: who is told what waits, when, and by which edge.
 
-use std::time::Duration;
-
-use restante_tests::patience::{ANSWER, within};
+use restante_tests::patience::{ANSWER, eventually};
 use restante_tests::sip::{RequestText, SipPeer, Transport, example, fresh};
 use restante_tests::subscriber::Subscriber;
 use restante_tests::{Deployment, LoopbackNet, Part, Scene, date, uri};
@@ -28,10 +26,9 @@ async fn subscribed(scene: &mut Scene, user: &str) -> Subscriber {
 
 /// Waits until the store knows no subscription of a user.
 async fn is_forgotten(scene: &Scene, user: &str) {
-    within(ANSWER, "the end of a subscription", async {
-        while !scene.operator.subscriptions(&uri(user)).await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    eventually(ANSWER, "the end of a subscription", async || {
+        let subscriptions = scene.operator.subscriptions(&uri(user)).await;
+        subscriptions.is_empty().then_some(())
     })
     .await;
 }
@@ -153,6 +150,17 @@ async fn ct_mwi_03_counts_alone_come_first_where_the_operator_wants_it() {
 }
 
 #[tokio::test]
+async fn mwi_03_an_account_that_was_empty_is_told_headers_later() {
+    let mut scene = scene_with(&[("mwi.initial_headers", "omit")]).await;
+    let user = somebody();
+    let bob = subscribed(&mut scene, &user).await;
+    scene.deposit_text(&user, "the first of all").await;
+    let told = bob.notified(&mut scene.core).await;
+    assert!(told.has("Text-Message: 1/0 (1/0)"), "{}", told.body);
+    assert_eq!(told.blocks.len(), 1, "{}", told.body);
+}
+
+#[tokio::test]
 async fn ct_mwi_04_a_full_mailbox_names_the_newest() {
     let mut scene = Scene::all().await;
     let user = somebody();
@@ -239,6 +247,78 @@ async fn ct_mwi_07_only_the_owner_subscribes() {
     }
     assert_eq!(bob.unseen(&mut scene.core), 0);
     assert!(scene.operator.subscriptions(&uri(&user)).await.is_empty());
+}
+
+#[tokio::test]
+async fn mwi_07_a_full_edge_keeps_the_subscriptions_it_has() {
+    let mut scene = scene_with(&[("mwi.subscriptions", "1")]).await;
+    let mut bob = subscribed(&mut scene, &somebody()).await;
+    let mut carol = Subscriber::behind(&scene.core, &somebody());
+    for expires in [3_600, 0] {
+        assert_eq!(scene.status(&carol.request(expires)).await, 503);
+    }
+    bob.subscribe(&mut scene.core, &scene.way, 3_600).await;
+    bob.notified(&mut scene.core).await;
+    bob.subscribe(&mut scene.core, &scene.way, 0).await;
+    bob.notified(&mut scene.core).await;
+    is_forgotten(&scene, &bob.user).await;
+    carol.subscribe(&mut scene.core, &scene.way, 0).await;
+    carol.notified(&mut scene.core).await;
+}
+
+/// A user for whom so much waits that a NOTIFY is too large for UDP, and his subscription by that route.
+async fn subscribed_by_udp(scene: &mut Scene, hop: std::net::SocketAddr) -> Subscriber {
+    let user = somebody();
+    for _ in 0..6 {
+        scene.deposit_text(&user, "hi").await;
+    }
+    let mut bob = Subscriber::behind(&scene.core, &user);
+    bob.record_routes = vec![format!("<sip:{hop};transport=udp;lr>")];
+    bob.subscribe(&mut scene.core, &scene.way, 3_600).await;
+    bob
+}
+
+#[tokio::test]
+async fn mwi_07_a_large_notify_leaves_by_tcp_though_its_route_is_udp() {
+    let mut scene = Scene::all().await;
+    // Nobody listens at that port by UDP: what comes has come by TCP.
+    let hop = scene.core.tcp();
+    let bob = subscribed_by_udp(&mut scene, hop).await;
+    let first = bob.notified(&mut scene.core).await;
+    assert_eq!(first.blocks.len(), 6, "{}", first.text);
+    assert!(first.text.field("Via").starts_with("SIP/2.0/TCP"));
+    assert_eq!(first.text.all("Route"), bob.record_routes);
+}
+
+#[tokio::test]
+async fn mwi_07_a_large_notify_whose_tcp_is_refused_leaves_by_udp() {
+    let mut scene = Scene::all().await;
+    let hop = scene.core.udp();
+    let bob = subscribed_by_udp(&mut scene, hop).await;
+    let first = bob.notified(&mut scene.core).await;
+    assert!(first.text.field("Via").starts_with("SIP/2.0/UDP"));
+    // RFC 3261 §18.1.1: a reset says that there is only UDP.
+    assert!(first.has("Text-Message: 6/0 (6/0)"), "{}", first.body);
+    assert_eq!(first.blocks.len(), 6, "{}", first.body);
+}
+
+#[tokio::test]
+async fn mwi_08_a_subscription_to_a_later_alias_goes_on() {
+    let mut scene = Scene::all().await;
+    let (user, alias) = (somebody(), somebody());
+    let mut bob = subscribed(&mut scene, &alias).await;
+    scene.deposit_text(&user, "to the account").await;
+    let address = uri(&user);
+    let add = ["user", "alias", "add", &address, &uri(&alias)];
+    scene.deployment.restantectl(&add).await.done();
+    let joined = bob.notified(&mut scene.core).await;
+    assert!(joined.has("Text-Message: 1/0 (1/0)"), "{}", joined.body);
+    scene.deposit_text(&user, "one more").await;
+    let told = bob.notified(&mut scene.core).await;
+    assert!(told.has("Text-Message: 2/0 (2/0)"), "{}", told.body);
+    bob.subscribe(&mut scene.core, &scene.way, 0).await;
+    let last = bob.notified(&mut scene.core).await;
+    assert_eq!(last.state(), "terminated;reason=timeout");
 }
 
 #[tokio::test]

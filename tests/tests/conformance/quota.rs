@@ -1,9 +1,10 @@
 //! Requirements §3.2, §3.6: how much a mailbox holds, and for how long.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use proto::v1::{EventKind, MessageState};
-use restante_tests::sip::{RequestText, Transport, example, fresh};
+use proto::v1::{EventKind, ListMessagesRequest, MessageState};
+use restante_tests::sip::{RequestText, SipText, Transport, example, fresh};
+use restante_tests::subscriber::Subscriber;
 use restante_tests::{Deployment, Part, Scene, uri};
 
 /// Messages that a mailbox holds here.
@@ -163,4 +164,45 @@ async fn ct_sto_12_without_retention_only_the_timeline_stays() {
         .await
         .expect_err("its content is gone");
     assert_eq!(refused.code(), tonic::Code::FailedPrecondition);
+}
+
+/// Longer than from one sweep of the store to the next.
+const A_SWEEP: Duration = Duration::from_secs(75);
+
+#[tokio::test]
+async fn ct_sto_10_whatever_its_sender_wants_a_message_expires_after_the_longest_time() {
+    let plan = Deployment::all()
+        .set("retention.max", "5s")
+        .set("retention.default", "5s");
+    let mut scene = Scene::start(plan).await;
+    let bob = somebody();
+    let mut subscriber = Subscriber::behind(&scene.core, &bob);
+    let way = scene.way.clone();
+    subscriber.subscribe(&mut scene.core, &way, 3_600).await;
+    subscriber.notified(&mut scene.core).await;
+    scene.deposit(&example::message(&bob)).await;
+    let message = scene.operator.only(&uri(&bob)).await;
+    let [received, expires] = [message.received_at, message.expires_at];
+    let lifetime = expires.expect("set").seconds - received.expect("set").seconds;
+    assert!(lifetime <= 5, "{lifetime} s instead of a day");
+    let told = subscriber.notified(&mut scene.core).await;
+    assert!(told.has("Messages-Waiting: yes"), "{}", told.body);
+    let is_notify = |text: &SipText| text.method() == Some("NOTIFY");
+    let what = "a NOTIFY of the end";
+    let told = scene.core.expect_within(A_SWEEP, what, is_notify).await;
+    scene.core.answer(&told, "200 OK", &[], "").await;
+    let body = String::from_utf8_lossy(told.text.body()).into_owned();
+    assert!(body.starts_with("Messages-Waiting: no\r\n"), "{body}");
+    let id = &message.message_id;
+    assert_eq!(scene.operator.state(id).await, MessageState::Expired);
+    let listed = ListMessagesRequest {
+        served_user: uri(&bob),
+        states: vec![MessageState::Stored.into()],
+        ..ListMessagesRequest::default()
+    };
+    let (waiting, _) = scene.operator.page(listed).await.expect("a list");
+    assert_eq!(waiting, []);
+    scene.register(&bob).await;
+    scene.fence().await;
+    assert_eq!(scene.unanswered_invites(&bob), 0);
 }

@@ -1,5 +1,7 @@
 //! Requirements §5.6, and the rows of §5.2 and §5.4 that settings decide.
 
+use std::time::Duration;
+
 use proto::v1::settings_admin_service_client::SettingsAdminServiceClient;
 use proto::v1::{
     ClearSettingsRequest, GetSettingsRequest, OverrideSettingsRequest, PresetSettingsRequest,
@@ -255,10 +257,14 @@ async fn ct_set_05_what_is_no_settings_document_is_refused() {
         "<?xml version=\"1.0\"?><!DOCTYPE poc-settings [{entity}]><poc-settings>&a19;</poc-settings>"
     );
     let deep = format!("{}{}", "<a>".repeat(9_000), "</a>".repeat(9_000));
+    let namespaces: String = (0..2_000).map(|n| format!(" xmlns:a{n}=\"u\"")).collect();
+    let children = "<b xmlns:z=\"u\"/>".repeat(1_500);
+    let slow = format!("<a{namespaces}>{children}</a>");
     for document in [
         "<poc-settings",
         "<other/>",
         &bomb,
+        &slow,
         &deep,
         &delivery("perhaps"),
         &delivery("false").replace("UTF-8", "ISO-8859-1"),
@@ -287,6 +293,17 @@ async fn ct_set_06_nobody_publishes_for_another() {
         .start_line("PUBLISH sip:bob@elsewhere.org SIP/2.0")
         .set("P-Asserted-Identity", "<sip:bob@elsewhere.org>");
     assert_eq!(scene.status(&elsewhere).await, 404);
+}
+
+#[tokio::test]
+async fn set_12_who_is_not_listed_has_no_settings() {
+    let mut scene = Scene::start(Deployment::all().set("provisioning", "listed")).await;
+    let bob = somebody();
+    let request = publish(&bob, &delivery("false"));
+    assert_eq!(scene.status(&request).await, 404);
+    let add = ["user", "add", &uri(&bob)];
+    scene.deployment.restantectl(&add).await.done();
+    published(&mut scene, &request).await;
 }
 
 #[tokio::test]
@@ -405,6 +422,29 @@ async fn ct_set_11_without_a_store_a_publish_is_503_and_the_old_state_stays() {
     scene.deployment.launch(Part::Storage).await;
     scene.deployment.ready(Part::SipEdge).await;
     assert_eq!(effective(&scene, &bob).await.offline_delivery, Some(false));
+    tag(&mut scene, &bare(&bob).set("SIP-If-Match", &first)).await;
+}
+
+#[tokio::test]
+async fn ct_set_11_while_the_store_says_nothing_every_publish_is_answered_in_time() {
+    let mut scene = Scene::start(Deployment::two_processes()).await;
+    let bob = somebody();
+    let first = tag(&mut scene, &publish(&bob, &delivery("false"))).await;
+    scene.deployment.process(Part::Storage).freeze();
+    let mut sent = Vec::new();
+    for _ in 0..16 {
+        let request = publish(&bob, &delivery("true"));
+        sent.push(scene.core.send(&scene.way, &request).await);
+    }
+    // Longer than the first of them may take, shorter than one after the other would.
+    let answers = async {
+        for request in &sent {
+            assert_eq!(scene.core.response_to(request).await.status(), Some(503));
+        }
+    };
+    within(Duration::from_secs(12), "503 for all of them", answers).await;
+    scene.deployment.process(Part::Storage).thaw();
+    scene.deployment.ready(Part::SipEdge).await;
     tag(&mut scene, &bare(&bob).set("SIP-If-Match", &first)).await;
 }
 

@@ -9,6 +9,7 @@ use restante_tests::run::run;
 use restante_tests::sip::{example, fresh};
 use restante_tests::subscriber::Subscriber;
 use restante_tests::{Deployment, LoopbackNet, Scene, uri};
+use tokio::net::TcpSocket;
 
 const AUID: &str = "org.openmobilealliance.deferred-list";
 
@@ -134,6 +135,12 @@ async fn ct_xcp_02_only_a_proxy_speaks_for_a_user_and_each_has_his_own_tree() {
     let mut stranger = Proxy::of(&scene, &bob);
     stranger.from = scene.deployment.net().host(LoopbackNet::SERVER);
     assert_eq!(stranger.ask("GET", &document(&bob)).await.status, 403);
+    let both =
+        Proxy::of(&scene, &bob).with(&format!("X-XCAP-Asserted-Identity: \"{}\"", uri(&carol)));
+    for user in [&bob, &carol] {
+        let reply = both.ask("GET", &document(user)).await;
+        assert_eq!(reply.status, 403, "one of them is not the proxy's word");
+    }
     let proxy = Proxy::of(&scene, &bob);
     for path in [
         document(&carol),
@@ -204,6 +211,83 @@ async fn ct_xcp_03_a_message_is_deleted_by_its_owner_if_he_has_seen_the_list() {
         timeline.last().map(|event| event.actor.as_str()),
         Some("served user")
     );
+}
+
+#[tokio::test]
+async fn ct_xcp_03_a_condition_that_cannot_be_read_deletes_nothing() {
+    let mut scene = scene().await;
+    let bob = somebody();
+    let id = scene.deposit_text(&bob, "one").await.message_id;
+    let node = format!(
+        "{}/~~/history-list/history%5B@id=%22{id}%22%5D",
+        document(&bob)
+    );
+    let tag = Proxy::of(&scene, &bob).ask("GET", &document(&bob)).await;
+    let tag = tag.field("ETag").to_owned();
+    for conditions in [
+        vec!["If-Match: \u{e9}".to_owned()],
+        vec!["If-Match: \"0\"".to_owned(), "If-Match: \"77\"".to_owned()],
+    ] {
+        let mut proxy = Proxy::of(&scene, &bob);
+        proxy.lines.extend(conditions);
+        assert_eq!(proxy.ask("DELETE", &node).await.status, 412);
+    }
+    assert_eq!(scene.operator.state(&id).await, MessageState::Stored);
+    // A list in two lines is one list (RFC 9110 §5.3).
+    let mut proxy = Proxy::of(&scene, &bob).with("If-Match: \"0\"");
+    proxy.lines.push(format!("If-Match: {tag}"));
+    assert_eq!(proxy.ask("DELETE", &node).await.status, 200);
+}
+
+#[tokio::test]
+async fn xcp_whoever_says_nothing_keeps_no_proxy_waiting() {
+    let scene = scene().await;
+    let bob = somebody();
+    let stranger = scene.deployment.net().host(LoopbackNet::SERVER);
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((stranger, 0).into()).expect("a free port");
+        let connection = socket.connect(scene.deployment.address("xcap.listen"));
+        silent.push(within(ANSWER, "a connection", connection).await);
+    }
+    let list = Proxy::of(&scene, &bob).ask("GET", &document(&bob)).await;
+    assert_eq!(list.status, 200);
+    drop(silent);
+}
+
+#[tokio::test]
+async fn xcp_a_list_of_messages_with_long_headers_is_read_all_the_same() {
+    let mut scene = scene().await;
+    let bob = somebody();
+    let long = "\"".repeat(7_000);
+    for _ in 0..400 {
+        let request = example::message(&bob)
+            .set("Subject", &long)
+            .set("Conversation-ID", &long);
+        scene.deposit(&request).await;
+    }
+    let list = Proxy::of(&scene, &bob).ask("GET", &document(&bob)).await;
+    assert_eq!(list.status, 200);
+    let shown = list.body.matches("<history id=").count();
+    assert!((150..400).contains(&shown), "bounded: {shown}");
+    let node = format!("{}/~~/history-list/history%5B1%5D/size", document(&bob));
+    let size = Proxy::of(&scene, &bob).ask("GET", &node).await;
+    assert_eq!(size.status, 200);
+}
+
+#[tokio::test]
+async fn xcp_an_unknown_user_has_no_list_where_users_are_listed() {
+    let plan = Deployment::all().set("provisioning", "listed");
+    let proxy = format!("{}/32", plan.net().host(LoopbackNet::CORE));
+    let scene = Scene::start(plan.set("xcap.trusted_proxies", &proxy)).await;
+    let (bob, carol) = (somebody(), somebody());
+    let add = ["user", "add", &uri(&bob)];
+    scene.deployment.restantectl(&add).await.done();
+    for (user, status) in [(&bob, 200), (&carol, 404)] {
+        let list = Proxy::of(&scene, user).ask("GET", &document(user)).await;
+        assert_eq!(list.status, status, "{list:?}");
+    }
 }
 
 #[tokio::test]

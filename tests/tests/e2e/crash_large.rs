@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
 
 use proto::v1::PartKind;
 use restante_tests::load::by_call_id;
+use restante_tests::patience::{START, eventually};
 use restante_tests::run;
 use restante_tests::shim::Shim;
 use restante_tests::uploads::{Stored, Uploads, octets_of, upload_without_end};
@@ -126,18 +126,12 @@ async fn a_power_cut_loses_large_messages_if_syncs_are_only_pretended() {
     assert_ne!(crashes.die(10, cut).await, [""; 0]);
 }
 
-/// A counter of the store.
-async fn counter(deployment: &Deployment, name: &str) -> u64 {
-    let (_, metrics) = deployment.fetch(Part::Storage, "/metrics").await;
-    let mut lines = metrics.lines();
-    let value = lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    value.unwrap_or(0)
-}
-
 async fn counted(deployment: &Deployment, name: &str, least: u64) {
-    while counter(deployment, name).await < least {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually(START, name, async || {
+        let count = deployment.counter(Part::Storage, name).await;
+        (count >= least).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,7 +33,9 @@ impl Crashes {
     async fn start() -> Self {
         let plan = Deployment::two_processes()
             .set("push.lease", "1s")
-            .set("push.on_deposit", "20ms");
+            .set("push.on_deposit", "20ms")
+            // All clients are at one address.
+            .set("msrp.connects_per_second", "1000");
         let host = plan.net().host(LoopbackNet::CORE);
         let core = SipPeer::open(host).await;
         let deployment = plan.behind(&core).start().await;
@@ -176,7 +178,7 @@ fn assert_repeats(receipts: &[Receipt], cut: &BTreeSet<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kill_9_of_each_process_in_turn_keeps_order_ids_and_messages() {
+async fn ct_sto_05_kill_9_of_each_process_in_turn_keeps_order_ids_and_messages() {
     let mut crashes = Crashes::start().await;
     for round in 0..ROUNDS {
         let part = [Part::Storage, Part::SipEdge][round % 2];

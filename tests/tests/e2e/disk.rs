@@ -137,3 +137,23 @@ async fn a_flush_that_fails_gives_no_final_200_and_no_message() {
     let stored = scene.operator.only(&uri(&carol)).await;
     assert_eq!(stored.body_octets, STAGED_OCTETS as u64);
 }
+
+/// Nothing more comes from the sender: the store tells of its failure by itself.
+#[tokio::test]
+async fn a_store_that_fails_ends_the_session_of_a_silent_sender_at_once() {
+    let shim = Shim::new();
+    let mut scene = scene(&shim).await;
+    let (bob, carol) = (format!("bob-{}", fresh()), format!("carol-{}", fresh()));
+    let mut silent = open(&mut scene, &bob).await;
+    let mut unconnected = open(&mut scene, &bob).await;
+    silent.send("part0001", "1-5/10", b"Hello", '+').await;
+    assert_eq!(silent.msrp().response().await.1, 200);
+    shim.fail();
+    is_unavailable(&scene.call(&example::message(&carol)).await.response);
+    for upload in [&mut silent, &mut unconnected] {
+        let bye = upload.bye_of_edge(&mut scene.core).await;
+        assert_eq!(bye.field("Reason"), "SIP;cause=503");
+    }
+    let answers = silent.answers_to_the_end().await;
+    assert_eq!(answers, [], "nothing is promised");
+}

@@ -2,9 +2,11 @@
 
 mod configuration;
 mod crash;
+mod crash_fan_out;
 mod crash_large;
 mod crash_push;
 mod disk;
+mod interop;
 mod large;
 mod large_push;
 mod maintenance;

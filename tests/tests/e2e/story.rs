@@ -1,9 +1,16 @@
 //! The main job: a pager message is deferred, queried, and pushed when its user comes back.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use proto::v1::{EventKind, Message, MessageState};
 use restante_tests::msrp::{PushSession, Pushed};
+use restante_tests::patience::{ANSWER, START, within};
 use restante_tests::sip::{SipText, Transport, example, fresh};
 use restante_tests::{Deployment, LoopbackNet, Scene, date, run, uri};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::ChildStdout;
 
 #[tokio::test]
 async fn one_process_defers_shows_and_pushes_a_message() {
@@ -246,7 +253,7 @@ fn is_the_send(session: &PushSession, request: &SipText, message: &Message, push
 
 fn expected_body(request: &SipText, message: &Message, boundary: &str) -> String {
     let received = message.received_at.as_ref().expect("always set");
-    let seconds = std::time::Duration::from_secs(received.seconds.unsigned_abs());
+    let seconds = Duration::from_secs(received.seconds.unsigned_abs());
     let receipt = date::at(std::time::UNIX_EPOCH + seconds);
     let original = without_core_fields(request);
     format!(
@@ -295,4 +302,60 @@ async fn a_client_without_a_core_sends_registers_and_receives() {
         deployment.operator().state(&message.message_id).await,
         MessageState::Delivered
     );
+}
+
+/// The next JSON line of a program.
+async fn notice(lines: &mut Lines<BufReader<ChildStdout>>) -> Value {
+    let line = within(ANSWER, "a notice", lines.next_line()).await;
+    let line = line.expect("text").expect("one more line");
+    serde_json::from_str(&line).unwrap_or_else(|_| panic!("no record: {line}"))
+}
+
+#[tokio::test]
+async fn a_client_is_told_what_waits_as_it_changes() {
+    let deployment = Deployment::three_processes().start().await;
+    let user = uri(&format!("bob-{}", fresh()));
+    let arguments = ["subscribe", "--json", "--count", "3"];
+    let mut command = deployment.im_client(&user, &arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut client = command.kill_on_drop(true).spawn().expect("im-client");
+    let mut lines = BufReader::new(client.stdout.take().expect("piped")).lines();
+
+    let first = notice(&mut lines).await;
+    assert_eq!(first["account"], user.as_str());
+    assert_eq!(first["waiting"], false);
+    assert!(
+        first["state"]
+            .as_str()
+            .is_some_and(|state| state.starts_with("active;"))
+    );
+    assert_eq!(first["messages"], Value::Array(Vec::new()));
+    run::run(deployment.im_client(example::ALICE, &["send", &user, "Lunch at noon?"]))
+        .await
+        .done();
+    let message = deployment.operator().only(&user).await;
+    let second = notice(&mut lines).await;
+    assert_eq!(second["waiting"], true);
+    assert_eq!(second["counts"]["Text-Message"]["new"], 1);
+    assert_eq!(
+        second["messages"][0]["Message-ID"],
+        message.message_id.as_str()
+    );
+    deployment
+        .operator()
+        .delete(&message.message_id)
+        .await
+        .expect("it waits");
+    let third = notice(&mut lines).await;
+    assert_eq!(third["waiting"], false);
+    assert_eq!(third["counts"]["Text-Message"]["new"], 0);
+
+    let status = within(START, "the end of im-client", client.wait()).await;
+    assert!(status.expect("our own child").success());
+    within(ANSWER, "the end of the subscription", async {
+        while !deployment.operator().subscriptions(&user).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
 }

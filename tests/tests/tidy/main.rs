@@ -7,6 +7,7 @@
 
 mod boundaries;
 mod citations;
+mod conformance;
 mod dependencies;
 mod links;
 mod places;
