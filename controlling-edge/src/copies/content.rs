@@ -30,6 +30,11 @@ pub(crate) struct Body {
 }
 
 impl Body {
+    /// Octets without the fields.
+    pub(crate) fn octets(&self) -> usize {
+        self.octets.len()
+    }
+
     /// The fields as lines, an empty line, and the octets.
     pub(crate) fn entity(&self) -> Bytes {
         let mut entity = BytesMut::with_capacity(self.octets.len() + 256);

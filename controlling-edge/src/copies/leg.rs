@@ -34,7 +34,8 @@ impl Leg<'_> {
     }
 
     /// The copy, without Via and Route, which belong to the try. It has the history if that fits, or if every hop is
-    /// congestion safe (CFP-15, DLM-04); `overhead` are the octets that Via and Route will take.
+    /// congestion safe (CFP-15, DLM-04); `overhead` are the octets that Via and Route will take. A history that no request
+    /// can hold is left out too.
     ///
     /// # Errors
     /// [`NotATemplate`].
@@ -44,11 +45,15 @@ impl Leg<'_> {
         is_congestion_safe: bool,
         overhead: usize,
     ) -> Result<Request, NotATemplate> {
-        let copy = self.with(&template.head, &template.entity)?;
-        let fits = is_congestion_safe || copy.as_bytes().len() + overhead <= SAFE_OCTETS;
-        match &template.entity_without_history {
-            Some(entity) if !fits => self.with(&template.head, entity),
-            _ => Ok(copy),
+        let whole = self.with(&template.head, &template.entity);
+        let Some(without_history) = &template.entity_without_history else {
+            return whole;
+        };
+        match whole {
+            Ok(copy) if is_congestion_safe || copy.as_bytes().len() + overhead <= SAFE_OCTETS => {
+                Ok(copy)
+            }
+            _ => self.with(&template.head, without_history),
         }
     }
 
@@ -165,6 +170,19 @@ mod tests {
         assert_eq!(body(false, 40), 960);
         assert_eq!(body(false, 400), 5);
         assert_eq!(body(true, 400), 960);
+    }
+
+    #[test]
+    fn cfp_15_a_history_that_no_request_can_hold_is_left_out() {
+        let endless = format!(
+            "Content-Type: text/plain\r\n\r\n{}",
+            "x".repeat(Limits::default().body_octets + 1)
+        );
+        let template = template(&endless, Some("Content-Type: text/plain\r\n\r\nshort"));
+        for is_safe in [false, true] {
+            let copy = to_bob().copy(&template, is_safe, 0);
+            assert_eq!(copy.expect("a template").body(), "short");
+        }
     }
 
     #[test]

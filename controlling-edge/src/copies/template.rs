@@ -69,7 +69,8 @@ impl From<&LegTemplate> for Template {
 
 /// Fixes what the copies of a request have in common.
 ///
-/// `named` are those whom a history names. `None` if the request has no hop left or no From.
+/// `named` are those whom a history names; there is none where it would make the body larger than participating edges
+/// take. `None` if the request has no hop left or no From.
 pub(crate) fn template(
     request: &Request,
     content: &Content,
@@ -81,6 +82,7 @@ pub(crate) fn template(
     let head = head(request, originator, site, rng)?;
     let plain = content.body(rng).entity();
     let with_history = content.body_with_history(named, rng);
+    let with_history = with_history.filter(|body| body.octets() <= site.message_body_octets);
     let with_history = with_history.map(|body| body.entity());
     Some(match with_history {
         Some(entity) => Template {
@@ -158,6 +160,7 @@ mod tests {
 
     use super::*;
     use crate::copies::Leg;
+    use crate::recipients::members;
     use crate::site::fixture::cf1;
 
     fn template_of(lines: &str, site: &Site) -> Option<Request> {
@@ -175,6 +178,28 @@ mod tests {
             host: "im.example.org",
         };
         Some(leg.copy(&made, false, 0).expect("a template"))
+    }
+
+    #[test]
+    fn cfp_15_a_history_of_more_than_participating_edges_take_is_left_out() {
+        let request = example::message_with(IDENTITY);
+        let site = cf1();
+        let originator = originator(request.headers(), &site)
+            .expect("well-formed")
+            .expect("asserted");
+        let content = Content::whole(&request);
+        let has_history = |count: usize| {
+            let uris: Vec<_> = (0..count)
+                .map(|number| format!("sip:member-{number}@example.org"))
+                .collect();
+            let named = members(uris.iter().map(String::as_str), &originator.address, &site);
+            assert_eq!(named.len(), count);
+            let rng = &mut rand::rng();
+            let made = template(&request, &content, &originator, &named, &site, rng);
+            made.expect("hops left").entity_without_history.is_some()
+        };
+        assert!(has_history(10));
+        assert!(!has_history(5_000));
     }
 
     const IDENTITY: &str = "P-Asserted-Identity: \"Alice\" <sip:alice@example.org>\r\n";
