@@ -5,8 +5,10 @@
 //! What a request *means* is not here; that is what the two edges differ in.
 
 pub mod bind;
+pub mod call;
 pub mod checks;
 pub mod config;
+pub mod dialogs;
 pub mod duplicate;
 pub mod event;
 #[cfg(any(test, feature = "example"))]
@@ -20,10 +22,13 @@ pub mod privacy;
 pub mod profile;
 pub mod refuse;
 pub mod response;
+pub mod sending;
 pub mod signature;
 pub mod site;
 pub mod status;
 pub mod trust;
+pub mod user_agent;
+pub mod way;
 
 use std::time::SystemTime;
 

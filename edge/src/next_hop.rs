@@ -50,6 +50,11 @@ impl NextHop {
         }
     }
 
+    /// Its URI.
+    pub fn uri(&self) -> &SipUri {
+        &self.uri
+    }
+
     /// How long no request may go there, at least; `None` if one may now.
     pub fn pause(&self) -> Option<Duration> {
         let now = Instant::now();

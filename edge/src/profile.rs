@@ -17,7 +17,7 @@ pub enum Treatment {
     Unknown,
 }
 
-/// Methods, bodies, extensions, event packages of one kind of edge.
+/// Methods, bodies, extensions, features, event packages of one kind of edge.
 #[derive(Debug)]
 pub struct Profile {
     /// Methods served, in the order of RFC 3261 and its extensions.
@@ -26,6 +26,8 @@ pub struct Profile {
     pub accept: &'static str,
     /// Option tags taken in Require and offered in Supported.
     pub extensions: &'static [&'static str],
+    /// Parameters of the Contact in sessions: what it is (DLV-10, CFL-06, CFL-08).
+    pub contact_params: &'static str,
     /// Event packages served.
     pub event_packages: &'static [&'static str],
     /// The treatment of each method.

@@ -71,6 +71,12 @@ impl Signature {
         )
     }
 
+    /// Value of a Contact with this URI: what we are in a session.
+    #[must_use]
+    pub fn session_contact(&self, uri: &str) -> String {
+        format!("<{uri}>{}", self.profile.contact_params)
+    }
+
     /// Value of a Warning header with code 399 (RFC 3261 §20.43). `text` holds no quotes.
     pub fn warning(&self, text: &str) -> String {
         format!("399 {} \"{text}\"", self.host)

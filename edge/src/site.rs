@@ -107,6 +107,7 @@ pub(crate) mod fixture {
         allow: "MESSAGE, OPTIONS",
         accept: "*/*",
         extensions: &["path", "timer"],
+        contact_params: ";automata;+g.oma.sip-im",
         event_packages: &[],
         treatment: |method| match method {
             Method::Bye | Method::Cancel | Method::Update | Method::Notify | Method::Ack => {

@@ -8,6 +8,11 @@ use daemon::drain::settle;
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::{Condition, Readiness};
 use edge::bind;
+use edge::dialogs::Dialogs;
+use edge::mark::Mark;
+use edge::next_hop::{self, NextHop};
+use edge::trust::TrustedPeers;
+use edge::user_agent::{Calling, UserAgent};
 use net::sip::Incoming;
 use sip::Transport;
 use storage_client::{ClientConfig, StorageClient};
@@ -17,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, RegistrarAuth, RegistrarSwitch};
-use crate::dialogs::Dialogs;
 use crate::edge::Edge;
 use crate::flows::Flows;
 use crate::ingress::online::Forwards;
@@ -31,9 +35,6 @@ use crate::settings::Publishing;
 use crate::site::Site;
 use crate::unsuited::Unsuited;
 use crate::{delivery, event, ingress, xcap};
-use edge::next_hop;
-use edge::next_hop::NextHop;
-use edge::trust::TrustedPeers;
 
 /// Where the listeners are in the configuration.
 const SECTION: &str = "sip-edge";
@@ -81,7 +82,19 @@ impl App {
         warn_of_exposure(&config, readiness);
         let loopback = config.trust.loopback && config.listening().is_loopback_only();
         warn_of_consequences(&config, loopback);
+        let user_agent = UserAgent {
+            signature: site.signature.clone(),
+            mark: Mark::Delivery,
+            storage: StorageClient::connect(client_config(&config)),
+            next_hop: next_hop(&config, &site),
+            dialogs: Dialogs::default(),
+            calling: calling(&config),
+            draining: CancellationToken::new(),
+            sip,
+            msrp,
+        };
         let edge = Edge {
+            user_agent: Arc::new(user_agent),
             trusted: TrustedPeers::new(config.trust.peers.clone(), loopback),
             digest,
             rules: Rules::new(&config.registrar),
@@ -90,19 +103,13 @@ impl App {
             sender_rates: SenderRates::new(config.limits.sender_rate, config.limits.sender_burst),
             list_readers: Semaphore::new(xcap::READERS),
             kept: Kept::new(config.registrar.kept),
-            storage: StorageClient::connect(client_config(&config)),
-            next_hop: next_hop(&config, &site),
             flows: Flows::default(),
             waiting: MessageWaiting::default(),
-            dialogs: Dialogs::default(),
             receptions: Receptions::new(config.large.sessions),
             unsuited: Unsuited::default(),
             sessionless: Unsuited::default(),
-            draining: CancellationToken::new(),
             config,
             site,
-            sip,
-            msrp,
         };
         Ok(Self {
             edge: Arc::new(edge),
@@ -214,6 +221,17 @@ fn warn_of_exposure(config: &Config, readiness: &Readiness) {
 fn next_hop(config: &Config, site: &Site) -> Option<NextHop> {
     let uri = site.next_hop.clone()?;
     Some(NextHop::new(uri, config.push.hop_down_after))
+}
+
+fn calling(config: &Config) -> Calling {
+    Calling {
+        connect_timeout: config.msrp.connect_timeout,
+        offer_tls: config.msrp.offer_tls,
+        ring_timeout: config.push.ring_timeout,
+        session_expires: config.push.session_expires,
+        require_report: config.push.require_report,
+        report_timeout: config.push.report_timeout,
+    }
 }
 
 /// Follows what is known of the store; ends with the client.

@@ -16,8 +16,7 @@ use edge::config::{Listening, Rule};
 
 pub(crate) use message_waiting::SummaryHeader;
 
-pub use edge::config::{Common, Limits, Msrp, Sip, Tls, Trust, VerifyPeers};
-pub use sections::RequireReport;
+pub use edge::config::{Common, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers};
 pub use sections::{
     Delivery, DeliveryMode, Forward, InitialHeaders, Large, MessageWaitingConfig, Participating,
     Process, Push, Registrar, RegistrarAuth, RegistrarSwitch, SettingName, Settings, Xcap,

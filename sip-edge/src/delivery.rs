@@ -3,16 +3,13 @@
 //! its own (requirements 4.3).
 //!
 //! The store decides which mailbox is delivered and when; this edge delivers it under a claim, and
-//! reports how it went. Pure decisions: [`early`], [`mode`], [`outcome`], [`terms`], [`encapsulate`],
-//! [`invite`], [`letter`], [`message`], [`mark`]. The rest drives them.
+//! reports how it went. Pure decisions: [`mode`], [`outcome`], [`encapsulate`], [`letter`], [`message`].
+//! The rest drives them; sessions are set up by [`edge::sending`].
 
 mod content;
-mod early;
 pub(crate) mod encapsulate;
-pub(crate) mod establish;
 #[cfg(test)]
 pub(crate) mod example;
-pub(crate) mod invite;
 mod letter;
 mod mailbox;
 mod message;
@@ -21,7 +18,7 @@ mod mode;
 pub(crate) mod outcome;
 mod push_session;
 pub(crate) mod sending;
-pub(crate) mod terms;
+pub(crate) mod session;
 pub(crate) mod way;
 
 use std::sync::Arc;
@@ -38,12 +35,12 @@ use crate::{event, metrics};
 use edge::next_hop::NextHop;
 use edge::now;
 pub(crate) use encapsulate::is_private;
-use establish::establish;
-use invite::Inviter;
 use mailbox::Ending;
 use message_run::MessageRun;
 use mode::{Choice, choose};
+use outcome::of_invite;
 use push_session::PushSession;
+use session::{establish, store};
 use way::{Way, way};
 
 /// Channels in the metrics.
@@ -113,7 +110,7 @@ async fn push(edge: &Arc<Edge>, job: &PushJob, bindings: &[&Binding]) -> Option<
     if let Err(paused) = way.admit(edge) {
         return Some(Ending::not_begun(paused));
     }
-    let inviter = Inviter::store(&edge.site.signature);
+    let inviter = store(&edge.site.signature);
     let failure = match Box::pin(establish(edge, job, &way, inviter)).await {
         Ok(established) => {
             let session = PushSession::new(edge, job, established);
@@ -125,7 +122,7 @@ async fn push(edge: &Arc<Edge>, job: &PushJob, bindings: &[&Binding]) -> Option<
     if may_fall_back && remember_unsuited(edge, job, &way, bindings) {
         return None;
     }
-    Some(Ending::not_begun(failure.outcome(way.is_core)))
+    Some(Ending::not_begun(of_invite(&failure, way.is_core)))
 }
 
 /// Behind a core, which forks, all have answered; else the one that was asked. Whether it is news.

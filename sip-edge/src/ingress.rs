@@ -25,11 +25,11 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::dialogs::Routed;
 use crate::edge::Edge;
 use crate::settings::Turn;
 use crate::{event, message_waiting, metrics, reception, registration, retrieval, settings};
 use edge::checks::{Received, admit};
+use edge::dialogs::Routed;
 use edge::identity::AssertedIdentity;
 use edge::now;
 use edge::refuse::Refusal;

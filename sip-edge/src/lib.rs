@@ -18,10 +18,8 @@
 //! Limits: [`config::Limits`], [`config::Push::sessions`], [`config::Registrar::kept`].
 
 mod app;
-mod call;
 pub mod config;
 mod delivery;
-mod dialogs;
 mod edge;
 mod event;
 mod flows;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use edge::now;
 use edge::refuse::Refusal;
 use edge::response::answer as response;
+use edge::sending::Established;
 use net::msrp::{MsrpSession, OpenError, PendingSession};
 use net::sip::ServerTransaction;
 use sip::{Request, StatusCode, Uri};
@@ -18,8 +19,8 @@ use storage_client::ClaimedMessage;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, TakeLimits, TakenMessage};
 
 use crate::delivery::encapsulate::encapsulate;
-use crate::delivery::establish::Established;
 use crate::delivery::sending::{Parcel, Sending};
+use crate::delivery::session::check;
 use crate::edge::Edge;
 use crate::reception::setup::Route;
 use crate::{event, metrics};
@@ -207,7 +208,7 @@ async fn taken(edge: &Edge, fetch: &ClaimedMessage, message_id: &str) -> Option<
 
 fn prepared(taken: &TakenMessage, sending: &Sending<'_>) -> Result<Parcel, &'static str> {
     let message = encapsulate(taken, &mut rand::rng()).map_err(|_| "not pushable")?;
-    sending.terms().check(&message)?;
+    check(sending.terms(), &message)?;
     Ok(Parcel {
         content_type: message.content_type,
         headers: Vec::new(),

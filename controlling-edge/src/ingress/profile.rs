@@ -13,6 +13,8 @@ pub(crate) static PROFILE: Profile = Profile {
     // A MESSAGE may hold any other: it is passed on as it is.
     accept: "application/resource-lists+xml, multipart/mixed, */*;q=0.5",
     extensions: &[RECIPIENT_LIST_MESSAGE],
+    // It has the message for all of them (CFL-06).
+    contact_params: ";isfocus;+g.oma.sip-im",
     event_packages: &[],
     treatment,
     refuses: Mark::Leg,

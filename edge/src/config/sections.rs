@@ -82,6 +82,18 @@ daemon::section! {
     }
 }
 
+daemon::choice! {
+    /// When only success REPORTs prove delivery (requirements §2.4.3).
+    pub enum RequireReport {
+        /// Where a relay or gateway stands between us and the client.
+        Auto = "auto",
+        /// Always.
+        Always = "always",
+        /// Never.
+        Never = "never",
+    }
+}
+
 daemon::section! {
     /// MSRP connections.
     pub struct Msrp in "msrp" {

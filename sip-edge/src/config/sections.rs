@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use daemon::config::{Octets, TextValue};
+use edge::config::RequireReport;
 use ipnet::IpNet;
 use xcap::poc_settings::{BadXmlName, XmlName};
 
@@ -177,18 +178,6 @@ daemon::section! {
         /// `auto`: push sessions to IM clients, MESSAGE to other clients that take it; `session`:
         /// push sessions only; `message`: MESSAGE only.
         mode: DeliveryMode = "auto",
-    }
-}
-
-daemon::choice! {
-    /// When only success REPORTs prove delivery (requirements §2.4.3).
-    pub enum RequireReport {
-        /// Where a relay or gateway stands between us and the client.
-        Auto = "auto",
-        /// Always.
-        Always = "always",
-        /// Never.
-        Never = "never",
     }
 }
 

@@ -5,6 +5,7 @@
 //! along in the body of our INVITE, as it came in that of the sender.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use msrp::AcceptTypes;
 use msrp::sdp::SessionDescription;
 use sip::{NameAddr, Params, Request, multipart};
 use storage_client::delivery::TakenMessage;
@@ -13,10 +14,11 @@ use super::content::Content;
 use super::encapsulate::{
     NotAMessage, begins_with, came_by_send, is_private, send_body, send_head, stored_request,
 };
-use super::invite::{ACCEPT_CONTACT, ICON_ATTRIBUTES, Inviter};
 use super::message::KEPT;
 use super::sending::Parcel;
+use super::session::ACCEPT_CONTACT;
 use edge::response::sip_date;
+use edge::sending::invite::{ICON_ATTRIBUTES, Inviter, MAX_FORWARDS};
 
 /// Attributes of file transfer that describe the content, in both spellings (requirements §2.11).
 const FILE_ATTRIBUTES: [&str; 9] = [
@@ -93,10 +95,12 @@ fn sender(
         call_id_prefix: format!("dlv-{number}"),
         from: from.to_string(),
         asserted_identity: Some(asserted.clone()).filter(|_| is_told),
+        max_forwards: MAX_FORWARDS,
         accept_contact: ACCEPT_CONTACT,
         date: Some(date),
         headers,
         attributes: Vec::new(),
+        accept_types: AcceptTypes::any(),
         content_type: String::new(),
         icon: None,
     })

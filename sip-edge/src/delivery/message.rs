@@ -9,8 +9,8 @@ use storage_client::delivery::TakenMessage;
 use storage_client::message::Message;
 
 use super::encapsulate::{NotAMessage, begins_with, is_private, stored_request};
-use super::invite::MAX_FORWARDS;
 use edge::response::sip_date;
+use edge::sending::invite::MAX_FORWARDS;
 use edge::signature::Signature;
 
 /// What goes along as it is stored, besides `Content-*` and the body.

@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
+use edge::sending::InviteFailure;
 use sip::{HostPort, Request, Via};
 use storage_client::PushJob;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement, TakenMessage};
 use storage_client::registration::Binding;
 
 use super::encapsulate::came_by_send;
-use super::establish::establish;
 use super::letter::{Letter, letter};
 use super::mailbox::{Ending, Mailbox};
 use super::message::{Addressing, call_id, request};
-use super::outcome::{InviteFailure, MessageEnd, of_message};
+use super::outcome::{MessageEnd, of_invite, of_message};
 use super::sending::Sending;
+use super::session::establish;
 use super::way::{Way, way};
 use crate::edge::Edge;
 use crate::{event, metrics};
@@ -136,7 +137,7 @@ impl<'a> MessageRun<'a> {
                 self.remember(&failure, &way);
                 return Ok(());
             }
-            Err(failure) => return Err(failure.outcome(way.is_core)),
+            Err(failure) => return Err(of_invite(&failure, way.is_core)),
         };
         let _open = metrics::session_opened();
         let mut sending = Sending::new(self.edge, self.job, established);

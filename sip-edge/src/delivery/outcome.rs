@@ -5,95 +5,34 @@ mod by_message;
 
 pub(crate) use by_message::{MessageEnd, of_message};
 
-use std::time::Duration;
-
+use edge::sending::{InviteFailure, SendEnd};
 use sip::StatusCode;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement};
 
-/// How an INVITE of ours ended without a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum InviteFailure {
-    /// A final answer other than 2xx.
-    Status {
-        /// The status.
-        status: StatusCode,
-        /// Its Retry-After.
-        retry_after: Option<Duration>,
-    },
-    /// No final answer in the time a client may ring; it was cancelled.
-    NoAnswer,
-    /// No answer at all, or nowhere to send to.
-    Unreachable,
-    /// A 2xx whose description gives no session (PSH-10).
-    NotUsable(&'static str),
-    /// A session was agreed on, and no MSRP connection came of it.
-    NotConnected,
-    /// The client said BYE before there was an MSRP connection.
-    EndedByClient,
-    /// The claim was lost, or the edge drains, before the session stood.
-    Withdrawn,
-}
-
-impl InviteFailure {
-    /// Whether the client can do no session, so that it gets MESSAGEs for the rest of its
-    /// registration (DLM-01).
-    pub(crate) fn is_unsuited(&self) -> bool {
-        match self {
-            Self::Status { status, .. } => matches!(status.code(), 415 | 488 | 606),
-            Self::NotUsable(_) => true,
-            Self::NoAnswer
-            | Self::Unreachable
-            | Self::NotConnected
-            | Self::EndedByClient
-            | Self::Withdrawn => false,
-        }
-    }
-
-    /// The row of the table. `has_next_hop` says that a core stands between: a 503 is then its own
-    /// state, not the client's.
-    pub(crate) fn outcome(&self, has_next_hop: bool) -> DeliveryOutcome {
-        let (result, reason, retry_after) = match self {
-            Self::Status {
-                status,
-                retry_after,
-            } => {
-                let result = of_status(*status, retry_after.is_some(), has_next_hop);
-                (result, format!("INVITE {status}"), *retry_after)
-            }
-            Self::NoAnswer => (
-                DeliveryResult::Unavailable,
-                "INVITE not answered".to_owned(),
-                None,
-            ),
-            Self::Unreachable if has_next_hop => (
-                DeliveryResult::HopDown,
-                "next hop unreachable".to_owned(),
-                None,
-            ),
-            Self::Unreachable => (
-                DeliveryResult::Unavailable,
-                "INVITE unreachable".to_owned(),
-                None,
-            ),
-            Self::NotUsable(why) => (DeliveryResult::Unsupported, (*why).to_owned(), None),
-            Self::NotConnected => (
-                DeliveryResult::Broken,
-                "MSRP not connected".to_owned(),
-                None,
-            ),
-            Self::EndedByClient => (
-                DeliveryResult::EndedByClient,
-                "BYE of the client".to_owned(),
-                None,
-            ),
-            Self::Withdrawn => (DeliveryResult::EdgeDraining, "withdrawn".to_owned(), None),
-        };
-        DeliveryOutcome {
-            result,
-            reason,
+/// The row of the table for an INVITE. `has_next_hop` says that a core stands between: a 503 is then its
+/// own state, not the client's.
+pub(crate) fn of_invite(failure: &InviteFailure, has_next_hop: bool) -> DeliveryOutcome {
+    use DeliveryResult as R;
+    let (result, reason) = match failure {
+        InviteFailure::Status {
+            status,
             retry_after,
+        } => {
+            return DeliveryOutcome {
+                result: of_status(*status, retry_after.is_some(), has_next_hop),
+                reason: format!("INVITE {status}"),
+                retry_after: *retry_after,
+            };
         }
-    }
+        InviteFailure::NoAnswer => (R::Unavailable, "INVITE not answered"),
+        InviteFailure::Unreachable if has_next_hop => (R::HopDown, "next hop unreachable"),
+        InviteFailure::Unreachable => (R::Unavailable, "INVITE unreachable"),
+        InviteFailure::NotUsable(why) => (R::Unsupported, *why),
+        InviteFailure::NotConnected => (R::Broken, "MSRP not connected"),
+        InviteFailure::EndedByClient => (R::EndedByClient, "BYE of the client"),
+        InviteFailure::Withdrawn => (R::EdgeDraining, "withdrawn"),
+    };
+    DeliveryOutcome::new(result, reason)
 }
 
 fn of_status(status: StatusCode, asks_to_wait: bool, has_next_hop: bool) -> DeliveryResult {
@@ -104,21 +43,6 @@ fn of_status(status: StatusCode, asks_to_wait: bool, has_next_hop: bool) -> Deli
         403 | 404 | 410 | 482 | 604 => DeliveryResult::Rejected,
         _ => DeliveryResult::Unavailable,
     }
-}
-
-/// How one SEND ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SendEnd {
-    /// 200, and the REPORTs if a relay is in the path (P4).
-    Delivered,
-    /// Answered with this code.
-    Refused(u16),
-    /// No 200 in time.
-    Timeout,
-    /// The connection broke.
-    ConnectionLost,
-    /// The store did not give the message to its end.
-    Unreadable,
 }
 
 /// What the end of a SEND or MESSAGE means: for its message, if anything, and for the delivery.
@@ -160,16 +84,16 @@ pub(crate) fn of_send(end: SendEnd) -> Meaning {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn status(code: u16, wait: Option<u64>, has_next_hop: bool) -> DeliveryOutcome {
-        let status = StatusCode::new(code).expect("a status");
-        let retry_after = wait.map(Duration::from_secs);
-        InviteFailure::Status {
-            status,
-            retry_after,
-        }
-        .outcome(has_next_hop)
+        let failure = InviteFailure::Status {
+            status: StatusCode::new(code).expect("a status"),
+            retry_after: wait.map(Duration::from_secs),
+        };
+        of_invite(&failure, has_next_hop)
     }
 
     #[test]
@@ -209,11 +133,11 @@ mod tests {
             Some(Duration::from_secs(20))
         );
         assert_eq!(
-            InviteFailure::Unreachable.outcome(true).result,
+            of_invite(&InviteFailure::Unreachable, true).result,
             DeliveryResult::HopDown
         );
         assert_eq!(
-            InviteFailure::Unreachable.outcome(false).result,
+            of_invite(&InviteFailure::Unreachable, false).result,
             DeliveryResult::Unavailable
         );
     }
@@ -221,13 +145,13 @@ mod tests {
     #[test]
     fn the_other_ends_have_their_rows() {
         assert_eq!(
-            InviteFailure::NoAnswer.outcome(true).result,
+            of_invite(&InviteFailure::NoAnswer, true).result,
             DeliveryResult::Unavailable
         );
-        let not_usable = InviteFailure::NotUsable("no MSRP in the answer").outcome(true);
+        let not_usable = of_invite(&InviteFailure::NotUsable("no MSRP in the answer"), true);
         assert_eq!(not_usable.result, DeliveryResult::Unsupported);
         assert_eq!(
-            InviteFailure::Withdrawn.outcome(true).result,
+            of_invite(&InviteFailure::Withdrawn, true).result,
             DeliveryResult::EdgeDraining
         );
     }

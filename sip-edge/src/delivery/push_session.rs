@@ -1,13 +1,14 @@
 //! A push session at work: take, send within the window, look again, give the mailbox back (PSH-01,
 //! PSH-08, DLV-18).
 
+use edge::sending::Established;
 use storage_client::PushJob;
 use storage_client::delivery::TakenMessage;
 
 use super::encapsulate::encapsulate;
-use super::establish::Established;
 use super::mailbox::{Ending, Mailbox};
 use super::sending::{Parcel, Sending};
+use super::session::check;
 use crate::edge::Edge;
 use crate::{event, metrics};
 use edge::now;
@@ -62,7 +63,7 @@ impl<'a> PushSession<'a> {
             Err("expired")
         } else {
             let message = encapsulate(taken, &mut rand::rng()).map_err(|_| "not pushable");
-            message.and_then(|message| self.sending.terms().check(&message).map(|()| message))
+            message.and_then(|message| check(self.sending.terms(), &message).map(|()| message))
         };
         let message = checked
             .inspect_err(|reason| event::message_skipped(&taken.message.message_id, reason))

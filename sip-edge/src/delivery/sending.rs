@@ -5,19 +5,19 @@
 
 use std::time::Duration;
 
+use edge::call::Served;
+use edge::sending::terms::Terms;
+use edge::sending::{Established, SendEnd};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use msrp::{MessageId, OutboundMessage};
-use net::msrp::{AbortReason, SendFailure, SendTicket};
+use net::msrp::SendTicket;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement};
 use storage_client::{PushJob, Unavailable};
 use tokio::time::{Instant, sleep_until};
 
 use super::content::Content;
-use super::establish::Established;
-use super::outcome::{Meaning, SendEnd, of_send};
-use super::terms::Terms;
-use crate::call::Served;
+use super::outcome::{Meaning, of_send};
 use crate::config::RequireReport;
 use crate::edge::Edge;
 use crate::{event, metrics};
@@ -214,7 +214,7 @@ async fn settle(
     octets: u64,
     ticket: SendTicket,
 ) -> Sent {
-    let end = end_of(ticket.await.map(|_| ()));
+    let end = SendEnd::from(ticket.await);
     let meaning = of_send(end);
     let settled = match meaning.settlement.clone() {
         Some(settlement) => {
@@ -232,18 +232,6 @@ async fn settle(
         end,
         meaning,
         settled,
-    }
-}
-
-fn end_of(outcome: Result<(), SendFailure>) -> SendEnd {
-    match outcome {
-        Ok(()) => SendEnd::Delivered,
-        Err(SendFailure::Refused(code) | SendFailure::Aborted(AbortReason::Reported(code))) => {
-            SendEnd::Refused(code)
-        }
-        Err(SendFailure::Timeout) => SendEnd::Timeout,
-        Err(SendFailure::Aborted(AbortReason::Body)) => SendEnd::Unreadable,
-        Err(SendFailure::Aborted(_) | SendFailure::ConnectionLost | _) => SendEnd::ConnectionLost,
     }
 }
 

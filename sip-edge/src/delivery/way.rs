@@ -3,28 +3,30 @@
 //! In the laptop mode there is no core to fork: the binding that lasts longest is taken, which is
 //! the one refreshed last.
 
+use std::ops::Deref;
+
+use edge::way::asked_transport;
 use net::sip::{Target, TransactionFailure};
 use sip::{NameAddr, Request, Response, Transport, Uri};
-use storage_client::delivery::DeliveryOutcome;
 use storage_client::registration::{Binding, RegistrationKind};
 
 use super::outcome::MessageEnd;
 use crate::edge::Edge;
-use edge::next_hop::NextHop;
 
 /// How a request of ours gets to the user.
 #[derive(Debug, Clone)]
 pub(crate) struct Way {
-    /// The hop.
-    pub(crate) target: Target,
-    /// Values of Route.
-    pub(crate) routes: Vec<String>,
-    /// By which transport we want to be reached in return.
-    pub(crate) transport: Transport,
-    /// Whether the hop is the core.
-    pub(crate) is_core: bool,
+    way: edge::way::Way,
     /// The binding it leads to; of several behind the core the one refreshed last.
     pub(crate) binding: Option<Binding>,
+}
+
+impl Deref for Way {
+    type Target = edge::way::Way;
+
+    fn deref(&self) -> &Self::Target {
+        &self.way
+    }
 }
 
 impl Way {
@@ -36,19 +38,6 @@ impl Way {
             }
             _ => served_user,
         }
-    }
-
-    /// The core, if it leads there.
-    pub(crate) fn next_hop<'a>(&self, edge: &'a Edge) -> Option<&'a NextHop> {
-        edge.next_hop.as_ref().filter(|_| self.is_core)
-    }
-
-    /// Whether nothing may go this way now, for as long as that is known to last.
-    ///
-    /// # Errors
-    /// The outcome of a delivery that cannot begin, or go on.
-    pub(crate) fn admit(&self, edge: &Edge) -> Result<(), DeliveryOutcome> {
-        self.next_hop(edge).map_or(Ok(()), NextHop::admit)
     }
 
     /// Sends a MESSAGE for this user this way, other hops of the same name where one fails; its final
@@ -90,11 +79,6 @@ impl Way {
         Err(MessageEnd::NoAnswer)
     }
 
-    /// Whether it leads to a sips URI (RFC 3261 §8.1.1.8).
-    pub(crate) fn is_secure(&self) -> bool {
-        matches!(&self.target, Target::Uri(Uri::Sip(uri)) if uri.secure)
-    }
-
     /// Whether the binding is one of an IM client.
     pub(crate) fn has_im_tag(&self) -> bool {
         self.binding
@@ -115,85 +99,45 @@ impl Way {
 /// The way to a user by one of these bindings; `None` if there is neither a core nor a usable one.
 pub(crate) fn way(edge: &Edge, bindings: &[&Binding]) -> Option<Way> {
     let binding = bindings.iter().max_by_key(|binding| binding.expires_at);
-    if let Some(next_hop) = &edge.site.next_hop {
-        let mut route = next_hop.clone();
-        route.params.set("lr", None);
-        let routes = vec![NameAddr::new(route.into()).to_string()];
-        return Some(Way {
-            is_core: true,
-            binding: binding.copied().cloned(),
-            ..to_uri(edge, next_hop.clone().into(), routes)
-        });
-    }
-    let binding = *binding?;
+    let way = match edge::way::Way::to_core(edge) {
+        Some(way) => way,
+        None => to_binding(edge, binding?)?,
+    };
     Some(Way {
-        binding: Some(binding.clone()),
-        ..to_binding(edge, binding)?
+        way,
+        binding: binding.copied().cloned(),
     })
 }
 
-fn to_binding(edge: &Edge, binding: &Binding) -> Option<Way> {
+fn to_binding(edge: &Edge, binding: &Binding) -> Option<edge::way::Way> {
     let flow = binding
         .flow
         .as_ref()
         .filter(|flow| flow.edge == edge.config.process.name);
     if let Some(flow) = flow.and_then(|flow| edge.flows.find(&flow.token)) {
         let transport = flow.transport();
-        return Some(Way {
+        return Some(edge::way::Way {
             target: Target::Flow(flow),
             routes: binding.path.clone(),
             transport,
             is_core: false,
-            binding: None,
         });
     }
     let first_hop = match binding.path.first() {
         Some(path) => path.parse::<NameAddr>().ok()?.uri,
         None => binding.contact.parse().ok()?,
     };
-    Some(to_uri(edge, first_hop, binding.path.clone()))
+    Some(edge::way::Way::to_uri(
+        edge,
+        first_hop,
+        binding.path.clone(),
+    ))
 }
 
-/// The way to this URI with these Routes.
-pub(crate) fn to_uri(edge: &Edge, uri: Uri, routes: Vec<String>) -> Way {
-    let first = edge
-        .sip
-        .local_addresses()
-        .first()
-        .map(|(transport, _)| *transport);
-    let transport = asked_transport(&uri).or(first).unwrap_or(Transport::Udp);
+/// The way to this URI, whoever is there.
+pub(crate) fn to_uri(edge: &Edge, uri: Uri) -> Way {
     Way {
-        target: Target::Uri(uri),
-        routes,
-        transport,
-        is_core: false,
+        way: edge::way::Way::to_uri(edge, uri, Vec::new()),
         binding: None,
-    }
-}
-
-/// The transport a URI asks for (RFC 3263 §4.1).
-pub(crate) fn asked_transport(uri: &Uri) -> Option<Transport> {
-    let uri = uri.as_sip()?;
-    let secure = Some(Transport::Tls).filter(|_| uri.secure);
-    secure.or_else(|| uri.transport())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_uri_asks_for_a_transport_by_its_scheme_or_its_parameter() {
-        for (uri, expected) in [
-            ("sip:bob@203.0.113.9", None),
-            ("sip:bob@203.0.113.9;transport=TCP", Some(Transport::Tcp)),
-            ("sip:bob@203.0.113.9;transport=sctp", None),
-            ("sips:bob@203.0.113.9", Some(Transport::Tls)),
-            ("sips:bob@203.0.113.9;transport=tcp", Some(Transport::Tls)),
-            ("tel:+15550100", None),
-        ] {
-            let parsed: Uri = uri.parse().expect("a URI");
-            assert_eq!(asked_transport(&parsed), expected, "{uri}");
-        }
     }
 }

@@ -166,7 +166,7 @@ fn onward(edge: &Edge, request: &Request, job: &PushJob) -> Option<Onward> {
     let routes = request.headers().routes().ok()?;
     let behind = behind(&routes, &edge.site);
     let (way, routes) = match behind.first() {
-        Some(next) => (to_uri(edge, next.uri.clone(), Vec::new()), behind.to_vec()),
+        Some(next) => (to_uri(edge, next.uri.clone()), behind.to_vec()),
         None => {
             let bindings: Vec<&Binding> = job.bindings.iter().collect();
             let way = way(edge, &bindings)?;

@@ -12,6 +12,8 @@ pub(crate) static PROFILE: Profile = Profile {
     // A MESSAGE may hold any other: it is stored as it is.
     accept: "application/sdp, application/poc-settings+xml, message/sip, multipart/mixed, */*;q=0.5",
     extensions: &["100rel", "path", "timer"],
+    // A focus that sends by itself.
+    contact_params: ";automata;+g.oma.sip-im",
     event_packages: &[settings::PACKAGE, message_waiting::PACKAGE],
     treatment,
     refuses: Mark::Delivery,

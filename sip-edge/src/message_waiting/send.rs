@@ -17,11 +17,11 @@ use super::request::PACKAGE;
 use super::subscribe::{contact, is_sips};
 use super::table::{Held, Tag, name};
 use crate::config::InitialHeaders;
-use crate::delivery::way::asked_transport;
 use crate::edge::Edge;
 use crate::{event, metrics};
 use edge::now;
 use edge::response::sip_date;
+use edge::way::asked_transport;
 
 /// Hops a request of ours may take (RFC 3261 §8.1.1.6).
 const MAX_FORWARDS: u8 = 70;

@@ -10,8 +10,7 @@ use net::msrp::PendingSession;
 use sip::{Name, Request, Response, StatusCode, session_timer};
 
 use super::offer::{Offer, SDP};
-use crate::call::Described;
-use crate::delivery::invite::{ALLOW, contact};
+use edge::call::{ALLOW, Described};
 
 /// Our side of the session that an offer describes, and what is agreed by it.
 pub(crate) fn described(
@@ -47,7 +46,7 @@ pub(crate) fn accepted(
     now: SystemTime,
 ) -> Response {
     let mut builder = answer(invite, StatusCode::OK, signature, now)
-        .header(Name::Contact, contact(local_contact))
+        .header(Name::Contact, signature.session_contact(local_contact))
         .header(Name::Allow, ALLOW)
         .header(Name::Supported, "timer");
     if timer.require {

@@ -11,10 +11,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::setup::Agreed;
 use super::transfer::{Activity, End, Remainder, Transfer};
-use crate::call::{Call, Served};
-use crate::dialogs::DialogEntry;
 use crate::edge::Edge;
 use crate::{event, metrics};
+use edge::call::{Call, Served};
+use edge::dialogs::DialogEntry;
 
 /// How long octets may be on their way behind a BYE that overtook them (DEF-14).
 const QUIET: Duration = Duration::from_millis(500);

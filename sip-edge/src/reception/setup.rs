@@ -18,10 +18,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::answer;
 use super::offer::{Offer, session_description};
 use super::record::Envelope;
-use crate::call::Call;
-use crate::dialogs::DialogEntry;
 use crate::edge::Edge;
 use crate::ingress::{may_send, refusal_of, served_user};
+use edge::call::Call;
+use edge::dialogs::DialogEntry;
 
 /// Port of a media line whose side only connects (RFC 6135 §4.2.2).
 const DISCARD_PORT: u16 = 9;

@@ -3,8 +3,12 @@
 
 use std::time::Duration;
 
+use edge::call::{Call, Described};
+use edge::dialogs::DialogEntry;
 use edge::identity;
 use edge::refuse::Refusal;
+use edge::sending::rules;
+use edge::sending::terms::Terms;
 use msrp::sdp::{Direction, answer_media};
 use net::msrp::PendingSession;
 use net::sip::ServerTransaction;
@@ -13,10 +17,7 @@ use sip::{ResponseBuilder, StatusCode};
 use storage_client::{ClaimedMessage, DeferredError};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::call::{Call, Described};
-use crate::delivery::establish::rules;
-use crate::delivery::terms::{CONTAINER, Terms};
-use crate::dialogs::DialogEntry;
+use crate::delivery::session::CONTAINER;
 use crate::edge::Edge;
 use crate::reception::answer;
 use crate::reception::offer::{Offer, session_description};

@@ -36,7 +36,7 @@ impl MessageEnd {
 
 /// What it means. 2xx and 6xx settle the message; 413, 415 and 488 are the client's word on this
 /// message alone; everything else ends the delivery and leaves the message stored. `has_next_hop`
-/// as in [`InviteFailure::outcome`](super::InviteFailure::outcome).
+/// as in [`of_invite`](super::of_invite).
 pub(crate) fn of_message(end: MessageEnd, has_next_hop: bool) -> Meaning {
     match end {
         MessageEnd::Status {

@@ -1,5 +1,6 @@
-//! From a push job to an MSRP session: INVITE, ringing, ACK, connection (requirements §2.4.2).
+//! From the wish to send to an MSRP session: INVITE, ringing, ACK, connection (requirements §2.4.2).
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,30 +10,40 @@ use net::sip::{ClientTransaction, TransactionFailure};
 use sip::dialog::Dialog;
 use sip::session_timer::SessionPolicy;
 use sip::{Method, Request, Response, StatusCode};
-use storage_client::PushJob;
 use tokio::time::{Instant, sleep_until};
 
 use super::early::Early;
+use super::failure::InviteFailure;
 use super::invite::{Invitation, Inviter, offer};
-use super::outcome::InviteFailure;
 use super::terms::Terms;
-use super::way::Way;
 use crate::call::Call;
 use crate::dialogs::DialogEntry;
-use crate::edge::Edge;
-use edge::now;
+use crate::now;
+use crate::user_agent::UserAgent;
+use crate::way::Way;
 
-/// A push session that may send.
+/// A session that is wanted.
 #[derive(Debug)]
-pub(crate) struct Established {
+pub struct Errand<'a> {
+    /// With whom: Request-URI and To.
+    pub target: &'a str,
+    /// How he is reached.
+    pub way: &'a Way,
+    /// In whose name.
+    pub inviter: Inviter,
+}
+
+/// A session that may send.
+#[derive(Debug)]
+pub struct Established {
     /// The dialog.
-    pub(crate) call: Call,
+    pub call: Call,
     /// Requests of the peer in it.
-    pub(crate) requests: DialogEntry,
+    pub requests: DialogEntry,
     /// The MSRP session.
-    pub(crate) session: MsrpSession,
+    pub session: MsrpSession,
     /// What may be sent in it.
-    pub(crate) terms: Terms,
+    pub terms: Terms,
 }
 
 /// A 2xx to our INVITE; copies of it, and those of other branches, come by its transaction.
@@ -46,34 +57,33 @@ struct Answered {
     given_up: Option<InviteFailure>,
 }
 
-/// Sets up a session of a job, in this one's name.
+/// Sets up a session, unless it is `withdrawn` before it stands.
 ///
 /// # Errors
-/// The row of the outcome table; everything that was begun has been ended.
-pub(crate) async fn establish(
-    edge: &Arc<Edge>,
-    job: &PushJob,
-    way: &Way,
-    inviter: Inviter,
+/// How it came to nothing; everything that was begun has been ended.
+pub async fn establish(
+    ua: &Arc<UserAgent>,
+    errand: Errand<'_>,
+    withdrawn: impl Future<Output = ()>,
 ) -> Result<Established, InviteFailure> {
-    let pending = open(edge).ok_or(InviteFailure::NotConnected)?;
-    let content_type = inviter.content_type.clone();
-    let (media, mut invitation) = invitation(edge, job, way, inviter, &pending);
-    let mut requests = edge
-        .dialogs
-        .enter(&invitation.call_id, &invitation.local_tag);
-    let answered = invite(edge, job, way, &mut invitation).await?;
+    let pending = open(ua).ok_or(InviteFailure::NotConnected)?;
+    let content_type = errand.inviter.content_type.clone();
+    let way = errand.way;
+    let (media, mut invitation) = invitation(ua, errand, &pending);
+    let mut requests = ua.dialogs.enter(&invitation.call_id, &invitation.local_tag);
+    let answered = invite(ua, way, &mut invitation, pin!(withdrawn)).await?;
     let dialog = Dialog::uac(&answered.invite, &answered.response);
     let dialog = dialog.map_err(|_| InviteFailure::NotUsable("answer makes no dialog"))?;
     let peer = dialog.id().remote_tag().to_owned();
     let mut call = Call::new(dialog, way.target.clone(), &invitation, &answered.response);
     call.allow(&answered.allow);
-    call.acknowledge(edge, invitation.cseq).await;
+    call.acknowledge(ua, invitation.cseq).await;
     let given_up = answered.given_up.clone();
     let terms = Terms::of(&media, answered.response.body(), &content_type);
     // From now on: our ACK may be lost before there is a connection.
-    let copies = follow_copies(Arc::clone(edge), answered, invitation, way.clone(), peer);
-    tokio::spawn(edge.draining.clone().run_until_cancelled_owned(copies));
+    let target = invitation.target.clone();
+    let copies = follow_copies(Arc::clone(ua), answered, invitation, way.clone(), peer);
+    tokio::spawn(ua.draining.clone().run_until_cancelled_owned(copies));
     let terms = match given_up {
         Some(failure) => Err(failure),
         None => terms.map_err(InviteFailure::NotUsable),
@@ -81,8 +91,8 @@ pub(crate) async fn establish(
     let connected = match terms {
         Ok(terms) => {
             call.agreed(terms.peer_path.clone(), terms.role);
-            let connecting = connect(edge, pending, &terms, &job.served_user);
-            let connected = call.serve_amid(edge, &mut requests, connecting).await;
+            let connecting = connect(ua, pending, &terms, &target);
+            let connected = call.serve_amid(ua, &mut requests, connecting).await;
             let connected = connected.map_err(|_| InviteFailure::EndedByClient)?;
             connected.map(|session| (session, terms))
         }
@@ -96,63 +106,63 @@ pub(crate) async fn establish(
             terms,
         }),
         Err(failure) => {
-            call.bye(edge).await;
-            call.serve_waiting(edge, &mut requests);
+            call.bye(ua).await;
+            call.serve_waiting(ua, &mut requests);
             Err(failure)
         }
     }
 }
 
 /// What a session of ours takes and how it sends.
-pub(crate) fn rules(edge: &Edge) -> SessionRules {
+#[must_use]
+pub fn rules(ua: &UserAgent) -> SessionRules {
     SessionRules {
-        report_wait: edge.config.push.report_timeout,
+        report_wait: ua.calling.report_timeout,
         ..SessionRules::send_only()
     }
 }
 
 /// A session over TLS where it is to be offered, and never one in clear instead.
-fn open(edge: &Edge) -> Option<PendingSession> {
-    let pending = match edge.config.msrp.offer_tls {
-        true => edge.msrp.open_secure()?,
-        false => edge.msrp.open(),
+fn open(ua: &UserAgent) -> Option<PendingSession> {
+    let pending = match ua.calling.offer_tls {
+        true => ua.msrp.open_secure()?,
+        false => ua.msrp.open(),
     };
-    Some(pending.with_rules(rules(edge)))
+    Some(pending.with_rules(rules(ua)))
 }
 
 fn invitation(
-    edge: &Edge,
-    job: &PushJob,
-    way: &Way,
-    inviter: Inviter,
+    ua: &UserAgent,
+    errand: Errand<'_>,
     pending: &PendingSession,
 ) -> (MsrpMedia, Invitation) {
+    let Errand {
+        target,
+        way,
+        inviter,
+    } = errand;
     let mut rng = rand::rng();
-    let host = edge.site.signature.host();
+    let host = ua.signature.host();
     let session_id = u64::from(rand::random::<u32>());
     let (media, offer) = offer(
         pending.local_path(),
         pending.fingerprint(),
-        edge.msrp.advertised_host(),
+        ua.msrp.advertised_host(),
         session_id,
-        inviter.attributes.clone(),
+        &inviter,
     );
     let token = sip::token::random_base62(&mut rng, 22);
     let invitation = Invitation {
-        served_user: job.served_user.clone(),
+        target: target.to_owned(),
         routes: way.routes.clone(),
-        contact: edge.site.signature.contact(
-            &edge.sip.sent_by(way.transport),
-            way.transport,
-            way.is_secure(),
-        ),
+        contact: ua.contact_uri(way.transport, way.is_secure()),
         call_id: format!("{}-{token}@{host}", inviter.call_id_prefix),
         inviter,
         local_tag: sip::token::tag(&mut rng),
         cseq: 1,
-        ring_timeout: edge.config.push.ring_timeout,
+        ring_timeout: ua.calling.ring_timeout,
         policy: SessionPolicy {
-            interval: edge.config.push.session_expires,
+            interval: ua.calling.session_expires,
             ..SessionPolicy::default()
         },
         offer,
@@ -162,15 +172,15 @@ fn invitation(
 
 /// Sends the INVITE, once more if something may be done about its refusal (requirements §3.5).
 async fn invite(
-    edge: &Edge,
-    job: &PushJob,
+    ua: &UserAgent,
     way: &Way,
     invitation: &mut Invitation,
+    mut withdrawn: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Answered, InviteFailure> {
-    let mut answered = invite_once(edge, job, way, invitation).await?;
-    if is_mended(invitation, &answered.response) {
+    let mut answered = invite_once(ua, way, invitation, withdrawn.as_mut()).await?;
+    if answered.given_up.is_none() && is_mended(invitation, &answered.response) {
         invitation.cseq += 1;
-        answered = invite_once(edge, job, way, invitation).await?;
+        answered = invite_once(ua, way, invitation, withdrawn).await?;
     }
     if answered.response.status().is_success() {
         return Ok(answered);
@@ -203,20 +213,20 @@ fn is_mended(invitation: &mut Invitation, response: &Response) -> bool {
 
 /// Sends one INVITE and waits for its final answer, at most as long as a client may ring.
 async fn invite_once(
-    edge: &Edge,
-    job: &PushJob,
+    ua: &UserAgent,
     way: &Way,
     invitation: &Invitation,
+    mut withdrawn: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Answered, InviteFailure> {
-    let branch = edge.marked_branch(&invitation.call_id);
+    let branch = ua.marked_branch(&invitation.call_id);
     let branch = branch.ok_or(InviteFailure::Withdrawn)?;
-    let invite = invitation.request(&edge.site.signature, now());
-    let further = || edge.further_branches(&invitation.call_id);
-    let sending = edge
+    let invite = invitation.request(&ua.signature, now());
+    let further = || ua.further_branches(&invitation.call_id);
+    let sending = ua
         .sip
         .request_failing_over(invite.clone(), &way.target, branch, further);
     let sent = sending.await;
-    let hop = way.next_hop(edge);
+    let hop = way.next_hop(ua);
     let mut transaction = sent.map_err(|error| {
         hop.inspect(|hop| hop.not_sent(&error));
         InviteFailure::Unreachable
@@ -237,12 +247,12 @@ async fn invite_once(
                     ring_end.get_or_insert(Instant::now() + invitation.ring_timeout);
                 }
                 Some(Err(failure)) => {
-                    hop.inspect(|hop| hop.failed(failure, &job.served_user));
-                    return Err(given_up.unwrap_or_else(|| unanswered(edge, way, failure)));
+                    hop.inspect(|hop| hop.failed(failure, &invitation.target));
+                    return Err(given_up.unwrap_or_else(|| unanswered(ua, way, failure)));
                 }
                 None => return Err(given_up.unwrap_or(InviteFailure::NoAnswer)),
             },
-            failure = give_up(edge, job, ring_end), if given_up.is_none() => {
+            failure = give_up(ring_end, withdrawn.as_mut()), if given_up.is_none() => {
                 transaction.cancel();
                 given_up = Some(failure);
             }
@@ -251,15 +261,18 @@ async fn invite_once(
 }
 
 /// No final answer: where the hop is paused for that, it is the hop's fault.
-fn unanswered(edge: &Edge, way: &Way, failure: TransactionFailure) -> InviteFailure {
+fn unanswered(ua: &UserAgent, way: &Way, failure: TransactionFailure) -> InviteFailure {
     match failure {
-        TransactionFailure::Timeout if way.admit(edge).is_ok() => InviteFailure::NoAnswer,
+        TransactionFailure::Timeout if way.admit(ua).is_ok() => InviteFailure::NoAnswer,
         TransactionFailure::Timeout | TransactionFailure::Unreachable => InviteFailure::Unreachable,
     }
 }
 
 /// Waits for a reason to cancel.
-async fn give_up(edge: &Edge, job: &PushJob, ring_end: Option<Instant>) -> InviteFailure {
+async fn give_up(
+    ring_end: Option<Instant>,
+    withdrawn: Pin<&mut impl Future<Output = ()>>,
+) -> InviteFailure {
     let rung_out = async {
         match ring_end {
             Some(end) => sleep_until(end).await,
@@ -268,28 +281,27 @@ async fn give_up(edge: &Edge, job: &PushJob, ring_end: Option<Instant>) -> Invit
     };
     tokio::select! {
         () = rung_out => InviteFailure::NoAnswer,
-        () = job.lost() => InviteFailure::Withdrawn,
-        () = edge.draining.cancelled() => InviteFailure::Withdrawn,
+        () = withdrawn => InviteFailure::Withdrawn,
     }
 }
 
 /// Opens the MSRP session that offer and answer describe.
 async fn connect(
-    edge: &Edge,
+    ua: &UserAgent,
     pending: PendingSession,
     terms: &Terms,
-    served_user: &str,
+    target: &str,
 ) -> Result<MsrpSession, InviteFailure> {
     let pending = match terms.fingerprint.clone() {
         Some(fingerprint) => pending.with_peer_fingerprint(fingerprint),
         None => pending,
     };
-    let wait = edge.config.msrp.connect_timeout;
+    let wait = ua.calling.connect_timeout;
     let path = terms.peer_path.clone();
     let opened = match terms.role {
         Role::Passive => pending.accept(path, wait).await,
         // Whose word makes us connect (MSR-04): a client chooses its Contact, not its user.
-        Role::Active => pending.connect(path, served_user, wait).await,
+        Role::Active => pending.connect(path, target, wait).await,
     };
     opened.map_err(|error| {
         tracing::debug!(%error, "delivery.not_connected");
@@ -299,7 +311,7 @@ async fn connect(
 
 /// Acknowledges copies of the 2xx; a 2xx of another branch is acknowledged and ended (DLV-14).
 async fn follow_copies(
-    edge: Arc<Edge>,
+    ua: Arc<UserAgent>,
     answered: Answered,
     invitation: Invitation,
     way: Way,
@@ -316,9 +328,9 @@ async fn follow_copies(
         };
         let is_fork = dialog.id().remote_tag() != peer;
         let mut call = Call::new(dialog, way.target.clone(), &invitation, &response);
-        call.acknowledge(&edge, invitation.cseq).await;
+        call.acknowledge(&ua, invitation.cseq).await;
         if is_fork {
-            call.bye(&edge).await;
+            call.bye(&ua).await;
         }
     }
 }

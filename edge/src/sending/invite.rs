@@ -1,110 +1,90 @@
-//! The INVITE of a push, header by header (requirements §2.4.2, DLV-07..11), and of a message that
-//! goes in the name of its sender (requirements 4.3).
+//! The INVITE of a session in which we send, header by header: of a push (requirements §2.4.2, DLV-07..11),
+//! of a message that goes in the name of its sender (requirements 4.3), of a copy of a message to many
+//! (CFL-08, CFL-09).
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use msrp::Path;
 use msrp::encapsulate::Boundary;
 use msrp::sdp::{MsrpMedia, Origin};
+use msrp::{AcceptTypes, Path};
 use net::tls::Fingerprint;
 use sip::session_timer::{self, SessionPolicy};
 use sip::{CSeq, Method, Name, Refresher, Request, RequestBuilder, SessionExpires};
 
-use super::terms::CONTAINER;
-use crate::call::Described;
-use edge::response::sip_date;
-use edge::signature::Signature;
-
-/// Methods that make sense within a push dialog (DLV-10).
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";
-
-/// Only IM clients shall answer; server-originated requests keep `require` and `explicit` (DLV-08).
-pub(crate) const ACCEPT_CONTACT: &str = "*;+g.oma.sip-im;require;explicit";
+use crate::call::{ALLOW, Described};
+use crate::response::sip_date;
+use crate::signature::Signature;
 
 /// The attribute that names the preview of a file, in both spellings.
-pub(crate) const ICON_ATTRIBUTES: [&str; 2] = ["file-icon", "icon"];
+pub const ICON_ATTRIBUTES: [&str; 2] = ["file-icon", "icon"];
 
-/// Hops a request of ours may take (RFC 3261 §8.1.1.6).
-pub(crate) const MAX_FORWARDS: u8 = 70;
+/// Hops a request that is all our own may take (RFC 3261 §8.1.1.6).
+pub const MAX_FORWARDS: u8 = 70;
 
 /// In whose name an INVITE goes, and for what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Inviter {
+pub struct Inviter {
     /// What the Call-ID begins with.
-    pub(crate) call_id_prefix: String,
+    pub call_id_prefix: String,
     /// Value of From, without its tag.
-    pub(crate) from: String,
+    pub from: String,
     /// Value of P-Asserted-Identity; none where the hop shall not know.
-    pub(crate) asserted_identity: Option<String>,
+    pub asserted_identity: Option<String>,
+    /// Hops that it may take.
+    pub max_forwards: u8,
     /// Value of Accept-Contact.
-    pub(crate) accept_contact: &'static str,
+    pub accept_contact: &'static str,
     /// Value of Date; none for now.
-    pub(crate) date: Option<String>,
+    pub date: Option<String>,
     /// Further fields.
-    pub(crate) headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     /// Further attributes of the media line.
-    pub(crate) attributes: Vec<(String, Option<String>)>,
+    pub attributes: Vec<(String, Option<String>)>,
+    /// Types of which one is sent in the session, as the offer names them; `*` for any.
+    pub accept_types: AcceptTypes,
     /// Type of what is sent in the session.
-    pub(crate) content_type: String,
+    pub content_type: String,
     /// The preview that the attributes name: a part of the body, its header fields with it (FT-04).
-    pub(crate) icon: Option<Bytes>,
-}
-
-impl Inviter {
-    /// The store, for a push of all there is (requirements §2.4.2).
-    pub(crate) fn store(signature: &Signature) -> Self {
-        let identity = signature.store_identity().to_string();
-        Self {
-            call_id_prefix: "push".to_owned(),
-            from: identity.clone(),
-            asserted_identity: Some(identity),
-            accept_contact: ACCEPT_CONTACT,
-            date: None,
-            headers: Vec::new(),
-            attributes: Vec::new(),
-            content_type: CONTAINER.to_owned(),
-            icon: None,
-        }
-    }
+    pub icon: Option<Bytes>,
 }
 
 /// What an INVITE says besides what is the same in all of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Invitation {
+pub struct Invitation {
     /// In whose name it goes.
-    pub(crate) inviter: Inviter,
-    /// The public user identity.
-    pub(crate) served_user: String,
+    pub inviter: Inviter,
+    /// Request-URI and To: the public user identity.
+    pub target: String,
     /// Values of Route.
-    pub(crate) routes: Vec<String>,
+    pub routes: Vec<String>,
     /// URI of our Contact.
-    pub(crate) contact: String,
+    pub contact: String,
     /// Call-ID of the dialog.
-    pub(crate) call_id: String,
+    pub call_id: String,
     /// Our tag.
-    pub(crate) local_tag: String,
+    pub local_tag: String,
     /// CSeq number: 1, and more for a repetition with other timers.
-    pub(crate) cseq: u32,
+    pub cseq: u32,
     /// How long the client may ring.
-    pub(crate) ring_timeout: Duration,
+    pub ring_timeout: Duration,
     /// The session interval we ask for, raised after a 422.
-    pub(crate) policy: SessionPolicy,
+    pub policy: SessionPolicy,
     /// The session as we offer it.
-    pub(crate) offer: Described,
+    pub offer: Described,
 }
 
 impl Invitation {
     /// The request, without the Via, which has the mark and is put on when it is sent.
-    pub(crate) fn request(&self, signature: &Signature, now: SystemTime) -> Request {
+    pub fn request(&self, signature: &Signature, now: SystemTime) -> Request {
         let inviter = &self.inviter;
         let date = inviter.date.clone();
         let cseq = CSeq {
             number: self.cseq,
             method: Method::Invite,
         };
-        let builder = RequestBuilder::new(Method::Invite, &self.served_user)
-            .header(Name::MaxForwards, MAX_FORWARDS);
+        let builder = RequestBuilder::new(Method::Invite, &self.target)
+            .header(Name::MaxForwards, inviter.max_forwards);
         let builder = self
             .routes
             .iter()
@@ -114,10 +94,10 @@ impl Invitation {
                 Name::From,
                 format_args!("{};tag={}", inviter.from, self.local_tag),
             )
-            .header(Name::To, format_args!("<{}>", self.served_user))
+            .header(Name::To, format_args!("<{}>", self.target))
             .header(Name::CallId, &self.call_id)
             .header(Name::CSeq, cseq)
-            .header(Name::Contact, contact(&self.contact))
+            .header(Name::Contact, signature.session_contact(&self.contact))
             .header(
                 Name::Date,
                 date.unwrap_or_else(|| sip_date(now).to_string()),
@@ -142,7 +122,7 @@ impl Invitation {
     }
 
     /// Leaves the preview out; whether there was one.
-    pub(crate) fn leave_icon_out(&mut self) -> bool {
+    pub fn leave_icon_out(&mut self) -> bool {
         self.offer.leave_out(&ICON_ATTRIBUTES);
         self.inviter.icon.take().is_some()
     }
@@ -185,23 +165,19 @@ impl Invitation {
     }
 }
 
-/// The Contact of a focus that sends by itself (DLV-10).
-pub(crate) fn contact(uri: &str) -> String {
-    format!("<{uri}>;automata;+g.oma.sip-im")
-}
-
-/// The offer of a push: we send, the client says who connects (DLV-11). Over TLS it names our
-/// certificate (MSR-03).
+/// Our offer: we send, the client says who connects (DLV-11). Over TLS it names our certificate
+/// (MSR-03).
 pub(crate) fn offer(
     path: &Path,
     fingerprint: Option<&Fingerprint>,
     host: &str,
     session_id: u64,
-    attributes: Vec<(String, Option<String>)>,
+    inviter: &Inviter,
 ) -> (MsrpMedia, Described) {
     let media = MsrpMedia {
+        accept_types: inviter.accept_types.clone(),
         fingerprint: fingerprint.map(Fingerprint::to_string),
-        attributes,
+        attributes: inviter.attributes.clone(),
         ..MsrpMedia::push_offer(path.clone())
     };
     let origin = Origin {
@@ -219,15 +195,33 @@ mod tests {
     use super::*;
     use crate::site::fixture::df1;
 
+    const PATH: &str = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp";
+
+    /// The store, with all there is (requirements §2.4.2).
+    fn store() -> Inviter {
+        let identity = df1().signature.store_identity().to_string();
+        Inviter {
+            call_id_prefix: "push".to_owned(),
+            from: identity.clone(),
+            asserted_identity: Some(identity),
+            max_forwards: MAX_FORWARDS,
+            accept_contact: "*;+g.oma.sip-im;require;explicit",
+            date: None,
+            headers: Vec::new(),
+            attributes: Vec::new(),
+            accept_types: AcceptTypes::any(),
+            content_type: "multipart/mixed".to_owned(),
+            icon: None,
+        }
+    }
+
     #[test]
     fn the_invite_is_that_of_the_example() {
-        let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
-            .parse()
-            .expect("a path");
-        let (_, offer) = offer(&path, None, "192.0.2.20", 3_975, Vec::new());
+        let path = PATH.parse().expect("a path");
+        let (_, offer) = offer(&path, None, "192.0.2.20", 3_975, &store());
         let invitation = Invitation {
-            inviter: Inviter::store(&df1().signature),
-            served_user: "sip:bob@example.org".to_owned(),
+            inviter: store(),
+            target: "sip:bob@example.org".to_owned(),
             routes: vec!["<sip:scscf1.example.org;transport=tcp;lr>".to_owned()],
             contact: "sip:im-store@df1.im.example.org:5060;transport=tcp".to_owned(),
             call_id: "push-000000000017@df1.im.example.org".to_owned(),
@@ -271,8 +265,8 @@ mod tests {
     fn a_peers_minimum_is_taken_up() {
         let hour = Duration::from_secs(3_600);
         let invitation = Invitation {
-            inviter: Inviter::store(&df1().signature),
-            served_user: "sip:bob@example.org".to_owned(),
+            inviter: store(),
+            target: "sip:bob@example.org".to_owned(),
             routes: Vec::new(),
             contact: "sip:im-store@h".to_owned(),
             call_id: "c".to_owned(),
@@ -284,9 +278,8 @@ mod tests {
                 min_se: hour,
             },
             offer: {
-                let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp";
-                let path = path.parse().expect("a path");
-                offer(&path, None, "192.0.2.20", 1, Vec::new()).1
+                let path = PATH.parse().expect("a path");
+                offer(&path, None, "192.0.2.20", 1, &store()).1
             },
         };
         let request = invitation.request(&df1().signature, SystemTime::UNIX_EPOCH);

@@ -19,7 +19,7 @@ type Key = (String, String);
 
 /// The dialogs of this edge.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Dialogs(Arc<Mutex<HashMap<Key, Slot>>>);
+pub struct Dialogs(Arc<Mutex<HashMap<Key, Slot>>>);
 
 /// One dialog in the table.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ struct Slot {
 
 /// Keeps a dialog known as long as this lives.
 #[derive(Debug)]
-pub(crate) struct DialogGuard {
+pub struct DialogGuard {
     dialogs: Dialogs,
     key: Key,
     acknowledged: CancellationToken,
@@ -40,14 +40,14 @@ pub(crate) struct DialogGuard {
 
 /// A dialog that is known as long as this lives, with a queue of its own.
 #[derive(Debug)]
-pub(crate) struct DialogEntry {
+pub struct DialogEntry {
     guard: DialogGuard,
     requests: mpsc::Receiver<ServerTransaction>,
 }
 
 /// Where a request belongs.
 #[derive(Debug)]
-pub(crate) enum Routed {
+pub enum Routed {
     /// To a dialog of ours, which has it now.
     Ours,
     /// To no dialog of ours.
@@ -58,13 +58,13 @@ pub(crate) enum Routed {
 
 impl Dialogs {
     /// Makes a dialog of a request of ours known before that leaves: whatever tag the peer will have.
-    pub(crate) fn enter(&self, call_id: &str, local_tag: &str) -> DialogEntry {
+    pub fn enter(&self, call_id: &str, local_tag: &str) -> DialogEntry {
         let key = (call_id.to_owned(), local_tag.to_owned());
         self.enter_with(key, None)
     }
 
     /// Makes a dialog of a request of the peer known before our 2xx leaves.
-    pub(crate) fn enter_as_uas(&self, id: &DialogId) -> DialogEntry {
+    pub fn enter_as_uas(&self, id: &DialogId) -> DialogEntry {
         self.enter_with(key_of_id(id), Some(id.remote_tag().to_owned()))
     }
 
@@ -95,7 +95,7 @@ impl Dialogs {
     }
 
     /// Hands a request to its dialog, if it is one of ours.
-    pub(crate) fn route(&self, transaction: ServerTransaction) -> Routed {
+    pub fn route(&self, transaction: ServerTransaction) -> Routed {
         let queue = self.find(transaction.request(), |slot| slot.queue.clone());
         let Some(queue) = queue else {
             return Routed::Foreign(transaction);
@@ -108,7 +108,7 @@ impl Dialogs {
     }
 
     /// Takes note of the ACK of a 2xx of ours.
-    pub(crate) fn acknowledge(&self, ack: &Request) {
+    pub fn acknowledge(&self, ack: &Request) {
         self.find(ack, |slot| slot.acknowledged.cancel());
     }
 
@@ -136,7 +136,7 @@ fn key_of_id(id: &DialogId) -> Key {
 
 impl DialogEntry {
     /// The next request of the peer in this dialog. Loses nothing when dropped halfway.
-    pub(crate) async fn next(&mut self) -> ServerTransaction {
+    pub async fn next(&mut self) -> ServerTransaction {
         match self.requests.recv().await {
             Some(transaction) => transaction,
             // The sender lives in the table until this entry is dropped.
@@ -145,12 +145,12 @@ impl DialogEntry {
     }
 
     /// A request that waits already, if there is one.
-    pub(crate) fn waiting(&mut self) -> Option<ServerTransaction> {
+    pub fn waiting(&mut self) -> Option<ServerTransaction> {
         self.requests.try_recv().ok()
     }
 
     /// Cancelled when an ACK of a 2xx of ours has come.
-    pub(crate) fn acknowledged(&self) -> CancellationToken {
+    pub fn acknowledged(&self) -> CancellationToken {
         self.guard.acknowledged.clone()
     }
 }

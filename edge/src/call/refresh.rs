@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// What a dialog needs to be kept alive.
 #[derive(Debug)]
-pub(crate) enum Upkeep {
+pub enum Upkeep {
     /// What the session timer asks for.
     Due(Due),
     /// What a refresh of ours came to.
@@ -23,7 +23,7 @@ pub(super) struct Refresh(AbortOnDropHandle<Option<Response>>);
 
 /// A refresh that is over, by its final response, if there was one.
 #[derive(Debug)]
-pub(crate) struct Refreshed(pub(super) Option<Response>);
+pub struct Refreshed(pub(super) Option<Response>);
 
 impl Refresh {
     /// Has a request sent and its final response waited for.

@@ -1,26 +1,20 @@
 //! What the client's answer lets us send (PSH-10, LMT-05).
 
 use msrp::Path;
-use msrp::encapsulate::SIPFRAG;
 use msrp::sdp::{Agreement, MsrpMedia, Role, SessionDescription, agree};
 use net::tls::Fingerprint;
 
-use super::encapsulate::Encapsulated;
-
-/// Type of every SEND of a push (PSH-02).
-pub(crate) const CONTAINER: &str = "multipart/mixed";
-
-/// The terms of one push session.
+/// The terms of one session in which we send.
 #[derive(Debug, Clone)]
-pub(crate) struct Terms {
+pub struct Terms {
     /// Where our SENDs go.
-    pub(crate) peer_path: Path,
+    pub peer_path: Path,
     /// Who connects.
-    pub(crate) role: Role,
+    pub role: Role,
     /// Whether only REPORTs prove delivery (P4).
-    pub(crate) needs_reports: bool,
+    pub needs_reports: bool,
     /// Whose certificate the connection must show; `None` in clear (MSR-03).
-    pub(crate) fingerprint: Option<Fingerprint>,
+    pub fingerprint: Option<Fingerprint>,
     answer: MsrpMedia,
 }
 
@@ -54,7 +48,7 @@ impl Terms {
     ///
     /// # Errors
     /// Why no message can be sent in this session.
-    pub(crate) fn offered(
+    pub fn offered(
         offer: &MsrpMedia,
         agreement: &Agreement,
         content_type: &str,
@@ -71,23 +65,17 @@ impl Terms {
         })
     }
 
-    /// Whether this message may be pushed.
-    ///
-    /// # Errors
-    /// Why it is skipped and stays stored.
-    pub(crate) fn check(&self, message: &Encapsulated) -> Result<(), &'static str> {
-        let parts = [SIPFRAG, message.wrapped_type];
-        if !parts.iter().all(|part| self.answer.accepts_wrapped(part)) {
-            return Err("client does not take the type");
-        }
-        self.fits(message.content.octets())
+    /// Whether a part of this type may be sent inside a container.
+    #[must_use]
+    pub fn accepts_wrapped(&self, content_type: &str) -> bool {
+        self.answer.accepts_wrapped(content_type)
     }
 
     /// Whether so many octets may be sent in one message.
     ///
     /// # Errors
     /// Why they are not.
-    pub(crate) fn fits(&self, octets: u64) -> Result<(), &'static str> {
+    pub fn fits(&self, octets: u64) -> Result<(), &'static str> {
         if self.answer.max_size.is_some_and(|limit| octets > limit) {
             return Err("larger than the client takes");
         }
@@ -108,27 +96,26 @@ fn fingerprint(answer: &MsrpMedia) -> Result<Option<Fingerprint>, &'static str> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::content::Content;
-    use crate::delivery::invite::offer;
+
+    const CONTAINER: &str = "multipart/mixed";
+
+    /// Our offer of a session for such content.
+    fn offer(path: &str, fingerprint: Option<&Fingerprint>) -> MsrpMedia {
+        MsrpMedia {
+            fingerprint: fingerprint.map(Fingerprint::to_string),
+            ..MsrpMedia::push_offer(path.parse().expect("a path"))
+        }
+    }
+
+    const PATH: &str = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp";
 
     fn terms(attributes: &str) -> Result<Terms, &'static str> {
-        let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
-            .parse()
-            .expect("a path");
-        let (media, _) = offer(&path, None, "192.0.2.20", 1, Vec::new());
+        let media = offer(PATH, None);
         let answer = format!(
             "v=0\r\no=bob 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\n\
              m=message 49200 TCP/MSRP *\r\na=path:msrp://203.0.113.9:49200/b0bS3ss;tcp\r\n{attributes}"
         );
         Terms::of(&media, answer.as_bytes(), CONTAINER)
-    }
-
-    fn message(wrapped_type: &'static str, octets: usize) -> Encapsulated {
-        Encapsulated {
-            content_type: CONTAINER.to_owned(),
-            content: Content::whole(vec![b'x'; octets].into()),
-            wrapped_type,
-        }
     }
 
     #[test]
@@ -149,11 +136,8 @@ mod tests {
         ];
         for (attributes, wrapped, expected) in table {
             let terms = terms(attributes).expect("a session");
-            assert_eq!(
-                terms.check(&message(wrapped, 10)).is_ok(),
-                expected,
-                "{attributes} {wrapped}"
-            );
+            let accepts = ["message/sipfrag", wrapped].map(|part| terms.accepts_wrapped(part));
+            assert_eq!(accepts == [true; 2], expected, "{attributes} {wrapped}");
         }
         assert!(terms("a=accept-types:text/plain\r\n").is_err());
     }
@@ -161,8 +145,8 @@ mod tests {
     #[test]
     fn max_size_is_kept_to() {
         let terms = terms("a=accept-types:*\r\na=max-size:2000\r\n").expect("a session");
-        assert!(terms.check(&message("message/sip", 2_000)).is_ok());
-        assert!(terms.check(&message("message/sip", 2_001)).is_err());
+        assert!(terms.fits(2_000).is_ok());
+        assert!(terms.fits(2_001).is_err());
     }
 
     #[test]
@@ -178,17 +162,10 @@ mod tests {
 
     #[test]
     fn over_tls_the_answer_must_have_a_good_fingerprint() {
-        let path = "msrps://192.0.2.20:2856/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
-            .parse()
-            .expect("a path");
         let print = format!("sha-256 {}", ["4A"; 32].join(":"));
         let ours = print.parse().expect("a fingerprint");
-        let (media, described) = offer(&path, Some(&ours), "192.0.2.20", 1, Vec::new());
-        let text = described.text();
-        assert!(
-            text.contains(&format!("a=fingerprint:{print}\r\n")),
-            "{text}"
-        );
+        let path = "msrps://192.0.2.20:2856/k7Qp0x3mZ1uWc9RtE4sHaV;tcp";
+        let media = offer(path, Some(&ours));
         let judged = |scheme: &str, attributes: &str| {
             let protocol = if scheme == "msrps" {
                 "TCP/TLS/MSRP"
@@ -215,10 +192,7 @@ mod tests {
     #[test]
     fn an_answer_that_takes_nothing_gives_no_session() {
         assert!(terms("a=sendonly\r\na=accept-types:*\r\n").is_err());
-        let path = "msrp://192.0.2.20:2855/k7Qp0x3mZ1uWc9RtE4sHaV;tcp"
-            .parse()
-            .expect("a path");
-        let (media, _) = offer(&path, None, "192.0.2.20", 1, Vec::new());
+        let media = offer(PATH, None);
         assert!(Terms::of(&media, b"", CONTAINER).is_err());
         assert!(
             Terms::of(

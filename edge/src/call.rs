@@ -18,21 +18,24 @@ use sip::{
 };
 use tokio::time::timeout;
 
-use crate::delivery::invite::{ALLOW, Invitation, MAX_FORWARDS, contact};
 use crate::dialogs::DialogEntry;
-use crate::edge::Edge;
-pub(crate) use described::Described;
-use edge::now;
-use edge::response::answer;
-pub(crate) use refresh::Upkeep;
-use refresh::{Refresh, Refreshed, clock, due};
+use crate::now;
+use crate::response::answer;
+use crate::sending::invite::{Invitation, MAX_FORWARDS};
+use crate::user_agent::UserAgent;
+pub use described::Described;
+use refresh::{Refresh, clock, due};
+pub use refresh::{Refreshed, Upkeep};
+
+/// Methods that make sense within a session of ours (DLV-10).
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";
 
 /// How long a delivery waits for the answer to its BYE; retransmissions go on without it.
 const BYE_PATIENCE: Duration = Duration::from_secs(4);
 
 /// One dialog.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub struct Call {
     dialog: Dialog,
     /// The flow or hop the INVITE took, for peers that put nothing of their own into the path.
     target: Target,
@@ -48,7 +51,7 @@ pub(crate) struct Call {
 
 /// What a request of the peer means for the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Served {
+pub enum Served {
     /// It goes on.
     Continues,
     /// The peer ended it.
@@ -57,11 +60,11 @@ pub(crate) enum Served {
 
 /// The peer said BYE, and was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EndedByPeer;
+pub struct EndedByPeer;
 
 impl Call {
     /// The dialog that a 2xx to our INVITE makes.
-    pub(crate) fn new(
+    pub fn new(
         dialog: Dialog,
         target: Target,
         invitation: &Invitation,
@@ -82,12 +85,12 @@ impl Call {
     }
 
     /// The methods that the peer allows in the dialog (DLV-12).
-    pub(crate) fn allow(&mut self, methods: &[Method]) {
+    pub fn allow(&mut self, methods: &[Method]) {
         self.allows_update = methods.contains(&Method::Update);
     }
 
     /// The dialog that our 2xx to the peer's INVITE makes.
-    pub(crate) fn answered(
+    pub fn answered(
         dialog: Dialog,
         (invite, source): (&Request, &Source),
         contact: String,
@@ -114,19 +117,19 @@ impl Call {
     }
 
     /// The client has answered our offer.
-    pub(crate) fn agreed(&mut self, peer_path: Path, role: Role) {
+    pub fn agreed(&mut self, peer_path: Path, role: Role) {
         self.described.agreed(peer_path, role);
     }
 
     /// Sends the ACK of the 2xx to our INVITE with this CSeq number.
-    pub(crate) async fn acknowledge(&self, edge: &Edge, cseq: u32) {
-        acknowledge(&edge.sip, &self.dialog, &self.target(), cseq).await;
+    pub async fn acknowledge(&self, ua: &UserAgent, cseq: u32) {
+        acknowledge(&ua.sip, &self.dialog, &self.target(), cseq).await;
     }
 
     /// Serves the peer while something else is done; that is given up if he says BYE.
-    pub(crate) async fn serve_amid<T>(
+    pub async fn serve_amid<T>(
         &mut self,
-        edge: &Edge,
+        ua: &UserAgent,
         requests: &mut DialogEntry,
         work: impl Future<Output = T>,
     ) -> Result<T, EndedByPeer> {
@@ -135,7 +138,7 @@ impl Call {
             tokio::select! {
                 done = &mut work => return Ok(done),
                 transaction = requests.next() => {
-                    if self.serve(edge, &transaction) == Served::Ended {
+                    if self.serve(ua, &transaction) == Served::Ended {
                         return Err(EndedByPeer);
                     }
                 }
@@ -145,9 +148,9 @@ impl Call {
 
     /// Ends a dialog that the peer's INVITE made: not before he has our 2xx, or does not take it
     /// (RFC 3261 §15).
-    pub(crate) async fn bye_when_acknowledged(
+    pub async fn bye_when_acknowledged(
         &mut self,
-        edge: &Edge,
+        ua: &UserAgent,
         requests: &mut DialogEntry,
         invite: &ServerTransaction,
         reason: Option<&str>,
@@ -159,33 +162,33 @@ impl Call {
                 () = invite.unacknowledged() => {}
             }
         };
-        if self.serve_amid(edge, requests, confirmed).await.is_err() {
+        if self.serve_amid(ua, requests, confirmed).await.is_err() {
             return;
         }
-        self.bye_because(edge, reason).await;
-        self.serve_waiting(edge, requests);
+        self.bye_because(ua, reason).await;
+        self.serve_waiting(ua, requests);
     }
 
     /// Answers what has come while we said BYE: a BYE that crossed ours, for one.
-    pub(crate) fn serve_waiting(&mut self, edge: &Edge, requests: &mut DialogEntry) {
+    pub fn serve_waiting(&mut self, ua: &UserAgent, requests: &mut DialogEntry) {
         while let Some(transaction) = requests.waiting() {
-            self.serve(edge, &transaction);
+            self.serve(ua, &transaction);
         }
     }
 
     /// Ends the dialog and waits a while for the peer to know it.
-    pub(crate) async fn bye(&mut self, edge: &Edge) {
-        self.bye_because(edge, None).await;
+    pub async fn bye(&mut self, ua: &UserAgent) {
+        self.bye_because(ua, None).await;
     }
 
     /// Ends the dialog, for a reason that is a value of Reason (RFC 3326).
-    pub(crate) async fn bye_because(&mut self, edge: &Edge, reason: Option<&str>) {
-        let mut builder = outgoing(self.dialog.request(Method::Bye), edge);
+    pub async fn bye_because(&mut self, ua: &UserAgent, reason: Option<&str>) {
+        let mut builder = outgoing(self.dialog.request(Method::Bye), ua);
         if let Some(reason) = reason {
             builder = builder.header(Name::Reason, reason);
         }
         let bye = builder.build();
-        let Some(mut transaction) = sent(&edge.sip, bye, &self.target()).await else {
+        let Some(mut transaction) = sent(&ua.sip, bye, &self.target()).await else {
             return;
         };
         // The peer may be gone; the session timer cleans up at its side.
@@ -194,7 +197,7 @@ impl Call {
 
     /// Waits until the dialog needs something; forever if there is no session timer. Loses nothing when
     /// dropped halfway.
-    pub(crate) async fn upkeep(&mut self) -> Upkeep {
+    pub async fn upkeep(&mut self) -> Upkeep {
         tokio::select! {
             refreshed = Refresh::end_of(&mut self.refresh) => Upkeep::Refreshed(refreshed),
             due = due(&mut self.timer) => Upkeep::Due(due),
@@ -202,11 +205,11 @@ impl Call {
     }
 
     /// Does what the dialog needs (requirements §3.1).
-    pub(crate) fn keep_alive(&mut self, edge: &Edge, upkeep: Upkeep) -> Served {
+    pub fn keep_alive(&mut self, ua: &UserAgent, upkeep: Upkeep) -> Served {
         match upkeep {
             Upkeep::Due(Due::Expire) => Served::Ended,
             Upkeep::Due(Due::Refresh) => {
-                self.begin_refresh(edge);
+                self.begin_refresh(ua);
                 Served::Continues
             }
             Upkeep::Refreshed(refreshed) => self.end_refresh(refreshed),
@@ -214,7 +217,7 @@ impl Call {
     }
 
     /// UPDATE without a description where the peer allows it, else a re-INVITE with the same one.
-    fn begin_refresh(&mut self, edge: &Edge) {
+    fn begin_refresh(&mut self, ua: &UserAgent) {
         let method = if self.allows_update {
             Method::Update
         } else {
@@ -224,8 +227,8 @@ impl Call {
             refresher: Some(Refresher::Uac),
             ..self.policy.offer()
         };
-        let builder = outgoing(self.dialog.request(method.clone()), edge)
-            .header(Name::Contact, contact(&self.contact))
+        let builder = outgoing(self.dialog.request(method.clone()), ua)
+            .header(Name::Contact, ua.signature.session_contact(&self.contact))
             .header(Name::Supported, "timer")
             .header(Name::SessionExpires, offer);
         let request = match method {
@@ -234,8 +237,8 @@ impl Call {
                 .build(),
             _ => builder.build(),
         };
-        let (sip, dialog, target) = (edge.sip.clone(), self.dialog.clone(), self.target.clone());
-        let draining = edge.draining.clone();
+        let (sip, dialog, target) = (ua.sip.clone(), self.dialog.clone(), self.target.clone());
+        let draining = ua.draining.clone();
         self.refresh = Some(Refresh::begin(async move {
             let cseq = request.headers().cseq().ok().flatten();
             let mut transaction = sent(&sip, request, &target_of(&dialog, &target)).await?;
@@ -277,44 +280,49 @@ impl Call {
     }
 
     /// Answers a request of the peer within the dialog.
-    pub(crate) fn serve(&mut self, edge: &Edge, transaction: &ServerTransaction) -> Served {
-        if self.take(edge, transaction) {
-            self.answer(edge, transaction)
+    pub fn serve(&mut self, ua: &UserAgent, transaction: &ServerTransaction) -> Served {
+        if self.take(ua, transaction) {
+            self.answer(ua, transaction)
         } else {
             Served::Continues
         }
     }
 
     /// Judges the place of a request in the dialog; one that has none is answered.
-    pub(crate) fn take(&mut self, edge: &Edge, transaction: &ServerTransaction) -> bool {
+    pub fn take(&mut self, ua: &UserAgent, transaction: &ServerTransaction) -> bool {
         let request = transaction.request();
-        let signature = &edge.site.signature;
-        if let Err(refusal) = edge::checks::extensions(request, signature.profile()) {
-            transaction.respond(edge::response::refused(request, &refusal, signature, now()));
+        let signature = &ua.signature;
+        if let Err(refusal) = crate::checks::extensions(request, signature.profile()) {
+            transaction.respond(crate::response::refused(
+                request,
+                &refusal,
+                signature,
+                now(),
+            ));
             return false;
         }
         if !self.is_of_peer(request) {
             let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
-            transaction.respond(self.simple(edge, request, status));
+            transaction.respond(self.simple(ua, request, status));
             return false;
         }
         if let Err(violation) = self.dialog.handle_request(request) {
-            transaction.respond(self.violated(edge, request, violation));
+            transaction.respond(self.violated(ua, request, violation));
             return false;
         }
         true
     }
 
     /// Answers a request that was taken.
-    pub(crate) fn answer(&mut self, edge: &Edge, transaction: &ServerTransaction) -> Served {
+    pub fn answer(&mut self, ua: &UserAgent, transaction: &ServerTransaction) -> Served {
         let request = transaction.request();
         let response = match request.method() {
-            Method::Bye | Method::Options => self.simple(edge, request, StatusCode::OK),
-            Method::Invite | Method::Update => self.refreshed(edge, request),
+            Method::Bye | Method::Options => self.simple(ua, request, StatusCode::OK),
+            Method::Invite | Method::Update => self.refreshed(ua, request),
             _ => answer(
                 request,
                 StatusCode::METHOD_NOT_ALLOWED,
-                &edge.site.signature,
+                &ua.signature,
                 now(),
             )
             .header(Name::Allow, ALLOW)
@@ -339,16 +347,16 @@ impl Call {
     }
 
     /// The peer refreshes the session: the same description again, and its timer anew.
-    fn refreshed(&mut self, edge: &Edge, request: &Request) -> Response {
+    fn refreshed(&mut self, ua: &UserAgent, request: &Request) -> Response {
         let agreement = match negotiate_uas(request.headers(), &SessionPolicy::default()) {
             Ok(agreement) => agreement,
             Err(TimerRefusal::TooSmall { min_se }) => {
                 let status = StatusCode::SESSION_INTERVAL_TOO_SMALL;
-                let builder = answer(request, status, &edge.site.signature, now());
+                let builder = answer(request, status, &ua.signature, now());
                 return builder.header(Name::MinSe, min_se.as_secs()).build();
             }
             Err(TimerRefusal::Malformed(malformed)) => {
-                return self.violated(edge, request, malformed.into());
+                return self.violated(ua, request, malformed.into());
             }
         };
         let description = match request.body().is_empty() {
@@ -356,12 +364,12 @@ impl Call {
             true => None,
             false => match self.described.answer(request.body()) {
                 Some(answer) => Some(answer.to_owned()),
-                None => return self.cannot_be_moved(edge, request),
+                None => return self.cannot_be_moved(ua, request),
             },
         };
         self.timer = Some(started(&agreement, Refresher::Uas));
-        let mut builder = answer(request, StatusCode::OK, &edge.site.signature, now())
-            .header(Name::Contact, contact(&self.contact))
+        let mut builder = answer(request, StatusCode::OK, &ua.signature, now())
+            .header(Name::Contact, ua.signature.session_contact(&self.contact))
             .header(Name::Allow, ALLOW)
             .header(Name::Supported, "timer")
             .header(Name::SessionExpires, agreement.session_expires());
@@ -374,20 +382,20 @@ impl Call {
         builder.build()
     }
 
-    fn cannot_be_moved(&self, edge: &Edge, request: &Request) -> Response {
+    fn cannot_be_moved(&self, ua: &UserAgent, request: &Request) -> Response {
         let status = StatusCode::NOT_ACCEPTABLE_HERE;
-        let warning = edge.site.signature.warning("the session cannot be moved");
-        let builder = answer(request, status, &edge.site.signature, now());
+        let warning = ua.signature.warning("the session cannot be moved");
+        let builder = answer(request, status, &ua.signature, now());
         builder.header(Name::Warning, warning).build()
     }
 
-    fn simple(&self, edge: &Edge, request: &Request, status: StatusCode) -> Response {
-        answer(request, status, &edge.site.signature, now()).build()
+    fn simple(&self, ua: &UserAgent, request: &Request, status: StatusCode) -> Response {
+        answer(request, status, &ua.signature, now()).build()
     }
 
-    fn violated(&self, edge: &Edge, request: &Request, violation: Violation) -> Response {
+    fn violated(&self, ua: &UserAgent, request: &Request, violation: Violation) -> Response {
         let builder =
-            answer(request, violation.status, &edge.site.signature, now()).reason(violation.reason);
+            answer(request, violation.status, &ua.signature, now()).reason(violation.reason);
         match violation.status {
             // RFC 3261 §14.2: a random pause keeps two sides from colliding again.
             StatusCode::SERVER_INTERNAL_ERROR => {
@@ -425,10 +433,10 @@ fn started(agreement: &Agreement, role: Refresher) -> SessionTimer {
 }
 
 /// What every request of ours within a dialog says.
-fn outgoing(builder: RequestBuilder, edge: &Edge) -> RequestBuilder {
+fn outgoing(builder: RequestBuilder, ua: &UserAgent) -> RequestBuilder {
     builder
         .header(Name::MaxForwards, MAX_FORWARDS)
-        .header(Name::UserAgent, edge.site.signature.product())
+        .header(Name::UserAgent, ua.signature.product())
 }
 
 /// Requests go along the route set; where it is empty and a binding's flow is open, on that flow.

@@ -8,7 +8,7 @@ use msrp::sdp::{MsrpMedia, Origin, Role, SessionDescription, Setup};
 
 /// Our side of the session.
 #[derive(Debug, Clone)]
-pub(crate) struct Described {
+pub struct Described {
     origin: Origin,
     media: MsrpMedia,
     /// Which of the media lines it is.
@@ -20,7 +20,7 @@ pub(crate) struct Described {
 
 impl Described {
     /// By our offer of this one line.
-    pub(crate) fn offered(origin: Origin, media: MsrpMedia) -> Self {
+    pub fn offered(origin: Origin, media: MsrpMedia) -> Self {
         Self {
             text: SessionDescription::print_offer(&origin, &media),
             origin,
@@ -31,7 +31,7 @@ impl Described {
     }
 
     /// By our answer to an offer: this line for that at `place`.
-    pub(crate) fn answered(
+    pub fn answered(
         origin: Origin,
         media: MsrpMedia,
         (offer, place): (&SessionDescription, usize),
@@ -47,24 +47,24 @@ impl Described {
     }
 
     /// Leaves these attributes out of an offer that goes out once more.
-    pub(crate) fn leave_out(&mut self, names: &[&str]) {
+    pub fn leave_out(&mut self, names: &[&str]) {
         let attributes = &mut self.media.attributes;
         attributes.retain(|(name, _)| !names.contains(&name.as_str()));
         self.text = SessionDescription::print_offer(&self.origin, &self.media);
     }
 
     /// The answer to our offer is here.
-    pub(crate) fn agreed(&mut self, peer_path: Path, role: Role) {
+    pub fn agreed(&mut self, peer_path: Path, role: Role) {
         self.peer = Some((peer_path, role));
     }
 
     /// The description as it was last sent.
-    pub(crate) fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         &self.text
     }
 
     /// Our answer to an offer within the dialog; none where it is not about the same session.
-    pub(crate) fn answer(&mut self, offer: &[u8]) -> Option<&str> {
+    pub fn answer(&mut self, offer: &[u8]) -> Option<&str> {
         let (peer_path, role) = self.peer.as_ref()?;
         let offer = SessionDescription::parse(offer).ok()?;
         let repeated = offer.msrp_media().find(|(place, _)| *place == self.place);

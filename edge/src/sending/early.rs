@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     fn response(status: StatusCode, tag: &str, allow: Option<&str>) -> Response {
-        let invite = edge::example::message_with("");
+        let invite = crate::example::message_with("");
         let builder = ResponseBuilder::reply_to(&invite, status).to_tag(tag);
         match allow {
             Some(allow) => builder.header(Name::Allow, allow).build(),
