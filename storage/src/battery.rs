@@ -105,6 +105,7 @@ macro_rules! battery {
                 a_job_ends_when_its_time_is_over,
                 a_cancelled_job_sends_nothing_more,
                 a_finished_job_is_forgotten_after_its_retention,
+                jobs_and_groups_leave_no_gap_in_message_ids,
                 jobs_and_legs_are_listed_page_by_page;
             listing:
                 a_mailbox_lists_in_order,

@@ -9,9 +9,9 @@ use super::{Bench, Engine, MINUTE, START, address};
 use crate::config::{FanOutLimits, Retention, StoreConfig};
 use crate::fan_out::FanOutStore;
 use crate::model::{
-    ClaimedLeg, CopyControl, DuplicateKey, Job, JobClass, JobNumber, JobOutcome, JobQuery,
-    JobRefusal, JobRequest, JobState, Leg, LegOutcome, LegSettled, LegState, LegTemplate, LegToken,
-    Owner, RosterEntry, UnixMillis,
+    ClaimedLeg, CopyControl, DuplicateKey, Group, GroupChange, GroupOrder, Job, JobClass,
+    JobNumber, JobOutcome, JobQuery, JobRefusal, JobRequest, JobState, Leg, LegOutcome, LegSettled,
+    LegState, LegTemplate, LegToken, Owner, RosterEntry, UnixMillis,
 };
 use crate::store::{Store, StoreError};
 
@@ -174,6 +174,42 @@ pub(crate) async fn a_retry_gets_the_first_receipt_of_its_job<E: Engine>() {
         ..request
     };
     assert_ne!(bench.accept_job(other).await, number);
+}
+
+/// STO-08: the numbers of jobs, and the versions of groups, are counted apart.
+pub(crate) async fn jobs_and_groups_leave_no_gap_in_message_ids<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let first = bench.mail("bob").await.0;
+    let job_before = bench.accept_job(job("alice", &["bob", "carol"])).await;
+    let created = GroupChange::Create(team());
+    let order = GroupOrder {
+        change: created,
+        expected_version: None,
+        editor: None,
+    };
+    let group = bench.store().change_group(order).await;
+    let version = group
+        .expect("the store answers")
+        .expect("it is new")
+        .version;
+    assert_eq!(bench.mail("carol").await.0, first + 1);
+    let bench = bench.reopen().await;
+    let job_after = bench.accept_job(job("alice", &["dave"])).await;
+    assert!(job_before.0 < version && version < job_after.0);
+    assert_eq!(bench.mail("bob").await.0, first + 2);
+}
+
+fn team() -> Group {
+    Group {
+        uri: address("team"),
+        display_name: String::new(),
+        owner: None,
+        allow_anonymity: false,
+        non_members_may_send: false,
+        disclose_members: false,
+        members: Vec::new(),
+        version: 0,
+    }
 }
 
 pub(crate) async fn a_late_job_is_not_accepted<E: Engine>() {

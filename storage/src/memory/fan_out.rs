@@ -195,8 +195,8 @@ impl Model {
     fn change_group(&mut self, order: &GroupOrder) -> Result<Group, GroupRefusal> {
         let key = address_key(&self.secret, order.change.uri().as_str());
         let known = self.fan_out.groups.get(&key).cloned();
-        let changed = group::apply(known.as_ref(), order, self.next_number)?;
-        self.next_number += 1;
+        let changed = group::apply(known.as_ref(), order, self.next_serial)?;
+        self.next_serial += 1;
         match changed {
             Some(group) => {
                 self.fan_out.groups.insert(key, group.clone());
@@ -237,8 +237,8 @@ impl Model {
                 return Decided::Refused(JobRefusal::SenderRate { retry_after });
             }
         }
-        let number = JobNumber(self.next_number);
-        self.next_number += 1;
+        let number = JobNumber(self.next_serial);
+        self.next_serial += 1;
         let first = FirstCopy {
             receipt: Receipt {
                 id: MessageId {

@@ -33,6 +33,8 @@ pub(super) struct Model {
     /// By the address that the upload was admitted for.
     pub(super) reservations: Reservations<Address>,
     pub(super) next_number: u64,
+    /// Of jobs, and of versions of groups.
+    pub(super) next_serial: u64,
     pub(super) next_mailbox: u64,
     pub(super) next_upload: u64,
     pub(super) fan_out: FanOut,
@@ -141,6 +143,7 @@ impl Model {
             messages: BTreeMap::new(),
             duplicates: HashMap::new(),
             next_number: now.0.saturating_mul(1_000),
+            next_serial: now.0.saturating_mul(1_000),
             next_mailbox: 1,
             latched: Arc::default(),
             closed: false,

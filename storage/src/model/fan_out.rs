@@ -14,7 +14,7 @@ pub const TEMPLATE_OCTETS_MAX: usize = 1 << 20;
 /// Octets of what is different in one copy.
 pub const VARIATION_OCTETS_MAX: usize = 4 << 10;
 
-/// Names a job: a number out of the counter of the Message-IDs, hence unique for ever (STO-08).
+/// Names a job: unique for ever, and apart from the Message-IDs, which have no gaps (STO-08).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobNumber(pub u64);
 

@@ -26,7 +26,7 @@ use crate::store::StoreError;
 use crate::timekeeper::Timekeeper;
 use crate::value::{self, Counters, Identity, UploadsValue};
 
-/// Message-IDs begin at unix milliseconds times this (STO-08): no store that is made anew meets
+/// Message-IDs, and the numbers of jobs, begin at unix milliseconds times this (STO-08): no store that is made anew meets
 /// the ids of an earlier one.
 const NUMBERS_PER_MILLISECOND: u64 = 1_000;
 
@@ -177,6 +177,7 @@ fn start(
     if is_new || renamed || config.accept_truncated_wal {
         jump(&mut start, config, floor, now);
     }
+    raise_serials(&mut start.counters, now);
     write(&start, database, disk).map_err(|cause| OpenError::Failed {
         folder: config.data_dir.clone(),
         cause,
@@ -205,6 +206,7 @@ fn new_store(config: &StoreConfig, now: UnixMillis) -> Start {
         counters: Counters {
             next_number: 0,
             next_mailbox: 1,
+            next_serial: 0,
             latest: now,
             swept_until: UnixMillis::default(),
         },
@@ -223,6 +225,16 @@ fn jump(start: &mut Start, config: &StoreConfig, floor: u64, now: UnixMillis) {
     tracing::info!(from, to, "the message ids jump");
     start.counters.next_number = to;
     start.identity.hostname.clone_from(&config.hostname);
+}
+
+/// A store that went back to a backup gives no number of a job or version of a group a second time. Earlier versions took
+/// both from the Message-IDs.
+fn raise_serials(counters: &mut Counters, now: UnixMillis) {
+    let by_time = now.max(counters.latest).0;
+    counters.next_serial = by_time
+        .saturating_mul(NUMBERS_PER_MILLISECOND)
+        .max(counters.next_number)
+        .max(counters.next_serial);
 }
 
 /// Where the ids of the next opening begin is on disk with it, before the first of this one is handed out.

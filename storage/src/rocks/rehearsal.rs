@@ -69,6 +69,7 @@ fn rehearse_within(
     let counters = Counters {
         next_number: 0,
         next_mailbox: 0,
+        next_serial: 0,
         latest: UnixMillis::default(),
         swept_until: UnixMillis::default(),
     };

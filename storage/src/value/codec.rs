@@ -193,9 +193,14 @@ impl<'a> Decoder<'a> {
         (0..length).map(|_| read(self)).collect()
     }
 
+    /// Whether no field is left: an earlier version has written fewer.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Nothing may be left.
     pub(super) fn end(&self) -> Result<(), Malformed> {
-        match self.0.is_empty() {
+        match self.is_at_end() {
             true => Ok(()),
             false => Err(Malformed),
         }

@@ -41,6 +41,9 @@ pub(crate) struct Counters {
     /// The Message-ID of the next message (STO-08).
     pub(crate) next_number: u64,
     pub(crate) next_mailbox: u64,
+    /// The number of the next job, or version of a group: apart from the Message-IDs, which have no gaps (STO-08). Every
+    /// opening raises it past what can have been handed out before.
+    pub(crate) next_serial: u64,
     /// The latest wall-clock time written: nothing later is dated earlier.
     pub(crate) latest: UnixMillis,
     /// Everything due before this has been swept.
@@ -55,6 +58,7 @@ impl Value for Counters {
         out.u64(self.next_mailbox);
         out.u64(self.latest.0);
         out.u64(self.swept_until.0);
+        out.u64(self.next_serial);
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
@@ -63,6 +67,11 @@ impl Value for Counters {
             next_mailbox: fields.u64()?,
             latest: UnixMillis(fields.u64()?),
             swept_until: UnixMillis(fields.u64()?),
+            // Earlier versions had no such counter.
+            next_serial: match fields.is_at_end() {
+                true => 0,
+                false => fields.u64()?,
+            },
         })
     }
 }

@@ -13,9 +13,15 @@ use crate::store::StoreError;
 
 /// Reads back what it writes; every shorter text is refused, and so are trailing octets.
 fn round_trips<V: Value + Debug + PartialEq>(value: &V) {
+    round_trips_since(value, 0);
+}
+
+/// As [`round_trips`], for a value whose last octets earlier versions did not write.
+fn round_trips_since<V: Value + Debug + PartialEq>(value: &V, added: usize) {
     let octets = encode(value);
     assert_eq!(decode::<V>(&octets).as_ref(), Ok(value));
-    for cut in 0..octets.len() {
+    let earlier = octets.len() - added;
+    for cut in (0..octets.len()).filter(|cut| *cut != earlier) {
         assert!(is_corrupt(&decode::<V>(&octets[..cut])), "cut at {cut}");
     }
     let mut longer = octets.clone();
@@ -94,7 +100,7 @@ proptest! {
         round_trips(&event);
         round_trips(&attempt);
         round_trips(&identity);
-        round_trips(&counters);
+        round_trips_since(&counters, 8);
     }
 
     #[test]

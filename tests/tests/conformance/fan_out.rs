@@ -250,6 +250,21 @@ async fn ct_cfp_02_03_a_copy_is_in_the_name_of_the_sender_and_tells_who_else_got
 }
 
 #[tokio::test]
+async fn ct_sto_04_a_job_leaves_no_gap_in_the_message_ids() {
+    let mut cf = Controlling::start(&[]).await;
+    let number = |id: &str| -> u64 {
+        let number = id.split('@').next().expect("a part before the host");
+        number.parse().expect("decimal")
+    };
+    let first = cf.scene.deposit_text("bob", "one").await;
+    let group = cf.group(&["carol", "alice"], |_| ()).await;
+    cf.accepted(&message(&group)).await;
+    cf.take("carol", "200 OK").await;
+    let second = cf.scene.deposit_text("bob", "two").await;
+    assert_eq!(number(&second.message_id), number(&first.message_id) + 1);
+}
+
+#[tokio::test]
 async fn ct_cfp_04_lists_can_be_switched_off() {
     let mut cf = Controlling::start(&[("cf.lists", "false")]).await;
     let request = cf.to(&[entry("bob", "to")]);

@@ -177,8 +177,8 @@ impl AcceptJob {
     }
 
     fn accept(&self, transaction: &mut Transaction<'_>) -> Result<JobReceipt, Interrupt> {
-        let number = JobNumber(transaction.counters.next_number);
-        transaction.counters.next_number += 1;
+        let number = JobNumber(transaction.counters.next_serial);
+        transaction.counters.next_serial += 1;
         let config = &transaction.shared.config;
         let now = transaction.times.wall;
         let job = new_job(&self.request, number, now, &config.retention);

@@ -32,8 +32,7 @@ impl Operation for GroupOrder {
         let key = transaction.shared.address_key(self.change.uri());
         let known = transaction.group(key)?;
         let known = known.as_ref().map(|row| &row.0);
-        // Out of the counter of the Message-IDs: never the same again (STO-08).
-        let version = transaction.counters.next_number;
+        let version = transaction.counters.next_serial;
         let changed = match group::apply(known, self, version) {
             Ok(changed) => changed,
             Err(refusal) => return Ok(Err(refusal)),
@@ -42,7 +41,7 @@ impl Operation for GroupOrder {
             (Some(group), _) | (None, Some(group)) => group.clone(),
             (None, None) => return Err(StoreError::Corrupt { what: "group" }.into()),
         };
-        transaction.counters.next_number += 1;
+        transaction.counters.next_serial += 1;
         transaction.set_group(key, changed.map(|group| Arc::new(GroupValue(group))));
         Ok(Ok(answer))
     }

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::battery::legs::job;
 use crate::battery::{START, letter};
 use crate::config::StoreConfig;
-use crate::model::{DepositOutcome, ManualClock};
+use crate::fan_out::FanOutStore;
+use crate::model::{DepositOutcome, JobOutcome, ManualClock};
 use crate::rocks::{OpenError, RocksStore};
 use crate::store::Store;
 
@@ -155,6 +157,26 @@ async fn another_hostname_makes_the_ids_jump() {
     drop(store);
     assert_eq!(next_id(&renamed).await, (START.0 + 1_000) * 1_000);
     assert!(id < START.0 * 1_000 + 1_000);
+}
+
+/// What a store that went back to a backup has lost was numbered before now.
+#[tokio::test]
+async fn numbers_of_jobs_are_raised_past_the_time_of_the_opening() {
+    let folder = new_folder();
+    let config = config(&folder);
+    let job_at = async |after| {
+        let clock = Arc::new(ManualClock::new(START.after(after)));
+        let store = RocksStore::open(config.clone(), clock).expect("it is free");
+        match store.accept_job(job("alice", &["bob"])).await {
+            Ok(JobOutcome::Accepted(receipt)) => receipt.job.0,
+            other => panic!("not accepted: {other:?}"),
+        }
+    };
+    let second = Duration::from_secs(1);
+    assert_eq!(job_at(second).await, (START.0 + 1_000) * 1_000);
+    // A clock that was set back does not set the numbers back.
+    assert_eq!(job_at(Duration::ZERO).await, (START.0 + 1_000) * 1_000 + 1);
+    assert_eq!(job_at(3 * second).await, (START.0 + 3_000) * 1_000);
 }
 
 #[tokio::test]

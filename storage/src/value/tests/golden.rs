@@ -402,6 +402,7 @@ fn counters() -> Counters {
     Counters {
         next_number: NUMBER.0,
         next_mailbox: 8,
+        next_serial: NUMBER.0 + 5,
         latest: AT,
         swept_until: UnixMillis(AT.0 - 1),
     }
@@ -457,6 +458,18 @@ fn files_of_version_1_are_still_read_and_written() {
     still_reads("identity.hex", &identity());
     still_reads("counters.hex", &counters());
     still_reads("uploads.hex", &UploadsValue(1 << 40));
+}
+
+/// Before there was a counter of jobs: the numbers of jobs came out of that of the Message-IDs.
+#[test]
+fn counters_without_one_for_jobs_are_still_read() {
+    let written = octets_of("counters.hex");
+    let (before, _) = written.split_at(written.len() - 8);
+    let counters = Counters {
+        next_serial: 0,
+        ..counters()
+    };
+    assert_eq!(decode(before), Ok(counters));
 }
 
 #[test]

@@ -417,11 +417,12 @@ pub(super) fn meta() -> impl Strategy<Value = (Identity, Counters)> {
         created_at,
         secret,
     });
-    let counters = (any::<u64>(), any::<u64>(), time(), time());
+    let counters = (any::<[u64; 3]>(), time(), time());
     let counters = counters.prop_map(
-        |(next_number, next_mailbox, latest, swept_until)| Counters {
+        |([next_number, next_mailbox, next_serial], latest, swept_until)| Counters {
             next_number,
             next_mailbox,
+            next_serial,
             latest,
             swept_until,
         },
