@@ -69,6 +69,32 @@ impl<S: Store> FanOutService for FanOuts<S> {
         Ok(Response::new(v1::LookUpGroupReply { answer }))
     }
 
+    async fn which_are_groups(
+        &self,
+        request: Request<v1::WhichAreGroupsRequest>,
+    ) -> Result<Response<v1::WhichAreGroupsReply>, Status> {
+        let uris = convert::asked_about(request.into_inner().uris)?;
+        let are_groups = self.store.which_are_groups(uris).await;
+        let are_groups = are_groups.map_err(|error| status::of_store(&error))?;
+        Ok(Response::new(v1::WhichAreGroupsReply { are_groups }))
+    }
+
+    async fn get_group_document(
+        &self,
+        request: Request<v1::GetGroupDocumentRequest>,
+    ) -> Result<Response<v1::GetGroupDocumentReply>, Status> {
+        let request = request.into_inner();
+        let owner = convert::named(request.owner)?;
+        let name = convert::document_name(request.name)?;
+        let found = self.store.group_document(owner, name).await;
+        let found = found.map_err(|error| status::of_store(&error))?;
+        let (group, document) = found.ok_or_else(|| Status::not_found("no such document"))?;
+        Ok(Response::new(v1::GetGroupDocumentReply {
+            group: Some(convert::proto_group(group)),
+            document: document.map(Into::into),
+        }))
+    }
+
     async fn put_group(
         &self,
         request: Request<v1::PutGroupRequest>,
@@ -80,6 +106,7 @@ impl<S: Store> FanOutService for FanOuts<S> {
             editor: Some(convert::required(editor, "the owner is missing")?),
             change: GroupChange::Put(group),
             expected_version: request.expected_version,
+            document: request.document.map(convert::group_document).transpose()?,
         };
         let group = self.change(order).await?;
         Ok(Response::new(convert::group_head(group)))
@@ -94,6 +121,7 @@ impl<S: Store> FanOutService for FanOuts<S> {
             change: GroupChange::Delete(convert::named(request.uri)?),
             editor: Some(convert::named(request.owner)?),
             expected_version: request.expected_version,
+            document: None,
         };
         self.change(order).await?;
         Ok(Response::new(v1::RemoveGroupReply {}))

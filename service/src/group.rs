@@ -27,6 +27,7 @@ impl<S: Store> Groups<S> {
             change,
             expected_version,
             editor: None,
+            document: None,
         };
         let changed = self.store.change_group(order).await;
         let changed = changed.map_err(|error| status::of_store(&error));

@@ -60,6 +60,7 @@ pub(crate) fn of_group(refusal: GroupRefusal) -> Status {
     let (code, reason) = match refusal {
         GroupRefusal::Exists => (Code::AlreadyExists, "GROUP_EXISTS"),
         GroupRefusal::Unknown => (Code::NotFound, "UNKNOWN_GROUP"),
+        GroupRefusal::OtherDocument => (Code::AlreadyExists, "OTHER_DOCUMENT"),
         GroupRefusal::Stale => (Code::Aborted, "OTHER_VERSION"),
         GroupRefusal::NotOwner => (Code::PermissionDenied, "NOT_OWNER"),
         GroupRefusal::TooManyMembers => (Code::InvalidArgument, "TOO_MANY_MEMBERS"),

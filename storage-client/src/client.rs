@@ -1,5 +1,7 @@
 //! The handle that an edge holds.
 
+mod groups;
+
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -21,7 +23,7 @@ use crate::delivery::{
     AcknowledgeResult, Claim, DeliveryOutcome, ReleaseResult, Settlement, TakeLimits, TakenBatch,
 };
 use crate::exchange::Exchange;
-use crate::fan_out::{FanOutLegs, Group, GroupAnswer, JobAnswer, JobRequest};
+use crate::fan_out::{FanOutLegs, JobAnswer, JobRequest};
 use crate::leases::Leases;
 use crate::message::PartKind;
 use crate::registration::{Registered, Registration};
@@ -31,8 +33,8 @@ use crate::subscription::{
 };
 use crate::{
     AdmissionAnswer, AdmissionRequest, ClientConfig, DeferredError, Deposit, DepositAnswer,
-    Deposited, GroupError, PartReader, PublishError, PushJob, PushJobs, ReadPartError,
-    RegisterError, SubscribeError, Unavailable, Upload,
+    Deposited, PartReader, PublishError, PushJob, PushJobs, ReadPartError, RegisterError,
+    SubscribeError, Unavailable, Upload,
 };
 use crate::{channel, convert};
 
@@ -565,66 +567,6 @@ impl StorageClient {
         added
             .map(drop)
             .map_err(|status| Unavailable::from_status(&status))
-    }
-
-    /// A group with its members, unless it still has `known_version` (zero: none is known).
-    ///
-    /// # Errors
-    /// [`Unavailable`]: ask again.
-    pub async fn look_up_group(
-        &self,
-        uri: &str,
-        known_version: u64,
-    ) -> Result<GroupAnswer, Unavailable> {
-        let request = self.request(v1::LookUpGroupRequest {
-            uri: uri.to_owned(),
-            known_version,
-        });
-        let reply = self.fan_outs().look_up_group(request).await;
-        let reply = reply.map_err(|status| Unavailable::from_status(&status))?;
-        convert::group_answer(reply.into_inner())
-    }
-
-    /// Makes a group, or puts another one in its place, for its owner; only if it has
-    /// `expected_version` (zero: if there is none), if that is given. The group as it is then, without
-    /// its members.
-    ///
-    /// # Errors
-    /// [`GroupError`].
-    pub async fn put_group(
-        &self,
-        group: Group,
-        expected_version: Option<u64>,
-    ) -> Result<Group, GroupError> {
-        let request = self.request(v1::PutGroupRequest {
-            group: Some(convert::proto_group(group)),
-            expected_version,
-        });
-        let reply = self.fan_outs().put_group(request).await;
-        reply
-            .map(|reply| convert::group(reply.into_inner()))
-            .map_err(|status| GroupError::from_status(&status))
-    }
-
-    /// Forgets a group of its owner; only if it has `expected_version`, if that is given.
-    ///
-    /// # Errors
-    /// [`GroupError`].
-    pub async fn remove_group(
-        &self,
-        uri: &str,
-        owner: &str,
-        expected_version: Option<u64>,
-    ) -> Result<(), GroupError> {
-        let request = self.request(v1::RemoveGroupRequest {
-            uri: uri.to_owned(),
-            owner: owner.to_owned(),
-            expected_version,
-        });
-        let reply = self.fan_outs().remove_group(request).await;
-        reply
-            .map(drop)
-            .map_err(|status| GroupError::from_status(&status))
     }
 
     /// Makes a message to many a durable job within [`ClientConfig::deposit_deadline`].

@@ -147,6 +147,9 @@ pub enum GroupError {
     /// It belongs to somebody else: 403.
     #[error("not the owner's own group")]
     NotOwner,
+    /// The document is about another group, or the group has another document: 409.
+    #[error("the group has another document")]
+    OtherDocument,
     /// It has another version than expected: 412.
     #[error("the group has another version")]
     Stale,
@@ -163,6 +166,7 @@ impl GroupError {
         match status.code() {
             tonic::Code::NotFound => Self::Unknown,
             tonic::Code::PermissionDenied => Self::NotOwner,
+            tonic::Code::AlreadyExists => Self::OtherDocument,
             tonic::Code::Aborted => Self::Stale,
             tonic::Code::InvalidArgument => Self::Invalid(status.message().to_owned()),
             _ => Self::Unavailable(Unavailable::from_status(status)),

@@ -34,6 +34,26 @@ pub struct Group {
     pub members: Vec<GroupMember>,
     /// Another one after every change; never zero.
     pub version: u64,
+    /// Name of the document by which its owner edits it; `None`: it has none yet. Made by the store.
+    pub document: Option<String>,
+}
+
+/// What the owner of a group has written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupDocument {
+    /// Its name in his tree.
+    pub name: String,
+    /// At most 1 MiB, kept as they are.
+    pub octets: Bytes,
+}
+
+/// A group as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedGroup {
+    /// As it is now.
+    pub group: Group,
+    /// As he wrote it; operators may have changed the group since. `None`: it has no document.
+    pub document: Option<Bytes>,
 }
 
 /// A member of a group.

@@ -85,7 +85,11 @@ macro_rules! battery {
                 members_are_added_once_and_removed,
                 a_group_has_no_more_members_than_allowed,
                 changes_of_another_version_or_editor_are_refused,
-                groups_are_listed_page_by_page;
+                groups_are_listed_page_by_page,
+                a_document_is_kept_with_its_group,
+                a_document_is_about_one_group,
+                a_group_without_document_is_found_by_its_address,
+                many_addresses_are_asked_about_at_once;
             legs:
                 an_accepted_job_is_there_after_reopening,
                 a_retry_gets_the_first_receipt_of_its_job,

@@ -40,6 +40,8 @@ pub(crate) enum Family {
     Attempts,
     /// Groups by hashed address: read by each message to one.
     Groups,
+    /// Documents of groups, by owner and name: read when the owner looks at his group.
+    GroupDocuments,
     /// Fan-out jobs: how far each is, its template and its roster, read by whole key.
     Jobs,
     /// Legs that have been claimed or stand behind one: read and rewritten by claims and settlements.
@@ -63,7 +65,7 @@ const _: () = {
 
 impl Family {
     /// All of them, in the order they are made.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Meta,
         Self::Messages,
         Self::Contents,
@@ -82,6 +84,7 @@ impl Family {
         Self::Events,
         Self::Attempts,
         Self::Groups,
+        Self::GroupDocuments,
         Self::Jobs,
         Self::Legs,
         Self::LegDue,
@@ -110,6 +113,7 @@ impl Family {
             Self::Events => "events",
             Self::Attempts => "attempts",
             Self::Groups => "groups",
+            Self::GroupDocuments => "group_documents",
             Self::Jobs => "jobs",
             Self::Legs => "legs",
             Self::LegDue => "leg_due",

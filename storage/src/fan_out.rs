@@ -10,6 +10,9 @@ use crate::model::{
 };
 use crate::store::{StoreError, Synced};
 
+/// A group, and its document as the owner wrote it.
+pub type GroupWithDocument = (Group, Option<Vec<u8>>);
+
 /// The place of a group in a listing.
 pub type GroupPlace = [u8; 16];
 
@@ -34,6 +37,20 @@ pub trait FanOutStore: Send + Sync + 'static {
     /// A group.
     fn group(&self, uri: Address)
     -> impl Future<Output = Result<Option<Group>, StoreError>> + Send;
+
+    /// The group that a document in the tree of its owner is about, and the document; without one if the group has
+    /// none and the name is its address.
+    fn group_document(
+        &self,
+        owner: Address,
+        name: String,
+    ) -> impl Future<Output = Result<Option<GroupWithDocument>, StoreError>> + Send;
+
+    /// Which of these addresses are groups, in their order.
+    fn which_are_groups(
+        &self,
+        uris: Vec<Address>,
+    ) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
 
     /// Groups behind a place, in the order of places, at most `limit`.
     fn list_groups(

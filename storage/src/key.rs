@@ -38,6 +38,14 @@ pub(crate) type AddressKey = [u8; 16];
 /// Mailbox and fingerprint.
 pub(crate) type DuplicateKey = [u8; 32];
 
+/// Owner, name of the document: `GroupDocuments`.
+pub(crate) fn group_document(owner: AddressKey, name: AddressKey) -> [u8; 32] {
+    let mut key = [0; 32];
+    key[..16].copy_from_slice(&owner);
+    key[16..].copy_from_slice(&name);
+    key
+}
+
 /// Mailbox, number: `Waiting`, and the beginning of keys in `Messages`.
 pub(crate) fn waiting(mailbox: MailboxId, number: MessageNumber) -> [u8; 16] {
     pair(mailbox.0, number.0)

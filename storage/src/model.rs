@@ -30,7 +30,9 @@ pub use fan_out::{
     LegOutcome, LegSettled, LegState, LegTemplate, LegToken, ROSTER_MAX, RosterEntry,
     TEMPLATE_OCTETS_MAX, VARIATION_OCTETS_MAX,
 };
-pub use group::{GROUP_MEMBERS_MAX, Group, GroupChange, GroupMember, GroupOrder, GroupRefusal};
+pub use group::{
+    GROUP_MEMBERS_MAX, Group, GroupChange, GroupDocument, GroupMember, GroupOrder, GroupRefusal,
+};
 pub use large::{Admission, AdmissionOutcome, INLINE_OCTETS, LargeDeposit, UploadId};
 pub use message::{
     Address, Class, Envelope, FileAttributes, Headers, MailboxId, MessageId, MessageNumber,

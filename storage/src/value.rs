@@ -28,7 +28,7 @@ pub(crate) use delivery::{
 pub(crate) use fan_out::{
     JobValue, LegListValue, LegPhase, LegValue, Link, RosterValue, SenderJobsValue, TemplateValue,
 };
-pub(crate) use group::GroupValue;
+pub(crate) use group::{GroupDocumentValue, GroupValue};
 pub(crate) use mailbox::MailboxValue;
 pub(crate) use message::{EnvelopeValue, Place, StateValue, is_inline};
 pub(crate) use meta::{Counters, Identity, UploadsValue};

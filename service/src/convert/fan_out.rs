@@ -6,10 +6,10 @@ use std::time::Instant;
 use proto::v1;
 use proto::v1::leg_settlement::Outcome;
 use storage::model::{
-    Address, ClaimedLeg, CopyControl, Generation, Group, GroupMember, Job, JobClass, JobNumber,
-    JobRefusal, JobRequest, JobState, JobWithTemplate, Leg, LegName, LegOutcome, LegSettled,
-    LegState, LegTemplate, LegToken, Owner, ROSTER_MAX, RosterEntry, TEMPLATE_OCTETS_MAX,
-    VARIATION_OCTETS_MAX,
+    Address, ClaimedLeg, CopyControl, Generation, Group, GroupDocument, GroupMember, Job, JobClass,
+    JobNumber, JobRefusal, JobRequest, JobState, JobWithTemplate, Leg, LegName, LegOutcome,
+    LegSettled, LegState, LegTemplate, LegToken, Owner, ROSTER_MAX, RosterEntry,
+    TEMPLATE_OCTETS_MAX, VARIATION_OCTETS_MAX,
 };
 use tonic::Status;
 
@@ -29,6 +29,7 @@ pub(crate) fn group(group: Option<v1::Group>) -> Result<Group, Status> {
         non_members_may_send: group.non_members_may_send,
         disclose_members: group.disclose_members,
         members: members(group.members)?,
+        document: None,
         version: 0,
     })
 }
@@ -42,6 +43,40 @@ pub(crate) fn members(members: Vec<v1::GroupMember>) -> Result<Vec<GroupMember>,
         })
     });
     members.collect()
+}
+
+/// Addresses that are asked about at a time.
+const ASKED_ABOUT_MAX: usize = 1_000;
+/// Octets of the name of a document.
+const DOCUMENT_NAME_OCTETS_MAX: usize = 1_024;
+/// Octets of a document.
+const DOCUMENT_OCTETS_MAX: usize = 1 << 20;
+
+/// Addresses that make sense, and not too many.
+pub(crate) fn asked_about(uris: Vec<String>) -> Result<Vec<Address>, Status> {
+    if uris.len() > ASKED_ABOUT_MAX {
+        return Err(invalid("at most 1,000 addresses at a time"));
+    }
+    uris.into_iter().map(named).collect()
+}
+
+/// A name that a document can have.
+pub(crate) fn document_name(name: String) -> Result<String, Status> {
+    match (1..=DOCUMENT_NAME_OCTETS_MAX).contains(&name.len()) {
+        true => Ok(name),
+        false => Err(invalid("the name of a document has 1 to 1,024 octets")),
+    }
+}
+
+/// A document that can be kept.
+pub(crate) fn group_document(document: v1::GroupDocument) -> Result<GroupDocument, Status> {
+    if document.octets.len() > DOCUMENT_OCTETS_MAX {
+        return Err(invalid("a document has at most 1 MiB"));
+    }
+    Ok(GroupDocument {
+        name: document_name(document.name)?,
+        octets: document.octets.into(),
+    })
 }
 
 /// A group with its members.
@@ -61,6 +96,7 @@ pub(crate) fn proto_group(group: Group) -> v1::Group {
         member_count: u32::try_from(members.len()).unwrap_or(u32::MAX),
         members,
         version: group.version,
+        document: group.document.unwrap_or_default(),
     }
 }
 

@@ -10,8 +10,8 @@ use storage_client::GroupError;
 use storage_client::StorageClient;
 use storage_client::deposit::DuplicateKey;
 use storage_client::fan_out::{
-    CopyControl, FanOutLegs, Group, GroupAnswer, GroupMember, JobAccepted, JobAnswer,
-    JobRefusalReason, JobRequest, Leg, LegOutcome, LegTemplate, RosterEntry,
+    CopyControl, FanOutLegs, Group, GroupAnswer, GroupDocument, GroupMember, JobAccepted,
+    JobAnswer, JobRefusalReason, JobRequest, Leg, LegOutcome, LegTemplate, RosterEntry,
 };
 use tonic::Code;
 use tonic::transport::Channel;
@@ -365,18 +365,75 @@ async fn owners_edit_their_groups_under_conditions() {
         }],
         ..Group::default()
     };
-    let made = client.put_group(group.clone(), Some(0)).await;
+    let made = client.put_group(group.clone(), None, Some(0)).await;
     let version = made.expect("there is none").version;
-    let stale = client.put_group(group.clone(), Some(0)).await;
+    let stale = client.put_group(group.clone(), None, Some(0)).await;
     assert_eq!(stale, Err(GroupError::Stale));
     let foreign = Group {
         owner: Some(user(9)),
         ..group
     };
-    let foreign = client.put_group(foreign, None).await;
+    let foreign = client.put_group(foreign, None, None).await;
     assert_eq!(foreign, Err(GroupError::NotOwner));
     let removed = client.remove_group(TEAM, ALICE, Some(version)).await;
     assert_eq!(removed, Ok(()));
     let again = client.remove_group(TEAM, ALICE, None).await;
     assert_eq!(again, Err(GroupError::Unknown));
+}
+
+#[tokio::test]
+async fn an_owner_reads_what_he_wrote_and_what_operators_changed() {
+    let service = Service::in_memory(config());
+    let client = service.client();
+    connected(&client).await;
+    let group = Group {
+        uri: TEAM.to_owned(),
+        owner: Some(ALICE.to_owned()),
+        ..Group::default()
+    };
+    let document = GroupDocument {
+        name: "friends".to_owned(),
+        octets: "<group/>".into(),
+    };
+    let made = client.put_group(group, Some(document.clone()), None).await;
+    let made = made.expect("there is none");
+    assert_eq!(made.document.as_deref(), Some("friends"));
+    let found = client.group_document(ALICE, "friends").await;
+    let found = found.expect("an answer").expect("it is there");
+    assert_eq!(found.document, Some(document.octets.clone()));
+    assert_eq!(found.group.version, made.version);
+    let none = client.group_document(ALICE, "enemies").await;
+    assert_eq!(none, Ok(None));
+    let other = Group {
+        uri: user(7),
+        owner: Some(ALICE.to_owned()),
+        ..Group::default()
+    };
+    let other = client.put_group(other, Some(document), None).await;
+    assert_eq!(other, Err(GroupError::OtherDocument));
+    let large = GroupDocument {
+        name: "large".to_owned(),
+        octets: vec![b'x'; (1 << 20) + 1].into(),
+    };
+    let large = client.put_group(made, Some(large), None).await;
+    assert!(matches!(large, Err(GroupError::Invalid(_))));
+}
+
+#[tokio::test]
+async fn thousands_of_addresses_are_looked_up() {
+    let service = Service::in_memory(config());
+    let client = service.client();
+    connected(&client).await;
+    let group = Group {
+        uri: user(2_500),
+        owner: Some(ALICE.to_owned()),
+        ..Group::default()
+    };
+    let made = client.put_group(group, None, None).await;
+    assert!(made.is_ok());
+    let asked = (0..3_000).map(user).collect();
+    let are_groups = client.which_are_groups(asked).await.expect("an answer");
+    assert_eq!(are_groups.len(), 3_000);
+    let groups: Vec<_> = (0..3_000).filter(|n| are_groups[*n]).collect();
+    assert_eq!(groups, [2_500]);
 }

@@ -10,8 +10,9 @@ use proto::v1::look_up_group_reply::Answer as LookedUp;
 use super::{duration, optional, proto_duration, time, timestamp};
 use crate::Unavailable;
 use crate::fan_out::{
-    CopyControl, FanOutJob, Group, GroupAnswer, GroupMember, JobAccepted, JobAnswer, JobRefusal,
-    JobRefusalReason, JobRequest, LegClaim, LegOutcome, LegTemplate, RosterEntry,
+    CopyControl, FanOutJob, Group, GroupAnswer, GroupDocument, GroupMember, JobAccepted, JobAnswer,
+    JobRefusal, JobRefusalReason, JobRequest, LegClaim, LegOutcome, LegTemplate, OwnedGroup,
+    RosterEntry,
 };
 
 pub(crate) fn group(group: v1::Group) -> Group {
@@ -28,6 +29,7 @@ pub(crate) fn group(group: v1::Group) -> Group {
         disclose_members: group.disclose_members,
         members: members.collect(),
         version: group.version,
+        document: optional(group.document),
     }
 }
 
@@ -46,6 +48,22 @@ pub(crate) fn proto_group(group: Group) -> v1::Group {
         members: members.collect(),
         member_count: 0,
         version: 0,
+        document: String::new(),
+    }
+}
+
+/// `None` for half an answer.
+pub(crate) fn owned_group(reply: v1::GetGroupDocumentReply) -> Option<OwnedGroup> {
+    Some(OwnedGroup {
+        group: group(reply.group?),
+        document: reply.document,
+    })
+}
+
+pub(crate) fn proto_group_document(document: GroupDocument) -> v1::GroupDocument {
+    v1::GroupDocument {
+        name: document.name,
+        octets: document.octets,
     }
 }
 

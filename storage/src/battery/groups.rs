@@ -2,7 +2,9 @@
 
 use super::{Bench, Engine, address};
 use crate::fan_out::FanOutStore;
-use crate::model::{GROUP_MEMBERS_MAX, Group, GroupChange, GroupMember, GroupOrder, GroupRefusal};
+use crate::model::{
+    GROUP_MEMBERS_MAX, Group, GroupChange, GroupDocument, GroupMember, GroupOrder, GroupRefusal,
+};
 
 fn member(name: &str) -> GroupMember {
     GroupMember {
@@ -20,11 +22,49 @@ fn group(name: &str, members: &[&str]) -> Group {
         non_members_may_send: true,
         disclose_members: false,
         members: members.iter().map(|name| member(name)).collect(),
+        document: None,
         version: 0,
     }
 }
 
+/// A group of Alice.
+fn of_alice(name: &str) -> Group {
+    Group {
+        owner: Some(address("alice")),
+        ..group(name, &["bob"])
+    }
+}
+
 impl<E: Engine> Bench<E> {
+    /// Alice writes a document about a group.
+    async fn write_about(
+        &self,
+        group: Group,
+        document: &str,
+        text: &str,
+    ) -> Result<Group, GroupRefusal> {
+        let order = GroupOrder {
+            change: GroupChange::Put(group),
+            expected_version: None,
+            editor: Some(address("alice")),
+            document: Some(GroupDocument {
+                name: document.to_owned(),
+                octets: text.as_bytes().to_vec(),
+            }),
+        };
+        let changed = self.store().change_group(order).await;
+        let changed = changed.expect("the store answers");
+        changed.map(crate::Synced::into_inner)
+    }
+
+    /// The group and the text of a document.
+    async fn document(&self, owner: &str, name: &str) -> Option<(Group, Option<String>)> {
+        let found = self.store().group_document(address(owner), name.to_owned());
+        let (group, octets) = found.await.expect("the store answers")?;
+        let text = octets.map(|octets| String::from_utf8(octets).expect("text"));
+        Some((group, text))
+    }
+
     async fn group(&self, name: &str) -> Option<Group> {
         let group = self.store().group(address(name)).await;
         group.expect("the store answers")
@@ -44,6 +84,7 @@ impl<E: Engine> Bench<E> {
             change,
             expected_version,
             editor: editor.map(address),
+            document: None,
         };
         let changed = self.store().change_group(order).await;
         let changed = changed.expect("the store answers");
@@ -156,4 +197,84 @@ pub(crate) async fn groups_are_listed_page_by_page<E: Engine>() {
     names.sort();
     let expected: Vec<_> = ["a", "b", "c", "d", "e"].map(address).into();
     assert_eq!(names, expected);
+}
+
+pub(crate) async fn a_document_is_kept_with_its_group<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let made = bench
+        .write_about(of_alice("team"), "friends", "<one/>")
+        .await;
+    let made = made.expect("it is new");
+    assert_eq!(made.document.as_deref(), Some("friends"));
+    let bench = bench.reopen().await;
+    let text = |text: &str| Some(text.to_owned());
+    let found = bench.document("alice", "friends").await;
+    assert_eq!(found, Some((made, text("<one/>"))));
+    assert_eq!(bench.document("bob", "friends").await, None);
+    let added = GroupChange::Add(address("team"), vec![member("carol")]);
+    let added = bench.change(added).await.expect("it is there");
+    let found = bench.document("alice", "friends").await;
+    assert_eq!(found, Some((added, text("<one/>"))), "an operator keeps it");
+    let written = bench
+        .write_about(of_alice("team"), "friends", "<two/>")
+        .await;
+    let found = bench.document("alice", "friends").await;
+    assert_eq!(found, Some((written.expect("his"), text("<two/>"))));
+    let deleted = bench.change(GroupChange::Delete(address("team"))).await;
+    assert!(deleted.is_ok());
+    assert_eq!(bench.document("alice", "friends").await, None);
+    let anew = bench
+        .write_about(of_alice("club"), "friends", "<three/>")
+        .await;
+    assert!(anew.is_ok(), "the name is free again");
+}
+
+pub(crate) async fn a_document_is_about_one_group<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let made = bench
+        .write_about(of_alice("team"), "friends", "<one/>")
+        .await;
+    assert!(made.is_ok());
+    let other = Err(GroupRefusal::OtherDocument);
+    let club = bench
+        .write_about(of_alice("club"), "friends", "<two/>")
+        .await;
+    assert_eq!(club, other, "the document is another group's");
+    let again = bench
+        .write_about(of_alice("team"), "team-mates", "<two/>")
+        .await;
+    assert_eq!(again, other, "the group has another document");
+    assert_eq!(bench.document("alice", "team-mates").await, None);
+    let given_away = Group {
+        owner: Some(address("bob")),
+        ..group("team", &[])
+    };
+    let given_away = bench.change(GroupChange::Replace(given_away)).await;
+    assert_eq!(given_away.map(|group| group.document), Ok(None));
+    assert_eq!(bench.document("alice", "friends").await, None);
+}
+
+pub(crate) async fn a_group_without_document_is_found_by_its_address<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let made = bench.change(GroupChange::Create(of_alice("team"))).await;
+    let made = made.expect("it is new");
+    let name = address("team").as_str().to_owned();
+    let found = bench.document("alice", &name).await;
+    assert_eq!(found, Some((made, None)));
+    assert_eq!(bench.document("bob", &name).await, None);
+    let written = bench.write_about(of_alice("team"), &name, "<one/>").await;
+    let found = bench.document("alice", &name).await;
+    let text = Some("<one/>".to_owned());
+    assert_eq!(found, Some((written.expect("his"), text)));
+}
+
+pub(crate) async fn many_addresses_are_asked_about_at_once<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let made = bench
+        .change(GroupChange::Create(group("team", &["bob"])))
+        .await;
+    assert!(made.is_ok());
+    let asked = ["bob", "team", "carol"].map(address).to_vec();
+    let found = bench.store().which_are_groups(asked).await;
+    assert_eq!(found, Ok(vec![false, true, false]));
 }

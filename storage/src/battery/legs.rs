@@ -186,6 +186,7 @@ pub(crate) async fn jobs_and_groups_leave_no_gap_in_message_ids<E: Engine>() {
         change: created,
         expected_version: None,
         editor: None,
+        document: None,
     };
     let group = bench.store().change_group(order).await;
     let version = group
@@ -208,6 +209,7 @@ fn team() -> Group {
         non_members_may_send: false,
         disclose_members: false,
         members: Vec::new(),
+        document: None,
         version: 0,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::MemoryStore;
 use super::model::{FirstCopy, Model};
 use crate::config::Retention;
-use crate::fan_out::{FanOutStore, GroupPlace};
+use crate::fan_out::{FanOutStore, GroupPlace, GroupWithDocument};
 use crate::key::{self, AddressKey};
 use crate::model::{
     Address, Group, GroupOrder, GroupRefusal, Job, JobNumber, JobOutcome, JobPage, JobQuery,
@@ -31,6 +31,8 @@ const JOBS_RETRY_AFTER: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct FanOut {
     groups: BTreeMap<AddressKey, Group>,
+    /// By owner and name.
+    group_documents: HashMap<(Address, String), (Address, Vec<u8>)>,
     jobs: BTreeMap<JobNumber, JobValue>,
     templates: HashMap<JobNumber, LegTemplate>,
     rosters: HashMap<JobNumber, Vec<RosterEntry>>,
@@ -42,6 +44,11 @@ pub(super) struct FanOut {
     sender_jobs: HashMap<AddressKey, u32>,
     rates: SenderRates,
     last_sender: Option<AddressKey>,
+}
+
+/// Where the document of a group is kept.
+fn place_of(group: &Group) -> Option<(Address, String)> {
+    group.owner.clone().zip(group.document.clone())
 }
 
 /// The rows of the model for the rules.
@@ -196,6 +203,23 @@ impl Model {
         let key = address_key(&self.secret, order.change.uri().as_str());
         let known = self.fan_out.groups.get(&key).cloned();
         let changed = group::apply(known.as_ref(), order, self.next_serial)?;
+        let documents = &mut self.fan_out.group_documents;
+        if let (Some(document), Some(owner)) = (&order.document, &order.editor) {
+            let place = (owner.clone(), document.name.clone());
+            let its = documents.get(&place).map(|(uri, _)| uri);
+            if its.is_some_and(|uri| uri != order.change.uri()) {
+                return Err(GroupRefusal::OtherDocument);
+            }
+        }
+        let before = known.as_ref().and_then(place_of);
+        let after = changed.as_ref().and_then(place_of);
+        if let Some(before) = before.filter(|before| Some(before) != after.as_ref()) {
+            documents.remove(&before);
+        }
+        if let (Some(after), Some(document)) = (after, &order.document) {
+            let row = (order.change.uri().clone(), document.octets.clone());
+            documents.insert(after, row);
+        }
         self.next_serial += 1;
         match changed {
             Some(group) => {
@@ -394,6 +418,34 @@ impl FanOutStore for MemoryStore {
         self.read(|model, _| {
             let key = address_key(&model.secret, uri.as_str());
             Ok(model.fan_out.groups.get(&key).cloned())
+        })
+    }
+
+    async fn group_document(
+        &self,
+        owner: Address,
+        name: String,
+    ) -> Result<Option<GroupWithDocument>, StoreError> {
+        self.read(|model, _| {
+            let place = (owner, name);
+            let row = model.fan_out.group_documents.get(&place).cloned();
+            let (owner, name) = place;
+            let (uri, its, octets) = match row {
+                Some((uri, octets)) => (uri, Some(name), Some(octets)),
+                None => (Address::new(name), None, None),
+            };
+            let key = address_key(&model.secret, uri.as_str());
+            let group = model.fan_out.groups.get(&key).cloned();
+            let group = group.filter(|group| group.owner == Some(owner) && group.document == its);
+            Ok(group.map(|group| (group, octets)))
+        })
+    }
+
+    async fn which_are_groups(&self, uris: Vec<Address>) -> Result<Vec<bool>, StoreError> {
+        self.read(|model, _| {
+            let key = |uri: &Address| address_key(&model.secret, uri.as_str());
+            let is_group = |uri: &Address| model.fan_out.groups.contains_key(&key(uri));
+            Ok(uris.iter().map(is_group).collect())
         })
     }
 

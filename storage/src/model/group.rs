@@ -22,6 +22,8 @@ pub struct Group {
     pub disclose_members: bool,
     /// In the order in which they were added, each once.
     pub members: Vec<GroupMember>,
+    /// Name of the document by which its owner edits it (RFC 4825), kept beside it. Made by the store.
+    pub document: Option<String>,
     /// Another one after every change, also after the group was deleted and made again; never zero.
     /// Made by the store.
     pub version: u64,
@@ -34,6 +36,15 @@ pub struct GroupMember {
     pub uri: Address,
     /// May be empty.
     pub display_name: String,
+}
+
+/// A group as its owner has written it, with all that we do not interpret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupDocument {
+    /// Its name in the tree of the owner.
+    pub name: String,
+    /// As it came.
+    pub octets: Vec<u8>,
 }
 
 /// What is done to a group.
@@ -73,6 +84,8 @@ pub struct GroupOrder {
     pub expected_version: Option<u64>,
     /// Who changes it, unless it is an operator: only his own groups.
     pub editor: Option<Address>,
+    /// With [`GroupChange::Put`]: the document that says so, kept with the group.
+    pub document: Option<GroupDocument>,
 }
 
 /// Why a group was not changed.
@@ -87,6 +100,9 @@ pub enum GroupRefusal {
     /// It has another version.
     #[error("the group has another version")]
     Stale,
+    /// The document is another group's, or the group has another document.
+    #[error("the group has another document")]
+    OtherDocument,
     /// It belongs to somebody else.
     #[error("the group belongs to somebody else")]
     NotOwner,

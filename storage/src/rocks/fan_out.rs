@@ -12,7 +12,7 @@ use super::queue::Queues;
 use super::shared::Shared;
 use super::submit::submit;
 use crate::column_family::Family;
-use crate::fan_out::{FanOutStore, GroupPlace, LEGS_AT_ONCE};
+use crate::fan_out::{FanOutStore, GroupPlace, GroupWithDocument, LEGS_AT_ONCE};
 use crate::key::{self, AddressKey};
 use crate::model::{
     Address, Group, GroupOrder, GroupRefusal, Job, JobNumber, JobOutcome, JobPage, JobQuery,
@@ -23,7 +23,9 @@ use crate::rule::fan_out::find::{Finder, Found, Shelf, roster_place};
 use crate::rule::fan_out::seen;
 use crate::rule::sender_rate::SenderRates;
 use crate::store::{StoreError, Synced};
-use crate::value::{self, GroupValue, JobValue, LegPhase, LegValue, RosterValue, TemplateValue};
+use crate::value::{
+    self, GroupDocumentValue, GroupValue, JobValue, LegPhase, LegValue, RosterValue, TemplateValue,
+};
 
 /// Searches of one claim: candidates that have to wait for another leg make room for others.
 const SEARCHES: usize = 8;
@@ -91,11 +93,27 @@ impl FanOutStore for RocksStore {
     }
 
     async fn group(&self, uri: Address) -> Result<Option<Group>, StoreError> {
+        self.read(move |shared| shared.group(&uri)).await
+    }
+
+    async fn group_document(
+        &self,
+        owner: Address,
+        name: String,
+    ) -> Result<Option<GroupWithDocument>, StoreError> {
+        self.read(move |shared| shared.group_document(&owner, name))
+            .await
+    }
+
+    async fn which_are_groups(&self, uris: Vec<Address>) -> Result<Vec<bool>, StoreError> {
         self.read(move |shared| {
-            let key = shared.address_key(&uri);
-            let row = shared.database.read(Family::Groups, &key)?;
-            let row: Option<GroupValue> = row.map(|row| value::decode(&row)).transpose()?;
-            Ok(row.map(|row| row.0))
+            let is_group = |uri: &Address| {
+                let row = shared
+                    .database
+                    .read(Family::Groups, &shared.address_key(uri))?;
+                Ok(row.is_some())
+            };
+            uris.iter().map(is_group).collect()
         })
         .await
     }
@@ -335,6 +353,42 @@ impl Shared {
         let found = Finder::new(self).find(&mut last, limit)?;
         *lock(&self.fan_out.last_sender) = last;
         Ok(found)
+    }
+
+    fn group(&self, uri: &Address) -> Result<Option<Group>, StoreError> {
+        let row = self.database.read(Family::Groups, &self.address_key(uri))?;
+        let row: Option<GroupValue> = row.map(|row| value::decode(&row)).transpose()?;
+        Ok(row.map(|row| row.0))
+    }
+
+    fn group_document(
+        &self,
+        owner: &Address,
+        name: String,
+    ) -> Result<Option<GroupWithDocument>, StoreError> {
+        let name = Address::new(name);
+        let key = key::group_document(self.address_key(owner), self.address_key(&name));
+        let mut row = self.database.read(Family::GroupDocuments, &key)?;
+        loop {
+            let (uri, document) = match &row {
+                Some(row) => {
+                    let row: GroupDocumentValue = value::decode(row)?;
+                    (row.uri, Some(row.document))
+                }
+                None => (name.clone(), None),
+            };
+            let group = self.group(&uri)?;
+            // Read one after the other: nothing may have changed between.
+            let again = self.database.read(Family::GroupDocuments, &key)?;
+            if again == row {
+                let its = document.as_ref().map(|document| &document.name);
+                let group = group.filter(|group| {
+                    group.owner.as_ref() == Some(owner) && group.document.as_ref() == its
+                });
+                return Ok(group.map(|group| (group, document.map(|held| held.octets))));
+            }
+            row = again;
+        }
     }
 
     fn groups(

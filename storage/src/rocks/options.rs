@@ -119,7 +119,7 @@ fn of(family: Family, cache: &Cache, horizon: &Horizon) -> Options {
         Family::Waiting | Family::Due | Family::LegDue => {
             options.add_compact_on_deletion_collector_factory(1_024, 512, 0.5);
         }
-        Family::Contents | Family::Jobs => {
+        Family::Contents | Family::Jobs | Family::GroupDocuments => {
             options.set_enable_blob_files(true);
             options.set_min_blob_size(BLOB_OCTETS);
             options.set_enable_blob_gc(true);

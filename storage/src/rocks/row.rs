@@ -9,8 +9,8 @@ use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::value::{
     self, AccountValue, AddressValue, BindingsValue, ClaimValue, DuplicateValue, EnvelopeValue,
-    GroupValue, JobValue, LegListValue, LegValue, LocationValue, MailboxValue, SenderJobsValue,
-    StateValue, SubscriptionsValue,
+    GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue, MailboxValue,
+    SenderJobsValue, StateValue, SubscriptionsValue,
 };
 
 /// Names a row. No peer chooses what is in it: numbers are the store's own, the others are keyed hashes. So the maps
@@ -29,6 +29,7 @@ pub(super) enum RowKey {
     State(MailboxId, MessageNumber),
     Duplicate(DuplicateKey),
     Group(AddressKey),
+    GroupDocument(AddressKey, AddressKey),
     Job(JobNumber),
     Leg(LegName),
     LegList(AddressKey),
@@ -62,6 +63,7 @@ pub(super) enum Row {
     State(StateValue),
     Duplicate(DuplicateValue),
     Group(Arc<GroupValue>),
+    GroupDocument(Arc<GroupDocumentValue>),
     Job(JobValue),
     Leg(LegValue),
     LegList(LegListValue),
@@ -91,6 +93,10 @@ impl RowKey {
             }
             Self::Duplicate(duplicate) => (Family::Duplicates, duplicate.to_vec()),
             Self::Group(uri) => (Family::Groups, uri.to_vec()),
+            Self::GroupDocument(owner, name) => (
+                Family::GroupDocuments,
+                key::group_document(*owner, *name).to_vec(),
+            ),
             Self::Job(number) => (Family::Jobs, key::job(*number).to_vec()),
             Self::Leg(name) => (Family::Legs, key::leg(*name).to_vec()),
             Self::LegList(list) => (Family::LegLists, list.to_vec()),
@@ -115,6 +121,7 @@ impl RowKey {
             Self::Address(_)
             | Self::Location(_)
             | Self::Group(_)
+            | Self::GroupDocument(..)
             | Self::Job(_)
             | Self::Leg(_)
             | Self::LegList(_)
@@ -138,6 +145,7 @@ impl RowKey {
             Self::State(..) => Row::State(value::decode(octets)?),
             Self::Duplicate(_) => Row::Duplicate(value::decode(octets)?),
             Self::Group(_) => Row::Group(Arc::new(value::decode(octets)?)),
+            Self::GroupDocument(..) => Row::GroupDocument(Arc::new(value::decode(octets)?)),
             Self::Job(_) => Row::Job(value::decode(octets)?),
             Self::Leg(_) => Row::Leg(value::decode(octets)?),
             Self::LegList(_) => Row::LegList(value::decode(octets)?),
@@ -163,6 +171,7 @@ impl Row {
             Self::State(row) => value::encode(row),
             Self::Duplicate(row) => value::encode(row),
             Self::Group(row) => value::encode(&**row),
+            Self::GroupDocument(row) => value::encode(&**row),
             Self::Job(row) => value::encode(row),
             Self::Leg(row) => value::encode(row),
             Self::LegList(row) => value::encode(row),

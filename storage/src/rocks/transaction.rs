@@ -15,8 +15,8 @@ use crate::store::StoreError;
 use crate::timekeeper::Times;
 use crate::value::{
     AccountValue, AddressValue, BindingsValue, ClaimValue, Counters, DuplicateValue, EnvelopeValue,
-    GroupValue, JobValue, LegListValue, LegValue, LocationValue, MailboxValue, SenderJobsValue,
-    StateValue, SubscriptionsValue,
+    GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue, MailboxValue,
+    SenderJobsValue, StateValue, SubscriptionsValue,
 };
 
 /// Why an operation stopped in the middle; nothing of it was written.
@@ -275,6 +275,7 @@ rows! {
     state, set_state: State(mailbox: MailboxId, number: MessageNumber) => StateValue;
     duplicate, set_duplicate: Duplicate(key: DuplicateKey) => DuplicateValue;
     group, set_group: Group(key: AddressKey) => Arc<GroupValue>;
+    group_document, set_group_document: GroupDocument(owner: AddressKey, name: AddressKey) => Arc<GroupDocumentValue>;
     job_row, set_job_row: Job(number: JobNumber) => JobValue;
     leg_row, set_leg_row: Leg(name: LegName) => LegValue;
     leg_list_row, set_leg_list_row: LegList(key: AddressKey) => LegListValue;

@@ -22,12 +22,14 @@ pub(crate) fn apply(
         (GroupChange::Add(_, members), Some(known)) => with_members(known, members),
         (GroupChange::Remove(_, members), Some(known)) => without_members(known, members),
     };
+    let document = document(known, order, &changed)?;
     let members = unique(changed.members);
     if members.len() > GROUP_MEMBERS_MAX {
         return Err(GroupRefusal::TooManyMembers);
     }
     Ok(Some(Group {
         members,
+        document,
         version,
         ..changed
     }))
@@ -43,6 +45,21 @@ fn check(known: Option<&Group>, order: &GroupOrder) -> Result<(), GroupRefusal> 
     match order.expected_version {
         Some(expected) if expected != version => Err(GroupRefusal::Stale),
         _ => Ok(()),
+    }
+}
+
+/// The document that the group has afterwards. It stays when operators change the group, and goes with its owner.
+fn document(
+    known: Option<&Group>,
+    order: &GroupOrder,
+    changed: &Group,
+) -> Result<Option<String>, GroupRefusal> {
+    let kept = known.filter(|known| known.owner == changed.owner);
+    let kept = kept.and_then(|known| known.document.clone());
+    match (&order.document, kept) {
+        (None, kept) => Ok(kept),
+        (Some(new), Some(kept)) if new.name != kept => Err(GroupRefusal::OtherDocument),
+        (Some(new), _) => Ok(Some(new.name.clone())),
     }
 }
 

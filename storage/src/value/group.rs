@@ -1,7 +1,7 @@
 //! Groups.
 
 use super::{Decoder, Encoder, Malformed, Value};
-use crate::model::{Address, Group, GroupMember};
+use crate::model::{Address, Group, GroupDocument, GroupMember};
 
 /// A group with its members.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,7 @@ impl Value for GroupValue {
             out.text(member.uri.as_str());
             out.text(&member.display_name);
         });
+        out.option(group.document.as_ref(), |out, name| out.text(name));
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
@@ -44,7 +45,40 @@ impl Value for GroupValue {
                     display_name: fields.text()?,
                 })
             })?,
+            // Earlier versions knew no documents.
+            document: match fields.is_at_end() {
+                true => None,
+                false => fields.option(Decoder::text)?,
+            },
             version,
         }))
+    }
+}
+
+/// The document of a group, and the group that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GroupDocumentValue {
+    pub(crate) uri: Address,
+    pub(crate) document: GroupDocument,
+}
+
+impl Value for GroupDocumentValue {
+    const WHAT: &'static str = "group document";
+
+    fn write(&self, out: &mut Encoder) {
+        out.seal();
+        out.text(self.uri.as_str());
+        out.text(&self.document.name);
+        out.octets(&self.document.octets);
+    }
+
+    fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            uri: Address::new(fields.text()?),
+            document: GroupDocument {
+                name: fields.text()?,
+                octets: fields.octets()?.to_vec(),
+            },
+        })
     }
 }

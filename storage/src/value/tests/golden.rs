@@ -9,19 +9,19 @@ use bytes::Bytes;
 
 use crate::model::{
     Address, Barring, Binding, Class, CopyControl, Entity, EntityTag, Envelope, Event, EventKind,
-    FileAttributes, Flow, Generation, Group, GroupMember, Headers, Job, JobClass, JobCounts,
-    JobNumber, JobState, LegName, LegTemplate, MailboxId, MessageCount, MessageId, MessageNumber,
-    Notified, Override, Owner, PartKind, Priority, Publication, Receipt, RegistrationKind,
-    RosterEntry, Sequence, Setting, SettingValues, State, Subscription, SubscriptionDialog,
-    UnixMillis, UploadId,
+    FileAttributes, Flow, Generation, Group, GroupDocument, GroupMember, Headers, Job, JobClass,
+    JobCounts, JobNumber, JobState, LegName, LegTemplate, MailboxId, MessageCount, MessageId,
+    MessageNumber, Notified, Override, Owner, PartKind, Priority, Publication, Receipt,
+    RegistrationKind, RosterEntry, Sequence, Setting, SettingValues, State, Subscription,
+    SubscriptionDialog, UnixMillis, UploadId,
 };
 use crate::rule::settings::Sayings;
 use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
-    EnvelopeValue, EventValue, GroupValue, Identity, JobValue, LegListValue, LegPhase, LegValue,
-    Link, LocationValue, MailboxValue, Mark, OwnerValue, RosterValue, SenderJobsValue, StateValue,
-    SubscriptionsValue, TemplateValue, UploadsValue, Value, WaitingValue, decode, decode_chunk,
-    encode, encode_chunk,
+    EnvelopeValue, EventValue, GroupDocumentValue, GroupValue, Identity, JobValue, LegListValue,
+    LegPhase, LegValue, Link, LocationValue, MailboxValue, Mark, OwnerValue, RosterValue,
+    SenderJobsValue, StateValue, SubscriptionsValue, TemplateValue, UploadsValue, Value,
+    WaitingValue, decode, decode_chunk, encode, encode_chunk,
 };
 
 const AT: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -293,8 +293,19 @@ pub(super) fn group() -> GroupValue {
             member("sip:bob@example.org", "Bob"),
             member("tel:+15551234", ""),
         ],
+        document: Some(text("friends")),
         version: NUMBER.0,
     })
+}
+
+pub(super) fn group_document() -> GroupDocumentValue {
+    GroupDocumentValue {
+        uri: Address::new("sip:team@example.org"),
+        document: GroupDocument {
+            name: text("friends"),
+            octets: b"<group/>".to_vec(),
+        },
+    }
 }
 
 pub(super) fn job() -> JobValue {
@@ -449,6 +460,7 @@ fn files_of_version_1_are_still_read_and_written() {
     still_reads("event.hex", &event());
     still_reads("attempt.hex", &attempt());
     still_reads("group.hex", &group());
+    still_reads("group_document.hex", &group_document());
     still_reads("job.hex", &job());
     still_reads("template.hex", &template());
     still_reads("roster.hex", &roster());
@@ -480,4 +492,17 @@ fn chunks_of_version_1_are_still_read_and_written() {
         hexadecimal(&written)
     );
     assert_eq!(decode_chunk(&written), Ok(&b"hi\0\xff"[..]));
+}
+
+/// Before groups had documents.
+#[test]
+fn groups_without_a_document_are_still_read() {
+    let written = octets_of("group.hex");
+    let document = 2 + "friends".len();
+    let (before, _) = written.split_at(written.len() - document);
+    let group = Group {
+        document: None,
+        ..group().0
+    };
+    assert_eq!(decode(before), Ok(GroupValue(group)));
 }
