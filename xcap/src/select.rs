@@ -60,6 +60,18 @@ pub fn finds_another(
     })
 }
 
+/// Children with the name of a step, whatever else it asks for.
+pub(crate) fn named<'a, 'input: 'a>(
+    parent: Node<'a, 'input>,
+    step: &Step,
+    default_namespace: &str,
+) -> impl Iterator<Item = Node<'a, 'input>> {
+    parent
+        .children()
+        .filter(|child| child.is_element())
+        .filter(move |child| is_named(*child, step, default_namespace))
+}
+
 fn walk<'a, 'input>(
     document: &'a Document<'input>,
     selector: &NodeSelector,
@@ -68,10 +80,8 @@ fn walk<'a, 'input>(
 ) -> Option<Node<'a, 'input>> {
     let mut here = document.root();
     for step in &selector.steps {
-        let named = here
-            .children()
-            .filter(|child| child.is_element() && Some(child.id()) != without)
-            .filter(|child| is_named(*child, step, default_namespace));
+        let named = named(here, step, default_namespace);
+        let named = named.filter(|child| Some(child.id()) != without);
         let mut matching = named
             .enumerate()
             .filter(|(place, _)| step.position.is_none_or(|wanted| place + 1 == wanted))
