@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
+
 use super::open_error::OpenError;
 
 /// The format of the folder as a whole: families, keys and values.
@@ -12,6 +14,8 @@ pub(super) const FORMAT: u32 = 1;
 
 const LOCK_FILE: &str = "lock";
 const FORMAT_FILE: &str = "format";
+/// Written and removed at once, to see what the file system can do.
+const TRIAL_FILE: &str = "trial";
 /// The folder of the database within.
 pub(super) const DATABASE: &str = "db";
 
@@ -60,6 +64,15 @@ impl Folder {
         self.path.join(DATABASE)
     }
 
+    /// Whether files in it can be written past the page cache, which not every file system can.
+    pub(super) fn takes_direct_writes(&self) -> bool {
+        let file = self.path.join(TRIAL_FILE);
+        let taken = write_directly(&file);
+        // A file system that refuses may have made the file before.
+        let removed = fs::remove_file(&file);
+        taken.and(removed).is_ok()
+    }
+
     pub(super) fn damaged(&self, cause: impl ToString) -> OpenError {
         OpenError::Damaged {
             folder: self.path.clone(),
@@ -100,5 +113,34 @@ impl Folder {
             folder: self.path.clone(),
             source,
         })
+    }
+}
+
+/// Octets that lie in memory as direct writes want them.
+#[repr(align(4096))]
+struct Page([u8; 4096]);
+
+fn write_directly(path: &Path) -> io::Result<()> {
+    let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::DIRECT | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
+    file.write_all(&Box::new(Page([0; 4096])).0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_leaves_nothing_behind() {
+        let data = tempfile::TempDir::new().expect("there is place");
+        let folder = Folder::open(data.path()).expect("a new folder");
+        let names = || -> Vec<_> {
+            let entries = fs::read_dir(data.path()).expect("it is there");
+            let names = entries.map(|entry| entry.expect("it is there").file_name());
+            names.collect()
+        };
+        let before = names();
+        folder.takes_direct_writes();
+        assert_eq!(names(), before);
     }
 }

@@ -113,16 +113,24 @@ pub(super) fn open_database(
     folder: &Folder,
     horizon: &Horizon,
 ) -> Result<Database, OpenError> {
+    let direct = folder.takes_direct_writes();
+    if !direct {
+        tracing::info!("no direct I/O here: messages wait for files that are written beside them");
+    }
     let families = options::families(config, horizon);
-    DB::open_cf_descriptors(&options::database(config), folder.database(), families)
-        .map(Database::new)
-        .map_err(|error| match error.kind() {
-            ErrorKind::Corruption | ErrorKind::InvalidArgument => folder.damaged(error),
-            _ => OpenError::Failed {
-                folder: config.data_dir.clone(),
-                cause: error.to_string(),
-            },
-        })
+    DB::open_cf_descriptors(
+        &options::database(config, direct),
+        folder.database(),
+        families,
+    )
+    .map(Database::new)
+    .map_err(|error| match error.kind() {
+        ErrorKind::Corruption | ErrorKind::InvalidArgument => folder.damaged(error),
+        _ => OpenError::Failed {
+            folder: config.data_dir.clone(),
+            cause: error.to_string(),
+        },
+    })
 }
 
 /// Who the store is and how far it has got.

@@ -23,8 +23,11 @@ const NO_STALL_FILES: i32 = 10_000;
 /// room for connections. Large contents are many files, and a flush that finds no number for its file
 /// would latch the store.
 const OPEN_FILES: i32 = 512;
-/// Octets after which writing to the disk begins: a sync of another file waits for little then.
+/// Octets after which writing to the disk begins where it goes through the page cache: a sync of another
+/// file waits for less then.
 const OCTETS_PER_SYNC: u64 = 256 << 10;
+/// Octets of one write past the page cache, held in memory by each file that is being written.
+const DIRECT_WRITE_OCTETS: u64 = 512 << 10;
 /// Bits per key of the filters: one of a hundred absent keys is looked for in vain.
 const FILTER_BITS: f64 = 10.0;
 
@@ -50,8 +53,12 @@ impl Horizon {
     }
 }
 
-/// Of the whole database.
-pub(super) fn database(config: &StoreConfig) -> Options {
+/// Of the whole database; `direct`: whether its files are written past the page cache.
+///
+/// A sync of the log has the file system write its journal, and that waits until the pages of every file
+/// that has grown are on disk: the log would wait for the octets of a large message. What is written past
+/// the page cache has no such pages. The log itself is written through it.
+pub(super) fn database(config: &StoreConfig, direct: bool) -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
@@ -59,7 +66,13 @@ pub(super) fn database(config: &StoreConfig) -> Options {
     options.set_max_total_wal_size(LOG_OCTETS);
     options.set_max_background_jobs(2);
     options.set_max_open_files(OPEN_FILES);
-    options.set_bytes_per_sync(OCTETS_PER_SYNC);
+    match direct {
+        true => {
+            options.set_use_direct_io_for_flush_and_compaction(true);
+            options.set_writable_file_max_buffer_size(DIRECT_WRITE_OCTETS);
+        }
+        false => options.set_bytes_per_sync(OCTETS_PER_SYNC),
+    }
     options.set_keep_log_file_num(4);
     // The committer is the only writer: nothing to coordinate.
     options.set_allow_concurrent_memtable_write(false);

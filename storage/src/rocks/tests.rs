@@ -1,5 +1,7 @@
 //! The battery on RocksDB, and what only it can show.
 
+#[cfg(feature = "raw-rate")]
+mod beside_upload;
 mod checking;
 mod committing;
 mod memory;
