@@ -75,6 +75,10 @@ async fn deliver(edge: &Arc<Edge>, job: PushJob) {
         let pause = edge.next_hop.as_ref().and_then(NextHop::pause);
         ending.outcome.retry_after = ending.outcome.retry_after.or(pause);
     }
+    // Whoever drains gets nothing more, and the mailbox goes to another edge at once.
+    if ending.outcome.result == DeliveryResult::Interrupted && edge.draining.is_cancelled() {
+        ending.outcome.result = DeliveryResult::EdgeDraining;
+    }
     metrics::delivery_ended(channel, ending.outcome.result, started.elapsed());
     event::delivery_ended(&job.served_user, &ending.outcome, started.elapsed());
     if !ending.is_released {

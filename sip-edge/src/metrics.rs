@@ -153,6 +153,7 @@ pub(crate) fn delivery_ended(channel: &'static str, result: DeliveryResult, took
         DeliveryResult::HopDown => "hop_down",
         DeliveryResult::EndedByClient => "ended_by_client",
         DeliveryResult::EdgeDraining => "edge_draining",
+        DeliveryResult::Interrupted => "interrupted",
     };
     counter!("restante_delivery_attempts_total", "channel" => channel, "outcome" => outcome)
         .increment(1);

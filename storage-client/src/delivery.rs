@@ -135,6 +135,8 @@ pub enum DeliveryResult {
     EndedByClient,
     /// This edge is draining: another one shall deliver.
     EdgeDraining,
+    /// This edge had to end it: the claim could not be trusted any more, or the store did not answer.
+    Interrupted,
 }
 
 /// The answer to a release.

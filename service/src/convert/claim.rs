@@ -99,6 +99,7 @@ pub(crate) fn outcome(outcome: Option<v1::DeliveryOutcome>) -> Result<Outcome, S
         v1::DeliveryResult::HopDown => Ending::HopDown,
         v1::DeliveryResult::EndedByClient => Ending::EndedByClient,
         v1::DeliveryResult::EdgeDraining => Ending::EdgeDraining,
+        v1::DeliveryResult::Interrupted => Ending::Interrupted,
     };
     Ok(Outcome {
         ending,

@@ -87,5 +87,6 @@ fn label(ending: Ending) -> &'static str {
         Ending::HopDown => "hop_down",
         Ending::EndedByClient => "ended_by_client",
         Ending::EdgeDraining => "edge_draining",
+        Ending::Interrupted => "interrupted",
     }
 }

@@ -290,6 +290,7 @@ impl<R: Rng> Machine<R> {
             }
             Verdict::UntilRegistered => self.block(now, mailbox),
             Verdict::Elsewhere => self.plans.enter(mailbox, Phase::Ready),
+            Verdict::Again(pause) => self.wait(mailbox, now + pause),
             Verdict::PauseHop(pause) => {
                 self.edges.pause_at_least(edge, now + pause);
                 if !self.edges.has_open_hop() {

@@ -42,6 +42,8 @@ pub(crate) enum Ending {
     EndedByClient,
     /// The edge wants no more jobs.
     EdgeDraining,
+    /// The edge lost the claim or the store: nothing that the client did.
+    Interrupted,
 }
 
 /// What happens to the mailbox next.
@@ -55,6 +57,8 @@ pub(super) enum Verdict {
     UntilRegistered,
     /// Again at once, by another edge; no try is spent.
     Elsewhere,
+    /// Again after so long; no try is spent.
+    Again(Duration),
     /// Again when the next hop may be used again; no try is spent.
     PauseHop(Duration),
 }
@@ -107,6 +111,7 @@ impl Policy {
                 Verdict::PauseHop(retry_after.unwrap_or(self.hop_pause).min(LONGEST_HOP_PAUSE))
             }
             Ending::EdgeDraining => Verdict::Elsewhere,
+            Ending::Interrupted => Verdict::Again(self.busy_pause()),
         }
     }
 
@@ -204,6 +209,12 @@ mod tests {
                 Verdict::PauseHop(LONGEST_HOP_PAUSE),
             ),
             (Ending::EdgeDraining, None, 0, Verdict::Elsewhere),
+            (
+                Ending::Interrupted,
+                None,
+                2,
+                Verdict::Again(Duration::from_secs(15)),
+            ),
         ];
         for (ending, retry_after, tries, verdict) in table {
             let found = policy().verdict(ending, retry_after, tries);

@@ -78,7 +78,7 @@ impl<'a> Mailbox<'a> {
         let taken = storage
             .take(self.job.claim, self.last_sequence, TakeLimits::default())
             .await;
-        let taken = taken.map_err(|_| broken("store unavailable"))?;
+        let taken = taken.map_err(|_| interrupted("store unavailable"))?;
         // Nothing to take although told so: another look would bring the same.
         if taken.messages.is_empty() && self.is_told_to_look {
             return Err(broken("nothing to take"));
@@ -104,7 +104,9 @@ impl<'a> Mailbox<'a> {
                 self.is_told_to_look = true;
                 None
             }
-            Ok(ReleaseResult::Superseded) => Some(self.ending(broken("claim superseded"), true)),
+            Ok(ReleaseResult::Superseded) => {
+                Some(self.ending(interrupted("claim superseded"), true))
+            }
             Err(unavailable) => {
                 event::release_failed(&unavailable.reason);
                 Some(self.ending(completed, true))
@@ -120,6 +122,10 @@ impl<'a> Mailbox<'a> {
             is_released,
         }
     }
+}
+
+fn interrupted(reason: &str) -> DeliveryOutcome {
+    DeliveryOutcome::new(DeliveryResult::Interrupted, reason)
 }
 
 fn broken(reason: &str) -> DeliveryOutcome {

@@ -173,7 +173,10 @@ impl<'a> MessageRun<'a> {
     fn may_go_on(&self) -> Result<(), DeliveryOutcome> {
         self.way.admit(self.edge)?;
         if self.job.is_lost() {
-            return Err(DeliveryOutcome::new(DeliveryResult::Broken, "claim lost"));
+            return Err(DeliveryOutcome::new(
+                DeliveryResult::Interrupted,
+                "claim lost",
+            ));
         }
         if self.edge.draining.is_cancelled() {
             let result = DeliveryResult::EdgeDraining;
@@ -242,5 +245,5 @@ impl<'a> MessageRun<'a> {
 }
 
 fn store_unavailable() -> DeliveryOutcome {
-    DeliveryOutcome::new(DeliveryResult::Broken, "store unavailable")
+    DeliveryOutcome::new(DeliveryResult::Interrupted, "store unavailable")
 }

@@ -30,7 +30,7 @@ pub(crate) fn of_invite(failure: &InviteFailure, has_next_hop: bool) -> Delivery
         InviteFailure::NotUsable(why) => (R::Unsupported, *why),
         InviteFailure::NotConnected => (R::Broken, "MSRP not connected"),
         InviteFailure::EndedByClient => (R::EndedByClient, "BYE of the client"),
-        InviteFailure::Withdrawn => (R::EdgeDraining, "withdrawn"),
+        InviteFailure::Withdrawn => (R::Interrupted, "withdrawn"),
     };
     DeliveryOutcome::new(result, reason)
 }
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(not_usable.result, DeliveryResult::Unsupported);
         assert_eq!(
             of_invite(&InviteFailure::Withdrawn, true).result,
-            DeliveryResult::EdgeDraining
+            DeliveryResult::Interrupted
         );
     }
 

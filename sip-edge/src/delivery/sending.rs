@@ -150,7 +150,7 @@ impl<'a> Sending<'a> {
                 let served = self.established.call.serve(self.edge, &transaction);
                 self.note(served);
             }
-            () = self.job.lost(), if may_end => self.stop(DeliveryResult::Broken, "claim lost"),
+            () = self.job.lost(), if may_end => self.stop(DeliveryResult::Interrupted, "claim lost"),
             () = self.edge.draining.cancelled(), if may_end => {
                 self.stop(DeliveryResult::EdgeDraining, "edge drains");
             }
@@ -189,7 +189,7 @@ impl<'a> Sending<'a> {
             self.end(outcome.clone());
         }
         if sent.settled.is_err() {
-            self.stop(DeliveryResult::Broken, "store unavailable");
+            self.stop(DeliveryResult::Interrupted, "store unavailable");
         }
     }
 

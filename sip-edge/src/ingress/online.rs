@@ -96,14 +96,14 @@ async fn send(
     onward.way.admit(edge)?;
     let call_id = request.headers().call_id().unwrap_or_default().into_owned();
     let branch = edge.marked_branch(&call_id);
-    let branch = branch.ok_or_else(|| unavailable("store unknown"))?;
+    let branch = branch.ok_or_else(|| interrupted("store unknown"))?;
     let is_core = onward.way.is_core;
     let sent = onward
         .way
         .send(edge, onward.request, branch, &job.served_user);
     let sent = tokio::select! {
         sent = sent => sent,
-        () = job.lost() => return Err(unavailable("claim lost")),
+        () = job.lost() => return Err(interrupted("claim lost")),
         () = edge.draining.cancelled() => {
             return Err(DeliveryOutcome::new(DeliveryResult::EdgeDraining, "edge drains"));
         }
@@ -131,7 +131,7 @@ async fn settle(
     let outcome = match told.await {
         Ok(_) => DeliveryOutcome::completed(),
         // The client has it all the same; it will be delivered once more (P4).
-        Err(unavailable) => DeliveryOutcome::new(DeliveryResult::Broken, unavailable.reason),
+        Err(unavailable) => DeliveryOutcome::new(DeliveryResult::Interrupted, unavailable.reason),
     };
     (Some(response), outcome)
 }
@@ -143,6 +143,10 @@ fn over(end: MessageEnd, is_core: bool) -> DeliveryOutcome {
     };
     let ending = of_message(end, is_core).ending;
     ending.unwrap_or_else(|| unavailable(&reason))
+}
+
+fn interrupted(reason: &str) -> DeliveryOutcome {
+    DeliveryOutcome::new(DeliveryResult::Interrupted, reason)
 }
 
 fn unavailable(reason: &str) -> DeliveryOutcome {

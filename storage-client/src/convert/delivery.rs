@@ -101,6 +101,7 @@ fn outcome(outcome: DeliveryOutcome) -> v1::DeliveryOutcome {
         DeliveryResult::HopDown => v1::DeliveryResult::HopDown,
         DeliveryResult::EndedByClient => v1::DeliveryResult::EndedByClient,
         DeliveryResult::EdgeDraining => v1::DeliveryResult::EdgeDraining,
+        DeliveryResult::Interrupted => v1::DeliveryResult::Interrupted,
     };
     v1::DeliveryOutcome {
         result: result.into(),

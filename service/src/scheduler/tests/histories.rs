@@ -38,7 +38,7 @@ fn mailbox() -> impl Strategy<Value = u64> {
 
 /// With `faults`, everything may go wrong; without, deliveries merely end.
 fn step(faults: bool) -> BoxedStrategy<Step> {
-    let mut endings = vec![Ending::Completed, Ending::HopDown];
+    let mut endings = vec![Ending::Completed, Ending::HopDown, Ending::Interrupted];
     let mut answers = vec![
         Answer::Granted,
         Answer::Granted,

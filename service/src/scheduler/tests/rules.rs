@@ -226,6 +226,19 @@ fn a_draining_edge_hands_over_at_once() {
 }
 
 #[test]
+fn an_edge_that_lost_claim_or_store_costs_no_try_and_goes_on_to_get_jobs() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    for _ in 0..=policy().backoff.len() {
+        let generation = scene.run(BOB);
+        scene.release(BOB, generation, Ending::Interrupted);
+        assert_eq!(scene.machine.poll(), None, "a pause comes first");
+        scene.pass(policy().busy_pause());
+    }
+    assert_eq!(scene.start_of(BOB).edge, edge("a"));
+}
+
+#[test]
 fn a_user_with_a_connection_is_delivered_by_the_edge_that_holds_it() {
     let mut scene = Scene::with_edge();
     scene.machine.edge_attached(edge("home"), 1);
