@@ -7,7 +7,7 @@ mod tls;
 use sip::{Host, SipUri, Uri};
 
 pub use listening::Listening;
-pub use sections::{Common, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers};
+pub use sections::{Common, Large, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers};
 
 /// Whether a rule holds, the key to mend if it does not, and the sentence that says so.
 pub type Rule = (bool, &'static str, &'static str);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use daemon::redact::Redacted;
 use sip::{Request, StatusCode};
 
+use crate::reception::End;
 use crate::refuse::Refusal;
 
 /// A request was refused.
@@ -17,6 +18,11 @@ pub fn request_refused(request: &Request, refusal: &Refusal, status: StatusCode)
         reason = refusal.label(),
         "request.refused"
     );
+}
+
+/// The MSRP session of a sender has brought what it could.
+pub(crate) fn transfer_ended(end: &End) {
+    tracing::debug!(?end, "reception.transfer_ended");
 }
 
 /// The core is down or has asked for time: nothing new goes there for a while.

@@ -11,6 +11,7 @@ use edge::bind;
 use edge::dialogs::Dialogs;
 use edge::mark::Mark;
 use edge::next_hop::{self, NextHop};
+use edge::reception::Receptions;
 use edge::trust::TrustedPeers;
 use edge::user_agent::{Calling, UserAgent};
 use net::sip::Incoming;
@@ -27,7 +28,6 @@ use crate::flows::Flows;
 use crate::ingress::online::Forwards;
 use crate::ingress::sender_rate::SenderRates;
 use crate::message_waiting::{self, MessageWaiting};
-use crate::reception::Receptions;
 use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
 use crate::registration::kept::{self, Kept};
@@ -105,7 +105,7 @@ impl App {
             kept: Kept::new(config.registrar.kept),
             flows: Flows::default(),
             waiting: MessageWaiting::default(),
-            receptions: Receptions::new(config.large.sessions),
+            receptions: Arc::new(Receptions::new(config.large.clone(), config.large.stall)),
             unsuited: Unsuited::default(),
             sessionless: Unsuited::default(),
             config,

@@ -16,10 +16,10 @@ use edge::config::{Listening, Rule};
 
 pub(crate) use message_waiting::SummaryHeader;
 
-pub use edge::config::{Common, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers};
+pub use edge::config::{Common, Large, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers};
 pub use sections::{
-    Delivery, DeliveryMode, Forward, InitialHeaders, Large, MessageWaitingConfig, Participating,
-    Process, Push, Registrar, RegistrarAuth, RegistrarSwitch, SettingName, Settings, Xcap,
+    Delivery, DeliveryMode, Forward, InitialHeaders, MessageWaitingConfig, Participating, Process,
+    Push, Registrar, RegistrarAuth, RegistrarSwitch, SettingName, Settings, Xcap,
 };
 
 /// The hard limit for the answer to a MESSAGE (requirements §3.1).

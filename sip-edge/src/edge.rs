@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use edge::reception::Receptions;
 use edge::trust::TrustedPeers;
 use edge::user_agent::UserAgent;
 use net::sip::Source;
@@ -13,7 +14,6 @@ use crate::flows::Flows;
 use crate::ingress::online::Forwards;
 use crate::ingress::sender_rate::SenderRates;
 use crate::message_waiting::MessageWaiting;
-use crate::reception::Receptions;
 use crate::registration::digest::Digest;
 use crate::registration::direct::Rules;
 use crate::registration::kept::Kept;
@@ -41,7 +41,7 @@ pub(crate) struct Edge {
     /// Subscriptions of the waiting indication.
     pub(crate) waiting: MessageWaiting,
     /// Sessions in which messages come in.
-    pub(crate) receptions: Receptions,
+    pub(crate) receptions: Arc<Receptions>,
     /// Registrations whose client can do no push session.
     pub(crate) unsuited: Unsuited,
     /// Registrations whose client can do no session at all.

@@ -10,8 +10,6 @@ use storage_client::delivery::DeliveryOutcome;
 
 pub(crate) use edge::event::{nobody_trusted, request_refused};
 
-use crate::reception::transfer::End;
-
 /// A message is on disk and answered with 202.
 pub(crate) fn message_accepted(request: &Request, mailbox: &str, proof: &Deposited) {
     tracing::debug!(
@@ -21,11 +19,6 @@ pub(crate) fn message_accepted(request: &Request, mailbox: &str, proof: &Deposit
         duplicate = proof.duplicate(),
         "message.accepted"
     );
-}
-
-/// The MSRP session of a sender has brought what it could.
-pub(crate) fn transfer_ended(end: &End) {
-    tracing::debug!(?end, "reception.transfer_ended");
 }
 
 /// The BYE of a sender is not with its message; the message is on disk all the same (STO-05).

@@ -109,33 +109,6 @@ pub(crate) fn registration_dropped(reason: &'static str) {
     counter!("restante_registrations_dropped_total", "reason" => reason).increment(1);
 }
 
-/// A push session has begun; the guard says that it ended.
-pub(crate) fn session_opened() -> OpenSession {
-    OpenSession::new("out")
-}
-
-/// A session in which a message comes in has begun; the guard says that it ended.
-pub(crate) fn reception_opened() -> OpenSession {
-    OpenSession::new("in")
-}
-
-/// An open session, in this direction.
-#[derive(Debug)]
-pub(crate) struct OpenSession(&'static str);
-
-impl OpenSession {
-    fn new(direction: &'static str) -> Self {
-        gauge!("restante_msrp_sessions_active", "direction" => direction).increment(1);
-        Self(direction)
-    }
-}
-
-impl Drop for OpenSession {
-    fn drop(&mut self) {
-        gauge!("restante_msrp_sessions_active", "direction" => self.0).decrement(1);
-    }
-}
-
 /// Messages that a client acknowledged or refused.
 pub(crate) fn sent(outcome: &'static str) {
     counter!("restante_messages_pushed_total", "outcome" => outcome).increment(1);

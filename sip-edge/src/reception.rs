@@ -1,59 +1,21 @@
-//! Large messages in: the INVITE of a sender, its MSRP session, its message (DEF rows).
-//!
-//! Pure decisions: [`offer`], [`file`], [`answer`], [`record`]. [`setup`] takes an INVITE up to its 2xx,
-//! which leaves only after the store has admitted the message; [`session`] lives in the dialog while
-//! [`transfer`] streams octets from MSRP to the store as they arrive. Nothing is visible before the
-//! commit, and the answer to the last SEND takes its proof (P1).
+//! Large messages in (DEF rows): an INVITE up to its 2xx, which leaves only after the store has admitted the
+//! message. The session and its transfer are [`edge::reception`]; here a message becomes a deposit, and the
+//! answer to its last SEND takes the proof of it (P1).
 
-pub(crate) mod answer;
-mod body;
-mod file;
-pub(crate) mod offer;
 mod record;
-mod session;
-pub(crate) mod setup;
-pub(crate) mod transfer;
+mod setup;
 
 use std::sync::Arc;
 
 use edge::now;
+use edge::reception::Session;
 use edge::refuse::Refusal;
 use edge::response::answer as response;
 use net::sip::ServerTransaction;
 use sip::StatusCode;
-use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
 
 use crate::edge::Edge;
-use session::Session;
 use setup::set_up;
-
-/// The sessions of this edge in which messages come in.
-#[derive(Debug)]
-pub(crate) struct Receptions {
-    places: Arc<Semaphore>,
-    limit: usize,
-    /// Their tasks, for a drain to wait for.
-    pub(crate) tasks: TaskTracker,
-}
-
-impl Receptions {
-    /// Room for so many at a time.
-    pub(crate) fn new(limit: u32) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(Semaphore::MAX_PERMITS);
-        let limit = limit.min(Semaphore::MAX_PERMITS);
-        Self {
-            places: Arc::new(Semaphore::new(limit)),
-            limit,
-            tasks: TaskTracker::new(),
-        }
-    }
-
-    /// Sessions that live now.
-    fn active(&self) -> usize {
-        self.limit.saturating_sub(self.places.available_permits())
-    }
-}
 
 /// Serves an INVITE that passed the checks of §1.20. The session goes on by itself.
 ///
@@ -70,7 +32,8 @@ pub(crate) async fn invite(
     };
     match set_up {
         Some(Ok(agreed)) => {
-            let session = Session::new(Arc::clone(edge), transaction, agreed);
+            let parts = (&edge.user_agent, &edge.receptions);
+            let session = Session::new(parts, transaction, agreed);
             edge.receptions.tasks.spawn(session.run());
             Ok(())
         }

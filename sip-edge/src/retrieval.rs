@@ -9,6 +9,8 @@ mod setup;
 use std::sync::Arc;
 
 use edge::now;
+use edge::open_session::OpenSession;
+use edge::reception::setup::Route;
 use edge::refuse::Refusal;
 use edge::response::answer as response;
 use edge::sending::Established;
@@ -22,8 +24,7 @@ use crate::delivery::encapsulate::encapsulate;
 use crate::delivery::sending::{Parcel, Sending};
 use crate::delivery::session::check;
 use crate::edge::Edge;
-use crate::reception::setup::Route;
-use crate::{event, metrics};
+use crate::event;
 use setup::{Agreed, prepare};
 
 /// The message that a request asks for; none if it asks for none of this store. A host whose users
@@ -121,7 +122,7 @@ async fn run(edge: Arc<Edge>, invite: ServerTransaction, agreed: Agreed) {
         }
         return;
     };
-    let _open = metrics::session_opened();
+    let _open = OpenSession::outgoing();
     let established = Established {
         call,
         requests,

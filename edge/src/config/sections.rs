@@ -118,6 +118,23 @@ daemon::section! {
 }
 
 daemon::section! {
+    /// Large messages: INVITE and MSRP (requirements §1.8, §1.10).
+    pub struct Large in "large" {
+        /// Largest message taken; an offer of more is answered 488.
+        max_octets: Octets = "10MiB",
+        /// Sessions received in at a time; one more is answered 503.
+        sessions: u32 = 1024,
+        /// How long a sender may take from its ACK to its first SEND.
+        first_send: Duration = "30s",
+        /// How long a sender may make no progress, and how long it may leave a session open that has
+        /// had its message.
+        stall: Duration = "60s",
+        /// Media types taken: `type/subtype`, `type/*` or `*`.
+        accept_types: Vec<String> = ["*"],
+    }
+}
+
+daemon::section! {
     /// Bounds of this edge.
     pub struct Limits in "limits" {
         /// Largest body of a MESSAGE.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use daemon::config::{Octets, TextValue};
+use daemon::config::TextValue;
 use edge::config::RequireReport;
 use ipnet::IpNet;
 use xcap::poc_settings::{BadXmlName, XmlName};
@@ -231,22 +231,5 @@ daemon::section! {
         require_report: RequireReport = "auto",
         /// How long such reports are waited for after the last answer; without them the message stays.
         report_timeout: Duration = "2m",
-    }
-}
-
-daemon::section! {
-    /// Large messages: INVITE and MSRP (requirements §1.10).
-    pub struct Large in "large" {
-        /// Largest message taken; an offer of more is answered 488.
-        max_octets: Octets = "10MiB",
-        /// Sessions received in at a time; one more is answered 503.
-        sessions: u32 = 1024,
-        /// How long a sender may take from its ACK to its first SEND.
-        first_send: Duration = "30s",
-        /// How long a sender may make no progress, and how long it may leave a session open that has
-        /// had its message.
-        stall: Duration = "60s",
-        /// Media types taken: `type/subtype`, `type/*` or `*`.
-        accept_types: Vec<String> = ["*"],
     }
 }

@@ -4,10 +4,11 @@
 use std::io;
 
 use bytes::Bytes;
+use edge::sending::StoredBody;
 use net::msrp::{BodyRead, BodySource};
+use storage_client::StorageClient;
 use storage_client::delivery::Claim;
 use storage_client::message::PartKind;
-use storage_client::{PartReader, StorageClient};
 
 /// What is sent, of a length known before any of it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,13 +82,16 @@ impl Content {
     /// Something to send it from, under this claim. The store is asked when the octets before its
     /// part are gone: what waits in a session holds nothing.
     pub(crate) fn source(self, storage: &StorageClient, claim: Claim) -> impl BodySource + use<> {
-        let rest = self.stored.map(|stored| Rest {
-            remaining: stored.octets,
-            storage: storage.clone(),
-            claim,
-            stored,
-            reader: None,
-            piece: Bytes::new(),
+        let storage = storage.clone();
+        let rest = self.stored.map(|stored| {
+            let octets = stored.octets;
+            StoredBody::new(octets, async move {
+                let Stored {
+                    message_id, part, ..
+                } = &stored;
+                let opened = storage.read_part(message_id, *part, 0..octets, Some(claim));
+                opened.await.map_err(io::Error::other)
+            })
         });
         Source {
             before: self.before,
@@ -100,18 +104,8 @@ impl Content {
 /// What of a content has not been read.
 struct Source {
     before: Bytes,
-    rest: Option<Rest>,
+    rest: Option<StoredBody>,
     after: Bytes,
-}
-
-/// What of a stored part has not been read.
-struct Rest {
-    stored: Stored,
-    storage: StorageClient,
-    claim: Claim,
-    reader: Option<PartReader>,
-    remaining: u64,
-    piece: Bytes,
 }
 
 impl BodySource for Source {
@@ -121,44 +115,10 @@ impl BodySource for Source {
                 return Ok(first(&mut self.before, max_octets));
             }
             match &mut self.rest {
-                Some(rest) if rest.remaining > 0 => rest.read(max_octets).await,
+                Some(rest) if rest.remaining() > 0 => rest.read(max_octets).await,
                 _ => Ok(first(&mut self.after, max_octets)),
             }
         })
-    }
-}
-
-impl Rest {
-    async fn read(&mut self, max_octets: usize) -> io::Result<Bytes> {
-        if self.piece.is_empty() {
-            self.piece = self.next_piece().await?;
-        }
-        let octets = first(&mut self.piece, max_octets);
-        // A store that sends more than it announced is not believed about any of it.
-        self.remaining = self
-            .remaining
-            .checked_sub(octets.len() as u64)
-            .ok_or(io::ErrorKind::InvalidData)?;
-        Ok(octets)
-    }
-
-    /// The next octets of the store; there are some, because some remain.
-    async fn next_piece(&mut self) -> io::Result<Bytes> {
-        let reader = match &mut self.reader {
-            Some(reader) => reader,
-            None => {
-                let Stored {
-                    message_id,
-                    part,
-                    octets,
-                } = &self.stored;
-                let claim = Some(self.claim);
-                let opened = self.storage.read_part(message_id, *part, 0..*octets, claim);
-                self.reader.insert(opened.await.map_err(io::Error::other)?)
-            }
-        };
-        let piece = reader.next().await.map_err(io::Error::other)?;
-        piece.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 

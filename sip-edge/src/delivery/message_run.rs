@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use edge::open_session::OpenSession;
 use edge::sending::InviteFailure;
 use sip::{HostPort, Request, Via};
 use storage_client::PushJob;
@@ -93,7 +94,7 @@ impl<'a> MessageRun<'a> {
             .ok_or_else(store_unavailable)?;
         let request = match self.prepared(taken, &branch) {
             Ok(request) => request,
-            Err(Unfit::TooLarge) => return self.deliver_by_session(taken).await,
+            Err(Unfit::TooLarge) => return Box::pin(self.deliver_by_session(taken)).await,
             Err(Unfit::Skipped(reason)) => {
                 event::message_skipped(message_id, reason);
                 return Ok(());
@@ -139,7 +140,7 @@ impl<'a> MessageRun<'a> {
             }
             Err(failure) => return Err(of_invite(&failure, way.is_core)),
         };
-        let _open = metrics::session_opened();
+        let _open = OpenSession::outgoing();
         let mut sending = Sending::new(self.edge, self.job, established);
         match sending.terms().fits(parcel.content.octets()) {
             Ok(()) => sending.send(message_id, parcel).await,

@@ -1,6 +1,7 @@
 //! A push session at work: take, send within the window, look again, give the mailbox back (PSH-01,
 //! PSH-08, DLV-18).
 
+use edge::open_session::OpenSession;
 use edge::sending::Established;
 use storage_client::PushJob;
 use storage_client::delivery::TakenMessage;
@@ -10,7 +11,7 @@ use super::mailbox::{Ending, Mailbox};
 use super::sending::{Parcel, Sending};
 use super::session::check;
 use crate::edge::Edge;
-use crate::{event, metrics};
+use crate::event;
 use edge::now;
 
 /// A session that delivers one claimed mailbox.
@@ -29,7 +30,7 @@ impl<'a> PushSession<'a> {
 
     /// Delivers what is there and what comes meanwhile, then ends the session.
     pub(crate) async fn run(mut self) -> Ending {
-        let _open = metrics::session_opened();
+        let _open = OpenSession::outgoing();
         let ending = loop {
             self.fill().await;
             if self.sending.is_idle()

@@ -3,22 +3,15 @@
 //!
 //! Whatever ends it early leaves every unacknowledged message stored (P4).
 
-use std::time::Duration;
-
-use edge::call::Served;
 use edge::sending::terms::Terms;
-use edge::sending::{Established, SendEnd};
-use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use edge::sending::{Established, SendEnd, Session, Step};
 use msrp::{MessageId, OutboundMessage};
 use net::msrp::SendTicket;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement};
 use storage_client::{PushJob, Unavailable};
-use tokio::time::{Instant, sleep_until};
 
 use super::content::Content;
 use super::outcome::{Meaning, of_send};
-use crate::config::RequireReport;
 use crate::edge::Edge;
 use crate::{event, metrics};
 
@@ -28,9 +21,6 @@ const WINDOW: usize = 4;
 /// With so many octets under way no further SEND is begun: what follows a large message waits for
 /// its acknowledgement instead of being repeated with it.
 const WINDOW_OCTETS: u64 = 1024 * 1024;
-
-/// What a client that said BYE may still acknowledge.
-const AFTER_BYE: Duration = Duration::from_secs(1);
 
 /// Attempts are counted up to so many, then from nought: six digits (requirements §2.4.3).
 const ATTEMPTS: u64 = 1_000_000;
@@ -60,13 +50,10 @@ struct Sent {
 pub(crate) struct Sending<'a> {
     edge: &'a Edge,
     job: &'a PushJob,
-    established: Established,
-    in_flight: FuturesUnordered<BoxFuture<'a, Sent>>,
+    session: Session<'a, Sent>,
     octets_in_flight: u64,
     /// Why nothing more is sent.
     ending: Option<DeliveryOutcome>,
-    /// Whether the client ended the dialog, and until when it may still acknowledge.
-    ended_by_peer: Option<Instant>,
 }
 
 impl<'a> Sending<'a> {
@@ -74,28 +61,26 @@ impl<'a> Sending<'a> {
         Self {
             edge,
             job,
-            established,
-            in_flight: FuturesUnordered::new(),
+            session: Session::new(edge, established),
             octets_in_flight: 0,
             ending: None,
-            ended_by_peer: None,
         }
     }
 
     /// What may be sent.
     pub(crate) fn terms(&self) -> &Terms {
-        &self.established.terms
+        self.session.terms()
     }
 
     /// Whether another SEND may begin.
     pub(crate) fn has_room(&self) -> bool {
-        let has_window = self.in_flight.len() < WINDOW && self.octets_in_flight < WINDOW_OCTETS;
+        let has_window = self.session.in_flight() < WINDOW && self.octets_in_flight < WINDOW_OCTETS;
         self.ending.is_none() && has_window
     }
 
     /// Whether nothing is under way.
     pub(crate) fn is_idle(&self) -> bool {
-        self.in_flight.is_empty()
+        self.session.in_flight() == 0
     }
 
     /// Why nothing more is to be sent, told once.
@@ -116,18 +101,14 @@ impl<'a> Sending<'a> {
         };
         let octets = parcel.content.octets();
         let mut outbound = OutboundMessage::new(outer_id, &parcel.content_type, octets);
-        outbound.success_report = match self.edge.config.push.require_report {
-            RequireReport::Auto => self.established.terms.needs_reports,
-            RequireReport::Always => true,
-            RequireReport::Never => false,
-        };
+        outbound.success_report = self.session.needs_reports();
         outbound.headers = parcel.headers;
         let source = parcel.content.source(&self.edge.storage, self.job.claim);
-        let ticket = self.established.session.send(outbound, source).await;
+        let ticket = self.session.send(outbound, source).await;
         self.octets_in_flight += octets;
         let message_id = message_id.to_owned();
         let settled = settle(self.edge, self.job, message_id, octets, ticket);
-        self.in_flight.push(Box::pin(settled));
+        self.session.follow(settled);
     }
 
     /// `dlv-<string>-<attempt>` (requirements §2.4.3).
@@ -140,38 +121,27 @@ impl<'a> Sending<'a> {
 
     /// Waits for the next thing to happen; for nothing if nothing is under way.
     pub(crate) async fn step(&mut self) {
-        if self.in_flight.is_empty() {
+        if self.is_idle() {
             return;
         }
         let may_end = self.ending.is_none();
         tokio::select! {
-            Some(sent) = self.in_flight.next() => self.sent(&sent),
-            transaction = self.established.requests.next() => {
-                let served = self.established.call.serve(self.edge, &transaction);
-                self.note(served);
-            }
+            step = self.session.step() => match step {
+                Step::Sent(sent) => self.sent(&sent),
+                Step::Continues => {}
+                Step::EndedByPeer => self.stop(DeliveryResult::EndedByClient, "BYE of the client"),
+                Step::Expired => self.stop(DeliveryResult::Broken, "session expired"),
+            },
             () = self.job.lost(), if may_end => self.stop(DeliveryResult::Interrupted, "claim lost"),
             () = self.edge.draining.cancelled(), if may_end => {
                 self.stop(DeliveryResult::EdgeDraining, "edge drains");
             }
-            upkeep = self.established.call.upkeep() => {
-                let served = self.established.call.keep_alive(self.edge, upkeep);
-                if served == Served::Ended {
-                    self.stop(DeliveryResult::Broken, "session expired");
-                }
-            }
-            () = until(self.ended_by_peer) => self.in_flight.clear(),
         }
     }
 
     /// Ends dialog and session.
-    pub(crate) async fn close(mut self) {
-        if self.ended_by_peer.is_none() {
-            let Established { call, requests, .. } = &mut self.established;
-            call.bye(self.edge).await;
-            call.serve_waiting(self.edge, requests);
-        }
-        self.established.session.close().await;
+    pub(crate) async fn close(self) {
+        self.session.close().await;
     }
 
     /// Takes in what became of a SEND.
@@ -190,14 +160,6 @@ impl<'a> Sending<'a> {
         }
         if sent.settled.is_err() {
             self.stop(DeliveryResult::Interrupted, "store unavailable");
-        }
-    }
-
-    /// After a BYE of the client nothing more is sent; what it has acknowledged counts.
-    fn note(&mut self, served: Served) {
-        if served == Served::Ended {
-            self.stop(DeliveryResult::EndedByClient, "BYE of the client");
-            self.ended_by_peer = Some(Instant::now() + AFTER_BYE);
         }
     }
 
@@ -232,12 +194,5 @@ async fn settle(
         end,
         meaning,
         settled,
-    }
-}
-
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }

@@ -4,12 +4,15 @@
 use bytes::{Bytes, BytesMut};
 use cpim::imdn;
 use edge::identity::AssertedIdentity;
-use msrp::{ByteRange, RequestHead, TransactionId};
+use edge::reception::{End, Purpose, Whole, refuse};
+use edge::user_agent::UserAgent;
+use msrp::{ByteRange, RequestHead, TransactionId, status};
 use sip::{Name, Request, Response, Transport};
-use storage_client::LargeDeposit;
 use storage_client::message::{Class, FileAttributes, Headers, Part, PartKind};
+use storage_client::{DepositAnswer, LargeDeposit};
 
-use crate::ingress::pager_mode;
+use crate::ingress::{accept, pager_mode};
+use crate::{event, metrics};
 
 /// Type of a message with headers of its own.
 const CPIM: &str = "message/cpim";
@@ -38,6 +41,41 @@ pub(crate) fn has_own_headers(head: &RequestHead) -> bool {
     let content_type = head.content_type.as_deref().unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case(CPIM)
+}
+
+impl Purpose for Envelope {
+    fn beginning_octets(&self, head: &RequestHead) -> usize {
+        match has_own_headers(head) {
+            true => cpim::HEAD_LIMIT_OCTETS,
+            false => 0,
+        }
+    }
+
+    async fn commit(&self, whole: Whole<'_>) -> End {
+        let deposit = self.deposit(whole.head, whole.beginning.as_ref(), whole.total);
+        let class = deposit.class;
+        match whole.upload.commit(deposit).await {
+            Ok(DepositAnswer::Deposited(proof)) => {
+                accept::accept_send(whole.answer, &proof);
+                let took = whole.begun.elapsed();
+                metrics::accepted(class, self.transport, proof.duplicate(), took);
+                event::message_accepted(&self.invite, &self.served_user, &proof);
+                End::Stored(proof.message_id().to_owned())
+            }
+            Ok(DepositAnswer::Refused(_)) => {
+                whole.answer.refuse(status::STOP_SENDING);
+                End::Refused
+            }
+            Err(error) => refuse(whole.answer, &error),
+        }
+    }
+
+    async fn ended_by_sender(&self, ua: &UserAgent, stored: &str, bye: &Request) {
+        let octets = bye.as_bytes().clone();
+        if let Err(unavailable) = ua.storage.add_sender_bye(stored, octets).await {
+            event::bye_not_kept(stored, &unavailable.reason);
+        }
+    }
 }
 
 impl Envelope {

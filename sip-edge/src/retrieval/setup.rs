@@ -6,22 +6,22 @@ use std::time::Duration;
 use edge::call::{Call, Described};
 use edge::dialogs::DialogEntry;
 use edge::identity;
+use edge::reception::answer;
+use edge::reception::offer::{Offer, session_description};
+use edge::reception::setup::{Answered, Route, open, session_timer};
 use edge::refuse::Refusal;
 use edge::sending::rules;
 use edge::sending::terms::Terms;
 use msrp::sdp::{Direction, answer_media};
 use net::msrp::PendingSession;
 use net::sip::ServerTransaction;
-use sip::session_timer::{Agreement, SessionPolicy, TimerRefusal, negotiate_uas};
+use sip::session_timer::Agreement;
 use sip::{ResponseBuilder, StatusCode};
 use storage_client::{ClaimedMessage, DeferredError};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::delivery::session::CONTAINER;
 use crate::edge::Edge;
-use crate::reception::answer;
-use crate::reception::offer::{Offer, session_description};
-use crate::reception::setup::{Answered, Route, accept_types, open, place};
 
 /// How long an ACK may be on its way: 64·T1.
 pub(super) const ACK_PATIENCE: Duration = Duration::from_secs(32);
@@ -58,33 +58,29 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, Refusal> {
     let (request, source) = (transaction.request(), transaction.source());
     let reader = identity::originator(request.headers(), &edge.site)?;
-    let reader = reader.ok_or(Refusal::NoAssertedIdentity)?.address;
+    let reader = reader.ok_or(Refusal::NoAssertedIdentity)?;
     let description = session_description(request)?;
-    let timer = negotiate_uas(request.headers(), &SessionPolicy::default());
-    let timer = timer.map_err(|refusal| match refusal {
-        TimerRefusal::TooSmall { min_se } => Refusal::SessionIntervalTooSmall(min_se),
-        TimerRefusal::Malformed(malformed) => malformed.into(),
-    })?;
+    let timer = session_timer(request)?;
     let mut offer = Offer::read_receiving(&description)?;
     // Whoever could send too is answered that we only do (requirements §3.14).
     offer.media.direction = Direction::RecvOnly;
-    let place = place(edge)?;
+    let place = edge.receptions.place(edge)?;
     transaction.respond(ResponseBuilder::reply_to(request, StatusCode::TRYING).build());
     let (pending, connect_to) = open(edge, &offer).await?;
     let (_, agreement) = answer_media(&offer.media, pending.local_path().clone());
     let terms =
         Terms::offered(&offer.media, &agreement, CONTAINER).map_err(Refusal::NotAcceptable)?;
-    let limit = edge.config.large.max_octets.get();
-    let host = edge.msrp.advertised_host();
-    let (described, _) = answer::described(&offer, &pending, &accept_types(edge), limit, host);
-    let answered = Answered::new(edge, request, source, described.text(), &timer)?;
-    let route = Route {
-        signalling_peer: reader.to_string(),
-        peer_path: offer.media.path.clone(),
-        connect_to,
+    let answering = answer::Terms {
+        accept_types: edge.receptions.accept_types(),
+        max_octets: edge.receptions.config.max_octets.get(),
+        repeated: Vec::new(),
     };
+    let host = edge.msrp.advertised_host();
+    let described = answer::described(&offer, &pending, &answering, host);
+    let answered = Answered::new(edge, (request, source), described.text(), &timer, None)?;
+    let route = Route::new(&offer, connect_to, Some(&reader), source);
     Ok(Prepared {
-        reader: reader.to_string(),
+        reader: reader.address.to_string(),
         answered,
         described,
         timer,

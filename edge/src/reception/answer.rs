@@ -2,29 +2,36 @@
 
 use std::time::SystemTime;
 
-use edge::response::answer;
-use edge::signature::Signature;
+use crate::response::answer;
+use crate::signature::Signature;
 use msrp::AcceptTypes;
-use msrp::sdp::{Agreement, Origin, answer_media};
+use msrp::sdp::{Origin, answer_media};
 use net::msrp::PendingSession;
 use sip::{Name, Request, Response, StatusCode, session_timer};
 
 use super::offer::{Offer, SDP};
-use edge::call::{ALLOW, Described};
+use crate::call::{ALLOW, Described};
 
-/// Our side of the session that an offer describes, and what is agreed by it.
-pub(crate) fn described(
-    offer: &Offer,
-    pending: &PendingSession,
-    accept: &AcceptTypes,
-    max_octets: u64,
-    host: &str,
-) -> (Described, Agreement) {
+/// What our answer says that the offer does not settle.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Types that we take.
+    pub accept_types: AcceptTypes,
+    /// Largest message that we take, in octets.
+    pub max_octets: u64,
+    /// Attributes of the offer that we repeat (CFL-04).
+    pub repeated: Vec<(String, Option<String>)>,
+}
+
+/// Our side of the session that an offer describes.
+#[must_use]
+pub fn described(offer: &Offer, pending: &PendingSession, terms: &Terms, host: &str) -> Described {
     let (mut media, agreement) = answer_media(&offer.media, pending.local_path().clone());
-    media.accept_types = accept.clone();
-    media.max_size = Some(max_octets);
+    media.accept_types = terms.accept_types.clone();
+    media.max_size = Some(terms.max_octets);
     media.fingerprint = pending.fingerprint().map(ToString::to_string);
     media.cema = offer.media.cema;
+    media.attributes.clone_from(&terms.repeated);
     let origin = Origin {
         user: "restante".to_owned(),
         session_id: rand::random::<u32>().into(),
@@ -33,11 +40,11 @@ pub(crate) fn described(
     };
     let of = (&offer.description, offer.place);
     let peer = (agreement.peer_path.clone(), agreement.role);
-    (Described::answered(origin, media, of, peer), agreement)
+    Described::answered(origin, media, of, peer)
 }
 
 /// The 200 with the profile of the rows DEF-06..11; `local_contact` is the URI of our Contact.
-pub(crate) fn accepted(
+pub(super) fn accepted(
     invite: &Request,
     description: &str,
     local_contact: &str,

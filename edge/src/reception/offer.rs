@@ -1,7 +1,7 @@
 //! What an INVITE offers, and whether it is a large message (DEF-02, LMO-07, LMO-08).
 
+use crate::refuse::Refusal;
 use bytes::Bytes;
-use edge::refuse::Refusal;
 use msrp::sdp::{Direction, MsrpMedia, SessionDescription};
 use sip::{MediaType, Name, Request, multipart};
 use storage_client::message::FileAttributes;
@@ -9,24 +9,24 @@ use storage_client::message::FileAttributes;
 use super::file;
 
 /// Type of a session description.
-pub(crate) const SDP: &str = "application/sdp";
+pub const SDP: &str = "application/sdp";
 
 /// Attributes that announce the size of the message, by precedence.
 const SIZES: [&str; 2] = ["filelength", "filesize"];
 
 /// A session for one large message.
 #[derive(Debug)]
-pub(crate) struct Offer {
+pub struct Offer {
     /// The whole description.
-    pub(crate) description: SessionDescription,
+    pub description: SessionDescription,
     /// Which of its media lines is taken.
-    pub(crate) place: usize,
+    pub place: usize,
     /// That line.
-    pub(crate) media: MsrpMedia,
+    pub media: MsrpMedia,
     /// The size announced, in octets.
-    pub(crate) announced: Option<u64>,
+    pub announced: Option<u64>,
     /// What is said of a file; none if nothing is.
-    pub(crate) file: Option<FileAttributes>,
+    pub file: Option<FileAttributes>,
 }
 
 impl Offer {
@@ -34,7 +34,7 @@ impl Offer {
     ///
     /// # Errors
     /// 480 for a chat, 488 for anything else that is no large message.
-    pub(crate) fn read(description: &[u8]) -> Result<Offer, Refusal> {
+    pub fn read(description: &[u8]) -> Result<Offer, Refusal> {
         let undecodable = |_| Refusal::NotAcceptable("undecodable session description");
         let description = SessionDescription::parse(description).map_err(undecodable)?;
         let mut lines = description
@@ -60,7 +60,7 @@ impl Offer {
     ///
     /// # Errors
     /// 488 for anything else.
-    pub(crate) fn read_receiving(description: &[u8]) -> Result<Offer, Refusal> {
+    pub fn read_receiving(description: &[u8]) -> Result<Offer, Refusal> {
         let undecodable = |_| Refusal::NotAcceptable("undecodable session description");
         let description = SessionDescription::parse(description).map_err(undecodable)?;
         let mut lines = description
@@ -102,7 +102,7 @@ fn announced(media: &MsrpMedia) -> Option<u64> {
 }
 
 /// A number of octets as an attribute has it.
-pub(crate) fn octets(text: &str) -> Option<u64> {
+pub(super) fn octets(text: &str) -> Option<u64> {
     let digits = text.trim();
     let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))
@@ -112,7 +112,7 @@ pub(crate) fn octets(text: &str) -> Option<u64> {
 ///
 /// # Errors
 /// 415 for other bodies, 488 without any, 404 for a list of recipients, which is not for us.
-pub(crate) fn session_description(request: &Request) -> Result<Bytes, Refusal> {
+pub fn session_description(request: &Request) -> Result<Bytes, Refusal> {
     let body = request.body();
     let mut encodings = request.headers().values(Name::ContentEncoding);
     if encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {

@@ -6,45 +6,43 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use msrp::{Abandonment, status};
+use msrp::{Abandonment, RequestHead, status};
 use net::msrp::{AnswerHandle, Inbound, MsrpSession, OpenError, PendingSession, Piece};
-use storage_client::{DepositAnswer, Upload, UploadError};
+use storage_client::{Upload, UploadError};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
-use super::record::{Envelope, has_own_headers};
 use super::setup::Route;
-use crate::edge::Edge;
-use crate::ingress::accept;
-use crate::{event, metrics};
+use super::{Purpose, Receptions, Whole};
+use crate::user_agent::UserAgent;
 
 /// Longest time for an ACK, after which the dialog ends by itself (64·T1).
 const ACK_PATIENCE: Duration = Duration::from_secs(32);
 
 /// How far a transfer is, for whoever has to decide whether to wait for it.
 #[derive(Debug, Default)]
-pub(crate) struct Activity {
+pub(super) struct Activity {
     octets: AtomicU64,
     is_committing: AtomicBool,
 }
 
 impl Activity {
     /// Octets received so far.
-    pub(crate) fn octets(&self) -> u64 {
+    pub(super) fn octets(&self) -> u64 {
         self.octets.load(Ordering::Relaxed)
     }
 
     /// Whether the store has been asked to make the message durable.
-    pub(crate) fn is_committing(&self) -> bool {
+    pub(super) fn is_committing(&self) -> bool {
         self.is_committing.load(Ordering::Relaxed)
     }
 }
 
 /// How a transfer ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum End {
-    /// The message is on disk under this Message-ID.
+pub enum End {
+    /// The message is on disk under this name.
     Stored(String),
     /// The sender gave up: nothing more is to be expected.
     Abandoned,
@@ -60,8 +58,8 @@ pub(crate) enum End {
 
 /// The MSRP session that a transfer leaves behind.
 #[derive(Debug)]
-pub(crate) struct Remainder {
-    pub(crate) session: MsrpSession,
+pub(super) struct Remainder {
+    pub(super) session: MsrpSession,
     /// A message for which the store failed. As long as it is kept the session reads no further, and
     /// its sender hears neither a 200 nor a refusal that would keep him from trying again.
     unanswered: Option<Inbound>,
@@ -69,7 +67,7 @@ pub(crate) struct Remainder {
 
 impl Remainder {
     /// Ends the session after the answers that were given have left.
-    pub(crate) async fn close(self) {
+    pub(super) async fn close(self) {
         self.session.close().await;
         drop(self.unanswered);
     }
@@ -77,18 +75,19 @@ impl Remainder {
 
 /// One transfer.
 #[derive(Debug)]
-pub(crate) struct Transfer {
-    pub(crate) edge: Arc<Edge>,
-    pub(crate) route: Route,
-    pub(crate) envelope: Envelope,
-    pub(crate) activity: Arc<Activity>,
+pub(super) struct Transfer<P> {
+    pub(super) ua: Arc<UserAgent>,
+    pub(super) receptions: Arc<Receptions>,
+    pub(super) route: Route,
+    pub(super) purpose: Arc<P>,
+    pub(super) activity: Arc<Activity>,
     /// Cancelled by the ACK.
-    pub(crate) acknowledged: CancellationToken,
+    pub(super) acknowledged: CancellationToken,
 }
 
-impl Transfer {
+impl<P: Purpose> Transfer<P> {
     /// Receives one message; also gives the session, which may have answers to write.
-    pub(crate) async fn run(
+    pub(super) async fn run(
         self,
         pending: PendingSession,
         mut upload: Option<Upload>,
@@ -130,12 +129,12 @@ impl Transfer {
     async fn open(&self, pending: PendingSession) -> Result<MsrpSession, OpenError> {
         let peer_path = self.route.peer_path.clone();
         let Some(address) = self.route.connect_to else {
-            let wait = ACK_PATIENCE + self.edge.config.large.first_send;
+            let wait = ACK_PATIENCE + self.receptions.config.first_send;
             return pending.accept(peer_path, wait).await;
         };
         // The peer listens for sure once it has our answer.
         self.acknowledged.cancelled().await;
-        let wait = self.edge.config.msrp.connect_timeout;
+        let wait = self.ua.calling.connect_timeout;
         pending
             .connect_to(address, peer_path, &self.route.signalling_peer, wait)
             .await
@@ -143,14 +142,14 @@ impl Transfer {
 
     async fn no_send_in_time(&self) {
         self.acknowledged.cancelled().await;
-        sleep(self.edge.config.large.first_send).await;
+        sleep(self.receptions.config.first_send).await;
     }
 
     /// Takes one message; none for one without octets, which counts for nothing (DEF-15).
     async fn receive(&self, inbound: &mut Inbound, upload: &mut Option<Upload>) -> Option<End> {
         let begun = Instant::now();
-        let mut body = Body::new(has_own_headers(inbound.head()));
-        let mut silent_at = begun + self.edge.config.large.stall;
+        let mut body = Body::new(self.purpose.beginning_octets(inbound.head()));
+        let mut silent_at = begun + self.receptions.config.stall;
         loop {
             let piece = tokio::select! {
                 biased;
@@ -166,7 +165,7 @@ impl Transfer {
                     continue;
                 }
             };
-            silent_at = Instant::now() + self.edge.config.large.stall;
+            silent_at = Instant::now() + self.receptions.config.stall;
             match piece {
                 None => return Some(End::Lost),
                 Some(Piece::Abandoned(Abandonment::Empty)) => return None,
@@ -176,7 +175,7 @@ impl Transfer {
                     let upload = upload.as_mut()?;
                     let length = octets.len() as u64;
                     self.activity.octets.fetch_add(length, Ordering::Relaxed);
-                    let sessions = self.edge.receptions.active();
+                    let sessions = self.receptions.active();
                     let putting = body.put(upload, (offset, octets), sessions);
                     if let Some(end) = self.in_time(putting).await {
                         return Some(end);
@@ -185,13 +184,8 @@ impl Transfer {
                 Some(Piece::Complete { total, answer }) => {
                     self.activity.is_committing.store(true, Ordering::Relaxed);
                     let upload = upload.take()?;
-                    let whole = Whole {
-                        inbound,
-                        body,
-                        total,
-                        begun,
-                    };
-                    return Some(self.commit(whole, upload, answer).await);
+                    let (head, end) = (inbound.head(), (total, answer));
+                    return Some(self.commit(head, body, upload, end, begun).await);
                 }
             }
         }
@@ -200,65 +194,49 @@ impl Transfer {
     /// Has octets written, which may take as long as a sender may be silent; how the transfer ends if
     /// they are not. If it is refused, its session says so when the message is dropped.
     async fn in_time(&self, writing: impl Future<Output = Result<(), UploadError>>) -> Option<End> {
-        match timeout(self.edge.config.large.stall, writing).await {
+        match timeout(self.receptions.config.stall, writing).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(end_of(&error)),
             Err(_) => Some(End::Unavailable),
         }
     }
 
-    /// Has the message made durable, then answers its sender.
-    async fn commit(&self, whole: Whole<'_>, mut upload: Upload, answer: AnswerHandle) -> End {
-        let Whole {
-            inbound,
-            mut body,
-            total,
-            begun,
-        } = whole;
-        let committed = match body.flush(&mut upload).await {
-            Ok(()) => {
-                let beginning = body.head(total);
-                let deposit = self
-                    .envelope
-                    .deposit(inbound.head(), beginning.as_ref(), total);
-                let class = deposit.class;
-                let committed = upload.commit(deposit).await;
-                committed.map(|answer| (class, answer))
-            }
-            Err(error) => Err(error),
-        };
-        match committed {
-            Ok((class, DepositAnswer::Deposited(proof))) => {
-                accept::accept_send(answer, &proof);
-                let transport = self.envelope.transport;
-                metrics::accepted(class, transport, proof.duplicate(), begun.elapsed());
-                event::message_accepted(&self.envelope.invite, &self.envelope.served_user, &proof);
-                End::Stored(proof.message_id().to_owned())
-            }
-            Ok((_, DepositAnswer::Refused(_))) => {
-                answer.refuse(status::STOP_SENDING);
-                End::Refused
-            }
-            Err(error) => {
-                let end = end_of(&error);
-                match end {
-                    End::Refused => answer.refuse(status::STOP_SENDING),
-                    _ => answer.withhold(),
-                }
-                end
-            }
+    /// Hands the message over once its last octets are written.
+    async fn commit(
+        &self,
+        head: &RequestHead,
+        mut body: Body,
+        mut upload: Upload,
+        (total, answer): (u64, AnswerHandle),
+        begun: Instant,
+    ) -> End {
+        if let Err(error) = body.flush(&mut upload).await {
+            return refuse(answer, &error);
         }
+        let whole = Whole {
+            head,
+            beginning: body.head(total),
+            total,
+            upload,
+            answer,
+            begun,
+        };
+        self.purpose.commit(whole).await
     }
 }
 
-/// A message of which every octet is here.
-struct Whole<'a> {
-    inbound: &'a Inbound,
-    body: Body,
-    total: u64,
-    begun: Instant,
+/// Answers the last SEND of a message that the store did not take: with a refusal if it does not want it,
+/// else not at all, so that its sender tries again.
+pub fn refuse(answer: AnswerHandle, error: &UploadError) -> End {
+    let end = end_of(error);
+    match end {
+        End::Refused => answer.refuse(status::STOP_SENDING),
+        _ => answer.withhold(),
+    }
+    end
 }
 
+/// How a transfer ends with which the store had this trouble.
 fn end_of(error: &UploadError) -> End {
     match error {
         UploadError::Refused(_) | UploadError::TooLarge => End::Refused,

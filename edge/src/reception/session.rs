@@ -11,10 +11,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::setup::Agreed;
 use super::transfer::{Activity, End, Remainder, Transfer};
-use crate::edge::Edge;
-use crate::{event, metrics};
-use edge::call::{Call, Served};
-use edge::dialogs::DialogEntry;
+use super::{Purpose, Receptions};
+use crate::call::{Call, Served};
+use crate::dialogs::DialogEntry;
+use crate::event;
+use crate::open_session::OpenSession;
+use crate::user_agent::UserAgent;
 
 /// How long octets may be on their way behind a BYE that overtook them (DEF-14).
 const QUIET: Duration = Duration::from_millis(500);
@@ -39,8 +41,10 @@ enum Ending {
 
 /// One session in which a message comes in.
 #[derive(Debug)]
-pub(crate) struct Session {
-    edge: Arc<Edge>,
+pub struct Session<P> {
+    ua: Arc<UserAgent>,
+    receptions: Arc<Receptions>,
+    purpose: Arc<P>,
     invite: ServerTransaction,
     call: Call,
     requests: DialogEntry,
@@ -55,20 +59,29 @@ pub(crate) struct Session {
     _place: OwnedSemaphorePermit,
 }
 
-impl Session {
+impl<P: Purpose> Session<P> {
     /// Begins the transfer of what was agreed.
-    pub(crate) fn new(edge: Arc<Edge>, invite: ServerTransaction, agreed: Agreed) -> Self {
+    #[must_use]
+    pub fn new(
+        (ua, receptions): (&Arc<UserAgent>, &Arc<Receptions>),
+        invite: ServerTransaction,
+        agreed: Agreed<P>,
+    ) -> Self {
+        let purpose = Arc::new(agreed.purpose);
         let activity = Arc::new(Activity::default());
         let transfer = Transfer {
-            edge: Arc::clone(&edge),
+            ua: Arc::clone(ua),
+            receptions: Arc::clone(receptions),
             route: agreed.route,
-            envelope: agreed.envelope,
+            purpose: Arc::clone(&purpose),
             activity: Arc::clone(&activity),
             acknowledged: agreed.requests.acknowledged(),
         };
         let transfer = tokio::spawn(transfer.run(agreed.pending, Some(agreed.upload)));
         Self {
-            edge,
+            ua: Arc::clone(ua),
+            receptions: Arc::clone(receptions),
+            purpose,
             invite,
             call: agreed.call,
             requests: agreed.requests,
@@ -82,8 +95,8 @@ impl Session {
     }
 
     /// Lives until either side ends the dialog.
-    pub(crate) async fn run(mut self) {
-        let _open = metrics::reception_opened();
+    pub async fn run(mut self) {
+        let _open = OpenSession::incoming();
         let ending = loop {
             if let Some(ending) = self.step().await {
                 break ending;
@@ -118,13 +131,13 @@ impl Session {
                 self.transferred(outcome)
             }
             transaction = self.requests.next() => self.serve(transaction),
-            upkeep = self.call.upkeep() => match self.call.keep_alive(&self.edge, upkeep) {
+            upkeep = self.call.upkeep() => match self.call.keep_alive(&self.ua, upkeep) {
                 Served::Continues => None,
                 Served::Ended => Some(Ending::ByUs(None)),
             },
             () = self.invite.unacknowledged() => Some(Ending::ByUs(None)),
             () = until(self.farewell_at) => Some(Ending::ByUs(None)),
-            () = self.edge.draining.cancelled(), if is_over && !self.is_hurried => {
+            () = self.ua.draining.cancelled(), if is_over && !self.is_hurried => {
                 self.is_hurried = true;
                 self.farewell_at = Some(Instant::now() + COURTESY);
                 None
@@ -142,18 +155,18 @@ impl Session {
             End::Unavailable => Some(Ending::ByUs(Some(503))),
         };
         self.outcome = Some(outcome);
-        self.farewell_at = Some(Instant::now() + self.edge.config.large.stall);
+        self.farewell_at = Some(Instant::now() + self.receptions.farewell);
         ending
     }
 
     fn serve(&mut self, transaction: ServerTransaction) -> Option<Ending> {
-        if !self.call.take(&self.edge, &transaction) {
+        if !self.call.take(&self.ua, &transaction) {
             return None;
         }
         if *transaction.request().method() == Method::Bye {
             return Some(Ending::ByPeer(Box::new(transaction)));
         }
-        match self.call.answer(&self.edge, &transaction) {
+        match self.call.answer(&self.ua, &transaction) {
             Served::Continues => None,
             Served::Ended => Some(Ending::Gone),
         }
@@ -167,12 +180,12 @@ impl Session {
         }
         // MSR-01: the path is worth nothing any more when the BYE is answered.
         self.release().await;
-        self.call.answer(&self.edge, bye);
+        self.call.answer(&self.ua, bye);
         if let Some((_, End::Stored(message_id))) = &self.outcome {
-            let octets = bye.request().as_bytes().clone();
-            if let Err(unavailable) = self.edge.storage.add_sender_bye(message_id, octets).await {
-                event::bye_not_kept(message_id, &unavailable.reason);
-            }
+            let ended = self
+                .purpose
+                .ended_by_sender(&self.ua, message_id, bye.request());
+            ended.await;
         }
     }
 
@@ -199,10 +212,10 @@ impl Session {
             let _ = timeout(COURTESY, remainder.session.ended()).await;
         }
         let reason = cause.map(|code| format!("SIP;cause={code}"));
-        let (edge, requests) = (&self.edge, &mut self.requests);
+        let (ua, requests) = (&self.ua, &mut self.requests);
         let bye = self
             .call
-            .bye_when_acknowledged(edge, requests, &self.invite, reason.as_deref());
+            .bye_when_acknowledged(ua, requests, &self.invite, reason.as_deref());
         bye.await;
     }
 }

@@ -7,7 +7,7 @@ use super::offer::octets;
 
 /// The file of a media line; `title` is its `i=` line. None if nothing names a file: a size alone is the
 /// size of any message.
-pub(crate) fn attributes(media: &MsrpMedia, title: Option<&str>) -> Option<FileAttributes> {
+pub fn attributes(media: &MsrpMedia, title: Option<&str>) -> Option<FileAttributes> {
     let selector = Selector::of(media);
     let plain = |names: &[&str]| {
         let found = names.iter().find_map(|name| media.attribute(name));
@@ -36,7 +36,7 @@ pub(crate) fn attributes(media: &MsrpMedia, title: Option<&str>) -> Option<FileA
 }
 
 /// The size in `a=file-selector`.
-pub(crate) fn selected_octets(media: &MsrpMedia) -> Option<u64> {
+pub(super) fn selected_octets(media: &MsrpMedia) -> Option<u64> {
     Selector::of(media).octets
 }
 

@@ -18,13 +18,15 @@ const LEASE_SHARE: u32 = 4;
 
 /// Joins pieces that follow each other and keeps the beginning of the message.
 #[derive(Debug)]
-pub(crate) struct Body {
+pub(super) struct Body {
     joined: BytesMut,
     /// How many octets of the message come before the joined ones.
     offset: u64,
     piece_octets: usize,
     /// When they are written at the latest.
     due_at: Option<Instant>,
+    /// How many of the first octets are kept.
+    head_octets: usize,
     head: Option<Head>,
 }
 
@@ -33,27 +35,28 @@ pub(crate) struct Body {
 struct Head(Collector);
 
 impl Body {
-    /// `keeps_head`: whether the first [`cpim::HEAD_LIMIT_OCTETS`] are wanted.
-    pub(crate) fn new(keeps_head: bool) -> Body {
+    /// `head_octets`: how many of the first octets are wanted besides.
+    pub(super) fn new(head_octets: usize) -> Body {
         Body {
             joined: BytesMut::new(),
             offset: 0,
             piece_octets: *PIECE_OCTETS.start(),
             due_at: None,
-            head: keeps_head.then(Head::default),
+            head_octets,
+            head: (head_octets > 0).then(Head::default),
         }
     }
 
     /// Takes octets; writes what is enough for a piece. Pieces are the smaller the more `sessions` there
     /// are, and end where blocks of the store do.
-    pub(crate) async fn put(
+    pub(super) async fn put(
         &mut self,
         upload: &mut Upload,
         (offset, mut octets): (u64, Bytes),
         sessions: usize,
     ) -> Result<(), UploadError> {
         if let Some(Head(collector)) = &mut self.head
-            && let Some(octets) = within_head(offset, &octets)
+            && let Some(octets) = within_head(self.head_octets, offset, &octets)
         {
             collector.put(offset, octets);
         }
@@ -86,7 +89,7 @@ impl Body {
 
     /// Waits until joined octets must be written although they are no whole piece: of a slow sender the
     /// store would see no progress.
-    pub(crate) async fn is_due(&self) {
+    pub(super) async fn is_due(&self) {
         match self.due_at {
             Some(due_at) => sleep_until(due_at).await,
             None => pending().await,
@@ -94,7 +97,7 @@ impl Body {
     }
 
     /// Writes what is left.
-    pub(crate) async fn flush(&mut self, upload: &mut Upload) -> Result<(), UploadError> {
+    pub(super) async fn flush(&mut self, upload: &mut Upload) -> Result<(), UploadError> {
         self.due_at = None;
         if self.joined.is_empty() {
             return Ok(());
@@ -106,9 +109,9 @@ impl Body {
     }
 
     /// The first octets of a message of so many, if they were wanted.
-    pub(crate) fn head(&mut self, total: u64) -> Option<Bytes> {
+    pub(super) fn head(&mut self, total: u64) -> Option<Bytes> {
         let Head(collector) = self.head.take()?;
-        Some(collector.finish(total.min(cpim::HEAD_LIMIT_OCTETS as u64)))
+        Some(collector.finish(total.min(self.head_octets as u64)))
     }
 }
 
@@ -120,9 +123,8 @@ fn piece_octets(sessions: usize) -> usize {
 }
 
 /// The part of a piece that belongs to the head.
-fn within_head(offset: u64, octets: &[u8]) -> Option<&[u8]> {
-    let limit = cpim::HEAD_LIMIT_OCTETS as u64;
-    let room = usize::try_from(limit.checked_sub(offset)?).ok()?;
+fn within_head(limit: usize, offset: u64, octets: &[u8]) -> Option<&[u8]> {
+    let room = usize::try_from((limit as u64).checked_sub(offset)?).ok()?;
     octets
         .get(..room.min(octets.len()))
         .filter(|octets| !octets.is_empty())
@@ -143,7 +145,7 @@ mod tests {
 
     #[test]
     fn pieces_end_where_blocks_do() {
-        let mut body = Body::new(false);
+        let mut body = Body::new(0);
         body.piece_octets = 64 << 10;
         assert_eq!(body.room(), 64 << 10);
         body.offset = (256 << 10) + 10;
@@ -153,10 +155,9 @@ mod tests {
 
     #[test]
     fn only_octets_of_the_head_are_kept() {
-        let limit = cpim::HEAD_LIMIT_OCTETS as u64;
-        assert_eq!(within_head(0, b"Hello"), Some(b"Hello".as_slice()));
-        assert_eq!(within_head(limit - 2, b"Hello"), Some(b"He".as_slice()));
-        assert_eq!(within_head(limit, b"Hello"), None);
-        assert_eq!(within_head(u64::MAX, b"Hello"), None);
+        assert_eq!(within_head(100, 0, b"Hello"), Some(b"Hello".as_slice()));
+        assert_eq!(within_head(100, 98, b"Hello"), Some(b"He".as_slice()));
+        assert_eq!(within_head(100, 100, b"Hello"), None);
+        assert_eq!(within_head(100, u64::MAX, b"Hello"), None);
     }
 }
