@@ -77,7 +77,8 @@ async fn serve(
         None => Established::clear(stream),
         Some(tls) => {
             let own = tls.current();
-            let shaking = Established::secured(own.accept(stream));
+            // On the heap: a handshake is large, and the task lives as long as the connection.
+            let shaking = Box::pin(Established::secured(own.accept(stream)));
             match shared.closing.run_until_cancelled(shaking).await {
                 Some(Ok(established)) => established,
                 Some(Err(error)) => {

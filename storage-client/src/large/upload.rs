@@ -30,7 +30,8 @@ const DEFAULT_LEASE: Duration = Duration::from_secs(60);
 pub struct Upload {
     max_octets: u64,
     lease: Duration,
-    requests: mpsc::Sender<v1::UploadRequest>,
+    /// Boxed: a channel keeps places for 32, and a request is as large as a commit inline.
+    requests: mpsc::Sender<Box<v1::UploadRequest>>,
     reply: AbortOnDropHandle<Reply>,
     /// Why it is over.
     ended: Option<UploadError>,
@@ -47,7 +48,7 @@ impl Upload {
         admission: &v1::Admission,
         patience: Duration,
     ) -> Self {
-        let (requests, outgoing) = mpsc::channel(PIECES_WAITING);
+        let (requests, outgoing) = mpsc::channel::<Box<v1::UploadRequest>>(PIECES_WAITING);
         let open = Request::Open(v1::UploadOpen {
             upload: admission.upload,
         });
@@ -56,7 +57,7 @@ impl Upload {
         };
         let requests_of_call = tokio_stream::StreamExt::chain(
             tokio_stream::once(first),
-            ReceiverStream::new(outgoing),
+            tokio_stream::StreamExt::map(ReceiverStream::new(outgoing), |request| *request),
         );
         let call: JoinHandle<_> = tokio::spawn(async move {
             let reply = client.upload(requests_of_call).await;
@@ -144,9 +145,9 @@ impl Upload {
         if let Some(ended) = &self.ended {
             return Err(ended.clone());
         }
-        let request = v1::UploadRequest {
+        let request = Box::new(v1::UploadRequest {
             request: Some(request),
-        };
+        });
         let reply = tokio::select! {
             biased;
             reply = &mut self.reply => reply,
