@@ -210,6 +210,19 @@ mod tests {
         proptest::collection::vec(header, 1..4)
     }
 
+    /// A line of a document, with more freedom than we take.
+    fn line() -> impl Strategy<Value = String> {
+        let end = prop_oneof![Just("\r\n"), Just("\n")];
+        let content = prop_oneof![
+            Just(String::new()),
+            "[A-Za-z-]{1,12} ?:[^\n]{0,30}",
+            "[ \t][^\n]{0,30}",
+            "[A-Za-z-]{1,12}: ?[0-9]{1,11} ?/ ?[0-9]{1,3}( \\([0-9]/[0-9]\\))?",
+            "Message-Account:[^\n]{0,20}",
+        ];
+        (content, end).prop_map(|(content, end)| content + end)
+    }
+
     proptest! {
         #[test]
         fn documents_round_trip(
@@ -236,6 +249,22 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused(text in "(?s).{0,200}") {
             drop(MessageSummary::from_str(&text));
+        }
+
+        #[test]
+        fn what_is_read_reads_the_same_once_written(
+            lines in proptest::collection::vec(line(), 0..12),
+        ) {
+            let text = format!("Messages-Waiting: yes\r\n{}", lines.concat());
+            let Ok(read) = MessageSummary::from_str(&text) else {
+                return Ok(());
+            };
+            let again = MessageSummary::from_str(&read.to_string());
+            let again = again.map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!((&again.account, &again.counts), (&read.account, &read.counts));
+            prop_assert_eq!(again.blocks.len(), read.blocks.len());
+            // Control characters have become blanks, and those at the ends are gone.
+            prop_assert_eq!(MessageSummary::from_str(&again.to_string()), Ok(again));
         }
     }
 
