@@ -80,8 +80,7 @@ impl From<GroupRecord> for Group {
             non_members_may_send: record.non_members_may_send,
             disclose_members: record.disclose_members,
             members: members.collect(),
-            member_count: 0,
-            version: 0,
+            ..Self::default()
         }
     }
 }
