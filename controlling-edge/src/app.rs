@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use daemon::drain::settle;
 use daemon::exit::{Code, Fatal};
@@ -11,16 +12,20 @@ use edge::next_hop::{self, NextHop};
 use edge::trust::TrustedPeers;
 use net::sip::Incoming;
 use storage_client::{ClientConfig, StorageClient};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::edge::Edge;
 use crate::site::Site;
-use crate::{ingress, legs};
+use crate::{documents, ingress, legs};
 
 /// Where the listeners are in the configuration.
 const SECTION: &str = "controlling-edge";
+/// How long idle connections of proxies may stay open in a drain.
+const LAST_DOCUMENTS: Duration = Duration::from_secs(1);
 
 /// A bound edge, not serving yet.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub struct App {
     edge: Arc<Edge>,
     incoming: Incoming,
     storage: Condition,
+    /// The listener of XCAP, and its address.
+    xcap: Option<(TcpListener, SocketAddr)>,
 }
 
 impl App {
@@ -46,6 +53,8 @@ impl App {
             &site.signature,
         )
         .await?;
+        let xcap = bind::xcap("xcap.groups_listen", config.xcap.groups_listen).await?;
+        warn_of_exposure(&config, readiness);
         let loopback = config.trust.loopback && config.listening().is_loopback_only();
         if config.trust.peers.is_empty() && !loopback {
             edge::event::nobody_trusted();
@@ -54,6 +63,7 @@ impl App {
             trusted: TrustedPeers::new(config.trust.peers.clone(), loopback),
             storage: StorageClient::connect(client_config(&config)),
             next_hop: next_hop(&config, &site),
+            document_workers: Semaphore::new(documents::WORKERS),
             draining: CancellationToken::new(),
             config,
             site,
@@ -63,6 +73,7 @@ impl App {
             edge: Arc::new(edge),
             incoming,
             storage: readiness.condition("storage"),
+            xcap,
         })
     }
 
@@ -70,10 +81,12 @@ impl App {
     #[must_use]
     pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
         let bound = self.edge.sip.local_addresses();
-        bound
+        let sip = bound
             .into_iter()
-            .map(|(transport, address)| (format!("sip/{transport}"), address))
-            .collect()
+            .map(|(transport, address)| (format!("sip/{transport}"), address));
+        let xcap = self.xcap.iter();
+        let xcap = xcap.map(|(_, address)| ("xcap".to_owned(), *address));
+        sip.chain(xcap).collect()
     }
 
     /// Serves until `shutdown`, then drains (requirements §3.12): new work is answered 503 with Retry-After, legs
@@ -86,6 +99,7 @@ impl App {
             edge,
             incoming,
             storage,
+            xcap,
         } = self;
         let requests = TaskTracker::new();
         let serving = tokio::spawn(ingress::serve(
@@ -95,6 +109,11 @@ impl App {
         ));
         let legs = TaskTracker::new();
         let sending = tokio::spawn(legs::serve(Arc::clone(&edge), legs.clone()));
+        let documents = TaskTracker::new();
+        if let Some((listener, _)) = xcap {
+            let stop = edge.draining.clone();
+            documents.spawn(edge::xcap::serve(Arc::clone(&edge), listener, stop));
+        }
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = next_hop::probe(edge.next_hop.as_ref(), &edge.sip, &edge.site.signature) => {}
@@ -107,11 +126,23 @@ impl App {
         let _ = sending.await;
         settle(&legs, "legs", grace).await;
         settle(&requests, "requests", grace).await;
+        settle(&documents, "documents", LAST_DOCUMENTS).await;
         edge.sip.close().await;
         // The endpoint is closed, so there is no next arrival.
         let _ = serving.await;
         Ok(())
     }
+}
+
+/// In the log and in readiness (design: external contracts).
+fn warn_of_exposure(config: &Config, readiness: &Readiness) {
+    let condition = readiness.condition("listeners");
+    if config.warnings.is_empty() {
+        return condition.ready();
+    }
+    let warning = config.warnings.join("; ");
+    edge::event::xcap_exposed(&warning);
+    condition.warning(warning);
 }
 
 fn next_hop(config: &Config, site: &Site) -> Option<NextHop> {

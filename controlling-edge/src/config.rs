@@ -3,7 +3,8 @@
 mod sections;
 
 use daemon::config::{Document, Section as _, SectionDoc};
-use edge::config::{Common, Limits, Listening, Msrp, Rule, Sip, Tls, Trust};
+use daemon::listen::check_exposure;
+use edge::config::{Common, Limits, Listening, Msrp, Rule, Sip, Tls, Trust, Xcap};
 
 pub use sections::{Cf, Process};
 
@@ -16,6 +17,8 @@ pub struct Config {
     pub process: Process,
     /// Groups and lists.
     pub cf: Cf,
+    /// Group documents over HTTP.
+    pub xcap: Xcap,
     /// Core, identity and timers.
     pub sip: Sip,
     /// SIP over TLS.
@@ -26,6 +29,8 @@ pub struct Config {
     pub msrp: Msrp,
     /// Bounds.
     pub limits: Limits,
+    /// What the operator has accepted and is reminded of in log and readiness.
+    pub warnings: Vec<String>,
 }
 
 impl Config {
@@ -35,19 +40,29 @@ impl Config {
     /// Reads the sections; mistakes and contradictions are noted in the document. What is wrong in a section that both
     /// edges have is noted once.
     pub fn read(document: &mut Document) -> Self {
-        let config = Self {
+        let mut config = Self {
             common: document.read(),
             process: document.read(),
             cf: document.read(),
+            xcap: document.read(),
             sip: document.read(),
             tls: document.read(),
             trust: document.read(),
             msrp: document.read(),
             limits: document.read(),
+            warnings: Vec::new(),
         };
         for (key, sentence) in config.contradictions() {
             document.error_at(key, sentence);
         }
+        let Xcap {
+            groups_listen,
+            insecure,
+            ..
+        } = config.xcap;
+        let exposure = groups_listen
+            .and_then(|address| check_exposure(document, "xcap.groups_listen", address, insecure));
+        config.warnings.extend(exposure);
         config
     }
 
@@ -60,7 +75,7 @@ impl Config {
             .collect()
     }
 
-    fn rules(&self) -> [Rule; 6] {
+    fn rules(&self) -> [Rule; 7] {
         let is_user = |user: &str| {
             !user.is_empty()
                 && user
@@ -97,6 +112,11 @@ impl Config {
                 self.cf.legs_in_flight > 0,
                 "cf.legs_in_flight",
                 "must be at least 1",
+            ),
+            (
+                self.cf.group_prefix.is_empty() || is_user(&self.cf.group_prefix),
+                "cf.group_prefix",
+                "must be the beginning of a user part: letters, digits, `-`, `_` and `.`",
             ),
         ]
     }
@@ -150,6 +170,7 @@ mod tests {
             ("[cf]\nfactory = \"a@b\"\n", "cf.factory"),
             ("[cf]\nhop_down_after = 0\n", "cf.hop_down_after"),
             ("[cf]\nlegs_in_flight = 0\n", "cf.legs_in_flight"),
+            ("[cf]\ngroup_prefix = \"a@\"\n", "cf.group_prefix"),
         ];
         for (text, key) in table {
             let (_, errors) = read(text);

@@ -5,6 +5,7 @@ use edge::next_hop::NextHop;
 use edge::trust::TrustedPeers;
 use net::sip::SipEndpoint;
 use storage_client::StorageClient;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -26,6 +27,8 @@ pub(crate) struct Edge {
     pub(crate) sip: SipEndpoint,
     /// The store.
     pub(crate) storage: StorageClient,
+    /// Places for those who read and edit documents.
+    pub(crate) document_workers: Semaphore,
     /// The core, if requests go there.
     pub(crate) next_hop: Option<NextHop>,
     /// Cancelled when no new work is to be taken (requirements §3.12).

@@ -19,3 +19,13 @@ pub(crate) fn job_accepted(request: &Request, recipients: usize, proof: &JobAcce
 pub(crate) fn leg_tried(claim: LegClaim, outcome: &LegOutcome) {
     tracing::debug!(job = claim.job, index = claim.index, ?outcome, "leg.tried");
 }
+
+/// A user has written a group of his.
+pub(crate) fn document_put(owner: &str, version: &str) {
+    tracing::debug!(owner = %Redacted(owner), version, "group.put");
+}
+
+/// A user has forgotten a group of his.
+pub(crate) fn document_removed(owner: &str) {
+    tracing::debug!(owner = %Redacted(owner), "group.removed");
+}

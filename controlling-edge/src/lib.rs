@@ -6,6 +6,7 @@
 mod app;
 pub mod config;
 mod copies;
+mod documents;
 mod edge;
 mod event;
 mod ingress;

@@ -17,6 +17,8 @@ pub(crate) struct Site {
     pub(crate) allows_anonymity: bool,
     /// Whether they may go to domains we do not serve (CFP-21).
     pub(crate) foreign_recipients: bool,
+    /// What the user parts of groups begin with that users make.
+    pub(crate) group_prefix: String,
     /// Most recipients of such a message.
     pub(crate) recipients_max: usize,
     /// Largest body of a MESSAGE, in octets, without its list of recipients.
@@ -35,6 +37,7 @@ impl Site {
             takes_lists: config.cf.lists,
             allows_anonymity: config.cf.allow_anonymity,
             foreign_recipients: config.cf.foreign_recipients,
+            group_prefix: config.cf.group_prefix.clone(),
             recipients_max: usize::try_from(config.cf.max_adhoc_group_size).unwrap_or(usize::MAX),
             message_body_octets: config.limits.message_body.as_usize(),
         })

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use net::msrp::{MsrpConfig, MsrpEndpoint};
 use net::sip::{Incoming, SipConfig, SipEndpoint, SipListener};
 use sip::transaction::Timers;
+use tokio::net::TcpListener;
 
 use crate::config::{Listening, Msrp, Sip, Tls};
 use crate::signature::Signature;
@@ -45,6 +46,29 @@ pub async fn sip(
             Fatal::new(Code::Unavailable, format!("{error} ({keys})"))
         }
     })
+}
+
+/// Binds the listener of documents, if there is to be one. `key` is that of its address.
+///
+/// # Errors
+/// [`Code::Unavailable`] for an address that cannot be bound.
+pub async fn xcap(
+    key: &str,
+    address: Option<SocketAddr>,
+) -> Result<Option<(TcpListener, SocketAddr)>, Fatal> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok::<_, std::io::Error>((listener, address))
+    };
+    let bound = bound.await.map_err(|error| {
+        let sentence = format!("cannot listen on {address} ({key}): {error}");
+        Fatal::new(Code::Unavailable, sentence)
+    })?;
+    Ok(Some(bound))
 }
 
 /// Binds the MSRP listeners, beside SIP listeners like these.

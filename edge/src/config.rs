@@ -7,7 +7,9 @@ mod tls;
 use sip::{Host, SipUri, Uri};
 
 pub use listening::Listening;
-pub use sections::{Common, Large, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers};
+pub use sections::{
+    Common, Large, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers, Xcap,
+};
 
 /// Whether a rule holds, the key to mend if it does not, and the sentence that says so.
 pub type Rule = (bool, &'static str, &'static str);
@@ -34,6 +36,18 @@ impl Sip {
             Ok(Uri::Sip(uri)) => Some(uri),
             _ => None,
         }
+    }
+}
+
+impl Xcap {
+    /// What a root must be.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        (
+            self.root.starts_with('/'),
+            "xcap.root",
+            "must be a path from the root: `/`, `/xcap`",
+        )
     }
 }
 

@@ -42,3 +42,13 @@ pub fn nobody_trusted() {
         "trust.nobody: a SIP listener is bound beyond loopback and no peer is trusted"
     );
 }
+
+/// Documents are reachable without TLS, as the operator wants.
+pub fn xcap_exposed(warning: &str) {
+    tracing::warn!(warning, "xcap.exposed");
+}
+
+/// Documents are not served any more.
+pub(crate) fn xcap_failed(error: &std::io::Error) {
+    tracing::error!(%error, "xcap.failed");
+}

@@ -31,6 +31,7 @@ pub mod status;
 pub mod trust;
 pub mod user_agent;
 pub mod way;
+pub mod xcap;
 
 use std::time::SystemTime;
 

@@ -78,7 +78,7 @@ impl App {
             &site.signature,
         )
         .await?;
-        let xcap = bind_xcap(&config).await?;
+        let xcap = bind::xcap("xcap.listen", config.xcap.listen).await?;
         warn_of_exposure(&config, readiness);
         let loopback = config.trust.loopback && config.listening().is_loopback_only();
         warn_of_consequences(&config, loopback);
@@ -163,7 +163,7 @@ impl App {
         let lists = TaskTracker::new();
         if let Some((listener, _)) = xcap {
             let stop = edge.draining.clone();
-            lists.spawn(xcap::serve(Arc::clone(&edge), listener, stop));
+            lists.spawn(edge::xcap::serve(Arc::clone(&edge), listener, stop));
         }
         tokio::select! {
             () = shutdown.cancelled() => {}
@@ -191,22 +191,6 @@ impl App {
     }
 }
 
-async fn bind_xcap(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, Fatal> {
-    let Some(address) = config.xcap.listen else {
-        return Ok(None);
-    };
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        Ok::<_, std::io::Error>((listener, address))
-    };
-    let bound = bound.await.map_err(|error| {
-        let sentence = format!("cannot listen on {address} (xcap.listen): {error}");
-        Fatal::new(Code::Unavailable, sentence)
-    })?;
-    Ok(Some(bound))
-}
-
 /// In the log and in readiness (design: external contracts).
 fn warn_of_exposure(config: &Config, readiness: &Readiness) {
     let condition = readiness.condition("listeners");
@@ -214,7 +198,7 @@ fn warn_of_exposure(config: &Config, readiness: &Readiness) {
         return condition.ready();
     }
     let warning = config.warnings.join("; ");
-    event::xcap_exposed(&warning);
+    edge::event::xcap_exposed(&warning);
     condition.warning(warning);
 }
 

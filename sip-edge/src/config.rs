@@ -16,10 +16,12 @@ use edge::config::{Listening, Rule};
 
 pub(crate) use message_waiting::SummaryHeader;
 
-pub use edge::config::{Common, Large, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers};
+pub use edge::config::{
+    Common, Large, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers, Xcap,
+};
 pub use sections::{
     Delivery, DeliveryMode, Forward, InitialHeaders, MessageWaitingConfig, Participating, Process,
-    Push, Registrar, RegistrarAuth, RegistrarSwitch, SettingName, Settings, Xcap,
+    Push, Registrar, RegistrarAuth, RegistrarSwitch, SettingName, Settings,
 };
 
 /// The hard limit for the answer to a MESSAGE (requirements §3.1).
@@ -225,11 +227,7 @@ impl Config {
                 "settings.max_expires",
                 "must not be shorter than settings.default_expires",
             ),
-            (
-                self.xcap.root.starts_with('/'),
-                "xcap.root",
-                "must be a path from the root: `/`, `/xcap`",
-            ),
+            self.xcap.rule(),
         ]
     }
 

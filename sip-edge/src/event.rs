@@ -31,16 +31,6 @@ pub(crate) fn settings_published(address: &str, kind: &'static str) {
     tracing::debug!(mailbox = %Redacted(address), kind, "settings.published");
 }
 
-/// The list of deferred messages is reachable without TLS, as the operator wants.
-pub(crate) fn xcap_exposed(warning: &str) {
-    tracing::warn!(warning, "xcap.exposed");
-}
-
-/// The list of deferred messages is not served any more.
-pub(crate) fn xcap_failed(error: &std::io::Error) {
-    tracing::error!(%error, "xcap.failed");
-}
-
 /// A user has deleted a message of his own.
 pub(crate) fn deferred_deleted(address: &str, message_id: &str) {
     tracing::debug!(mailbox = %Redacted(address), message_id, "deferred.deleted");

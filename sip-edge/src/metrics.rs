@@ -88,17 +88,6 @@ pub(crate) fn published(kind: &'static str) {
     counter!("restante_settings_published_total", "kind" => kind).increment(1);
 }
 
-/// A request for a list of deferred messages was answered.
-pub(crate) fn xcap(method: &axum::http::Method, status: axum::http::StatusCode) {
-    let method = match method.as_str() {
-        "GET" | "HEAD" => "read",
-        "DELETE" => "delete",
-        _ => "other",
-    };
-    let status = status.as_str().to_owned();
-    counter!("restante_xcap_requests_total", "method" => method, "status" => status).increment(1);
-}
-
 /// Registrations that wait for the store.
 pub(crate) fn registrations_kept(count: usize) {
     gauge!("restante_registrations_kept").set(u32::try_from(count).unwrap_or(u32::MAX));

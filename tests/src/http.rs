@@ -44,7 +44,7 @@ impl Reply {
 /// Those of the connection.
 pub async fn fetch(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
     let connection = TcpStream::connect(address).await?;
-    let reply = ask(connection, "GET", path, &[]).await?;
+    let reply = ask(connection, "GET", path, &[], "").await?;
     Ok((reply.status, reply.body))
 }
 
@@ -58,9 +58,27 @@ pub async fn request(
     path: &str,
     lines: &[String],
 ) -> std::io::Result<Reply> {
+    request_with((from, to), method, path, lines, "").await
+}
+
+/// As [`request`], with a body; its length is told unless the lines tell another one.
+///
+/// # Errors
+/// Those of the connection.
+pub async fn request_with(
+    (from, to): (IpAddr, SocketAddr),
+    method: &str,
+    path: &str,
+    lines: &[String],
+    body: &str,
+) -> std::io::Result<Reply> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((from, 0).into())?;
-    ask(socket.connect(to).await?, method, path, lines).await
+    let mut lines = lines.to_vec();
+    if !lines.iter().any(|line| line.starts_with("Content-Length")) {
+        lines.push(format!("Content-Length: {}", body.len()));
+    }
+    ask(socket.connect(to).await?, method, path, &lines, body).await
 }
 
 async fn ask(
@@ -68,11 +86,13 @@ async fn ask(
     method: &str,
     path: &str,
     lines: &[String],
+    body: &str,
 ) -> std::io::Result<Reply> {
     let host = connection.peer_addr()?;
     let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{lines}\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{lines}\r\n{body}"
+    );
     connection.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer).await?;

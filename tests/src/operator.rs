@@ -9,11 +9,11 @@ use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::waiting_service_client::WaitingServiceClient;
 use proto::v1::watch_mailbox_reply::Event as Watched;
 use proto::v1::{
-    CreateGroupRequest, Event, EventKind, GetJobRequest, GetMailboxRequest, GetMessageReply,
-    GetMessageRequest, GetStatusRequest, Group, Job, JobLeg, ListLegsRequest, ListMessagesRequest,
-    ListSubscriptionsRequest, Mailbox, Message, MessageOrder, MessageState, PartKind,
-    PushMailboxReply, PushMailboxRequest, ReadContentRequest, Status, Subscription,
-    WatchMailboxReply, WatchMailboxRequest,
+    AddMembersRequest, CreateGroupRequest, Event, EventKind, GetGroupRequest, GetJobRequest,
+    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, Group, GroupMember,
+    Job, JobLeg, ListLegsRequest, ListMessagesRequest, ListSubscriptionsRequest, Mailbox, Message,
+    MessageOrder, MessageState, PartKind, PushMailboxReply, PushMailboxRequest, ReadContentRequest,
+    Status, Subscription, WatchMailboxReply, WatchMailboxRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -282,6 +282,34 @@ impl Operator {
         let request = CreateGroupRequest { group: Some(group) };
         let made = self.groups.clone().create_group(request).await;
         made.expect("a group").into_inner()
+    }
+
+    /// A group with its members.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn group(&self, uri: &str) -> Group {
+        let request = GetGroupRequest {
+            uri: uri.to_owned(),
+        };
+        let found = self.groups.clone().get_group(request).await;
+        found.expect("a group").into_inner()
+    }
+
+    /// Adds a member to a group.
+    ///
+    /// # Panics
+    /// When the service refuses.
+    pub async fn add_member(&self, group: &str, member: &str) {
+        let request = AddMembersRequest {
+            uri: group.to_owned(),
+            members: vec![GroupMember {
+                uri: member.to_owned(),
+                display_name: String::new(),
+            }],
+        };
+        let added = self.groups.clone().add_members(request).await;
+        added.expect("a group");
     }
 
     /// A fan-out job.

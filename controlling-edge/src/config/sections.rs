@@ -36,6 +36,9 @@ daemon::section! {
         allow_anonymity: bool = true,
         /// Whether its recipients may be of domains that are not served.
         foreign_recipients: bool = false,
+        /// What the user part of the identity of a group must begin with that a user makes over XCAP, so that he takes
+        /// nobody's address; empty: anything. Operators give groups any address, and an owner.
+        group_prefix: String = "group-",
         /// Copies that are on their way at a time.
         legs_in_flight: u32 = 64,
         /// Recipients in a row whose copies find no answer until the next hop counts as down.

@@ -1,7 +1,6 @@
 //! The one way to a 202 for a message to many (promise P1): through a [`JobAccepted`], which the client of the store makes
 //! only of the store's word that content and roster are on disk (CFP-07).
 
-use std::future::ready;
 use std::time::SystemTime;
 
 use edge::identity::AssertedIdentity;
@@ -9,10 +8,10 @@ use edge::refuse::Refusal;
 use edge::response::answer;
 use edge::signature::Signature;
 use edge::{duplicate, lifetime, now, peer, privacy};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use net::sip::ServerTransaction;
 use sha2::{Digest as _, Sha256};
 use sip::{Name, Request, Response, StatusCode, Violation};
+use storage_client::Unavailable;
 use storage_client::fan_out::{
     CopyControl, Group, GroupAnswer, JobAccepted, JobAnswer, JobRefusal, JobRefusalReason,
     JobRequest, RosterEntry,
@@ -24,9 +23,6 @@ use crate::copies::{Content, hops_of_a_copy, template};
 use crate::edge::Edge;
 use crate::recipients::{Recipient, members};
 use crate::{event, metrics};
-
-/// Entries of one list that the store is asked about at a time.
-const LOOK_UPS: usize = 16;
 
 /// Who gets a copy, and whom its history names.
 struct Audience {
@@ -46,12 +42,19 @@ pub(super) async fn message(
     let asked = message::read(request, &edge.site)?;
     let audience = match asked.addressed {
         Addressed::List(recipients) => Audience {
-            recipients: people(edge, recipients).await?,
+            recipients: people(edge, recipients)
+                .await
+                .map_err(|unavailable| Refusal::Unavailable(Some(unavailable.retry_after)))?,
             is_disclosed: true,
         },
         Addressed::Group(uri) => {
             let group = group(edge, uri.as_str()).await?;
-            of_group(edge, request, &asked.originator, &group)?
+            let audience = of_group(edge, request, &asked.originator, &group)?;
+            let people = people(edge, audience.recipients).await;
+            Audience {
+                recipients: people.map_err(|_| Refusal::GroupsUnavailable)?,
+                ..audience
+            }
         }
     };
     privacy::check(request)?;
@@ -94,25 +97,13 @@ fn accepted(
         .build()
 }
 
-/// Those of a list who are no groups of ours, which would pass it on (CFP-20). A group within a group is not looked for:
-/// its copy is marked, and comes to an end here with 482.
-async fn people(edge: &Edge, recipients: Vec<Recipient>) -> Result<Vec<Recipient>, Refusal> {
-    let is_person = |recipient: Recipient| async move {
-        // Of a group that is there nothing but that is asked: no group has this version.
-        let found = edge
-            .storage
-            .look_up_group(recipient.address.as_str(), u64::MAX);
-        match found.await {
-            Ok(GroupAnswer::Unknown) => Ok(Some(recipient)),
-            Ok(_) => Ok(None),
-            Err(unavailable) => Err(Refusal::Unavailable(Some(unavailable.retry_after))),
-        }
-    };
-    let asked = stream::iter(recipients).map(is_person).buffered(LOOK_UPS);
-    asked
-        .try_filter_map(|recipient| ready(Ok(recipient)))
-        .try_collect()
-        .await
+/// Those who are no groups of ours, which would pass the message on (CFP-20).
+async fn people(edge: &Edge, recipients: Vec<Recipient>) -> Result<Vec<Recipient>, Unavailable> {
+    let uris = recipients.iter().map(|held| held.address.to_string());
+    let are_groups = edge.storage.which_are_groups(uris.collect()).await?;
+    let asked = recipients.into_iter().zip(are_groups);
+    let people = asked.filter(|(_, is_group)| !is_group);
+    Ok(people.map(|(recipient, _)| recipient).collect())
 }
 
 async fn group(edge: &Edge, uri: &str) -> Result<Group, Refusal> {

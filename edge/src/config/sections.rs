@@ -1,5 +1,6 @@
 //! The keys that both edges read, each with its default and the sentence of the default file.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -152,5 +153,23 @@ daemon::section! {
         register_time: Duration = "1s",
         /// How long a drain waits for what is under way.
         drain_time: Duration = "30s",
+    }
+}
+
+daemon::section! {
+    /// Documents over HTTP (XCAP, RFC 4825).
+    pub struct Xcap in "xcap" {
+        /// Address of the sip-edge, which has the list of his deferred messages for each user (requirements §3.14); `off`:
+        /// not served.
+        listen: Option<SocketAddr> = "127.0.0.1:8090",
+        /// Address of the controlling-edge, which has the groups that a user owns; `off`: not served.
+        groups_listen: Option<SocketAddr> = "127.0.0.1:8091",
+        /// Path of the XCAP root.
+        root: String = "/",
+        /// Networks of the proxies that say who asks, in X-3GPP-Asserted-Identity or
+        /// X-XCAP-Asserted-Identity. Everybody else is answered 403.
+        trusted_proxies: Vec<IpNet> = [],
+        /// Accept that the listeners are reachable from beyond this machine without TLS.
+        insecure: bool = false,
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use daemon::config::TextValue;
 use edge::config::RequireReport;
-use ipnet::IpNet;
 use xcap::poc_settings::{BadXmlName, XmlName};
 
 daemon::section! {
@@ -69,21 +68,6 @@ daemon::section! {
         /// `session-barring`, `message-barring`, `invisibility`, `offline-delivery`, `session-history`,
         /// `message-history`, `file-transfer-barring`.
         xml_names: Vec<SettingName> = [],
-    }
-}
-
-daemon::section! {
-    /// The list of his deferred messages for each user, over HTTP (XCAP, requirements §3.14).
-    pub struct Xcap in "xcap" {
-        /// Address; `off`: not served.
-        listen: Option<SocketAddr> = "127.0.0.1:8090",
-        /// Path of the XCAP root.
-        root: String = "/",
-        /// Networks of the proxies that say who asks, in X-3GPP-Asserted-Identity or
-        /// X-XCAP-Asserted-Identity. Everybody else is answered 403.
-        trusted_proxies: Vec<IpNet> = [],
-        /// Accept that the listener is reachable from beyond this machine without TLS.
-        insecure: bool = false,
     }
 }
 

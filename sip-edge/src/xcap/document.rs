@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use edge::xcap::reply::Fault;
 use storage_client::message::Message;
 use tokio::time::timeout;
 use xcap::deferred_list::{Document, History, names_sender};
 
-use super::reply::Fault;
+use super::fault;
 use crate::edge::Edge;
 
 /// Lists that are read at a time: each may hold some megabytes.
@@ -40,7 +41,8 @@ pub(super) async fn read(edge: &Edge, reader: &str, owner: &str) -> Result<Read,
 /// Whether nothing changed while it was read is told too.
 async fn read_once(edge: &Edge, reader: &str, owner: &str) -> Result<(Read, bool), Fault> {
     let mut document = Document::default();
-    let mut page = edge.storage.list_deferred(reader, owner, "").await?;
+    let page = edge.storage.list_deferred(reader, owner, "").await;
+    let mut page = page.map_err(fault)?;
     let first = page.version;
     loop {
         let messages = page.messages.iter().map(history);
@@ -48,7 +50,8 @@ async fn read_once(edge: &Edge, reader: &str, owner: &str) -> Result<(Read, bool
         let Some(next) = page.next.filter(|_| !document.is_full()) else {
             break;
         };
-        page = edge.storage.list_deferred(reader, owner, &next).await?;
+        let further = edge.storage.list_deferred(reader, owner, &next).await;
+        page = further.map_err(fault)?;
     }
     let read = Read {
         version: first,

@@ -41,6 +41,7 @@ const SIP_EDGE: Listeners = &[
 const CONTROLLING_EDGE: Listeners = &[
     ("controlling-edge/sip/UDP", "controlling-edge.listen_udp"),
     ("controlling-edge/sip/TCP", "controlling-edge.listen_tcp"),
+    ("controlling-edge/xcap", "xcap.groups_listen"),
 ];
 
 impl Part {

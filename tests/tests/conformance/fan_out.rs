@@ -8,21 +8,21 @@ use restante_tests::{Deployment, Part, Scene, uri};
 const LISTS: &str = "application/resource-lists+xml";
 
 /// A controlling edge behind the core, and the core's connection to it.
-struct Controlling {
-    scene: Scene,
+pub(super) struct Controlling {
+    pub(super) scene: Scene,
     way: Way,
     factory: String,
 }
 
 impl Controlling {
-    async fn start(settings: &[(&str, &str)]) -> Self {
+    pub(super) async fn start(settings: &[(&str, &str)]) -> Self {
         let plan = settings
             .iter()
             .fold(Deployment::all(), |plan, (key, value)| plan.set(key, value));
         Self::of(Scene::start(plan).await).await
     }
 
-    async fn of(scene: Scene) -> Self {
+    pub(super) async fn of(scene: Scene) -> Self {
         let address = scene.deployment.address("controlling-edge.listen_tcp");
         let way = scene.core.way(Transport::Tcp, address).await;
         Self {
@@ -38,17 +38,17 @@ impl Controlling {
         self.way = self.scene.core.way(Transport::Tcp, address).await;
     }
 
-    async fn call(&mut self, request: &RequestText) -> Exchange {
+    pub(super) async fn call(&mut self, request: &RequestText) -> Exchange {
         self.scene.core.call(&self.way, request).await
     }
 
-    async fn status(&mut self, request: &RequestText) -> u16 {
+    pub(super) async fn status(&mut self, request: &RequestText) -> u16 {
         let response = self.call(request).await.response;
         response.status().expect("a response")
     }
 
     /// Has a message accepted.
-    async fn accepted(&mut self, request: &RequestText) -> SipText {
+    pub(super) async fn accepted(&mut self, request: &RequestText) -> SipText {
         let response = self.call(request).await.response;
         assert_eq!(response.status(), Some(202), "{response}");
         response
@@ -60,14 +60,14 @@ impl Controlling {
     }
 
     /// Takes the next copy for a user with this status.
-    async fn take(&mut self, user: &str, status: &str) -> SipText {
+    pub(super) async fn take(&mut self, user: &str, status: &str) -> SipText {
         let arrival = self.copy(user).await;
         self.scene.core.answer(&arrival, status, &[], "").await;
         arrival.text
     }
 
     /// How many copies for a user nobody has asked for.
-    fn further(&mut self, user: &str) -> usize {
+    pub(super) fn further(&mut self, user: &str) -> usize {
         let start_line = format!("MESSAGE {} SIP/2.0", uri(user));
         self.scene
             .core
@@ -75,7 +75,7 @@ impl Controlling {
     }
 
     /// Returns when what was accepted before has had its turn: a later message of the same sender has come.
-    async fn fence(&mut self) {
+    pub(super) async fn fence(&mut self) {
         let user = format!("fence-{}", fresh());
         let request = self.to(&[entry(&user, "to")]);
         self.accepted(&request).await;
@@ -98,13 +98,13 @@ impl Controlling {
     }
 
     /// The example of §2.7 to these entries.
-    fn to(&self, entries: &[String]) -> RequestText {
+    pub(super) fn to(&self, entries: &[String]) -> RequestText {
         message(&format!("{};sessiontype=adhoc", self.factory))
             .line("Require: recipient-list-message")
             .body("multipart/mixed;boundary=\"gm1\"", with_list(entries))
     }
 
-    async fn group(&self, members: &[&str], change: impl FnOnce(&mut Group)) -> String {
+    pub(super) async fn group(&self, members: &[&str], change: impl FnOnce(&mut Group)) -> String {
         let mut group = Group {
             uri: uri(&format!("team-{}", fresh())),
             members: members
@@ -122,7 +122,7 @@ impl Controlling {
 }
 
 /// A MESSAGE of Alice to this URI, as the core sends it.
-fn message(to: &str) -> RequestText {
+pub(super) fn message(to: &str) -> RequestText {
     let head = format!(
         "MESSAGE {to} SIP/2.0
         Via: {{hop}}
@@ -143,7 +143,7 @@ fn message(to: &str) -> RequestText {
     RequestText::new(&head).body("text/plain;charset=utf-8", "Stand-up moved to 10:30.")
 }
 
-fn entry(user: &str, copy_control: &str) -> String {
+pub(super) fn entry(user: &str, copy_control: &str) -> String {
     format!(
         "<entry uri=\"{}\" cp:copyControl=\"{copy_control}\"/>",
         uri(user)
@@ -166,7 +166,7 @@ fn with_list(entries: &[String]) -> String {
     )
 }
 
-fn people(count: usize) -> Vec<String> {
+pub(super) fn people(count: usize) -> Vec<String> {
     (0..count)
         .map(|number| format!("p{number}-{}", fresh()))
         .collect()
@@ -386,6 +386,8 @@ async fn ct_cfp_11_lists_that_are_too_long_empty_or_broken() {
         (Vec::new(), 400),
         (vec!["<entry uri=\"sip:bob@example.org\">".to_owned()], 400),
         (vec!["<entry/>".to_owned()], 400),
+        (vec!["<entry uri=\"&a;\"/>".to_owned()], 400),
+        (vec!["<entry uri=\"a:b\"/>".repeat(3_000)], 403),
     ] {
         let response = cf.call(&cf.to(&entries)).await.response;
         assert_eq!(response.status(), Some(status), "{entries:?}");

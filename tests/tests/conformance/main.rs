@@ -10,6 +10,7 @@ mod delivery_failure;
 mod error;
 mod fan_out;
 mod forwarding;
+mod groups;
 mod identity;
 mod large_admission;
 mod large_file;

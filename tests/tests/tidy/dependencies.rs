@@ -32,6 +32,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         &[
             "restante-sip",
             "restante-msrp",
+            "restante-xcap",
             "restante-net",
             "restante-storage-client",
             "restante-daemon",
