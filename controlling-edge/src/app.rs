@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::edge::Edge;
 use crate::site::Site;
+use crate::xdms::Xdms;
 use crate::{documents, ingress, legs};
 
 /// Where the listeners are in the configuration.
@@ -53,7 +54,19 @@ impl App {
             &site.signature,
         )
         .await?;
-        let xcap = bind::xcap("xcap.groups_listen", config.xcap.groups_listen).await?;
+        let xdms = config
+            .xdms_root()
+            .map(|root| {
+                Xdms::new(
+                    root,
+                    &config.xdms,
+                    site.signature.store_identity().to_string(),
+                )
+            })
+            .transpose()?;
+        // Groups are edited where they are.
+        let groups_listen = config.xcap.groups_listen.filter(|_| xdms.is_none());
+        let xcap = bind::xcap("xcap.groups_listen", groups_listen).await?;
         warn_of_exposure(&config, readiness);
         let loopback = config.trust.loopback && config.listening().is_loopback_only();
         if config.trust.peers.is_empty() && !loopback {
@@ -63,6 +76,7 @@ impl App {
             trusted: TrustedPeers::new(config.trust.peers.clone(), loopback),
             storage: StorageClient::connect(client_config(&config)),
             next_hop: next_hop(&config, &site),
+            xdms,
             document_workers: Semaphore::new(documents::WORKERS),
             draining: CancellationToken::new(),
             config,

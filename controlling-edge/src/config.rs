@@ -6,7 +6,8 @@ use daemon::config::{Document, Section as _, SectionDoc};
 use daemon::listen::check_exposure;
 use edge::config::{Common, Limits, Listening, Msrp, Rule, Sip, Tls, Trust, Xcap};
 
-pub use sections::{Cf, Process};
+use crate::xdms::Root;
+pub use sections::{Cf, GroupSource, Process, Xdms};
 
 /// Everything the process is told before it starts.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -17,6 +18,8 @@ pub struct Config {
     pub process: Process,
     /// Groups and lists.
     pub cf: Cf,
+    /// The server of groups.
+    pub xdms: Xdms,
     /// Group documents over HTTP.
     pub xcap: Xcap,
     /// Core, identity and timers.
@@ -35,7 +38,7 @@ pub struct Config {
 
 impl Config {
     /// The sections that no other process has, for the default file.
-    pub const DOCS: [&'static SectionDoc; 2] = [&Process::DOC, &Cf::DOC];
+    pub const DOCS: [&'static SectionDoc; 3] = [&Process::DOC, &Cf::DOC, &Xdms::DOC];
 
     /// Reads the sections; mistakes and contradictions are noted in the document. What is wrong in a section that both
     /// edges have is noted once.
@@ -44,6 +47,7 @@ impl Config {
             common: document.read(),
             process: document.read(),
             cf: document.read(),
+            xdms: document.read(),
             xcap: document.read(),
             sip: document.read(),
             tls: document.read(),
@@ -75,7 +79,7 @@ impl Config {
             .collect()
     }
 
-    fn rules(&self) -> [Rule; 7] {
+    fn rules(&self) -> [Rule; 10] {
         let is_user = |user: &str| {
             !user.is_empty()
                 && user
@@ -118,7 +122,32 @@ impl Config {
                 "cf.group_prefix",
                 "must be the beginning of a user part: letters, digits, `-`, `_` and `.`",
             ),
+            (
+                self.cf.xdms == GroupSource::Local || self.xdms_root().is_some(),
+                "xdms.root",
+                "must be `https://HOST/PATH` where cf.xdms is `http`",
+            ),
+            (
+                self.cf.xdms == GroupSource::Local
+                    || self.xdms.insecure
+                    || self.xdms_root().is_none_or(|root| root.is_safe()),
+                "xdms.root",
+                "is asked in clear beyond this machine; use https, or accept it with `insecure = true` in [xdms]",
+            ),
+            (
+                !self.xdms.timeout.is_zero(),
+                "xdms.timeout",
+                "must be longer than nothing",
+            ),
         ]
+    }
+
+    /// Where groups are asked for, if that is not the storage service.
+    pub(crate) fn xdms_root(&self) -> Option<Root> {
+        let root = self.xdms.root.as_deref();
+        root.filter(|_| self.cf.xdms == GroupSource::Http)?
+            .parse()
+            .ok()
     }
 
     /// Where it listens for SIP.
@@ -170,6 +199,12 @@ mod tests {
             ("[cf]\nfactory = \"a@b\"\n", "cf.factory"),
             ("[cf]\nhop_down_after = 0\n", "cf.hop_down_after"),
             ("[cf]\nlegs_in_flight = 0\n", "cf.legs_in_flight"),
+            ("[cf]\nxdms = \"http\"\n", "xdms.root"),
+            (
+                "[cf]\nxdms = \"http\"\n[xdms]\nroot = \"http://xdms.example.org\"\n",
+                "xdms.root",
+            ),
+            ("[xdms]\ntimeout = \"0s\"\n", "xdms.timeout"),
             ("[cf]\ngroup_prefix = \"a@\"\n", "cf.group_prefix"),
         ];
         for (text, key) in table {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::site::Site;
+use crate::xdms::Xdms;
 
 /// Hops of one URI tried besides the first (RFC 3263 §4.3).
 const FURTHER_HOPS: usize = 2;
@@ -27,6 +28,8 @@ pub(crate) struct Edge {
     pub(crate) sip: SipEndpoint,
     /// The store.
     pub(crate) storage: StorageClient,
+    /// The server of groups, if that is not the store.
+    pub(crate) xdms: Option<Xdms>,
     /// Places for those who read and edit documents.
     pub(crate) document_workers: Semaphore,
     /// The core, if requests go there.

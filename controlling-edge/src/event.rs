@@ -29,3 +29,8 @@ pub(crate) fn document_put(owner: &str, version: &str) {
 pub(crate) fn document_removed(owner: &str) {
     tracing::debug!(owner = %Redacted(owner), "group.removed");
 }
+
+/// The XDMS has no answer for us; senders are told to come again.
+pub(crate) fn xdms_failed(why: &str) {
+    tracing::warn!(why, "xdms.failed");
+}

@@ -14,6 +14,7 @@ mod legs;
 mod metrics;
 mod recipients;
 mod site;
+mod xdms;
 
 pub use app::App;
 pub use config::Config;

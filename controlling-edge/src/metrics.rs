@@ -30,3 +30,8 @@ pub(crate) fn leg_tried(outcome: &LegOutcome) {
     };
     counter!("restante_leg_attempts_total", "outcome" => outcome).increment(1);
 }
+
+/// A group of the XDMS was wanted.
+pub(crate) fn xdms(result: &'static str) {
+    counter!("restante_xdms_requests_total", "result" => result).increment(1);
+}

@@ -1,6 +1,8 @@
 //! The keys of this process, each with its default and the sentence of the default file.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 daemon::section! {
     /// The controlling function: messages to groups and to lists of recipients.
@@ -36,6 +38,8 @@ daemon::section! {
         allow_anonymity: bool = true,
         /// Whether its recipients may be of domains that are not served.
         foreign_recipients: bool = false,
+        /// Where groups are: in the storage service, or at an XDMS that `[xdms]` names.
+        xdms: GroupSource = "local",
         /// What the user part of the identity of a group must begin with that a user makes over XCAP, so that he takes
         /// nobody's address; empty: anything. Operators give groups any address, and an owner.
         group_prefix: String = "group-",
@@ -43,5 +47,34 @@ daemon::section! {
         legs_in_flight: u32 = 64,
         /// Recipients in a row whose copies find no answer until the next hop counts as down.
         hop_down_after: u32 = 5,
+    }
+}
+
+daemon::choice! {
+    /// Where groups are (CFP-05).
+    pub enum GroupSource {
+        /// In the storage service, where operators and owners make them.
+        Local = "local",
+        /// At an XDMS, which is asked over HTTP. Owners edit them there: `xcap.groups_listen` is not bound.
+        Http = "http",
+    }
+}
+
+daemon::section! {
+    /// The XDMS of `cf.xdms = "http"`.
+    pub struct Xdms in "xdms" {
+        /// Where its group documents are: `https://HOST[:PORT]/PATH`. The identity of a group is added as one segment;
+        /// nothing is asked for elsewhere.
+        root: Option<String> = "off",
+        /// PEM file of the authorities that a server's certificate must lead to.
+        ca: PathBuf = "/etc/ssl/certs/ca-certificates.crt",
+        /// How long a question may take as a whole; its sender waits for it.
+        timeout: Duration = "5s",
+        /// How long a group is taken as it was, without a question.
+        max_age: Duration = "60s",
+        /// Groups that are remembered at a time, 64 MiB of documents at most.
+        cache_groups: u32 = 256,
+        /// Accept that it is asked in clear, beyond this machine.
+        insecure: bool = false,
     }
 }

@@ -1,6 +1,7 @@
 //! The one way to a 202 for a message to many (promise P1): through a [`JobAccepted`], which the client of the store makes
 //! only of the store's word that content and roster are on disk (CFP-07).
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use edge::identity::AssertedIdentity;
@@ -99,6 +100,10 @@ fn accepted(
 
 /// Those who are no groups of ours, which would pass the message on (CFP-20).
 async fn people(edge: &Edge, recipients: Vec<Recipient>) -> Result<Vec<Recipient>, Unavailable> {
+    if edge.xdms.is_some() {
+        // The store has no groups, and a question to the XDMS for each recipient would be too much.
+        return Ok(recipients);
+    }
     let uris = recipients.iter().map(|held| held.address.to_string());
     let are_groups = edge.storage.which_are_groups(uris.collect()).await?;
     let asked = recipients.into_iter().zip(are_groups);
@@ -106,9 +111,15 @@ async fn people(edge: &Edge, recipients: Vec<Recipient>) -> Result<Vec<Recipient
     Ok(people.map(|(recipient, _)| recipient).collect())
 }
 
-async fn group(edge: &Edge, uri: &str) -> Result<Group, Refusal> {
+async fn group(edge: &Edge, uri: &str) -> Result<Arc<Group>, Refusal> {
+    if let Some(xdms) = &edge.xdms {
+        let found = xdms.group(uri).await;
+        return found
+            .map_err(|_| Refusal::GroupsUnavailable)?
+            .ok_or(Refusal::UserUnknown);
+    }
     match edge.storage.look_up_group(uri, 0).await {
-        Ok(GroupAnswer::Found(group)) => Ok(group),
+        Ok(GroupAnswer::Found(group)) => Ok(Arc::new(group)),
         Ok(GroupAnswer::Unknown) => Err(Refusal::UserUnknown),
         // No version was named that it could still have.
         Ok(GroupAnswer::Unchanged) | Err(_) => Err(Refusal::GroupsUnavailable),
