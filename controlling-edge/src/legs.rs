@@ -20,7 +20,7 @@ const LOOK_AT_HOP: Duration = Duration::from_millis(200);
 /// Sends legs until the edge drains. As many are on their way at a time as the store was offered places.
 pub(crate) async fn serve(edge: Arc<Edge>, tasks: TaskTracker) {
     let places = edge.config.cf.legs_in_flight;
-    let mut legs = edge.storage.fan_out(places);
+    let mut legs = edge.storage.fan_out(places, 0);
     let mut looks = tokio::time::interval(LOOK_AT_HOP);
     loop {
         tokio::select! {
@@ -38,7 +38,7 @@ pub(crate) async fn serve(edge: Arc<Edge>, tasks: TaskTracker) {
 /// another hop.
 fn offer(edge: &Edge, legs: &FanOutLegs, places: u32) {
     let is_paused = edge.next_hop.as_ref().and_then(NextHop::pause).is_some();
-    legs.resize(if is_paused { 0 } else { places });
+    legs.resize(if is_paused { 0 } else { places }, 0);
 }
 
 async fn take(edge: Arc<Edge>, leg: Leg) {

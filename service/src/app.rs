@@ -255,6 +255,7 @@ impl<S: Store> App<S> {
         let large = LargeMessages::new(
             Arc::clone(&self.store),
             watch.clone(),
+            fan_outs.dispatcher.clone(),
             patience,
             streams.clone(),
             stop.clone(),

@@ -143,6 +143,8 @@ daemon::section! {
         sender_fanout_rate: u32 = 2000,
         /// Unfinished fan-out jobs of one sender.
         sender_jobs: u32 = 10000,
+        /// Octets of the largest message to many; a controlling edge may take less.
+        max_large: Octets = "10MiB",
         /// Legs handed to controlling edges per second, over all of them.
         leg_rate: u32 = 10000,
         /// How long the claim of a leg lives that its edge does not renew.
@@ -288,13 +290,18 @@ impl Config {
     }
 
     /// Times and places of which there must be some.
-    fn rooms(&self) -> [(bool, &'static str, &'static str); 8] {
+    fn rooms(&self) -> [(bool, &'static str, &'static str); 9] {
         let (limits, push) = (&self.limits, &self.push);
         [
             (
                 self.fan_out.sender_jobs > 0,
                 "cf.sender_jobs",
                 "must not be 0: no message to a group or list would be accepted",
+            ),
+            (
+                self.fan_out.max_large.0 > 0,
+                "cf.max_large",
+                "must not be 0: no large message to a group or list would be accepted",
             ),
             (
                 self.fan_out.leg_rate > 0,
@@ -385,6 +392,7 @@ impl Config {
             fan_out: store::FanOutLimits {
                 sender_rate: self.fan_out.sender_fanout_rate,
                 sender_jobs: self.fan_out.sender_jobs,
+                large_octets: self.fan_out.max_large.get(),
             },
             uploads: store::UploadLimits {
                 lease: limits.upload_lease,

@@ -23,8 +23,8 @@ pub(crate) use claim::{
 pub(crate) use deposit::{deposit, refusal};
 pub(crate) use fan_out::{
     asked_about, claimed_leg, document_name, fan_out_owner, group, group_document, group_head,
-    job_leg, job_refusal, job_request, job_states, job_template, leg_claim, leg_outcome,
-    leg_settled, leg_states, leg_token, members, proto_group, proto_job,
+    job_admission, job_leg, job_refusal, job_request, job_states, job_template, large_job,
+    leg_claim, leg_outcome, leg_settled, leg_states, leg_token, members, proto_group, proto_job,
 };
 pub(crate) use history::history;
 pub(crate) use mailbox::{list_query, mailbox};

@@ -2,13 +2,14 @@
 
 mod dispatcher;
 mod edges;
-mod receipt;
+pub(crate) mod receipt;
 mod session;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::StreamExt;
 use proto::v1;
 use proto::v1::accept_job_reply::Answer as Accepted;
 use proto::v1::fan_out_service_server::FanOutService;
@@ -23,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 pub(crate) use self::dispatcher::Dispatcher;
+use crate::reading::{Content, Reading};
 use crate::{convert, status};
 
 /// Replies of a stream on their way.
@@ -38,6 +40,11 @@ pub(crate) struct FanOuts<S> {
     pub(crate) shutdown: CancellationToken,
 }
 
+/// Counts a message that wanted to be a job.
+pub(crate) fn count_job(result: &'static str) {
+    metrics::counter!("restante_jobs_total", "result" => result).increment(1);
+}
+
 impl<S: Store> FanOuts<S> {
     async fn change(&self, order: GroupOrder) -> Result<Group, Status> {
         let changed = self.store.change_group(order).await;
@@ -49,6 +56,8 @@ impl<S: Store> FanOuts<S> {
 
 #[tonic::async_trait]
 impl<S: Store> FanOutService for FanOuts<S> {
+    type ReadJobContentStream =
+        Pin<Box<dyn Stream<Item = Result<v1::ReadPartReply, Status>> + Send>>;
     type AttachFanOutStream =
         Pin<Box<dyn Stream<Item = Result<v1::AttachFanOutReply, Status>> + Send>>;
 
@@ -151,9 +160,26 @@ impl<S: Store> FanOutService for FanOuts<S> {
                 (Accepted::Refused(refused), "refused")
             }
         };
-        metrics::counter!("restante_jobs_total", "result" => result).increment(1);
+        count_job(result);
         let answer = Some(answer);
         Ok(Response::new(v1::AcceptJobReply { answer }))
+    }
+
+    async fn read_job_content(
+        &self,
+        request: Request<v1::ReadJobContentRequest>,
+    ) -> Result<Response<Self::ReadJobContentStream>, Status> {
+        let request = request.into_inner();
+        let token = convert::leg_token(request.leg)?;
+        let holds = self.store.holds_leg(token).await;
+        if !holds.map_err(|error| status::of_store(&error))? {
+            return Err(status::superseded());
+        }
+        let content = Content::Job(token.leg.job);
+        let range = (request.offset, request.length);
+        let pieces = Reading::begin(Arc::clone(&self.store), content, range).await?;
+        let pieces = pieces.map(|piece| piece.map(|octets| v1::ReadPartReply { octets }));
+        Ok(Response::new(Box::pin(pieces)))
     }
 
     async fn attach_fan_out(

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use proto::v1;
+use proto::v1::admit_job_reply::Answer as JobAnswer;
 use proto::v1::admit_reply::Answer;
 use proto::v1::large_message_service_server::LargeMessageService;
 use storage::Store;
-use storage::model::AdmissionOutcome;
+use storage::model::{AdmissionOutcome, JobAdmissionOutcome, UploadId};
 use tokio::sync::oneshot;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
@@ -21,8 +22,11 @@ use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::count::Counters;
-use crate::convert::{claim, message_number, part_kind, proto_duration, refusal};
-use crate::reading::Reading;
+use crate::convert::{
+    claim, job_admission, job_refusal, message_number, part_kind, proto_duration, refusal,
+};
+use crate::fan_out::{Dispatcher, count_job};
+use crate::reading::{Content, Reading};
 use crate::scheduler::DepositWatch;
 use crate::status;
 
@@ -46,6 +50,8 @@ pub(crate) struct LargeMessages<S> {
 struct Context<S> {
     store: Arc<S>,
     watch: DepositWatch,
+    /// Woken when an upload has become a job.
+    dispatcher: Dispatcher,
     counters: Counters,
     patience: Patience,
     shutdown: CancellationToken,
@@ -56,6 +62,7 @@ impl<S: Store> LargeMessages<S> {
     pub(crate) fn new(
         store: Arc<S>,
         watch: DepositWatch,
+        dispatcher: Dispatcher,
         patience: Patience,
         streams: TaskTracker,
         shutdown: CancellationToken,
@@ -63,6 +70,7 @@ impl<S: Store> LargeMessages<S> {
         let context = Context {
             store,
             watch,
+            dispatcher,
             counters: Counters::new(),
             patience,
             shutdown,
@@ -70,6 +78,14 @@ impl<S: Store> LargeMessages<S> {
         Self {
             context: Arc::new(context),
             streams,
+        }
+    }
+
+    fn admission(&self, upload: UploadId, max_octets: u64) -> v1::Admission {
+        v1::Admission {
+            upload: upload.0,
+            max_octets,
+            lease: Some(proto_duration(self.context.patience.lease)),
         }
     }
 
@@ -96,11 +112,9 @@ impl<S: Store> LargeMessageService for LargeMessages<S> {
         let admission = convert::admission(request.into_inner())?;
         let outcome = context.store.admit(admission).await;
         let answer = match outcome.map_err(|error| status::of_store(&error))? {
-            AdmissionOutcome::Admitted { upload, max_octets } => Answer::Admitted(v1::Admission {
-                upload: upload.0,
-                max_octets,
-                lease: Some(proto_duration(context.patience.lease)),
-            }),
+            AdmissionOutcome::Admitted { upload, max_octets } => {
+                Answer::Admitted(self.admission(upload, max_octets))
+            }
             AdmissionOutcome::Refused(refused) => {
                 context.counters.refused(&refused);
                 Answer::Refused(refusal(&refused))
@@ -108,6 +122,26 @@ impl<S: Store> LargeMessageService for LargeMessages<S> {
         };
         let answer = Some(answer);
         Ok(Response::new(v1::AdmitReply { answer }))
+    }
+
+    async fn admit_job(
+        &self,
+        request: Request<v1::AdmitJobRequest>,
+    ) -> Result<Response<v1::AdmitJobReply>, Status> {
+        self.check_running()?;
+        let admission = job_admission(request.into_inner())?;
+        let outcome = self.context.store.admit_job(admission).await;
+        let answer = match outcome.map_err(|error| status::of_store(&error))? {
+            JobAdmissionOutcome::Admitted { upload, max_octets } => {
+                JobAnswer::Admitted(self.admission(upload, max_octets))
+            }
+            JobAdmissionOutcome::Refused(refused) => {
+                count_job("refused");
+                JobAnswer::Refused(job_refusal(&refused))
+            }
+        };
+        let answer = Some(answer);
+        Ok(Response::new(v1::AdmitJobReply { answer }))
     }
 
     async fn upload(
@@ -142,7 +176,8 @@ impl<S: Store> LargeMessageService for LargeMessages<S> {
             }
         }
         let range = (request.offset, request.length);
-        let pieces = Reading::begin(Arc::clone(store), number, part, range).await?;
+        let content = Content::Part(number, part);
+        let pieces = Reading::begin(Arc::clone(store), content, range).await?;
         let pieces = pieces.map(|piece| piece.map(|octets| v1::ReadPartReply { octets }));
         Ok(Response::new(Box::pin(pieces)))
     }

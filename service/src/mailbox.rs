@@ -12,7 +12,7 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use crate::page_token::PageTokens;
-use crate::reading::Reading;
+use crate::reading::{Content, Reading};
 use crate::{convert, deferred, status};
 
 /// The mailbox service over a store.
@@ -85,7 +85,8 @@ impl<S: Store> MailboxService for Mailboxes<S> {
         let number = convert::message_number(&request.message_id, self.store.hostname())?;
         let part = convert::part_kind(request.part())?;
         let range = (request.offset, request.length);
-        let pieces = Reading::begin(Arc::clone(&self.store), number, part, range).await?;
+        let content = Content::Part(number, part);
+        let pieces = Reading::begin(Arc::clone(&self.store), content, range).await?;
         let pieces = pieces.map(|piece| piece.map(|octets| v1::ReadContentReply { octets }));
         Ok(Response::new(Box::pin(pieces)))
     }

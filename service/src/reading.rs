@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
 use storage::Store;
-use storage::model::{MessageNumber, PartKind};
+use storage::model::{JobNumber, MessageNumber, PartKind};
 use tokio_stream::Stream;
 use tonic::Status;
 
@@ -16,11 +16,19 @@ const PIECE_OCTETS: usize = 64 << 10;
 /// Octets that are read together: what is read ahead of the listener.
 const READ_OCTETS: u64 = 256 << 10;
 
-/// How far a part has been read.
+/// What is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Content {
+    /// A part of a message.
+    Part(MessageNumber, PartKind),
+    /// What the legs of a job send.
+    Job(JobNumber),
+}
+
+/// How far it has been read.
 pub(crate) struct Reading<S> {
     store: Arc<S>,
-    number: MessageNumber,
-    part: PartKind,
+    content: Content,
     offset: u64,
     left: u64,
     /// Read and not handed out yet.
@@ -28,18 +36,16 @@ pub(crate) struct Reading<S> {
 }
 
 impl<S: Store> Reading<S> {
-    /// Pieces of a part from an offset on, so many octets of it or all if that is zero. The first one
+    /// Pieces of a content from an offset on, so many octets of it or all if that is zero. The first one
     /// is read at once, so that what is not there is the status of the call.
     pub(crate) async fn begin(
         store: Arc<S>,
-        number: MessageNumber,
-        part: PartKind,
+        content: Content,
         (offset, length): (u64, u64),
     ) -> Result<impl Stream<Item = Result<Bytes, Status>> + Send + use<S>, Status> {
         let mut reading = Self {
             store,
-            number,
-            part,
+            content,
             offset,
             left: if length == 0 { u64::MAX } else { length },
             ready: Bytes::new(),
@@ -61,10 +67,12 @@ impl<S: Store> Reading<S> {
         if wanted == 0 {
             return Ok(());
         }
-        let read = self
-            .store
-            .read_part(self.number, self.part, self.offset, wanted);
-        self.ready = read.await.map_err(|error| status::of_store(&error))?;
+        let (store, offset) = (&self.store, self.offset);
+        let read = match self.content {
+            Content::Part(number, part) => store.read_part(number, part, offset, wanted).await,
+            Content::Job(number) => store.read_job_content(number, offset, wanted).await,
+        };
+        self.ready = read.map_err(|error| status::of_store(&error))?;
         let length = self.ready.len() as u64;
         self.offset = self.offset.saturating_add(length);
         self.left = self.left.saturating_sub(length);

@@ -82,7 +82,9 @@ pub(crate) fn data<S: Store>(
     let deposits =
         DepositServiceServer::new(deposits).max_decoding_message_size(MAX_REQUEST_OCTETS);
     let routes = Routes::new(deposits)
-        .add_service(LargeMessageServiceServer::new(large))
+        .add_service(
+            LargeMessageServiceServer::new(large).max_decoding_message_size(MAX_GROUP_OCTETS),
+        )
         .add_service(DeliveryServiceServer::new(deliveries))
         .add_service(RegistrationServiceServer::new(registrations))
         .add_service(SettingsServiceServer::new(settings))

@@ -24,6 +24,7 @@ pub(crate) fn of_store(error: &StoreError) -> Status {
         StoreError::UploadTooLarge => (Code::OutOfRange, "TOO_LARGE"),
         StoreError::UploadTooScattered => (Code::ResourceExhausted, "TOO_SCATTERED"),
         StoreError::UploadIncomplete => (Code::InvalidArgument, "INCOMPLETE"),
+        StoreError::OtherUpload => (Code::InvalidArgument, "OTHER_UPLOAD"),
         StoreError::UnknownAccount => (Code::NotFound, "UNKNOWN_ACCOUNT"),
         StoreError::AddressTaken => (Code::AlreadyExists, "ADDRESS_TAKEN"),
         StoreError::Precondition { .. } => (Code::FailedPrecondition, "WRONG_STATE"),
@@ -131,6 +132,11 @@ mod tests {
                 StoreError::UploadIncomplete,
                 Code::InvalidArgument,
                 "INCOMPLETE",
+            ),
+            (
+                StoreError::OtherUpload,
+                Code::InvalidArgument,
+                "OTHER_UPLOAD",
             ),
             (
                 StoreError::UnknownAccount,

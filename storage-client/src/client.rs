@@ -23,7 +23,9 @@ use crate::delivery::{
     AcknowledgeResult, Claim, DeliveryOutcome, ReleaseResult, Settlement, TakeLimits, TakenBatch,
 };
 use crate::exchange::Exchange;
-use crate::fan_out::{FanOutLegs, JobAnswer, JobRequest};
+use crate::fan_out::{
+    Capacity, FanOutLegs, JobAdmission, JobAdmissionAnswer, JobAnswer, JobRequest, LegClaim,
+};
 use crate::leases::Leases;
 use crate::message::PartKind;
 use crate::registration::{Registered, Registration};
@@ -584,10 +586,62 @@ impl StorageClient {
         convert::job_answer(reply.into_inner())
     }
 
-    /// Offers to send up to `capacity` legs at a time, at most 4,096.
+    /// Asks for the admission of a large message to many (CFL-03). The rate of the sender is spent by
+    /// [`Upload::commit_job`].
+    ///
+    /// # Errors
+    /// [`Unavailable`]: nothing is kept for longer than the lease of an upload. Also if more octets are announced than
+    /// the store ever takes.
+    pub async fn admit_job(
+        &self,
+        admission: JobAdmission,
+    ) -> Result<JobAdmissionAnswer, Unavailable> {
+        let request = self.request(convert::job_admission(admission));
+        let mut client = self.large();
+        let reply = client.admit_job(request).await;
+        let reply = reply.map_err(|status| Unavailable::from_status(&status))?;
+        Ok(match convert::job_admitted(reply.into_inner())? {
+            Ok(admission) => JobAdmissionAnswer::Admitted(Upload::open(
+                client,
+                &admission,
+                self.config.commit_deadline,
+            )),
+            Err(refusal) => JobAdmissionAnswer::Refused(refusal),
+        })
+    }
+
+    /// Begins to read `length` octets of the content of a large message to many from `offset` on, or all of them if that
+    /// is zero; less at its end. Only under a live claim of one of its legs.
+    ///
+    /// # Errors
+    /// [`ReadPartError`]: there is nothing to read.
+    pub async fn read_job_content(
+        &self,
+        claim: LegClaim,
+        offset: u64,
+        length: u64,
+    ) -> Result<PartReader, ReadPartError> {
+        let request = self.request(v1::ReadJobContentRequest {
+            leg: Some(convert::proto_leg_claim(claim)),
+            offset,
+            length,
+        });
+        let mut client = FanOutServiceClient::new(self.bulk.clone());
+        let pieces = client.read_job_content(request).await;
+        let pieces = pieces.map_err(|status| ReadPartError::from_status(&status))?;
+        let patience = self.config.request_deadline;
+        Ok(PartReader::new(pieces.into_inner(), patience))
+    }
+
+    /// Offers to send up to `places` legs of class [`JobClass::Pager`](crate::fan_out::JobClass) at a time, and up to
+    /// `large_places` of class `Large`; at most 4,096 each.
     #[must_use]
-    pub fn fan_out(&self, capacity: u32) -> FanOutLegs {
+    pub fn fan_out(&self, places: u32, large_places: u32) -> FanOutLegs {
         let (client, config) = (self.fan_outs(), &self.config);
+        let capacity = Capacity {
+            pager: places,
+            large: large_places,
+        };
         crate::fan_out::start(client, config, self.incarnation, capacity)
     }
 

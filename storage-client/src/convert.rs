@@ -17,10 +17,13 @@ pub(crate) use delivery::{
 };
 pub(crate) use deposit::{answer, deposit};
 pub(crate) use fan_out::{
-    fan_out_job, group, group_answer, job_answer, job_request, leg_claim, leg_settlement,
-    owned_group, proto_group, proto_group_document, proto_leg_claim, roster_entry,
+    fan_out_job, group, group_answer, job_admission, job_admitted, job_answer, job_request,
+    large_job, leg_claim, leg_settlement, owned_group, proto_group, proto_group_document,
+    proto_leg_claim, roster_entry,
 };
-pub(crate) use large::{admission, admission_request, large_deposit, upload_answer};
+pub(crate) use large::{
+    admission, admission_request, large_deposit, upload_answer, upload_job_answer,
+};
 pub(crate) use message::proto_part_kind;
 pub(crate) use registration::{bindings, registered, registration};
 pub(crate) use settings::{publish, published};

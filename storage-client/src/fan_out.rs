@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::convert;
 use crate::deposit::DuplicateKey;
+use crate::large::Upload;
 
 pub(crate) use self::driver::start;
 pub use self::leg::{Leg, LegOutcome};
@@ -110,9 +111,23 @@ pub struct LegTemplate {
     pub body: Bytes,
     /// Body without the history part (CFP-15).
     pub body_without_history: Option<Bytes>,
+    /// Of a large message: what the SEND of each leg says, in wire form: Message-ID, Success-Report, Failure-Report,
+    /// Content-Type and the other MIME headers; empty for others.
+    pub send_head: Bytes,
 }
 
-/// A message that shall be a job.
+/// By which way legs go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum JobClass {
+    /// A MESSAGE each.
+    #[default]
+    Pager,
+    /// An INVITE and an MSRP session each, with octets from [`crate::StorageClient::read_job_content`] (CFL-08).
+    Large,
+}
+
+/// A message that shall be a job. Of a large one `duplicate_key` and `content_hash` are not looked at: see
+/// [`LargeJobRequest`].
 #[derive(Clone, Debug)]
 pub struct JobRequest {
     /// The asserted identity of the sender, canonical.
@@ -133,6 +148,38 @@ pub struct JobRequest {
     pub max_forwards: u32,
     /// Transport and address of the peer.
     pub received_from: String,
+}
+
+/// What the store is asked before the INVITE of a large message to many is answered 200 (CFL-03).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobAdmission {
+    /// The asserted identity of the sender, canonical.
+    pub sender: String,
+    /// Targets of the roster, 1 to 10,000.
+    pub recipients: usize,
+    /// What the offer says (LMO-08); `None` if it says nothing.
+    pub announced_octets: Option<u64>,
+}
+
+/// How the store decided.
+#[derive(Debug)]
+pub enum JobAdmissionAnswer {
+    /// The octets go there.
+    Admitted(Upload),
+    /// The message would not be taken.
+    Refused(JobRefusal),
+}
+
+/// A large message to many whose octets have been written to its [`Upload`].
+#[derive(Clone, Debug)]
+pub struct LargeJobRequest {
+    /// The job. A retry is recognised by sender, `addressed_to`, Message-ID, length and the hash that the store has made
+    /// of the octets (requirements §3.3).
+    pub job: JobRequest,
+    /// Message-ID of the sender's SEND.
+    pub msrp_message_id: String,
+    /// Octets of the content.
+    pub octets: u64,
 }
 
 /// Content and roster are on disk, told by the storage service: what an edge needs to answer with 202
@@ -211,6 +258,10 @@ pub struct FanOutJob {
     pub sender: String,
     /// The group or the factory.
     pub addressed_to: String,
+    /// By which way its legs go.
+    pub class: JobClass,
+    /// Octets of the content of a large message; zero for others.
+    pub octets: u64,
     /// What its legs have in common.
     pub template: LegTemplate,
     /// Max-Forwards of its legs.
@@ -237,7 +288,14 @@ pub struct LegClaim {
 #[derive(Debug)]
 pub struct FanOutLegs {
     pub(crate) legs: mpsc::Receiver<Leg>,
-    pub(crate) capacity: watch::Sender<u32>,
+    pub(crate) capacity: watch::Sender<Capacity>,
+}
+
+/// How many legs of each class an edge takes at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Capacity {
+    pub(crate) pager: u32,
+    pub(crate) large: u32,
 }
 
 impl FanOutLegs {
@@ -246,12 +304,16 @@ impl FanOutLegs {
         self.legs.recv().await
     }
 
-    /// How many legs this edge takes at a time from now on, at most as many as at the beginning; zero while
-    /// its next hop is down.
-    pub fn resize(&self, legs: u32) {
+    /// How many legs of class [`JobClass::Pager`] and of class [`JobClass::Large`] this edge takes at a time from now on, at
+    /// most as many as at the beginning; zero while its next hop is down.
+    pub fn resize(&self, places: u32, large_places: u32) {
+        let wanted = Capacity {
+            pager: places,
+            large: large_places,
+        };
         self.capacity.send_if_modified(|capacity| {
-            let changed = *capacity != legs;
-            *capacity = legs;
+            let changed = *capacity != wanted;
+            *capacity = wanted;
             changed
         });
     }

@@ -97,10 +97,10 @@ impl UploadError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadPartError {
-    /// There is no such message or part, or its content is gone.
+    /// There is no such message, part or leg, or its content is gone.
     #[error("no such content")]
     Gone,
-    /// The claim is superseded, or does not cover the message.
+    /// The claim is superseded, or does not cover the message; of a leg, it is settled.
     #[error("the claim does not hold")]
     Superseded,
     /// The storage service did not answer.

@@ -5,6 +5,7 @@ mod bench;
 pub(crate) mod claims;
 pub(crate) mod deposits;
 pub(crate) mod groups;
+pub(crate) mod large_jobs;
 pub(crate) mod legs;
 pub(crate) mod listing;
 pub(crate) mod orders;
@@ -90,6 +91,22 @@ macro_rules! battery {
                 a_document_is_about_one_group,
                 a_group_without_document_is_found_by_its_address,
                 many_addresses_are_asked_about_at_once;
+            large_jobs:
+                an_upload_becomes_a_job,
+                no_job_is_there_before_its_commit,
+                an_abandoned_upload_leaves_no_job,
+                an_upload_becomes_what_it_was_admitted_for,
+                a_retry_of_an_upload_gets_the_first_receipt_of_its_job,
+                an_admission_looks_at_the_rate_and_the_commit_spends_it,
+                a_job_has_no_more_octets_than_are_taken,
+                an_upload_of_a_job_lives_as_long_as_it_makes_progress,
+                a_content_counts_for_no_mailbox,
+                a_content_is_read_under_a_claim,
+                a_content_goes_with_the_last_leg,
+                a_cancelled_large_job_keeps_its_content_for_legs_in_flight,
+                an_expired_large_job_ends_without_an_edge,
+                large_legs_and_others_do_not_wait_for_one_another,
+                a_large_job_survives_a_crash;
             legs:
                 an_accepted_job_is_there_after_reopening,
                 a_retry_gets_the_first_receipt_of_its_job,

@@ -1,5 +1,7 @@
 //! The column families: one per access pattern, so that each has the options its reads want.
 
+use crate::model::JobClass;
+
 /// A column family of the RocksDB engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Family {
@@ -52,6 +54,10 @@ pub(crate) enum Family {
     LegLists,
     /// Jobs with legs nobody has claimed, by sender: scanned in turns; and how many jobs a sender has.
     Turns,
+    /// As `LegDue`, for legs of large messages: neither waits behind the other.
+    LargeLegDue,
+    /// As `Turns`, for large messages; how many jobs a sender has is told there.
+    LargeTurns,
 }
 
 /// `ALL` is in the order of the numbers, so that a number is a place in it.
@@ -65,7 +71,7 @@ const _: () = {
 
 impl Family {
     /// All of them, in the order they are made.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::Meta,
         Self::Messages,
         Self::Contents,
@@ -90,7 +96,25 @@ impl Family {
         Self::LegDue,
         Self::LegLists,
         Self::Turns,
+        Self::LargeLegDue,
+        Self::LargeTurns,
     ];
+
+    /// Legs of this class by due time.
+    pub(crate) fn leg_due(class: JobClass) -> Self {
+        match class {
+            JobClass::Pager => Self::LegDue,
+            JobClass::Large => Self::LargeLegDue,
+        }
+    }
+
+    /// Jobs of this class with legs nobody has claimed.
+    pub(crate) fn turns(class: JobClass) -> Self {
+        match class {
+            JobClass::Pager => Self::Turns,
+            JobClass::Large => Self::LargeTurns,
+        }
+    }
 
     /// Its name on disk.
     pub(crate) fn name(self) -> &'static str {
@@ -119,6 +143,8 @@ impl Family {
             Self::LegDue => "leg_due",
             Self::LegLists => "leg_lists",
             Self::Turns => "turns",
+            Self::LargeLegDue => "large_leg_due",
+            Self::LargeTurns => "large_turns",
         }
     }
 }

@@ -105,13 +105,15 @@ impl Default for UploadLimits {
     }
 }
 
-/// Bounds of fan-out per sender.
+/// Bounds of fan-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FanOutLimits {
-    /// Recipients per minute (`cf.sender_fanout_rate`, CFP-21); zero: no bound.
+    /// Recipients of one sender per minute (`cf.sender_fanout_rate`, CFP-21); zero: no bound.
     pub sender_rate: u32,
-    /// Unfinished jobs at a time.
+    /// Unfinished jobs of one sender at a time.
     pub sender_jobs: u32,
+    /// Octets of the largest message to many; more are not taken.
+    pub large_octets: u64,
 }
 
 impl Default for FanOutLimits {
@@ -119,6 +121,7 @@ impl Default for FanOutLimits {
         Self {
             sender_rate: 2_000,
             sender_jobs: 10_000,
+            large_octets: 10 << 20,
         }
     }
 }
@@ -149,7 +152,7 @@ pub struct StoreConfig {
     pub settings: Settings,
     /// Bounds of the queues.
     pub queues: QueueLimits,
-    /// Bounds of fan-out per sender.
+    /// Bounds of fan-out.
     pub fan_out: FanOutLimits,
     /// Bounds of uploads.
     pub uploads: UploadLimits,

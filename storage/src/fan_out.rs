@@ -4,9 +4,12 @@
 use std::future::Future;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::model::{
-    Address, Group, GroupOrder, GroupRefusal, Job, JobNumber, JobOutcome, JobPage, JobQuery,
-    JobRequest, JobWithTemplate, Leg, LegBatch, LegOutcome, LegSettled, LegToken, Owner,
+    Address, Group, GroupOrder, GroupRefusal, Job, JobAdmission, JobAdmissionOutcome, JobClass,
+    JobNumber, JobOutcome, JobPage, JobQuery, JobRequest, JobWithTemplate, LargeJob, Leg, LegBatch,
+    LegOutcome, LegSettled, LegToken, Owner, UploadId,
 };
 use crate::store::{StoreError, Synced};
 
@@ -23,8 +26,9 @@ pub(crate) const LEGS_AT_ONCE: usize = 32;
 /// Groups, jobs and legs.
 ///
 /// * Content and roster of an accepted job are frozen and on disk; retries get the first receipt.
-/// * At most one leg per target is claimed at a time, of all jobs.
-/// * Legs of one sender to one target go in the order of their jobs; senders take turns.
+/// * At most one leg per target is claimed at a time, of all jobs of a class.
+/// * Legs of one sender to one target go in the order of their jobs; senders take turns. Legs of large messages and
+///   of others do not wait for one another.
 /// * A job ends when every leg has its outcome: at the latest some time after its lifetime, when the leases
 ///   of the legs in flight are over.
 pub trait FanOutStore: Send + Sync + 'static {
@@ -65,10 +69,40 @@ pub trait FanOutStore: Send + Sync + 'static {
         request: JobRequest,
     ) -> impl Future<Output = Result<JobOutcome, StoreError>> + Send;
 
-    /// Claims up to `limit` legs for an edge. For one caller at a time: two would find the same legs.
+    /// Whether a large message to many would be taken, and where its octets go: to [`crate::Store::stage`], as those of
+    /// any large message. The rate of the sender is looked at, not spent. [`StoreError::UploadTooLarge`] if it
+    /// announces more than is taken, [`StoreError::Overloaded`] if too many uploads are under way.
+    fn admit_job(
+        &self,
+        admission: JobAdmission,
+    ) -> impl Future<Output = Result<JobAdmissionOutcome, StoreError>> + Send;
+
+    /// Makes an upload a job, or finds that the message is one. No leg is there before. Ends the upload in any case.
+    /// [`StoreError::UploadIncomplete`] unless exactly the octets of the job have come, [`StoreError::OtherUpload`] if
+    /// it was admitted for a message.
+    fn commit_job(
+        &self,
+        upload: UploadId,
+        job: LargeJob,
+    ) -> impl Future<Output = Result<JobOutcome, StoreError>> + Send;
+
+    /// Whether a claim is not superseded and its leg has no outcome. [`StoreError::NotFound`] if there is no such leg.
+    fn holds_leg(&self, token: LegToken) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Octets `offset..offset + length` of the content of a large message to many, less at its end, empty past it.
+    /// [`StoreError::NotFound`] if there is none, or no leg is left that could read it.
+    fn read_job_content(
+        &self,
+        number: JobNumber,
+        offset: u64,
+        length: usize,
+    ) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
+
+    /// Claims up to `limit` legs of a class for an edge. For one caller at a time: two would find the same legs.
     fn claim_legs(
         &self,
         owner: Owner,
+        class: JobClass,
         limit: usize,
         lease: Duration,
     ) -> impl Future<Output = Result<LegBatch, StoreError>> + Send;

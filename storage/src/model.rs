@@ -25,10 +25,10 @@ pub use claim::{
 pub use content::{Part, PartKind};
 pub use deposit::{Deposit, DepositOutcome, DuplicateKey, Receipt, Refusal};
 pub use fan_out::{
-    ClaimedLeg, CopyControl, Job, JobClass, JobCounts, JobNumber, JobOutcome, JobPage, JobQuery,
-    JobReceipt, JobRefusal, JobRequest, JobState, JobWithTemplate, Leg, LegBatch, LegName,
-    LegOutcome, LegSettled, LegState, LegTemplate, LegToken, ROSTER_MAX, RosterEntry,
-    TEMPLATE_OCTETS_MAX, VARIATION_OCTETS_MAX,
+    ClaimedLeg, CopyControl, Job, JobAdmission, JobAdmissionOutcome, JobClass, JobCounts,
+    JobNumber, JobOutcome, JobPage, JobQuery, JobReceipt, JobRefusal, JobRequest, JobState,
+    JobWithTemplate, LargeJob, Leg, LegBatch, LegName, LegOutcome, LegSettled, LegState,
+    LegTemplate, LegToken, ROSTER_MAX, RosterEntry, TEMPLATE_OCTETS_MAX, VARIATION_OCTETS_MAX,
 };
 pub use group::{
     GROUP_MEMBERS_MAX, Group, GroupChange, GroupDocument, GroupMember, GroupOrder, GroupRefusal,

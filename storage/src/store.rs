@@ -86,6 +86,9 @@ pub enum StoreError {
     /// Octets of the upload have not come.
     #[error("the upload is not complete")]
     UploadIncomplete,
+    /// The upload was admitted for something else: a message, or a job.
+    #[error("the upload was admitted for something else")]
+    OtherUpload,
     /// The upload has too many gaps between its octets.
     #[error("the octets of the upload have too many gaps")]
     UploadTooScattered,

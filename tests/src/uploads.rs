@@ -174,7 +174,9 @@ async fn upload(channel: &Channel, call_id: &str) -> Option<String> {
     let reply = client.upload(iter(requests)).await;
     match reply.ok()?.into_inner().answer? {
         upload_reply::Answer::Deposited(deposited) => Some(deposited.message_id),
-        upload_reply::Answer::Refused(_) => None,
+        upload_reply::Answer::Refused(_)
+        | upload_reply::Answer::JobAccepted(_)
+        | upload_reply::Answer::JobRefused(_) => None,
     }
 }
 

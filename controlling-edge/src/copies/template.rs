@@ -53,6 +53,7 @@ impl From<Template> for LegTemplate {
             head: template.head,
             body: template.entity,
             body_without_history: template.entity_without_history,
+            send_head: Bytes::new(),
         }
     }
 }

@@ -13,10 +13,12 @@ use crate::output::record::{JobChangeRecord, JobRecord, LegRecord, Outcome};
 use crate::output::table::Column;
 use crate::target::Address;
 
-const JOB_COLUMNS: [Column; 9] = [
+const JOB_COLUMNS: [Column; 11] = [
     Column::whole("JOB"),
     Column::whole("STATE"),
     Column::whole("ACCEPTED"),
+    Column::whole("CLASS"),
+    Column::number("OCTETS"),
     Column::number("TOTAL"),
     Column::number("PENDING"),
     Column::number("DELIVERED"),
@@ -337,6 +339,11 @@ fn job_row(job: &JobRecord) -> Vec<String> {
             false => job.state.clone(),
         },
         job.accepted_at.clone().unwrap_or_else(|| "-".to_owned()),
+        job.class.clone(),
+        match job.octets {
+            0 => "-".to_owned(),
+            octets => octets.to_string(),
+        },
         job.total.to_string(),
         job.pending.to_string(),
         job.delivered.to_string(),

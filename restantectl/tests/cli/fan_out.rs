@@ -215,13 +215,19 @@ fn job(number: u64, state: JobState) -> Job {
         failed: 1,
         expired: 1,
         cancelled: 1,
+        octets: 0,
     }
 }
 
 fn jobs() -> FanOut {
     let fan_out = FanOut::default();
     let mut known = fan_out.lock();
-    known.jobs = vec![job(42, JobState::Running), job(41, JobState::Completed)];
+    let large = Job {
+        class: JobClass::Large.into(),
+        octets: 20_480,
+        ..job(42, JobState::Running)
+    };
+    known.jobs = vec![large, job(41, JobState::Completed)];
     known.legs = vec![JobLeg {
         index: 7,
         target: "sip:bob@example.org".to_owned(),
@@ -352,7 +358,16 @@ fn jobs_are_listed_with_their_counts() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let text = ran.text();
     let line = text.lines().nth(1).unwrap();
-    for cell in ["42", "running", "10", "3", "4", "sip:alice@example.org"] {
+    for cell in [
+        "42",
+        "running",
+        "large",
+        "20480",
+        "10",
+        "3",
+        "4",
+        "sip:alice@example.org",
+    ] {
         assert!(line.contains(cell), "{cell} in {line}");
     }
     assert!(!text.contains('\u{1b}'), "escaped");
@@ -362,7 +377,10 @@ fn jobs_are_listed_with_their_counts() {
     assert_eq!(asked.states, states);
     let records = restantectl("job list -o jsonl").at(&fake).records();
     assert_eq!(records[1]["state"], "completed");
+    assert_eq!(records[0]["class"], "large");
+    assert_eq!(records[0]["octets"], 20_480);
     assert_eq!(records[1]["class"], "pager");
+    assert_eq!(records[1]["octets"], 0);
 }
 
 #[test]

@@ -6,10 +6,10 @@ use std::time::Instant;
 use proto::v1;
 use proto::v1::leg_settlement::Outcome;
 use storage::model::{
-    Address, ClaimedLeg, CopyControl, Generation, Group, GroupDocument, GroupMember, Job, JobClass,
-    JobNumber, JobRefusal, JobRequest, JobState, JobWithTemplate, Leg, LegName, LegOutcome,
-    LegSettled, LegState, LegTemplate, LegToken, Owner, ROSTER_MAX, RosterEntry,
-    TEMPLATE_OCTETS_MAX, VARIATION_OCTETS_MAX,
+    Address, ClaimedLeg, CopyControl, DuplicateKey, Generation, Group, GroupDocument, GroupMember,
+    Job, JobAdmission, JobClass, JobNumber, JobRefusal, JobRequest, JobState, JobWithTemplate,
+    LargeJob, Leg, LegName, LegOutcome, LegSettled, LegState, LegTemplate, LegToken, Owner,
+    ROSTER_MAX, RosterEntry, TEMPLATE_OCTETS_MAX, VARIATION_OCTETS_MAX,
 };
 use tonic::Status;
 
@@ -114,25 +114,54 @@ fn text(address: Option<&Address>) -> String {
 
 /// A message that can be a job.
 pub(crate) fn job_request(
-    request: v1::AcceptJobRequest,
+    mut request: v1::AcceptJobRequest,
     deadline: Instant,
 ) -> Result<JobRequest, Status> {
     let class = match request.class() {
         v1::JobClass::Pager => JobClass::Pager,
+        v1::JobClass::Large => return Err(invalid("a large message comes by an upload")),
         v1::JobClass::Unspecified => return Err(invalid("the class is missing")),
     };
     let hash = request.content_hash.as_ref().try_into();
+    let hash = hash.map_err(|_| invalid("a content hash has 32 octets"))?;
+    let key = required(request.duplicate_key.take(), "the duplicate key is missing")?;
+    job(request, class, (duplicate_key(key), hash), deadline)
+}
+
+/// A large message that can be a job, once its octets are there.
+pub(crate) fn large_job(large: v1::LargeJob, deadline: Instant) -> Result<LargeJob, Status> {
+    let request = required(large.job, "the job is missing")?;
+    if request.class() != v1::JobClass::Large {
+        return Err(invalid("an upload becomes a job of class LARGE"));
+    }
+    if large.octets == 0 {
+        return Err(invalid("a message without octets is no job"));
+    }
+    // Both are told by the store.
+    let unknown = (DuplicateKey::default(), [0; 32]);
+    Ok(LargeJob {
+        job: job(request, JobClass::Large, unknown, deadline)?,
+        msrp_message_id: large.msrp_message_id,
+        octets: large.octets,
+    })
+}
+
+fn job(
+    request: v1::AcceptJobRequest,
+    class: JobClass,
+    (duplicate_key, content_hash): (DuplicateKey, [u8; 32]),
+    deadline: Instant,
+) -> Result<JobRequest, Status> {
     let template = template(required(request.template, "the template is missing")?);
     if template.octets() > TEMPLATE_OCTETS_MAX {
         return Err(invalid("a template has at most 1 MiB"));
     }
-    let key = required(request.duplicate_key, "the duplicate key is missing")?;
     Ok(JobRequest {
         sender: named(request.sender)?,
         addressed_to: named(request.addressed_to)?,
         class,
-        duplicate_key: duplicate_key(key),
-        content_hash: hash.map_err(|_| invalid("a content hash has 32 octets"))?,
+        duplicate_key,
+        content_hash,
         template,
         roster: roster(request.roster)?,
         expires_at: request.expires_at.map(time),
@@ -147,6 +176,7 @@ fn template(template: v1::LegTemplate) -> LegTemplate {
         head: template.head,
         body: template.body,
         body_without_history: template.body_without_history,
+        send_head: template.send_head,
     }
 }
 
@@ -191,6 +221,18 @@ pub(crate) fn job_refusal(refusal: &JobRefusal) -> v1::JobRefused {
         reason: reason.into(),
         retry_after: retry_after.map(proto_duration),
     }
+}
+
+/// The question before a large message to many.
+pub(crate) fn job_admission(request: v1::AdmitJobRequest) -> Result<JobAdmission, Status> {
+    let recipients = usize::try_from(request.recipients).unwrap_or(usize::MAX);
+    if !(1..=ROSTER_MAX).contains(&recipients) {
+        return Err(invalid("a message to many has 1 to 10,000 recipients"));
+    }
+    Ok(JobAdmission {
+        sender: named(request.sender)?,
+        announced_octets: request.announced_octets,
+    })
 }
 
 /// The process of an edge.
@@ -285,6 +327,7 @@ fn copy_control(copy_control: CopyControl) -> v1::CopyControl {
 fn job_class(class: JobClass) -> v1::JobClass {
     match class {
         JobClass::Pager => v1::JobClass::Pager,
+        JobClass::Large => v1::JobClass::Large,
     }
 }
 
@@ -300,10 +343,12 @@ pub(crate) fn job_template(job: JobWithTemplate) -> v1::JobTemplate {
             head: template.head,
             body: template.body,
             body_without_history: template.body_without_history,
+            send_head: template.send_head,
         }),
         max_forwards: job.max_forwards,
         accepted_at: Some(timestamp(job.accepted_at)),
         expires_at: Some(timestamp(job.expires_at)),
+        octets: job.octets,
     }
 }
 
@@ -327,6 +372,7 @@ pub(crate) fn proto_job(job: Job) -> v1::Job {
         failed: job.counts.failed,
         expired: job.counts.expired,
         cancelled: job.counts.cancelled,
+        octets: job.octets,
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use storage::Store;
-use storage::model::{ClaimedLeg, JobNumber, LegOutcome, LegToken, Owner};
+use storage::model::{ClaimedLeg, JobClass, JobNumber, LegOutcome, LegToken, Owner};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::edges::{Edges, Pace};
+use super::edges::{Capacity, Edges, Pace};
 
 /// Legs of one claim.
 const CLAIM: usize = 64;
@@ -47,6 +47,7 @@ struct State {
 }
 
 /// When to look again.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Next {
     AtOnce,
     At(Instant),
@@ -83,7 +84,7 @@ impl Dispatcher {
     /// What an attached edge is told; `None` if one of that name is attached.
     pub(super) fn attach(&self, owner: &Owner) -> Option<mpsc::Receiver<Order>> {
         let mut state = self.lock();
-        if !state.edges.attach(owner, 0) {
+        if !state.edges.attach(owner, Capacity::default()) {
             return None;
         }
         let (sender, orders) = mpsc::channel(QUEUE);
@@ -99,14 +100,14 @@ impl Dispatcher {
         state.gauge();
     }
 
-    pub(super) fn resize(&self, edge: &str, capacity: usize) {
+    pub(super) fn resize(&self, edge: &str, capacity: Capacity) {
         self.lock().edges.resize(edge, capacity);
         self.wake();
     }
 
     /// The edge holds these, from before its stream broke perhaps.
-    pub(super) fn held(&self, edge: &str, legs: &[LegToken]) {
-        self.lock().edges.hold(edge, legs.iter().copied());
+    pub(super) fn held(&self, edge: &str, legs: impl IntoIterator<Item = (LegToken, JobClass)>) {
+        self.lock().edges.hold(edge, legs);
     }
 
     /// The edge holds these no more: they are settled or lost.
@@ -152,13 +153,20 @@ impl Dispatcher {
         }
     }
 
-    /// One claim for one edge.
+    /// One claim of each class: neither keeps the other waiting.
     async fn hand_out<S: Store>(&self, store: &S) -> Next {
+        let pager = self.hand_out_of(store, JobClass::Pager).await;
+        let large = self.hand_out_of(store, JobClass::Large).await;
+        pager.min(large)
+    }
+
+    /// One claim for one edge.
+    async fn hand_out_of<S: Store>(&self, store: &S, class: JobClass) -> Next {
         let now = Instant::now();
         let idle = Next::At(now + IDLE);
         let (owner, wanted) = {
             let mut state = self.lock();
-            let Some((owner, room)) = state.edges.roomiest() else {
+            let Some((owner, room)) = state.edges.roomiest(class) else {
                 return idle;
             };
             match state.pace.allow(room.min(CLAIM), now.into_std()) {
@@ -166,7 +174,9 @@ impl Dispatcher {
                 Err(at) => return Next::At(at.into()),
             }
         };
-        let claimed = store.claim_legs(owner.clone(), wanted, self.0.lease).await;
+        let claimed = store
+            .claim_legs(owner.clone(), class, wanted, self.0.lease)
+            .await;
         let batch = match claimed {
             Ok(batch) => batch,
             Err(error) => {
@@ -177,7 +187,7 @@ impl Dispatcher {
         if !batch.legs.is_empty() {
             let count = u64::try_from(batch.legs.len()).unwrap_or(u64::MAX);
             metrics::counter!("restante_legs_claimed_total").increment(count);
-            self.send(store, &owner, batch.legs).await;
+            self.send(store, &owner, class, batch.legs).await;
         }
         match batch.again_in {
             Some(Duration::ZERO) => Next::AtOnce,
@@ -187,12 +197,19 @@ impl Dispatcher {
     }
 
     /// Legs for an edge that is gone are given back at once.
-    async fn send<S: Store>(&self, store: &S, owner: &Owner, legs: Vec<ClaimedLeg>) {
+    async fn send<S: Store>(
+        &self,
+        store: &S,
+        owner: &Owner,
+        class: JobClass,
+        legs: Vec<ClaimedLeg>,
+    ) {
         let tokens: Vec<_> = legs.iter().map(|leg| leg.token).collect();
         let refused = {
             let mut state = self.lock();
             state.pace.spend(legs.len());
-            state.edges.hold(&owner.edge, tokens.iter().copied());
+            let held = tokens.iter().map(|token| (*token, class));
+            state.edges.hold(&owner.edge, held);
             let queue = state.queues.get(&owner.edge);
             let sent = queue.map(|queue| queue.try_send(Order::Legs(legs)));
             let is_sent = matches!(sent, Some(Ok(())));

@@ -1,9 +1,9 @@
 //! Which edges take legs, and which legs each has: a machine, without store and clock.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use storage::model::{JobNumber, LegToken, Owner};
+use storage::model::{JobClass, JobNumber, LegToken, Owner};
 
 /// The attached edges.
 #[derive(Debug, Default)]
@@ -11,29 +11,46 @@ pub(super) struct Edges {
     by_name: BTreeMap<String, Edge>,
 }
 
+/// How many legs of each class an edge takes at a time: a slow transfer takes no place of a MESSAGE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Capacity {
+    pub(super) pager: usize,
+    pub(super) large: usize,
+}
+
+impl Capacity {
+    fn of(self, class: JobClass) -> usize {
+        match class {
+            JobClass::Pager => self.pager,
+            JobClass::Large => self.large,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Edge {
     owner: Owner,
-    capacity: usize,
-    held: HashSet<LegToken>,
+    capacity: Capacity,
+    held: HashMap<LegToken, JobClass>,
 }
 
 impl Edge {
-    fn room(&self) -> usize {
-        self.capacity.saturating_sub(self.held.len())
+    fn room(&self, class: JobClass) -> usize {
+        let held = self.held.values().filter(|held| **held == class);
+        self.capacity.of(class).saturating_sub(held.count())
     }
 }
 
 impl Edges {
     /// False if an edge of that name is attached.
-    pub(super) fn attach(&mut self, owner: &Owner, capacity: usize) -> bool {
+    pub(super) fn attach(&mut self, owner: &Owner, capacity: Capacity) -> bool {
         if self.by_name.contains_key(&owner.edge) {
             return false;
         }
         let edge = Edge {
             owner: owner.clone(),
             capacity,
-            held: HashSet::new(),
+            held: HashMap::new(),
         };
         self.by_name.insert(owner.edge.clone(), edge);
         true
@@ -43,14 +60,18 @@ impl Edges {
         self.by_name.remove(edge);
     }
 
-    pub(super) fn resize(&mut self, edge: &str, capacity: usize) {
+    pub(super) fn resize(&mut self, edge: &str, capacity: Capacity) {
         if let Some(edge) = self.by_name.get_mut(edge) {
             edge.capacity = capacity;
         }
     }
 
     /// These legs are with the edge.
-    pub(super) fn hold(&mut self, edge: &str, legs: impl IntoIterator<Item = LegToken>) {
+    pub(super) fn hold(
+        &mut self,
+        edge: &str,
+        legs: impl IntoIterator<Item = (LegToken, JobClass)>,
+    ) {
         if let Some(edge) = self.by_name.get_mut(edge) {
             edge.held.extend(legs);
         }
@@ -65,18 +86,17 @@ impl Edges {
         }
     }
 
-    /// The edge with the most room, and how much that is.
-    pub(super) fn roomiest(&self) -> Option<(Owner, usize)> {
-        let edges = self.by_name.values();
-        let roomiest = edges.max_by_key(|edge| edge.room())?;
-        let room = roomiest.room();
+    /// The edge with the most room for legs of a class, and how much that is.
+    pub(super) fn roomiest(&self, class: JobClass) -> Option<(Owner, usize)> {
+        let edges = self.by_name.values().map(|edge| (edge, edge.room(class)));
+        let (roomiest, room) = edges.max_by_key(|(_, room)| *room)?;
         (room > 0).then(|| (roomiest.owner.clone(), room))
     }
 
     /// The legs of a job that are in flight, by edge.
     pub(super) fn legs_of(&self, job: JobNumber) -> Vec<(String, Vec<LegToken>)> {
         let edges = self.by_name.iter().map(|(name, edge)| {
-            let legs = edge.held.iter().filter(|token| token.leg.job == job);
+            let legs = edge.held.keys().filter(|token| token.leg.job == job);
             (name.clone(), legs.copied().collect::<Vec<_>>())
         });
         edges.filter(|(_, legs)| !legs.is_empty()).collect()
@@ -157,27 +177,48 @@ mod tests {
         }
     }
 
+    const PAGER: JobClass = JobClass::Pager;
+    const LARGE: JobClass = JobClass::Large;
+
+    fn room(pager: usize, large: usize) -> Capacity {
+        Capacity { pager, large }
+    }
+
     #[test]
     fn legs_go_where_most_room_is() {
         let mut edges = Edges::default();
-        assert_eq!(edges.roomiest(), None);
-        assert!(edges.attach(&owner("a"), 2));
-        assert!(!edges.attach(&owner("a"), 2), "the older one wins");
-        assert!(edges.attach(&owner("b"), 3));
-        assert_eq!(edges.roomiest(), Some((owner("b"), 3)));
-        edges.hold("b", [token(1, 0), token(1, 1)]);
-        assert_eq!(edges.roomiest(), Some((owner("a"), 2)));
-        edges.resize("a", 0);
-        assert_eq!(edges.roomiest(), Some((owner("b"), 1)));
-        edges.hold("b", [token(2, 0)]);
-        assert_eq!(edges.roomiest(), None);
+        assert_eq!(edges.roomiest(PAGER), None);
+        assert!(edges.attach(&owner("a"), room(2, 0)));
+        assert!(!edges.attach(&owner("a"), room(2, 0)), "the older one wins");
+        assert!(edges.attach(&owner("b"), room(3, 0)));
+        assert_eq!(edges.roomiest(PAGER), Some((owner("b"), 3)));
+        edges.hold("b", [(token(1, 0), PAGER), (token(1, 1), PAGER)]);
+        assert_eq!(edges.roomiest(PAGER), Some((owner("a"), 2)));
+        edges.resize("a", room(0, 0));
+        assert_eq!(edges.roomiest(PAGER), Some((owner("b"), 1)));
+        edges.hold("b", [(token(2, 0), PAGER)]);
+        assert_eq!(edges.roomiest(PAGER), None);
         assert_eq!(edges.in_flight(), 3);
         let held = edges.legs_of(JobNumber(2));
         assert_eq!(held, [("b".to_owned(), vec![token(2, 0)])]);
         edges.drop_legs("b", &[token(1, 0), token(9, 9)]);
-        assert_eq!(edges.roomiest(), Some((owner("b"), 1)));
+        assert_eq!(edges.roomiest(PAGER), Some((owner("b"), 1)));
         edges.detach("b");
         assert_eq!((edges.count(), edges.in_flight()), (1, 0));
+    }
+
+    #[test]
+    fn each_class_has_its_own_room() {
+        let mut edges = Edges::default();
+        assert!(edges.attach(&owner("a"), room(1, 2)));
+        assert!(edges.attach(&owner("b"), room(4, 0)));
+        assert_eq!(edges.roomiest(LARGE), Some((owner("a"), 2)));
+        edges.hold("a", [(token(1, 0), LARGE), (token(1, 1), LARGE)]);
+        assert_eq!(edges.roomiest(LARGE), None, "none without large places");
+        edges.resize("b", room(0, 0));
+        assert_eq!(edges.roomiest(PAGER), Some((owner("a"), 1)));
+        edges.drop_legs("a", &[token(1, 0)]);
+        assert_eq!(edges.roomiest(LARGE), Some((owner("a"), 1)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::convert;
 
 /// The reply that an edge may turn into a 2xx. It takes the proof that content and roster are on disk; no
 /// other file of the service makes this message.
-pub(super) fn accepted(receipt: Synced<JobReceipt>, duplicate: bool) -> v1::JobAccepted {
+pub(crate) fn accepted(receipt: Synced<JobReceipt>, duplicate: bool) -> v1::JobAccepted {
     let receipt = receipt.into_inner();
     v1::JobAccepted {
         job: receipt.job.0,

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use proto::v1;
 use proto::v1::attach_fan_out_reply::Reply;
 use proto::v1::attach_fan_out_request::Request;
-use storage::model::{ClaimedLeg, JobNumber, LegOutcome, LegSettled, LegToken, Owner};
+use storage::model::{ClaimedLeg, JobClass, JobNumber, LegOutcome, LegSettled, LegToken, Owner};
 use storage::{Store, StoreError};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::dispatcher::{Dispatcher, Order};
+use super::edges::Capacity;
 use crate::{convert, status};
 
-/// Legs an edge may have at a time, whatever it says; and those of one request.
+/// Legs of a class an edge may have at a time, whatever it says; and those of one request.
 const LEGS_MAX: usize = 4_096;
 
 /// Jobs whose template an edge is taken to have; of more, those without legs are forgotten.
@@ -65,7 +66,7 @@ impl<S: Store> Session<S> {
     async fn attached(
         &self,
         owner: &Owner,
-        capacity: usize,
+        capacity: Capacity,
         requests: Streaming<v1::AttachFanOutRequest>,
         shutdown: &CancellationToken,
     ) -> Result<(), Status> {
@@ -83,7 +84,7 @@ impl<S: Store> Session<S> {
     async fn work(
         &self,
         owner: &Owner,
-        capacity: usize,
+        capacity: Capacity,
         requests: Streaming<v1::AttachFanOutRequest>,
         orders: mpsc::Receiver<Order>,
     ) -> Result<(), Status> {
@@ -112,12 +113,14 @@ impl<S: Store> Session<S> {
         edge: &str,
         mut requests: Streaming<v1::AttachFanOutRequest>,
     ) -> Result<(), Status> {
+        let mut classes = HashMap::new();
         while let Some(request) = requests.message().await? {
             match request.request {
-                Some(Request::Renew(renew)) => self.renew(edge, renew.legs).await?,
+                Some(Request::Renew(renew)) => self.renew(edge, renew.legs, &mut classes).await?,
                 Some(Request::Settle(settle)) => self.settle(edge, settle.settlements).await?,
                 Some(Request::Capacity(capacity)) => {
-                    self.dispatcher.resize(edge, legs(capacity.legs));
+                    self.dispatcher
+                        .resize(edge, capacity_of(capacity.legs, capacity.large_legs));
                 }
                 Some(Request::Hello(_)) => return Err(Status::invalid_argument("a second hello")),
                 None => return Err(Status::invalid_argument("a request is empty")),
@@ -126,7 +129,12 @@ impl<S: Store> Session<S> {
         Ok(())
     }
 
-    async fn renew(&self, edge: &str, legs: Vec<v1::LegClaim>) -> Result<(), Status> {
+    async fn renew(
+        &self,
+        edge: &str,
+        legs: Vec<v1::LegClaim>,
+        classes: &mut HashMap<JobNumber, JobClass>,
+    ) -> Result<(), Status> {
         if legs.len() > LEGS_MAX {
             return Err(Status::invalid_argument("too many legs in one renewal"));
         }
@@ -135,11 +143,39 @@ impl<S: Store> Session<S> {
         let lease = self.dispatcher.lease();
         let lost = self.store.renew_legs(tokens.clone(), lease).await;
         let lost = lost.map_err(|error| status::of_store(&error))?;
-        self.dispatcher.held(edge, &tokens);
+        *classes = self.classes(&tokens, classes).await?;
+        let held = tokens.iter();
+        let held = held.filter_map(|token| Some((*token, *classes.get(&token.leg.job)?)));
+        self.dispatcher.held(edge, held);
         self.dispatcher.gone(edge, &lost);
         let lost = lost.into_iter().map(convert::leg_claim).collect();
         self.reply(Reply::Renewed(v1::RenewedLegs { lost })).await;
         Ok(())
+    }
+
+    /// Classes of the jobs of these legs: of those the edge holds from before its stream broke, the store tells. Jobs that
+    /// are gone have none.
+    async fn classes(
+        &self,
+        tokens: &[LegToken],
+        known: &HashMap<JobNumber, JobClass>,
+    ) -> Result<HashMap<JobNumber, JobClass>, Status> {
+        let mut classes = HashMap::new();
+        for job in tokens.iter().map(|token| token.leg.job) {
+            if classes.contains_key(&job) {
+                continue;
+            }
+            let class = match known.get(&job) {
+                Some(class) => *class,
+                None => match self.store.job(job).await {
+                    Ok(job) => job.class,
+                    Err(StoreError::NotFound) => continue,
+                    Err(error) => return Err(status::of_store(&error)),
+                },
+            };
+            classes.insert(job, class);
+        }
+        Ok(classes)
     }
 
     async fn settle(&self, edge: &str, settlements: Vec<v1::LegSettlement>) -> Result<(), Status> {
@@ -243,16 +279,23 @@ impl<S: Store> Session<S> {
 
 async fn greet(
     requests: &mut Streaming<v1::AttachFanOutRequest>,
-) -> Result<(Owner, usize), Status> {
+) -> Result<(Owner, Capacity), Status> {
     let first = requests.message().await?.and_then(|first| first.request);
     match first {
-        Some(Request::Hello(hello)) => Ok((convert::fan_out_owner(&hello)?, legs(hello.capacity))),
+        Some(Request::Hello(hello)) => Ok((
+            convert::fan_out_owner(&hello)?,
+            capacity_of(hello.capacity, hello.large_capacity),
+        )),
         _ => Err(Status::invalid_argument("the first request is no hello")),
     }
 }
 
-fn legs(capacity: u32) -> usize {
-    usize::try_from(capacity).unwrap_or(LEGS_MAX).min(LEGS_MAX)
+fn capacity_of(pager: u32, large: u32) -> Capacity {
+    let legs = |legs| usize::try_from(legs).unwrap_or(LEGS_MAX).min(LEGS_MAX);
+    Capacity {
+        pager: legs(pager),
+        large: legs(large),
+    }
 }
 
 fn count(outcome: &LegOutcome, settled: LegSettled) {

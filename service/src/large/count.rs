@@ -19,6 +19,8 @@ pub(super) struct Counters {
 pub(super) enum Ending {
     Stored,
     Duplicate,
+    /// Counted as a job, not as a deposit.
+    DuplicateJob,
     Refused,
     Abandoned,
 }
@@ -58,6 +60,7 @@ impl Counters {
                 self.deposits.duplicate();
                 "duplicate"
             }
+            Ending::DuplicateJob => "duplicate",
             Ending::Refused => "refused",
             Ending::Abandoned => "abandoned",
         };

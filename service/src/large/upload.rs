@@ -8,15 +8,17 @@ use proto::v1;
 use proto::v1::upload_reply::Answer;
 use proto::v1::upload_request::Request;
 use storage::Store;
-use storage::model::{DepositOutcome, Refusal, UploadId};
+use storage::model::{DepositOutcome, JobOutcome, Refusal, UploadId};
 use tokio::time::sleep;
 use tonic::{Code, Status, Streaming};
 
 use super::Context;
 use super::convert::large_deposit;
 use super::count::Ending;
-use crate::convert::refusal;
+use crate::convert::{job_refusal, large_job, refusal};
 use crate::deposit::receipt::{Novelty, deposited};
+use crate::fan_out::count_job;
+use crate::fan_out::receipt::accepted;
 use crate::status;
 
 /// Most octets of a piece.
@@ -43,6 +45,7 @@ pub(super) async fn serve<S: Store>(
     context.counters.begun();
     let served = match receive(context, upload, &mut incoming).await {
         Ok(Received::Whole(deposit)) => commit(context, upload, *deposit).await,
+        Ok(Received::WholeJob(job)) => commit_job(context, upload, *job).await,
         Ok(Received::Refused(refused)) => {
             context.store.abandon(upload).await;
             Ok(refusing(context, &refused))
@@ -66,6 +69,7 @@ pub(super) async fn serve<S: Store>(
 /// How the octets of an upload ended.
 enum Received {
     Whole(Box<v1::LargeDeposit>),
+    WholeJob(Box<v1::LargeJob>),
     Refused(Refusal),
 }
 
@@ -79,6 +83,7 @@ async fn receive<S: Store>(
         let piece = match incoming.next().await? {
             Request::Piece(piece) => piece,
             Request::Commit(deposit) => return Ok(Received::Whole(Box::new(deposit))),
+            Request::CommitJob(job) => return Ok(Received::WholeJob(Box::new(job))),
             Request::Open(_) => return Err(Status::invalid_argument("it is open already")),
         };
         if piece.octets.len() > PIECE_OCTETS {
@@ -161,6 +166,42 @@ async fn commit<S: Store>(
             Answer::Deposited(deposited(receipt, Novelty::Duplicate)),
         ),
         DepositOutcome::Refused(refused) => refusing(context, &refused),
+    })
+}
+
+async fn commit_job<S: Store>(
+    context: &Context<S>,
+    upload: UploadId,
+    job: v1::LargeJob,
+) -> Result<(Ending, Answer), Status> {
+    let job = match large_job(job, Instant::now() + COMMIT_TIME) {
+        Ok(job) => job,
+        Err(status) => {
+            context.store.abandon(upload).await;
+            return Err(status);
+        }
+    };
+    let outcome = context.store.commit_job(upload, job).await;
+    Ok(match outcome.map_err(|error| status::of_store(&error))? {
+        JobOutcome::Accepted(receipt) => {
+            context.dispatcher.wake();
+            count_job("accepted");
+            (
+                Ending::Stored,
+                Answer::JobAccepted(accepted(receipt, false)),
+            )
+        }
+        JobOutcome::Duplicate(receipt) => {
+            count_job("duplicate");
+            (
+                Ending::DuplicateJob,
+                Answer::JobAccepted(accepted(receipt, true)),
+            )
+        }
+        JobOutcome::Refused(refused) => {
+            count_job("refused");
+            (Ending::Refused, Answer::JobRefused(job_refusal(&refused)))
+        }
     })
 }
 

@@ -224,7 +224,7 @@ async fn legs_held_over_a_cut_are_settled_once() {
     let job = fan_out::accepted(&client, fan_out::message(1, 20))
         .await
         .job();
-    let mut legs = client.fan_out(20);
+    let mut legs = client.fan_out(20, 0);
     let mut held = Vec::new();
     for _ in 0..20 {
         held.push(fan_out::next(&mut legs).await);

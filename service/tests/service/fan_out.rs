@@ -44,6 +44,7 @@ pub(crate) fn message(number: u32, recipients: usize) -> JobRequest {
             head: Bytes::from_static(b"Subject: Lunch\r\n"),
             body: Bytes::from_static(b"hi, and who else"),
             body_without_history: Some(Bytes::from_static(b"hi")),
+            send_head: Bytes::new(),
         },
         roster: (0..recipients).map(entry).collect(),
         expires_at: None,
@@ -79,6 +80,16 @@ async fn groups(service: &Service) -> GroupServiceClient<Channel> {
     GroupServiceClient::new(channel(service.operator).await)
 }
 
+/// An operator cancels it.
+pub(crate) async fn cancel(service: &Service, job: u64) -> v1::Job {
+    let cancel = v1::CancelJobRequest {
+        job,
+        reason: "as asked".to_owned(),
+    };
+    let cancelled = jobs(service).await.cancel_job(cancel).await;
+    cancelled.expect("it runs").into_inner()
+}
+
 /// Waits until a job is in a state.
 pub(crate) async fn reaches(service: &Service, job: u64, state: v1::JobState) -> v1::Job {
     let mut jobs = jobs(service).await;
@@ -104,7 +115,7 @@ async fn a_message_to_many_reaches_each_once_and_its_job_completes() {
     let job = accepted(&client, request.clone()).await;
     assert!(!job.duplicate());
     assert!(job.accepted_at() <= SystemTime::now());
-    let mut legs = client.fan_out(50);
+    let mut legs = client.fan_out(50, 0);
     let mut targets = Vec::new();
     for _ in 0..300 {
         let leg = next(&mut legs).await;
@@ -163,7 +174,7 @@ async fn nothing_is_accepted_before_the_sync() {
 async fn legs_are_spread_over_edges_and_a_paused_edge_gets_none() {
     let service = Service::in_memory(config());
     let (one, two) = (service.client_named("cf-1"), service.client_named("cf-2"));
-    let (mut first, mut second) = (one.fan_out(10), two.fan_out(10));
+    let (mut first, mut second) = (one.fan_out(10, 0), two.fan_out(10, 0));
     connected(&one).await;
     accepted(&one, message(1, 20)).await;
     let mut held = Vec::new();
@@ -171,7 +182,7 @@ async fn legs_are_spread_over_edges_and_a_paused_edge_gets_none() {
         held.push(next(&mut first).await);
         held.push(next(&mut second).await);
     }
-    second.resize(0);
+    second.resize(0, 0);
     // The edge has said so when the store has heard it: legs given back come to the other one alone.
     tokio::time::sleep(Duration::from_millis(300)).await;
     held.clear();
@@ -188,7 +199,7 @@ async fn legs_are_spread_over_edges_and_a_paused_edge_gets_none() {
 async fn a_failed_try_comes_again_and_a_hop_that_is_down_counts_none() {
     let service = Service::in_memory(config());
     let client = service.client();
-    let mut legs = client.fan_out(10);
+    let mut legs = client.fan_out(10, 0);
     connected(&client).await;
     let job = accepted(&client, message(1, 1)).await;
     next(&mut legs).await.settle(LegOutcome::HopDown {
@@ -208,18 +219,13 @@ async fn a_failed_try_comes_again_and_a_hop_that_is_down_counts_none() {
 async fn an_operator_ends_a_job() {
     let service = Service::in_memory(config());
     let client = service.client();
-    let mut legs = client.fan_out(2);
+    let mut legs = client.fan_out(2, 0);
     connected(&client).await;
     let job = accepted(&client, message(1, 5)).await.job();
     next(&mut legs).await.settle(answered(200));
     let ringing = next(&mut legs).await;
     let other = next(&mut legs).await;
-    let cancel = v1::CancelJobRequest {
-        job,
-        reason: "as asked".to_owned(),
-    };
-    let cancelled = jobs(&service).await.cancel_job(cancel.clone()).await;
-    let cancelled = cancelled.expect("it runs").into_inner();
+    let cancelled = cancel(&service, job).await;
     assert!(cancelled.cancelling);
     soon(ringing.cancelled()).await;
     soon(other.cancelled()).await;
@@ -228,6 +234,10 @@ async fn an_operator_ends_a_job() {
     let done = reaches(&service, job, v1::JobState::Cancelled).await;
     assert_eq!((done.delivered, done.cancelled), (2, 2));
     assert_eq!(done.reason, "as asked");
+    let cancel = v1::CancelJobRequest {
+        job,
+        reason: String::new(),
+    };
     let again = jobs(&service).await.cancel_job(cancel).await;
     let code = again.map_err(|status| status.code()).map(drop);
     assert_eq!(code, Err(Code::FailedPrecondition));
@@ -243,7 +253,7 @@ async fn a_new_process_of_an_edge_takes_over_at_once() {
     let data = service.data;
     let held = process.spawn(async move {
         let client = client_of(data, "cf-1", |_| {});
-        let mut legs = client.fan_out(10);
+        let mut legs = client.fan_out(10, 0);
         let mut held = Vec::new();
         for _ in 0..3 {
             held.push(next(&mut legs).await);
@@ -254,7 +264,7 @@ async fn a_new_process_of_an_edge_takes_over_at_once() {
     // It dies: nothing is given back, nothing renewed.
     process.shutdown_background();
     let new = service.client_named("cf-1");
-    let mut legs = new.fan_out(10);
+    let mut legs = new.fan_out(10, 0);
     for _ in 0..3 {
         let leg = next(&mut legs).await;
         assert_eq!((leg.attempts, leg.claim.generation), (0, 2));

@@ -6,5 +6,6 @@ mod deposits;
 mod failures;
 mod fan_out;
 mod large;
+mod large_jobs;
 mod operators;
 mod support;

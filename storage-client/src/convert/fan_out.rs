@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use proto::v1;
 use proto::v1::accept_job_reply::Answer as Accepted;
+use proto::v1::admit_job_reply::Answer as Admitted;
 use proto::v1::leg_settlement::Outcome;
 use proto::v1::look_up_group_reply::Answer as LookedUp;
 
 use super::{duration, optional, proto_duration, time, timestamp};
 use crate::Unavailable;
 use crate::fan_out::{
-    CopyControl, FanOutJob, Group, GroupAnswer, GroupDocument, GroupMember, JobAccepted, JobAnswer,
-    JobRefusal, JobRefusalReason, JobRequest, LegClaim, LegOutcome, LegTemplate, OwnedGroup,
-    RosterEntry,
+    CopyControl, FanOutJob, Group, GroupAnswer, GroupDocument, GroupMember, JobAccepted,
+    JobAdmission, JobAnswer, JobClass, JobRefusal, JobRefusalReason, JobRequest, LargeJobRequest,
+    LegClaim, LegOutcome, LegTemplate, OwnedGroup, RosterEntry,
 };
 
 pub(crate) fn group(group: v1::Group) -> Group {
@@ -77,6 +78,30 @@ pub(crate) fn group_answer(reply: v1::LookUpGroupReply) -> Result<GroupAnswer, U
 }
 
 pub(crate) fn job_request(request: JobRequest, remaining: Duration) -> v1::AcceptJobRequest {
+    let key = v1::DuplicateKey {
+        method: request.duplicate_key.method.clone(),
+        from_tag: request.duplicate_key.from_tag.clone(),
+        call_id: request.duplicate_key.call_id.clone(),
+        cseq: request.duplicate_key.cseq,
+    };
+    v1::AcceptJobRequest {
+        duplicate_key: Some(key),
+        content_hash: request.content_hash.to_vec().into(),
+        remaining: Some(proto_duration(remaining)),
+        ..job(request, v1::JobClass::Pager)
+    }
+}
+
+pub(crate) fn large_job(request: LargeJobRequest) -> v1::LargeJob {
+    v1::LargeJob {
+        job: Some(job(request.job, v1::JobClass::Large)),
+        msrp_message_id: request.msrp_message_id,
+        octets: request.octets,
+    }
+}
+
+/// What jobs of both classes say.
+fn job(request: JobRequest, class: v1::JobClass) -> v1::AcceptJobRequest {
     let roster = request.roster.into_iter().map(|entry| v1::RosterEntry {
         target: entry.target,
         copy_control: proto_copy_control(entry.copy_control).into(),
@@ -86,24 +111,39 @@ pub(crate) fn job_request(request: JobRequest, remaining: Duration) -> v1::Accep
     v1::AcceptJobRequest {
         sender: request.sender,
         addressed_to: request.addressed_to,
-        class: v1::JobClass::Pager.into(),
-        duplicate_key: Some(v1::DuplicateKey {
-            method: request.duplicate_key.method,
-            from_tag: request.duplicate_key.from_tag,
-            call_id: request.duplicate_key.call_id,
-            cseq: request.duplicate_key.cseq,
-        }),
-        content_hash: request.content_hash.to_vec().into(),
+        class: class.into(),
+        duplicate_key: None,
+        content_hash: Default::default(),
         template: Some(v1::LegTemplate {
             head: template.head,
             body: template.body,
             body_without_history: template.body_without_history,
+            send_head: template.send_head,
         }),
         roster: roster.collect(),
         expires_at: request.expires_at.map(timestamp),
         max_forwards: request.max_forwards,
         received_from: request.received_from,
-        remaining: Some(proto_duration(remaining)),
+        remaining: None,
+    }
+}
+
+pub(crate) fn job_admission(admission: JobAdmission) -> v1::AdmitJobRequest {
+    v1::AdmitJobRequest {
+        sender: admission.sender,
+        recipients: u32::try_from(admission.recipients).unwrap_or(u32::MAX),
+        announced_octets: admission.announced_octets,
+    }
+}
+
+/// The admission, or why there is none.
+pub(crate) fn job_admitted(
+    reply: v1::AdmitJobReply,
+) -> Result<Result<v1::Admission, JobRefusal>, Unavailable> {
+    match reply.answer {
+        Some(Admitted::Admitted(admission)) => Ok(Ok(admission)),
+        Some(Admitted::Refused(refused)) => job_refusal(refused).map(Err),
+        None => Err(Unavailable::new("the answer says nothing")),
     }
 }
 
@@ -118,31 +158,46 @@ fn proto_copy_control(copy_control: CopyControl) -> v1::CopyControl {
 
 pub(crate) fn job_answer(reply: v1::AcceptJobReply) -> Result<JobAnswer, Unavailable> {
     match reply.answer {
-        Some(Accepted::Accepted(accepted)) => JobAccepted::from_reply(&accepted)
-            .map(JobAnswer::Accepted)
-            .ok_or_else(|| Unavailable::new("the answer is not whole")),
-        Some(Accepted::Refused(refused)) => Ok(JobAnswer::Refused(JobRefusal {
-            reason: match refused.reason() {
-                v1::JobRefusalReason::SenderRate => JobRefusalReason::SenderRate,
-                v1::JobRefusalReason::SenderJobs => JobRefusalReason::SenderJobs,
-                v1::JobRefusalReason::DiskFull => JobRefusalReason::DiskFull,
-                v1::JobRefusalReason::TooLate => {
-                    return Err(Unavailable::new("too late to be accepted"));
-                }
-                v1::JobRefusalReason::Unspecified => {
-                    return Err(Unavailable::new("refused without reason"));
-                }
-            },
-            retry_after: refused.retry_after.and_then(duration),
-        })),
+        Some(Accepted::Accepted(accepted)) => job_accepted(&accepted),
+        Some(Accepted::Refused(refused)) => job_refusal(refused).map(JobAnswer::Refused),
         None => Err(Unavailable::new("half an answer to a job")),
     }
 }
 
+pub(crate) fn job_accepted(accepted: &v1::JobAccepted) -> Result<JobAnswer, Unavailable> {
+    JobAccepted::from_reply(accepted)
+        .map(JobAnswer::Accepted)
+        .ok_or_else(|| Unavailable::new("the answer is not whole"))
+}
+
+pub(crate) fn job_refusal(refused: v1::JobRefused) -> Result<JobRefusal, Unavailable> {
+    Ok(JobRefusal {
+        reason: match refused.reason() {
+            v1::JobRefusalReason::SenderRate => JobRefusalReason::SenderRate,
+            v1::JobRefusalReason::SenderJobs => JobRefusalReason::SenderJobs,
+            v1::JobRefusalReason::DiskFull => JobRefusalReason::DiskFull,
+            v1::JobRefusalReason::TooLate => {
+                return Err(Unavailable::new("too late to be accepted"));
+            }
+            v1::JobRefusalReason::Unspecified => {
+                return Err(Unavailable::new("refused without reason"));
+            }
+        },
+        retry_after: refused.retry_after.and_then(duration),
+    })
+}
+
 /// `None` for one that is not whole.
 pub(crate) fn fan_out_job(job: v1::JobTemplate) -> Option<FanOutJob> {
+    let class = match job.class() {
+        v1::JobClass::Pager => JobClass::Pager,
+        v1::JobClass::Large => JobClass::Large,
+        v1::JobClass::Unspecified => return None,
+    };
     let template = job.template?;
     Some(FanOutJob {
+        class,
+        octets: job.octets,
         job: job.job,
         sender: job.sender,
         addressed_to: job.addressed_to,
@@ -150,6 +205,7 @@ pub(crate) fn fan_out_job(job: v1::JobTemplate) -> Option<FanOutJob> {
             head: template.head,
             body: template.body,
             body_without_history: template.body_without_history,
+            send_head: template.send_head,
         },
         max_forwards: job.max_forwards,
         accepted_at: time(job.accepted_at?)?,

@@ -6,9 +6,11 @@ use proto::v1::exchange_answer::Answer;
 use proto::v1::upload_reply::Answer as UploadAnswer;
 
 use super::deposit::{answer, refusal};
+use super::fan_out::{job_accepted, job_refusal};
 use super::message::{proto_class, proto_file, proto_headers, proto_part, proto_priority};
 use super::timestamp;
-use crate::large::{AdmissionRequest, LargeDeposit};
+use crate::fan_out::JobAnswer;
+use crate::large::{AdmissionRequest, LargeDeposit, UploadError};
 use crate::{DepositAnswer, Refusal, Unavailable};
 
 pub(crate) fn admission_request(request: AdmissionRequest) -> v1::AdmitRequest {
@@ -48,11 +50,27 @@ pub(crate) fn large_deposit(deposit: LargeDeposit) -> v1::LargeDeposit {
     }
 }
 
-/// What the reply to an upload says.
+/// What the reply to an upload says that was to become a message.
 pub(crate) fn upload_answer(reply: v1::UploadReply) -> Result<DepositAnswer, Unavailable> {
     match reply.answer {
         Some(UploadAnswer::Deposited(deposited)) => answer(Answer::Deposited(deposited)),
         Some(UploadAnswer::Refused(refused)) => answer(Answer::Refused(refused)),
+        Some(UploadAnswer::JobAccepted(_) | UploadAnswer::JobRefused(_)) => {
+            Err(Unavailable::new("the answer is about something else"))
+        }
         None => Err(Unavailable::new("the answer says nothing")),
+    }
+}
+
+/// What the reply to an upload says that was to become a job. The disk may have filled up under it.
+pub(crate) fn upload_job_answer(reply: v1::UploadReply) -> Result<JobAnswer, UploadError> {
+    match reply.answer {
+        Some(UploadAnswer::JobAccepted(accepted)) => Ok(job_accepted(&accepted)?),
+        Some(UploadAnswer::JobRefused(refused)) => Ok(JobAnswer::Refused(job_refusal(refused)?)),
+        Some(UploadAnswer::Refused(refused)) => Err(UploadError::Refused(refusal(refused)?)),
+        Some(UploadAnswer::Deposited(_)) => {
+            Err(Unavailable::new("the answer is about something else").into())
+        }
+        None => Err(Unavailable::new("the answer says nothing").into()),
     }
 }

@@ -15,12 +15,12 @@ use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use super::leg::Settlement;
-use super::{FanOutJob, FanOutLegs, Leg, LegClaim, LegOutcome};
+use super::{Capacity, FanOutJob, FanOutLegs, Leg, LegClaim, LegOutcome};
 use crate::leases::Leases;
 use crate::stay::{Stay, stay};
 use crate::{ClientConfig, convert};
 
-/// Legs that may be claimed at a time.
+/// Legs of a class that may be claimed at a time.
 const LEGS_MAX: u32 = 4_096;
 /// Settlements of one request.
 const SETTLEMENTS: usize = 512;
@@ -33,8 +33,8 @@ struct Driver {
     incarnation: u64,
     legs: mpsc::Sender<Leg>,
     /// At most this many legs, whatever is asked for later: as many as wait in the channel.
-    most: u32,
-    capacity: watch::Receiver<u32>,
+    most: Capacity,
+    capacity: watch::Receiver<Capacity>,
     leases: Leases<LegClaim>,
     jobs: HashMap<u64, Arc<FanOutJob>>,
     cancels: HashMap<LegClaim, watch::Sender<bool>>,
@@ -56,16 +56,19 @@ struct Stream {
     is_settling: bool,
 }
 
-/// Offers to send up to `capacity` legs at a time.
+/// Offers to send up to so many legs of each class at a time.
 pub(crate) fn start(
     client: FanOutServiceClient<Channel>,
     config: &ClientConfig,
     incarnation: u64,
-    capacity: u32,
+    capacity: Capacity,
 ) -> FanOutLegs {
-    let most = capacity.clamp(1, LEGS_MAX);
-    let room = usize::try_from(most).expect("at most LEGS_MAX");
-    let (legs, receiver) = mpsc::channel(room);
+    let most = Capacity {
+        pager: capacity.pager.min(LEGS_MAX),
+        large: capacity.large.min(LEGS_MAX),
+    };
+    let room = usize::try_from(most.pager + most.large).expect("at most twice LEGS_MAX");
+    let (legs, receiver) = mpsc::channel(room.max(1));
     let (sender, capacity) = watch::channel(most);
     let (settle, settlements) = mpsc::unbounded_channel();
     let driver = Driver {
@@ -104,10 +107,14 @@ impl Driver {
         }
     }
 
-    fn wanted(&self) -> u32 {
-        match self.legs.is_closed() {
-            true => 0,
-            false => (*self.capacity.borrow()).min(self.most),
+    fn wanted(&self) -> Capacity {
+        if self.legs.is_closed() {
+            return Capacity { pager: 0, large: 0 };
+        }
+        let asked = *self.capacity.borrow();
+        Capacity {
+            pager: asked.pager.min(self.most.pager),
+            large: asked.large.min(self.most.large),
         }
     }
 
@@ -212,8 +219,11 @@ impl Driver {
     }
 
     async fn resize(&self, stream: &Stream) {
-        let legs = self.wanted();
-        let capacity = Request::Capacity(v1::FanOutCapacity { legs });
+        let wanted = self.wanted();
+        let capacity = Request::Capacity(v1::FanOutCapacity {
+            legs: wanted.pager,
+            large_legs: wanted.large,
+        });
         stream.send(capacity).await;
     }
 }
@@ -225,10 +235,12 @@ impl Stay for Driver {
 
     async fn open(&mut self) -> Result<Stream, Status> {
         let (requests, receiver) = mpsc::channel(4);
+        let wanted = self.wanted();
         let hello = Request::Hello(v1::FanOutHello {
             edge: self.config.edge.clone(),
             incarnation: self.incarnation,
-            capacity: self.wanted(),
+            capacity: wanted.pager,
+            large_capacity: wanted.large,
         });
         // The channel is new and has room.
         let _ = requests.try_send(request(hello));

@@ -15,6 +15,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::{LargeDeposit, UploadError};
+use crate::fan_out::{JobAnswer, LargeJobRequest};
 use crate::{DepositAnswer, Unavailable, convert};
 
 /// Octets of one piece on the wire.
@@ -24,7 +25,8 @@ const PIECES_WAITING: usize = 1;
 /// The lease of a store that does not say how long it is.
 const DEFAULT_LEASE: Duration = Duration::from_secs(60);
 
-/// An admitted message whose octets may be written now. Dropped before [`Upload::commit`] the store
+/// An admitted message whose octets may be written now. Dropped before [`Upload::commit`] or
+/// [`Upload::commit_job`] the store
 /// forgets it, and with it the reservation.
 #[derive(Debug)]
 pub struct Upload {
@@ -133,8 +135,25 @@ impl Upload {
             Err(UploadError::Refused(refusal)) => return Ok(DepositAnswer::Refused(refusal)),
             Err(error) => return Err(error),
         }
+        let reply = self.committed().await?;
+        Ok(convert::upload_answer(reply)?)
+    }
+
+    /// Makes the message a durable job, all at once: its legs begin then (CFL-16).
+    ///
+    /// # Errors
+    /// As [`Upload::commit`].
+    pub async fn commit_job(mut self, job: LargeJobRequest) -> Result<JobAnswer, UploadError> {
+        self.send(Request::CommitJob(convert::large_job(job)))
+            .await?;
+        let reply = self.committed().await?;
+        convert::upload_job_answer(reply)
+    }
+
+    /// The answer to a commit.
+    async fn committed(&mut self) -> Result<v1::UploadReply, UploadError> {
         match timeout(self.patience, &mut self.reply).await {
-            Ok(Ok(Ok(reply))) => Ok(convert::upload_answer(reply)?),
+            Ok(Ok(Ok(reply))) => Ok(reply),
             Ok(Ok(Err(status))) => Err(UploadError::from_status(&status)),
             Ok(Err(_)) => Err(Unavailable::new("the call ended early").into()),
             Err(_) => Err(Unavailable::new("no answer within the deadline").into()),

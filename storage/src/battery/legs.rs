@@ -38,6 +38,7 @@ pub(crate) fn job(sender: &str, targets: &[&str]) -> JobRequest {
             head: Bytes::from_static(b"Subject: hi\r\n"),
             body: Bytes::from_static(b"hello and who else"),
             body_without_history: Some(Bytes::from_static(b"hello")),
+            send_head: Bytes::new(),
         },
         roster: targets.iter().map(entry).collect(),
         expires_at: None,
@@ -47,7 +48,7 @@ pub(crate) fn job(sender: &str, targets: &[&str]) -> JobRequest {
     }
 }
 
-fn owner(incarnation: u64) -> Owner {
+pub(crate) fn owner(incarnation: u64) -> Owner {
     Owner {
         edge: "cf-1".to_owned(),
         incarnation,
@@ -87,7 +88,10 @@ impl<E: Engine> Bench<E> {
     }
 
     async fn some_legs(&self, limit: usize) -> Vec<ClaimedLeg> {
-        let batch = self.store().claim_legs(owner(1), limit, MINUTE).await;
+        let batch = self
+            .store()
+            .claim_legs(owner(1), JobClass::Pager, limit, MINUTE)
+            .await;
         batch.expect("the store answers").legs
     }
 
@@ -326,7 +330,10 @@ pub(crate) async fn the_next_try_is_announced<E: Engine>() {
     bench.accept_job(job("alice", &["bob"])).await;
     let leg = bench.one_leg().await;
     bench.answer(&leg, 500).await;
-    let batch = bench.store().claim_legs(owner(1), 10, MINUTE).await;
+    let batch = bench
+        .store()
+        .claim_legs(owner(1), JobClass::Pager, 10, MINUTE)
+        .await;
     let again_in = batch.expect("the store answers").again_in;
     let again_in = again_in.expect("a leg waits");
     assert!(again_in >= Duration::from_secs(2) && again_in <= Duration::from_millis(2_500));
@@ -463,6 +470,9 @@ pub(crate) async fn a_job_ends_when_its_time_is_over<E: Engine>() {
     let number = bench.accept_job(request).await;
     let legs = bench.some_legs(2).await;
     bench.answer(&legs[0], 480).await;
+    let held = vec![legs[1].token];
+    let lost = bench.store().renew_legs(held, 2 * HOUR).await;
+    assert_eq!(lost, Ok(vec![]));
     bench.clock.advance(HOUR);
     bench.sweep_all().await;
     let closing = bench.job(number).await;
@@ -470,6 +480,8 @@ pub(crate) async fn a_job_ends_when_its_time_is_over<E: Engine>() {
     assert_eq!(closing.closing, Some(JobState::Expired));
     assert_eq!(closing.counts.expired, 2);
     assert_eq!(bench.legs().await, []);
+    bench.clock.advance(HOUR);
+    bench.sweep_all().await;
     let job = bench.job(number).await;
     assert_eq!(job.state, JobState::Expired, "the lease was over");
     assert_eq!(job.counts.expired, 3);

@@ -17,7 +17,7 @@ const SMALL: usize = 5_000;
 const LARGE: usize = 700_000;
 
 /// Octets that differ from place to place.
-fn octets(length: usize) -> Bytes {
+pub(crate) fn octets(length: usize) -> Bytes {
     let octets = (0..length).map(|place| u8::try_from(place / 7 % 251).expect("small"));
     octets.collect()
 }
@@ -101,7 +101,7 @@ impl<E: Engine> Bench<E> {
     }
 }
 
-fn quota(octets: u64) -> StoreConfig {
+pub(crate) fn quota(octets: u64) -> StoreConfig {
     StoreConfig {
         quota: Quota {
             octets,

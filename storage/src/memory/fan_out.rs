@@ -3,22 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::MemoryStore;
 use super::model::{FirstCopy, Model};
 use crate::config::Retention;
 use crate::fan_out::{FanOutStore, GroupPlace, GroupWithDocument};
 use crate::key::{self, AddressKey};
 use crate::model::{
-    Address, Group, GroupOrder, GroupRefusal, Job, JobNumber, JobOutcome, JobPage, JobQuery,
-    JobReceipt, JobRefusal, JobRequest, JobState, JobWithTemplate, Leg, LegBatch, LegName,
-    LegOutcome, LegSettled, LegTemplate, LegToken, MessageId, MessageNumber, Owner, Receipt,
-    RosterEntry, UnixMillis,
+    Address, Group, GroupOrder, GroupRefusal, Job, JobAdmission, JobAdmissionOutcome, JobClass,
+    JobNumber, JobOutcome, JobPage, JobQuery, JobReceipt, JobRefusal, JobRequest, JobState,
+    JobWithTemplate, LargeJob, Leg, LegBatch, LegName, LegOutcome, LegSettled, LegTemplate,
+    LegToken, MessageId, MessageNumber, Owner, Receipt, RosterEntry, UnixMillis, UploadId,
 };
 use crate::rule::deposit::is_too_late;
 use crate::rule::duplicate::{address_key, job_fingerprint};
 use crate::rule::fan_out::find::{Finder, ROSTER_CHUNK, Shelf, sender_key};
-use crate::rule::fan_out::{self, Desk, new_job, seen};
+use crate::rule::fan_out::{self, Desk, is_held, new_job, seen};
 use crate::rule::group;
+use crate::rule::reservation::Purpose;
 use crate::rule::sender_rate::SenderRates;
 use crate::store::{StoreError, Synced};
 use crate::timekeeper::Times;
@@ -36,14 +39,15 @@ pub(super) struct FanOut {
     jobs: BTreeMap<JobNumber, JobValue>,
     templates: HashMap<JobNumber, LegTemplate>,
     rosters: HashMap<JobNumber, Vec<RosterEntry>>,
+    contents: HashMap<JobNumber, Bytes>,
     legs: BTreeMap<LegName, LegValue>,
     lists: HashMap<AddressKey, LegListValue>,
-    leg_dues: BTreeSet<(UnixMillis, LegName)>,
+    leg_dues: HashMap<JobClass, BTreeSet<(UnixMillis, LegName)>>,
     job_dues: BTreeSet<(UnixMillis, JobNumber)>,
-    turns: BTreeSet<(AddressKey, JobNumber)>,
+    turns: HashMap<JobClass, BTreeSet<(AddressKey, JobNumber)>>,
     sender_jobs: HashMap<AddressKey, u32>,
     rates: SenderRates,
-    last_sender: Option<AddressKey>,
+    last_sender: HashMap<JobClass, AddressKey>,
 }
 
 /// Where the document of a group is kept.
@@ -108,12 +112,14 @@ impl Desk for ModelDesk<'_> {
         StoreError::Corrupt { what }
     }
 
-    fn add_leg_due(&mut self, at: UnixMillis, name: LegName) {
-        self.fan_out.leg_dues.insert((at, name));
+    fn add_leg_due(&mut self, class: JobClass, at: UnixMillis, name: LegName) {
+        let dues = self.fan_out.leg_dues.entry(class).or_default();
+        dues.insert((at, name));
     }
 
-    fn remove_leg_due(&mut self, at: UnixMillis, name: LegName) {
-        self.fan_out.leg_dues.remove(&(at, name));
+    fn remove_leg_due(&mut self, class: JobClass, at: UnixMillis, name: LegName) {
+        let dues = self.fan_out.leg_dues.entry(class).or_default();
+        dues.remove(&(at, name));
     }
 
     fn add_job_due(&mut self, at: UnixMillis, number: JobNumber) {
@@ -126,11 +132,14 @@ impl Desk for ModelDesk<'_> {
 
     fn remove_turn(&mut self, job: &Job) {
         let sender = sender_key(&self.secret, &job.sender);
-        self.fan_out.turns.remove(&(sender, job.number));
+        let turns = self.fan_out.turns.entry(job.class).or_default();
+        turns.remove(&(sender, job.number));
     }
 
-    fn end(&mut self, job: &Job) -> Result<(), StoreError> {
+    fn end(&mut self, job: &JobValue) -> Result<(), StoreError> {
+        let job = &job.job;
         self.fan_out.templates.remove(&job.number);
+        self.fan_out.contents.remove(&job.number);
         let sender = sender_key(&self.secret, &job.sender);
         let jobs = self.fan_out.sender_jobs.entry(sender).or_default();
         *jobs = jobs.saturating_sub(1);
@@ -158,15 +167,22 @@ impl Shelf for ModelShelf<'_> {
         self.steady
     }
 
-    fn leg_dues(&self, limit: usize) -> Result<Vec<(UnixMillis, LegName)>, StoreError> {
-        Ok(self.fan_out.leg_dues.iter().copied().take(limit).collect())
+    fn leg_dues(
+        &self,
+        class: JobClass,
+        limit: usize,
+    ) -> Result<Vec<(UnixMillis, LegName)>, StoreError> {
+        let dues = self.fan_out.leg_dues.get(&class).into_iter().flatten();
+        Ok(dues.copied().take(limit).collect())
     }
 
     fn turn(
         &self,
+        class: JobClass,
         after: Option<AddressKey>,
     ) -> Result<Option<(AddressKey, JobNumber)>, StoreError> {
-        let mut turns = self.fan_out.turns.iter().copied();
+        let turns = self.fan_out.turns.get(&class).into_iter().flatten();
+        let mut turns = turns.copied();
         Ok(turns.find(|(sender, _)| Some(*sender) > after))
     }
 
@@ -187,6 +203,17 @@ enum Decided {
     New(JobReceipt),
     Duplicate(JobReceipt),
     Refused(JobRefusal),
+}
+
+impl Decided {
+    /// To be called after the sync.
+    fn into_outcome(self) -> JobOutcome {
+        match self {
+            Self::New(receipt) => JobOutcome::Accepted(Synced::after_sync(receipt)),
+            Self::Duplicate(receipt) => JobOutcome::Duplicate(Synced::after_sync(receipt)),
+            Self::Refused(refusal) => JobOutcome::Refused(refusal),
+        }
+    }
 }
 
 impl Model {
@@ -233,7 +260,70 @@ impl Model {
         }
     }
 
-    fn accept_job(&mut self, request: JobRequest, times: Times) -> Decided {
+    fn admit_job(
+        &mut self,
+        admission: &JobAdmission,
+        times: Times,
+    ) -> Result<JobAdmissionOutcome, StoreError> {
+        let limits = self.config.fan_out;
+        let announced = admission.announced_octets;
+        let max_octets = announced.unwrap_or(limits.large_octets);
+        if max_octets > limits.large_octets {
+            return Err(StoreError::UploadTooLarge);
+        }
+        let sender = sender_key(&self.secret, &admission.sender);
+        let disk_full = self.is_disk_full_with(announced.unwrap_or_default());
+        if let Some(refusal) = self.job_refusal(sender, disk_full) {
+            return Ok(JobAdmissionOutcome::Refused(refusal));
+        }
+        if limits.sender_rate > 0 {
+            let rates = &self.fan_out.rates;
+            if let Err(retry_after) = rates.look(sender, limits.sender_rate, times.instant) {
+                let refusal = JobRefusal::SenderRate { retry_after };
+                return Ok(JobAdmissionOutcome::Refused(refusal));
+            }
+        }
+        let amounts = (announced.unwrap_or_default(), max_octets);
+        let upload = self.begin_upload(Purpose::Job, amounts, times)?;
+        Ok(JobAdmissionOutcome::Admitted { upload, max_octets })
+    }
+
+    fn job_refusal(&self, sender: AddressKey, disk_full: bool) -> Option<JobRefusal> {
+        let jobs = self.fan_out.sender_jobs.get(&sender).copied();
+        if jobs.unwrap_or(0) >= self.config.fan_out.sender_jobs {
+            let retry_after = JOBS_RETRY_AFTER;
+            return Some(JobRefusal::SenderJobs { retry_after });
+        }
+        disk_full.then_some(JobRefusal::DiskFull)
+    }
+
+    fn commit_job(
+        &mut self,
+        upload: UploadId,
+        job: LargeJob,
+        times: Times,
+    ) -> Result<Decided, StoreError> {
+        let begun = self.reservations.begin_job_commit(upload, times.instant);
+        if begun == Err(StoreError::OtherUpload) {
+            self.abandon(upload);
+        }
+        begun?;
+        let whole = self.take_whole(upload, job.octets);
+        let decided = whole.map(|octets| {
+            let octets = Bytes::from(octets);
+            let sha256 = crate::rule::duplicate::sha256(&octets);
+            self.accept_job(job.into_request(sha256), Some((upload, octets)), times)
+        });
+        self.end_upload(upload);
+        decided
+    }
+
+    fn accept_job(
+        &mut self,
+        request: JobRequest,
+        content: Option<(UploadId, Bytes)>,
+        times: Times,
+    ) -> Decided {
         if is_too_late(request.deadline, times.instant) {
             return Decided::Refused(JobRefusal::TooLate);
         }
@@ -247,12 +337,8 @@ impl Model {
         }
         let sender = sender_key(&self.secret, &request.sender);
         let limits = self.config.fan_out;
-        if self.fan_out.sender_jobs.get(&sender).copied().unwrap_or(0) >= limits.sender_jobs {
-            let retry_after = JOBS_RETRY_AFTER;
-            return Decided::Refused(JobRefusal::SenderJobs { retry_after });
-        }
-        if self.is_disk_full() {
-            return Decided::Refused(JobRefusal::DiskFull);
+        if let Some(refusal) = self.job_refusal(sender, self.is_disk_full()) {
+            return Decided::Refused(refusal);
         }
         if limits.sender_rate > 0 {
             let (rates, roster) = (&mut self.fan_out.rates, request.roster.len());
@@ -274,11 +360,17 @@ impl Model {
             until: times.wall.after(self.config.dedupe_window),
         };
         self.duplicates.insert((key::JOBS, fingerprint), first);
-        let job = new_job(&request, number, times.wall, &self.config.retention);
+        let staged = content.as_ref();
+        let staged = staged.map(|(upload, octets)| (*upload, octets.len() as u64));
+        let job = new_job(&request, number, staged, times.wall, &self.config.retention);
         let fan_out = &mut self.fan_out;
         *fan_out.sender_jobs.entry(sender).or_default() += 1;
         fan_out.job_dues.insert((job.due_at, number));
-        fan_out.turns.insert((sender, number));
+        let turns = fan_out.turns.entry(request.class).or_default();
+        turns.insert((sender, number));
+        if let Some((_, octets)) = content {
+            fan_out.contents.insert(number, octets);
+        }
         fan_out.jobs.insert(number, job);
         fan_out.templates.insert(number, request.template);
         fan_out.rosters.insert(number, request.roster);
@@ -291,20 +383,23 @@ impl Model {
     fn claim_legs(
         &mut self,
         owner: &Owner,
+        class: JobClass,
         limit: usize,
         lease: Duration,
         times: Times,
     ) -> Result<LegBatch, StoreError> {
         let mut legs = Vec::new();
         loop {
-            let mut last = self.fan_out.last_sender;
+            let mut last = self.fan_out.last_sender.get(&class).copied();
             let shelf = ModelShelf {
                 fan_out: &self.fan_out,
                 secret: self.secret,
                 steady: times.steady,
             };
-            let found = Finder::new(&shelf).find(&mut last, limit - legs.len())?;
-            self.fan_out.last_sender = last;
+            let found = Finder::new(&shelf, class).find(&mut last, limit - legs.len())?;
+            if let Some(last) = last {
+                self.fan_out.last_sender.insert(class, last);
+            }
             if found.candidates.is_empty() {
                 let again_in = match legs.len() >= limit {
                     true => Some(Duration::ZERO),
@@ -464,22 +559,53 @@ impl FanOutStore for MemoryStore {
 
     async fn accept_job(&self, request: JobRequest) -> Result<JobOutcome, StoreError> {
         let decided = self
-            .write(|model, times| Ok(model.accept_job(request, times)))
+            .write(|model, times| Ok(model.accept_job(request, None, times)))
             .await?;
-        Ok(match decided {
-            Decided::New(receipt) => JobOutcome::Accepted(Synced::after_sync(receipt)),
-            Decided::Duplicate(receipt) => JobOutcome::Duplicate(Synced::after_sync(receipt)),
-            Decided::Refused(refusal) => JobOutcome::Refused(refusal),
+        Ok(decided.into_outcome())
+    }
+
+    async fn admit_job(&self, admission: JobAdmission) -> Result<JobAdmissionOutcome, StoreError> {
+        self.change(|model, times| model.admit_job(&admission, times))
+    }
+
+    async fn commit_job(&self, upload: UploadId, job: LargeJob) -> Result<JobOutcome, StoreError> {
+        let decided = self
+            .write(|model, times| model.commit_job(upload, job, times))
+            .await?;
+        Ok(decided.into_outcome())
+    }
+
+    async fn holds_leg(&self, token: LegToken) -> Result<bool, StoreError> {
+        self.read(|model, _| {
+            let leg = model.fan_out.legs.get(&token.leg);
+            Ok(is_held(leg.ok_or(StoreError::NotFound)?, token))
+        })
+    }
+
+    async fn read_job_content(
+        &self,
+        number: JobNumber,
+        offset: u64,
+        length: usize,
+    ) -> Result<Bytes, StoreError> {
+        self.read(|model, _| {
+            let octets = model.fan_out.contents.get(&number);
+            let octets = octets.ok_or(StoreError::NotFound)?;
+            let start = usize::try_from(offset).unwrap_or(usize::MAX);
+            let start = start.min(octets.len());
+            let end = start.saturating_add(length).min(octets.len());
+            Ok(octets.slice(start..end))
         })
     }
 
     async fn claim_legs(
         &self,
         owner: Owner,
+        class: JobClass,
         limit: usize,
         lease: Duration,
     ) -> Result<LegBatch, StoreError> {
-        self.write(|model, times| model.claim_legs(&owner, limit, lease, times))
+        self.write(|model, times| model.claim_legs(&owner, class, limit, lease, times))
             .await
     }
 

@@ -12,6 +12,7 @@ use crate::model::{
 use crate::rule::blocks::MOST_OCTETS;
 use crate::rule::coverage::Coverage;
 use crate::rule::deposit::{Ask, Decision, Facts, Usage, decide, fits};
+use crate::rule::reservation::Purpose;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 
@@ -76,13 +77,23 @@ impl Model {
             return Ok(AdmissionOutcome::Refused(refusal));
         }
         let max_octets = announced.unwrap_or(quota.octets.saturating_sub(usage.octets));
+        let amounts = (announced.unwrap_or(0), max_octets);
+        let upload = self.begin_upload(Purpose::Message(address.clone()), amounts, times)?;
+        Ok(AdmissionOutcome::Admitted { upload, max_octets })
+    }
+
+    pub(super) fn begin_upload(
+        &mut self,
+        purpose: Purpose<Address>,
+        amounts: (u64, u64),
+        times: Times,
+    ) -> Result<UploadId, StoreError> {
         let upload = UploadId(self.next_upload);
         self.next_upload += 1;
-        let amounts = (announced.unwrap_or(0), max_octets);
         self.reservations
-            .begin(upload, address.clone(), amounts, times.instant)?;
+            .begin(upload, purpose, amounts, times.instant)?;
         self.uploads.insert(upload, UploadRecord::default());
-        Ok(AdmissionOutcome::Admitted { upload, max_octets })
+        Ok(upload)
     }
 
     pub(super) fn stage(
@@ -151,7 +162,11 @@ impl Model {
         deposit: LargeDeposit,
         times: Times,
     ) -> Result<Decided, StoreError> {
-        self.reservations.begin_commit(upload, times.instant)?;
+        let begun = self.reservations.begin_commit(upload, times.instant);
+        if begun == Err(StoreError::OtherUpload) {
+            self.abandon(upload);
+        }
+        begun?;
         let decided = self.commit_whole(upload, deposit, times);
         self.end_upload(upload);
         decided
@@ -163,21 +178,31 @@ impl Model {
         deposit: LargeDeposit,
         times: Times,
     ) -> Result<Decided, StoreError> {
-        let record = self.uploads.remove(&upload);
-        let record = record.ok_or(StoreError::UnknownUpload)?;
-        if !record.coverage.is_whole(deposit.octets) {
-            return Err(StoreError::UploadIncomplete);
-        }
-        let sha256 = crate::rule::duplicate::sha256(&record.octets);
+        let octets = self.take_whole(upload, deposit.octets)?;
+        let sha256 = crate::rule::duplicate::sha256(&octets);
         let mut deposit = deposit.into_deposit(sha256);
         deposit.parts.push(Part {
             kind: PartKind::SendBody,
-            octets: Bytes::from(record.octets),
+            octets: Bytes::from(octets),
         });
         Ok(self.deposit_except(deposit, Some(upload), times))
     }
 
-    fn end_upload(&mut self, upload: UploadId) {
+    /// The octets of an upload, if exactly so many have come.
+    pub(super) fn take_whole(
+        &mut self,
+        upload: UploadId,
+        octets: u64,
+    ) -> Result<Vec<u8>, StoreError> {
+        let record = self.uploads.remove(&upload);
+        let record = record.ok_or(StoreError::UnknownUpload)?;
+        match record.coverage.is_whole(octets) {
+            true => Ok(record.octets),
+            false => Err(StoreError::UploadIncomplete),
+        }
+    }
+
+    pub(super) fn end_upload(&mut self, upload: UploadId) {
         self.uploads.remove(&upload);
         self.reservations.end(upload);
     }

@@ -7,7 +7,7 @@ use crate::Synced;
 
 /// What makes a deposit the same as an earlier one (requirements §3.3), besides its mailbox, its
 /// sender and a keyed hash of its body, which the store adds.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DuplicateKey {
     /// SIP method.
     pub method: String,

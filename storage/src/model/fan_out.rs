@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Address, DuplicateKey, Generation, UnixMillis};
+use super::{Address, DuplicateKey, Generation, UnixMillis, UploadId};
 use crate::Synced;
 
 /// Targets of one job.
@@ -24,6 +24,13 @@ pub struct JobNumber(pub u64);
 pub enum JobClass {
     /// A MESSAGE each.
     Pager = 1,
+    /// An INVITE and an MSRP session each (CFL-08).
+    Large = 2,
+}
+
+impl JobClass {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Pager, Self::Large];
 }
 
 /// How a recipient is named to the others (RFC 5364).
@@ -61,6 +68,8 @@ pub struct LegTemplate {
     pub body: Bytes,
     /// Body without the history part (CFP-15).
     pub body_without_history: Option<Bytes>,
+    /// What the SEND of each leg says, of a large message: empty for others.
+    pub send_head: Bytes,
 }
 
 impl LegTemplate {
@@ -68,7 +77,7 @@ impl LegTemplate {
     #[must_use]
     pub fn octets(&self) -> usize {
         let without = self.body_without_history.as_ref().map_or(0, Bytes::len);
-        self.head.len() + self.body.len() + without
+        self.head.len() + self.body.len() + without + self.send_head.len()
     }
 }
 
@@ -97,6 +106,58 @@ pub struct JobRequest {
     pub received_from: String,
     /// The edge has answered 503 by then.
     pub deadline: Instant,
+}
+
+/// What is asked before a large message to many comes (CFL-03).
+#[derive(Clone, Debug)]
+pub struct JobAdmission {
+    /// The asserted identity of the sender.
+    pub sender: Address,
+    /// What the offer says; `None` if it says nothing.
+    pub announced_octets: Option<u64>,
+}
+
+/// The answer to a [`JobAdmission`], decided in the order of a [`JobOutcome`] without the duplicate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobAdmissionOutcome {
+    /// Its octets may come.
+    Admitted {
+        /// Where they go.
+        upload: UploadId,
+        /// More octets than these are not taken.
+        max_octets: u64,
+    },
+    /// The message would not be taken.
+    Refused(JobRefusal),
+}
+
+/// A large message to many whose content has been staged completely.
+#[derive(Clone, Debug)]
+pub struct LargeJob {
+    /// The job. What makes a retry recognisable is put in its place: see [`LargeJob::into_request`].
+    pub job: JobRequest,
+    /// Message-ID of the sender's SEND.
+    pub msrp_message_id: String,
+    /// Octets of the content.
+    pub octets: u64,
+}
+
+impl LargeJob {
+    /// The job, recognisable by sender, group, Message-ID of the SEND, and hash of the content: as for other large
+    /// messages (requirements §3.3).
+    pub(crate) fn into_request(self, sha256: [u8; 32]) -> JobRequest {
+        let job = self.job;
+        JobRequest {
+            duplicate_key: DuplicateKey {
+                method: "SEND".to_owned(),
+                from_tag: job.addressed_to.as_str().to_owned(),
+                call_id: self.msrp_message_id,
+                cseq: 0,
+            },
+            content_hash: sha256,
+            ..job
+        }
+    }
 }
 
 /// What the edge of a sender may promise.
@@ -191,6 +252,8 @@ pub struct Job {
     pub addressed_to: Address,
     /// By which way legs go.
     pub class: JobClass,
+    /// Octets of the content of a large message; zero for others.
+    pub octets: u64,
     /// Max-Forwards of the legs.
     pub max_forwards: u32,
     /// The peer it came from.

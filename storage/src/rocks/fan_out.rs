@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::RocksStore;
 use super::committer::Job as QueuedJob;
 use super::operation::fan_out::{
-    AcceptJob, Accepted, CancelJob, ClaimLegs, CloseLegs, RenewLegs, SettleLegs,
+    AcceptJob, AdmitJob, CancelJob, ClaimLegs, CloseLegs, RenewLegs, SettleLegs,
 };
 use super::queue::Queues;
 use super::shared::Shared;
@@ -15,12 +17,12 @@ use crate::column_family::Family;
 use crate::fan_out::{FanOutStore, GroupPlace, GroupWithDocument, LEGS_AT_ONCE};
 use crate::key::{self, AddressKey};
 use crate::model::{
-    Address, Group, GroupOrder, GroupRefusal, Job, JobNumber, JobOutcome, JobPage, JobQuery,
-    JobRequest, JobWithTemplate, Leg, LegBatch, LegName, LegOutcome, LegSettled, LegToken, Owner,
-    RosterEntry, UnixMillis,
+    Address, Group, GroupOrder, GroupRefusal, Job, JobAdmission, JobAdmissionOutcome, JobClass,
+    JobNumber, JobOutcome, JobPage, JobQuery, JobRequest, JobWithTemplate, LargeJob, Leg, LegBatch,
+    LegName, LegOutcome, LegSettled, LegToken, Owner, RosterEntry, UnixMillis, UploadId,
 };
-use crate::rule::fan_out::find::{Finder, Found, Shelf, roster_place};
-use crate::rule::fan_out::seen;
+use crate::rule::fan_out::find::{Finder, Found, Shelf, roster_place, sender_key};
+use crate::rule::fan_out::{is_held, is_unheld, seen};
 use crate::rule::sender_rate::SenderRates;
 use crate::store::{StoreError, Synced};
 use crate::value::{
@@ -40,14 +42,37 @@ const LEGS_READ: usize = 1_024;
 #[derive(Default)]
 pub(super) struct FanOutState {
     pub(super) rates: Mutex<SenderRates>,
-    pub(super) dues: DueCursor,
+    pager: Scans,
+    large: Scans,
+}
+
+/// How far the scans for legs of a class are.
+#[derive(Default)]
+struct Scans {
+    dues: DueCursor,
     /// The sender whose turn it was.
     last_sender: Mutex<Option<AddressKey>>,
 }
 
+impl FanOutState {
+    fn scans(&self, class: JobClass) -> &Scans {
+        match class {
+            JobClass::Pager => &self.pager,
+            JobClass::Large => &self.large,
+        }
+    }
+
+    /// Rows of either index by due time, from this time on, are on disk.
+    pub(super) fn note(&self, at: UnixMillis) {
+        for class in JobClass::ALL {
+            self.scans(class).dues.note(at);
+        }
+    }
+}
+
 /// Where the index of legs by due time begins: no scan walks over what was removed from its front (C-28).
 #[derive(Default)]
-pub(super) struct DueCursor(Mutex<DueBounds>);
+struct DueCursor(Mutex<DueBounds>);
 
 #[derive(Default)]
 struct DueBounds {
@@ -59,7 +84,7 @@ struct DueBounds {
 
 impl DueCursor {
     /// Rows from this time on are on disk.
-    pub(super) fn note(&self, at: UnixMillis) {
+    fn note(&self, at: UnixMillis) {
         let mut bounds = lock(&self.0);
         bounds.lower = bounds.lower.min(at);
         bounds.written = Some(bounds.written.map_or(at, |written| written.min(at)));
@@ -130,23 +155,54 @@ impl FanOutStore for RocksStore {
         let operation = self
             .read(move |shared| Ok(AcceptJob::new(request, shared)))
             .await?;
-        Ok(match self.submit(operation).await? {
-            Accepted::New(receipt) => JobOutcome::Accepted(Synced::after_sync(receipt)),
-            Accepted::Duplicate(receipt) => JobOutcome::Duplicate(Synced::after_sync(receipt)),
-            Accepted::Refused(refusal) => JobOutcome::Refused(refusal),
+        Ok(self.submit(operation).await?.into_outcome())
+    }
+
+    async fn admit_job(&self, admission: JobAdmission) -> Result<JobAdmissionOutcome, StoreError> {
+        let sender = sender_key(&self.shared.secret, &admission.sender);
+        self.submit(AdmitJob { admission, sender }).await
+    }
+
+    async fn commit_job(&self, upload: UploadId, job: LargeJob) -> Result<JobOutcome, StoreError> {
+        self.commit_octets(upload, job).await
+    }
+
+    async fn holds_leg(&self, token: LegToken) -> Result<bool, StoreError> {
+        self.read(move |shared| {
+            let leg = shared.leg_row(token.leg)?;
+            Ok(is_held(&leg.ok_or(StoreError::NotFound)?, token))
         })
+        .await
+    }
+
+    async fn read_job_content(
+        &self,
+        number: JobNumber,
+        offset: u64,
+        length: usize,
+    ) -> Result<Bytes, StoreError> {
+        self.read(move |shared| {
+            let row = shared.job_row(number)?.ok_or(StoreError::NotFound)?;
+            let upload = row.content.ok_or(StoreError::NotFound)?;
+            let end = offset.saturating_add(length as u64).min(row.job.octets);
+            shared.staged_octets(upload, offset.min(end)..end)
+        })
+        .await
     }
 
     async fn claim_legs(
         &self,
         owner: Owner,
+        class: JobClass,
         limit: usize,
         lease: Duration,
     ) -> Result<LegBatch, StoreError> {
         let mut legs = Vec::new();
         for _ in 0..SEARCHES {
             let wanted = limit - legs.len();
-            let found = self.read(move |shared| shared.find_legs(wanted)).await?;
+            let found = self
+                .read(move |shared| shared.find_legs(class, wanted))
+                .await?;
             if found.candidates.is_empty() {
                 let steady = self.shared.times.read().steady;
                 let again_in = found.next.map(|next| next.since(steady));
@@ -286,11 +342,16 @@ impl Shelf for Shared {
         self.times.read().steady
     }
 
-    fn leg_dues(&self, limit: usize) -> Result<Vec<(UnixMillis, LegName)>, StoreError> {
+    fn leg_dues(
+        &self,
+        class: JobClass,
+        limit: usize,
+    ) -> Result<Vec<(UnixMillis, LegName)>, StoreError> {
         let now = self.times.read().steady;
-        let lower = self.fan_out.dues.begin();
+        let cursor = &self.fan_out.scans(class).dues;
+        let lower = cursor.begin();
         let lower = key::leg_due(lower, LegName::default());
-        let mut scan = self.database.scan(Family::LegDue, &lower, None);
+        let mut scan = self.database.scan(Family::leg_due(class), &lower, None);
         let mut dues = Vec::new();
         while dues.len() < limit {
             let Some(due) = scan.step(|key, _| key::decode_leg_due(key))? else {
@@ -303,19 +364,20 @@ impl Shelf for Shared {
             }
         }
         let first = dues.first().map_or(now, |(at, _)| *at);
-        self.fan_out.dues.end(first.min(now));
+        cursor.end(first.min(now));
         Ok(dues)
     }
 
     fn turn(
         &self,
+        class: JobClass,
         after: Option<AddressKey>,
     ) -> Result<Option<(AddressKey, JobNumber)>, StoreError> {
         let lower = match after {
             Some(after) => key::turn(after, JobNumber(u64::MAX)).to_vec(),
             None => Vec::new(),
         };
-        let mut scan = self.database.scan(Family::Turns, &lower, None);
+        let mut scan = self.database.scan(Family::turns(class), &lower, None);
         loop {
             match scan.step(|key, _| key::decode_turn(key))? {
                 Some((sender, Some(number))) if Some(sender) != after => {
@@ -348,10 +410,11 @@ impl Shared {
         row.map(|row| value::decode(&row)).transpose()
     }
 
-    fn find_legs(&self, limit: usize) -> Result<Found, StoreError> {
-        let mut last = *lock(&self.fan_out.last_sender);
-        let found = Finder::new(self).find(&mut last, limit)?;
-        *lock(&self.fan_out.last_sender) = last;
+    fn find_legs(&self, class: JobClass, limit: usize) -> Result<Found, StoreError> {
+        let last_sender = &self.fan_out.scans(class).last_sender;
+        let mut last = *lock(last_sender);
+        let found = Finder::new(self, class).find(&mut last, limit)?;
+        *lock(last_sender) = last;
         Ok(found)
     }
 
@@ -416,18 +479,20 @@ impl Shared {
 
     /// Legs in flight that another process of the same edge has claimed.
     fn held_by_former(&self, owner: &Owner) -> Result<Vec<LegToken>, StoreError> {
-        let mut scan = self.database.scan(Family::LegDue, &[], None);
         let mut held = Vec::new();
-        while let Some((_, name)) = scan.step(|key, _| key::decode_leg_due(key))? {
-            let leg = self.leg_row(name)?.filter(|leg| {
-                leg.phase == LegPhase::InFlight
-                    && leg.owner.edge == owner.edge
-                    && leg.owner.incarnation != owner.incarnation
-            });
-            held.extend(leg.map(|leg| LegToken {
-                leg: name,
-                generation: leg.generation,
-            }));
+        for class in JobClass::ALL {
+            let mut scan = self.database.scan(Family::leg_due(class), &[], None);
+            while let Some((_, name)) = scan.step(|key, _| key::decode_leg_due(key))? {
+                let leg = self.leg_row(name)?.filter(|leg| {
+                    leg.phase == LegPhase::InFlight
+                        && leg.owner.edge == owner.edge
+                        && leg.owner.incarnation != owner.incarnation
+                });
+                held.extend(leg.map(|leg| LegToken {
+                    leg: name,
+                    generation: leg.generation,
+                }));
+            }
         }
         Ok(held)
     }
@@ -437,12 +502,13 @@ impl Shared {
         row.map(|row| value::decode(&row)).transpose()
     }
 
-    /// Legs from a place on that have no outcome and are not in flight, and where to go on.
+    /// Legs from a place on that have no outcome and that no edge has, and where to go on.
     fn open_legs(
         &self,
         from: LegName,
         limit: usize,
     ) -> Result<(Vec<LegName>, Option<u32>), StoreError> {
+        let steady = self.times.read().steady;
         let (_, upper) = key::of_job(from.job);
         let mut scan = self
             .database
@@ -451,12 +517,12 @@ impl Shared {
         for _ in 0..limit {
             let next = scan.step(|key, octets| {
                 let leg: LegValue = value::decode(octets)?;
-                Ok((key::decode_leg(key)?, leg.phase))
+                Ok((key::decode_leg(key)?, is_unheld(&leg, steady)))
             })?;
-            let Some((name, phase)) = next else {
+            let Some((name, is_unheld)) = next else {
                 return Ok((open, None));
             };
-            if !phase.is_settled() && phase != LegPhase::InFlight {
+            if is_unheld {
                 open.push(name);
             }
         }

@@ -1,6 +1,7 @@
 //! Large messages from admission to commit: what waits, and on which thread.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -8,16 +9,19 @@ use super::RocksStore;
 use super::committer::Job;
 use super::database::Reach;
 use super::operation::admit::{Admit, Extend};
-use super::operation::deposit::DepositMessage;
+use super::operation::deposit::{Decided, DepositMessage};
+use super::operation::fan_out::{AcceptJob, Accepted};
 use super::queue::Queues;
 use super::shared::Shared;
-use super::submit::submit;
+use super::submit::{Operation, submit};
 use super::uploads::{Body, Finished};
+use crate::key::AddressKey;
 use crate::model::{
-    Admission, AdmissionOutcome, ClaimToken, DepositOutcome, LargeDeposit, MessageNumber, Refusal,
-    UploadId,
+    Admission, AdmissionOutcome, ClaimToken, DepositOutcome, JobOutcome, LargeDeposit, LargeJob,
+    MessageNumber, Refusal, UploadId,
 };
 use crate::rule::blocks::MOST_OCTETS;
+use crate::rule::reservation::Reservations;
 use crate::store::StoreError;
 
 /// Octets that are staged in one go.
@@ -93,13 +97,13 @@ impl RocksStore {
     }
 
     /// In a task of its own: whatever becomes of who asked, it is carried out to its end.
-    pub(super) async fn commit_octets(
+    pub(super) async fn commit_octets<C: Committable>(
         &self,
         upload: UploadId,
-        deposit: LargeDeposit,
-    ) -> Result<DepositOutcome, StoreError> {
+        what: C,
+    ) -> Result<C::Outcome, StoreError> {
         let (shared, queues) = (Arc::clone(&self.shared), Arc::clone(&self.queues));
-        let committing = tokio::spawn(commit(shared, queues, upload, deposit));
+        let committing = tokio::spawn(commit(shared, queues, upload, what));
         committing.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -127,52 +131,146 @@ impl RocksStore {
     }
 }
 
-async fn commit(
+/// What an upload may become.
+pub(super) trait Committable: Send + 'static {
+    /// Decides and writes, with the octets.
+    type Operation: Operation;
+    type Outcome: Send + 'static;
+
+    /// Octets that must have come.
+    fn octets(&self) -> u64;
+
+    /// Nothing but the commit ends the upload from now on.
+    fn begin(
+        reservations: &mut Reservations<AddressKey>,
+        upload: UploadId,
+        now: Instant,
+    ) -> Result<(), StoreError>;
+
+    fn operation(self, upload: UploadId, finished: Finished, shared: &Shared) -> Self::Operation;
+
+    /// To be called after the sync. With whether the staged rows have an owner now.
+    fn outcome(answer: <Self::Operation as Operation>::Answer) -> (Self::Outcome, bool);
+}
+
+impl Committable for LargeDeposit {
+    type Operation = DepositMessage;
+    type Outcome = DepositOutcome;
+
+    fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    fn begin(
+        reservations: &mut Reservations<AddressKey>,
+        upload: UploadId,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        reservations.begin_commit(upload, now)
+    }
+
+    fn operation(self, upload: UploadId, finished: Finished, shared: &Shared) -> DepositMessage {
+        let deposit = self.into_deposit(finished.sha256);
+        DepositMessage::of_upload(upload, deposit, finished.body, shared)
+    }
+
+    fn outcome(answer: Decided) -> (DepositOutcome, bool) {
+        let outcome = answer.into_outcome();
+        let is_owned = matches!(outcome, DepositOutcome::Stored(_));
+        (outcome, is_owned)
+    }
+}
+
+impl Committable for LargeJob {
+    type Operation = AcceptJob;
+    type Outcome = JobOutcome;
+
+    fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    fn begin(
+        reservations: &mut Reservations<AddressKey>,
+        upload: UploadId,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        reservations.begin_job_commit(upload, now)
+    }
+
+    fn operation(self, upload: UploadId, finished: Finished, shared: &Shared) -> AcceptJob {
+        AcceptJob::of_upload(upload, self, finished, shared)
+    }
+
+    fn outcome(answer: Accepted) -> (JobOutcome, bool) {
+        let outcome = answer.into_outcome();
+        let is_owned = matches!(outcome, JobOutcome::Accepted(_));
+        (outcome, is_owned)
+    }
+}
+
+async fn commit<C: Committable>(
     shared: Arc<Shared>,
     queues: Arc<Queues<Job>>,
     upload: UploadId,
-    deposit: LargeDeposit,
-) -> Result<DepositOutcome, StoreError> {
+    what: C,
+) -> Result<C::Outcome, StoreError> {
     shared.check_writable()?;
     let now = shared.times.read().instant;
-    shared.uploads.reservations().begin_commit(upload, now)?;
-    let outcome = commit_whole(&shared, &queues, upload, deposit).await;
-    match &outcome {
-        // The rows are the content of the message now.
-        Ok(DepositOutcome::Stored(_)) => shared.uploads.end(upload),
+    let begun = C::begin(&mut shared.uploads.reservations(), upload, now);
+    if let Err(error) = begun {
+        if error == StoreError::OtherUpload && shared.uploads.reservations().begin_end(upload) {
+            remove(shared, upload).await;
+        }
+        return Err(error);
+    }
+    match commit_whole(&shared, &queues, upload, what).await {
+        // The rows are the content of the message or job now.
+        Ok((outcome, true)) => {
+            shared.uploads.end(upload);
+            Ok(outcome)
+        }
+        Ok((outcome, false)) => {
+            remove(shared, upload).await;
+            Ok(outcome)
+        }
         // Whether there is a message nobody knows before the next opening: until then the upload stays
         // one, so that no sweep takes the rows of a message that is on disk.
-        Err(StoreError::Latched { .. } | StoreError::Closed) => drop(shared.uploads.close(upload)),
-        _ => remove(shared, upload).await,
+        Err(error @ (StoreError::Latched { .. } | StoreError::Closed)) => {
+            drop(shared.uploads.close(upload));
+            Err(error)
+        }
+        Err(error) => {
+            remove(shared, upload).await;
+            Err(error)
+        }
     }
-    outcome
 }
 
-async fn commit_whole(
+async fn commit_whole<C: Committable>(
     shared: &Arc<Shared>,
     queues: &Queues<Job>,
     upload: UploadId,
-    deposit: LargeDeposit,
-) -> Result<DepositOutcome, StoreError> {
+    what: C,
+) -> Result<(C::Outcome, bool), StoreError> {
     let uploads = &shared.uploads;
     let mut content = uploads.content(upload)?.lock_owned().await;
     let room = uploads.flusher.room(1).await;
     let mut room = room.map_err(|error| shared.why(error))?;
     let finishing = uploads.stagers.run({
-        let (shared, octets) = (Arc::clone(shared), deposit.octets);
+        let (shared, octets) = (Arc::clone(shared), what.octets());
         move || content.finish(octets, &shared, &mut room)
     });
-    let Finished { sha256, body } = finishing.await??;
-    if let Body::Staged = body {
+    let finished = finishing.await??;
+    if let Body::Staged = finished.body {
         let flushed = uploads.flusher.flush().await;
         flushed.map_err(|error| shared.why(error))?;
     }
-    let deposit = deposit.into_deposit(sha256);
-    let operation = DepositMessage::of_upload(upload, deposit, body, shared);
-    Ok(submit(shared, queues, operation).await?.into_outcome())
+    let operation = what.operation(upload, finished, shared);
+    let answer = submit(shared, queues, operation).await?;
+    Ok(C::outcome(answer))
 }
 
-/// Removes an upload that is no message, and its rows. Whoever is still adding to it finishes first.
+/// Removes an upload that has become nothing, and its rows. Whoever is still adding to it finishes first.
 async fn remove(shared: Arc<Shared>, upload: UploadId) {
     let content = shared.uploads.close(upload);
     let content = match content {

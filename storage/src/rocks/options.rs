@@ -129,7 +129,7 @@ fn of(family: Family, cache: &Cache, horizon: &Horizon) -> Options {
         // States are asked for in vain until something happens to their message.
         Family::Messages => blocks.set_bloom_filter(FILTER_BITS, false),
         // Emptied from the front: tombstones are compacted away early (C-28).
-        Family::Waiting | Family::Due | Family::LegDue => {
+        Family::Waiting | Family::Due | Family::LegDue | Family::LargeLegDue => {
             options.add_compact_on_deletion_collector_factory(1_024, 512, 0.5);
         }
         Family::Contents | Family::Jobs | Family::GroupDocuments => {
@@ -150,7 +150,7 @@ fn of(family: Family, cache: &Cache, horizon: &Horizon) -> Options {
             options.set_soft_pending_compaction_bytes_limit(0);
             options.set_hard_pending_compaction_bytes_limit(0);
         }
-        Family::Meta | Family::Events | Family::Attempts | Family::Turns => {}
+        Family::Meta | Family::Events | Family::Attempts | Family::Turns | Family::LargeTurns => {}
     }
     options.set_block_based_table_factory(&blocks);
     options

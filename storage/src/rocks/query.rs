@@ -13,7 +13,7 @@ use crate::column_family::Family;
 use crate::key::{self, MessageRow};
 use crate::model::{
     Envelope, ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, PageToken, Part,
-    PartKind, Sequence, State, StoredMessage,
+    PartKind, Sequence, State, StoredMessage, UploadId,
 };
 use crate::rule::blocks::BLOCK_OCTETS;
 use crate::store::StoreError;
@@ -139,43 +139,29 @@ impl Shared {
         reach: Reach,
     ) -> Result<Bytes, ReadError> {
         let number = envelope.envelope.id.number;
-        let staged = envelope.staged_as(kind);
-        let row_octets = if staged.is_some() {
-            BLOCK_OCTETS
-        } else {
-            CHUNK_OCTETS
-        } as u64;
-        let mut octets = BytesMut::new();
-        let mut at = range.start;
-        while at < range.end {
-            let row = u32::try_from(at / row_octets).unwrap_or(u32::MAX);
-            let row_start = at - at % row_octets;
-            let row = match staged {
-                Some(upload) => {
-                    let place = key::block(upload, row);
-                    self.database.get(Family::Large, &place, reach)?
-                }
-                None => {
-                    let place = key::content(number, kind, row);
-                    self.database.get(Family::Contents, &place, reach)?
-                }
-            };
-            let row = row.ok_or(StoreError::NotFound)?;
-            let held = value::decode_chunk(&row)?;
-            let slice = within(held, at - row_start, range.end - row_start)?;
-            let is_all = octets.is_empty() && slice.len() as u64 == range.end - at;
-            if is_all {
-                let start = row.len() - held.len() + usize::try_from(at - row_start).unwrap_or(0);
-                let end = start + slice.len();
-                return Ok(Bytes::from(row).slice(start..end));
-            }
-            if octets.is_empty() {
-                octets.reserve(usize::try_from(range.end - at).unwrap_or(slice.len()));
-            }
-            octets.extend_from_slice(slice);
-            at += slice.len() as u64;
+        match envelope.staged_as(kind) {
+            Some(upload) => joined(range, BLOCK_OCTETS, |row| {
+                let place = key::block(upload, row);
+                self.database.get(Family::Large, &place, reach)
+            }),
+            None => joined(range, CHUNK_OCTETS, |row| {
+                let place = key::content(number, kind, row);
+                self.database.get(Family::Contents, &place, reach)
+            }),
         }
-        Ok(octets.freeze())
+    }
+
+    /// Octets of what has been an upload, all of them there.
+    pub(super) fn staged_octets(
+        &self,
+        upload: UploadId,
+        range: Range<u64>,
+    ) -> Result<Bytes, StoreError> {
+        let joined = joined(range, BLOCK_OCTETS, |row| {
+            let place = key::block(upload, row);
+            self.database.get(Family::Large, &place, Reach::Disk)
+        });
+        Ok(joined?)
     }
 
     pub(super) fn mailbox_row(
@@ -234,6 +220,37 @@ impl Shared {
         }
         Ok(page)
     }
+}
+
+/// Octets of a content, row by row.
+fn joined(
+    range: Range<u64>,
+    row_octets: usize,
+    read: impl Fn(u32) -> Result<Option<Vec<u8>>, ReadError>,
+) -> Result<Bytes, ReadError> {
+    let row_octets = row_octets as u64;
+    let mut octets = BytesMut::new();
+    let mut at = range.start;
+    while at < range.end {
+        let row = u32::try_from(at / row_octets).unwrap_or(u32::MAX);
+        let row_start = at - at % row_octets;
+        let row = read(row)?;
+        let row = row.ok_or(StoreError::NotFound)?;
+        let held = value::decode_chunk(&row)?;
+        let slice = within(held, at - row_start, range.end - row_start)?;
+        let is_all = octets.is_empty() && slice.len() as u64 == range.end - at;
+        if is_all {
+            let start = row.len() - held.len() + usize::try_from(at - row_start).unwrap_or(0);
+            let end = start + slice.len();
+            return Ok(Bytes::from(row).slice(start..end));
+        }
+        if octets.is_empty() {
+            octets.reserve(usize::try_from(range.end - at).unwrap_or(slice.len()));
+        }
+        octets.extend_from_slice(slice);
+        at += slice.len() as u64;
+    }
+    Ok(octets.freeze())
 }
 
 fn within(chunk: &[u8], start: u64, end: u64) -> Result<&[u8], StoreError> {

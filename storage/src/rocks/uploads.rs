@@ -23,7 +23,7 @@ use crate::key::AddressKey;
 use crate::model::UploadId;
 use crate::rocks::threads::Threads;
 use crate::rule::deposit::Usage;
-use crate::rule::reservation::Reservations;
+use crate::rule::reservation::{Purpose, Reservations};
 use crate::store::StoreError;
 
 /// Threads that hash and stage octets of uploads.
@@ -74,14 +74,14 @@ impl Uploads {
     /// Begins an upload that reserves `octets` and takes `max_octets`.
     pub(super) fn begin(
         &self,
-        owner: AddressKey,
+        purpose: Purpose<AddressKey>,
         octets: u64,
         max_octets: u64,
         now: Instant,
     ) -> Result<UploadId, StoreError> {
         let upload = UploadId(self.next.fetch_add(1, Ordering::Relaxed));
         let amounts = (octets, max_octets);
-        self.reservations().begin(upload, owner, amounts, now)?;
+        self.reservations().begin(upload, purpose, amounts, now)?;
         let content = Content::new(upload, octets, Arc::clone(&self.budget));
         let content = Arc::new(tokio::sync::Mutex::new(content));
         self.contents().insert(upload, content);
@@ -113,7 +113,7 @@ impl Uploads {
         self.contents().remove(&upload)
     }
 
-    /// The upload is over: its rows are a message's or are gone.
+    /// The upload is over: its rows are a message's or a job's, or are gone.
     pub(super) fn end(&self, upload: UploadId) {
         self.contents().remove(&upload);
         self.reservations().end(upload);

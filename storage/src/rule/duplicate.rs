@@ -3,7 +3,7 @@
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::model::{Address, Deposit, JobRequest, Part, PartKind};
+use crate::model::{Address, Deposit, JobClass, JobRequest, Part, PartKind};
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -44,9 +44,31 @@ pub(crate) fn address_key(secret: &[u8; 32], address: &str) -> [u8; 16] {
     truncated(mac)
 }
 
-/// A keyed hash that stands for a sender and one of his targets: legs in one order.
-pub(crate) fn turn_key(secret: &[u8; 32], sender: &Address, target: &Address) -> [u8; 16] {
-    let mut mac = keyed(secret, b"turn");
+/// A keyed hash that stands for the target of legs of a class: legs of which one is in flight at a time. A slow
+/// transfer keeps no MESSAGE waiting.
+pub(crate) fn target_key(secret: &[u8; 32], class: JobClass, target: &Address) -> [u8; 16] {
+    match class {
+        JobClass::Pager => address_key(secret, target.as_str()),
+        JobClass::Large => {
+            let mut mac = keyed(secret, b"large target");
+            mac.update(target.as_str().as_bytes());
+            truncated(mac)
+        }
+    }
+}
+
+/// A keyed hash that stands for a sender and one of his targets: legs of a class in one order.
+pub(crate) fn turn_key(
+    secret: &[u8; 32],
+    class: JobClass,
+    sender: &Address,
+    target: &Address,
+) -> [u8; 16] {
+    let purpose: &[u8] = match class {
+        JobClass::Pager => b"turn",
+        JobClass::Large => b"large turn",
+    };
+    let mut mac = keyed(secret, purpose);
     mac.update(&octets_of(sender.as_str().len()));
     mac.update(sender.as_str().as_bytes());
     mac.update(target.as_str().as_bytes());

@@ -10,8 +10,8 @@ pub(crate) mod find;
 use crate::config::Retention;
 use crate::key::AddressKey;
 use crate::model::{
-    ClaimedLeg, Generation, Job, JobCounts, JobNumber, JobRequest, JobState, Leg, LegName,
-    LegOutcome, LegSettled, LegState, LegToken, Owner, RosterEntry, UnixMillis,
+    ClaimedLeg, Generation, Job, JobClass, JobCounts, JobNumber, JobRequest, JobState, Leg,
+    LegName, LegOutcome, LegSettled, LegState, LegToken, Owner, RosterEntry, UnixMillis, UploadId,
 };
 use crate::rule::leg::{Verdict, verdict};
 use crate::rule::retention::{expires_at, timeline_until};
@@ -41,14 +41,15 @@ pub(crate) trait Desk {
     fn set_leg_list(&mut self, key: AddressKey, list: LegListValue);
     fn corrupt(&self, what: &'static str) -> Self::Stop;
 
-    fn add_leg_due(&mut self, at: UnixMillis, name: LegName);
-    fn remove_leg_due(&mut self, at: UnixMillis, name: LegName);
+    /// The index by due time is one per class.
+    fn add_leg_due(&mut self, class: JobClass, at: UnixMillis, name: LegName);
+    fn remove_leg_due(&mut self, class: JobClass, at: UnixMillis, name: LegName);
     fn add_job_due(&mut self, at: UnixMillis, number: JobNumber);
     fn remove_job_due(&mut self, at: UnixMillis, number: JobNumber);
     /// The job has no leg left that nobody has claimed.
     fn remove_turn(&mut self, job: &Job);
-    /// The job has its end: its template goes, and its sender has one less.
-    fn end(&mut self, job: &Job) -> Result<(), Self::Stop>;
+    /// The job has its end: template and content go, and its sender has one less.
+    fn end(&mut self, job: &JobValue) -> Result<(), Self::Stop>;
     /// Everything of the job goes.
     fn forget(&mut self, number: JobNumber);
 }
@@ -57,6 +58,7 @@ pub(crate) trait Desk {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) name: LegName,
+    pub(crate) class: JobClass,
     pub(crate) entry: RosterEntry,
     pub(crate) target: AddressKey,
     pub(crate) turn: AddressKey,
@@ -74,6 +76,7 @@ enum List {
 impl LegValue {
     fn new(candidate: &Candidate) -> Self {
         Self {
+            class: candidate.class,
             phase: LegPhase::Queued,
             generation: Generation(0),
             attempts: 0,
@@ -129,10 +132,11 @@ fn count(counts: &mut JobCounts, phase: LegPhase, legs: u32) {
     }
 }
 
-/// A job as it is accepted.
+/// A job as it is accepted; a large message has its content in an upload, of so many octets.
 pub(crate) fn new_job(
     request: &JobRequest,
     number: JobNumber,
+    content: Option<(UploadId, u64)>,
     now: UnixMillis,
     retention: &Retention,
 ) -> JobValue {
@@ -144,6 +148,7 @@ pub(crate) fn new_job(
             sender: request.sender.clone(),
             addressed_to: request.addressed_to.clone(),
             class: request.class,
+            octets: content.map_or(0, |(_, octets)| octets),
             max_forwards: request.max_forwards,
             received_from: request.received_from.clone(),
             accepted_at: now,
@@ -159,6 +164,7 @@ pub(crate) fn new_job(
         },
         cursor: 0,
         due_at: expires_at,
+        content: content.map(|(upload, _)| upload),
     }
 }
 
@@ -225,7 +231,7 @@ pub(crate) fn claim<D: Desk>(
         leg.generation.0 += 1;
         leg.owner = owner.clone();
         leg.due_at = desk.times().steady.after(lease);
-        desk.add_leg_due(leg.due_at, name);
+        desk.add_leg_due(leg.class, leg.due_at, name);
         claimed.push(ClaimedLeg {
             token: LegToken {
                 leg: name,
@@ -269,7 +275,7 @@ fn take_up<D: Desk>(desk: &mut D, candidate: &Candidate) -> Result<Option<LegVal
     let is_waiting = matches!(leg.phase, LegPhase::Due | LegPhase::InFlight);
     if !is_waiting || leg.due_at != due_at {
         // A row that says what is not so any more.
-        desk.remove_leg_due(due_at, name);
+        desk.remove_leg_due(candidate.class, due_at, name);
         return Ok(None);
     }
     if due_at > times.steady {
@@ -279,9 +285,22 @@ fn take_up<D: Desk>(desk: &mut D, candidate: &Candidate) -> Result<Option<LegVal
         finish(desk, name, leg, phase)?;
         return Ok(None);
     }
-    desk.remove_leg_due(due_at, name);
+    desk.remove_leg_due(candidate.class, due_at, name);
     leg.phase = LegPhase::Due;
     Ok(Some(leg))
+}
+
+/// Whether a claim of a leg is the latest one, and has no outcome yet.
+pub(crate) fn is_held(leg: &LegValue, token: LegToken) -> bool {
+    leg.generation == token.generation && leg.phase == LegPhase::InFlight
+}
+
+/// Whether a leg has no outcome, and no edge has it.
+pub(crate) fn is_unheld(leg: &LegValue, steady: UnixMillis) -> bool {
+    match leg.phase {
+        LegPhase::InFlight => leg.due_at <= steady,
+        phase => !phase.is_settled(),
+    }
 }
 
 /// Settles claimed legs. What comes after the end of a lease counts, unless a newer claim is there.
@@ -340,7 +359,7 @@ fn settle_one<D: Desk>(
             land(desk, name, &mut leg)?;
             leg.phase = LegPhase::Due;
             leg.due_at = times.steady.after(after);
-            desk.add_leg_due(leg.due_at, name);
+            desk.add_leg_due(leg.class, leg.due_at, name);
             desk.set_leg(name, leg);
         }
     }
@@ -371,15 +390,14 @@ pub(crate) fn renew<D: Desk>(
     let mut lost = Vec::new();
     for token in tokens {
         let leg = desk.leg(token.leg)?;
-        let alive =
-            leg.filter(|leg| leg.generation == token.generation && leg.phase == LegPhase::InFlight);
+        let alive = leg.filter(|leg| is_held(leg, *token));
         let Some(mut leg) = alive else {
             lost.push(*token);
             continue;
         };
-        desk.remove_leg_due(leg.due_at, token.leg);
+        desk.remove_leg_due(leg.class, leg.due_at, token.leg);
         leg.due_at = desk.times().steady.after(lease);
-        desk.add_leg_due(leg.due_at, token.leg);
+        desk.add_leg_due(leg.class, leg.due_at, token.leg);
         desk.set_leg(token.leg, leg);
     }
     Ok(lost)
@@ -413,14 +431,16 @@ pub(crate) fn close<D: Desk>(
     Ok(true)
 }
 
-/// Gives legs of a closing job their outcome, unless they are in flight.
+/// Gives legs of a closing job their outcome, unless an edge has them: one whose lease is over does not, and there may be
+/// nobody who would claim its leg.
 pub(crate) fn close_legs<D: Desk>(desk: &mut D, names: &[LegName]) -> Result<(), D::Stop> {
     for name in names {
         let (Some(job), Some(leg)) = (desk.job(name.job)?, desk.leg(*name)?) else {
             continue;
         };
-        let is_open = !leg.phase.is_settled() && leg.phase != LegPhase::InFlight;
-        if let Some(phase) = job.ending(desk.times().wall).filter(|_| is_open) {
+        let times = desk.times();
+        let is_open = is_unheld(&leg, times.steady);
+        if let Some(phase) = job.ending(times.wall).filter(|_| is_open) {
             finish(desk, *name, leg, phase)?;
         }
     }
@@ -467,7 +487,7 @@ fn finish<D: Desk>(
 ) -> Result<(), D::Stop> {
     match leg.phase {
         LegPhase::InFlight => land(desk, name, &mut leg)?,
-        LegPhase::Due => desk.remove_leg_due(leg.due_at, name),
+        LegPhase::Due => desk.remove_leg_due(leg.class, leg.due_at, name),
         LegPhase::Parked => delist(desk, List::Target, &mut leg)?,
         _ => {}
     }
@@ -488,7 +508,7 @@ fn finish<D: Desk>(
 
 /// A leg is not in flight any more: the first that is parked behind it may go.
 fn land<D: Desk>(desk: &mut D, name: LegName, leg: &mut LegValue) -> Result<(), D::Stop> {
-    desk.remove_leg_due(leg.due_at, name);
+    desk.remove_leg_due(leg.class, leg.due_at, name);
     let mut list = desk.leg_list(leg.target)?;
     list.in_flight = None;
     desk.set_leg_list(leg.target, list);
@@ -506,7 +526,7 @@ fn wake<D: Desk>(desk: &mut D, name: LegName) -> Result<(), D::Stop> {
     }
     leg.phase = LegPhase::Due;
     leg.due_at = desk.times().steady;
-    desk.add_leg_due(leg.due_at, name);
+    desk.add_leg_due(leg.class, leg.due_at, name);
     desk.set_leg(name, leg);
     Ok(())
 }
@@ -581,7 +601,8 @@ fn save_job<D: Desk>(desk: &mut D, mut job: JobValue) -> Result<(), D::Stop> {
         job.job.state = job.job.closing.take().unwrap_or(JobState::Completed);
         let until = timeline_until(now, &desk.retention()).max(desk.swept_until());
         move_due(desk, &mut job, until);
-        desk.end(&job.job)?;
+        desk.end(&job)?;
+        job.content = None;
     }
     desk.set_job(job.job.number, Some(job));
     Ok(())

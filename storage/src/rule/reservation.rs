@@ -8,6 +8,15 @@ use super::deposit::Usage;
 use crate::model::UploadId;
 use crate::store::StoreError;
 
+/// What an upload is admitted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose<O> {
+    /// A message for this owner, in whose mailbox it reserves what it announces.
+    Message(O),
+    /// A job; it counts for no mailbox.
+    Job,
+}
+
 /// The reservations of all uploads; `O` says whose they are.
 #[derive(Debug)]
 pub(crate) struct Reservations<O> {
@@ -18,7 +27,7 @@ pub(crate) struct Reservations<O> {
 
 #[derive(Debug)]
 struct Reservation<O> {
-    owner: O,
+    purpose: Purpose<O>,
     octets: u64,
     max_octets: u64,
     progress: Instant,
@@ -50,7 +59,7 @@ impl<O: PartialEq + Clone> Reservations<O> {
     pub(crate) fn begin(
         &mut self,
         upload: UploadId,
-        owner: O,
+        purpose: Purpose<O>,
         (octets, max_octets): (u64, u64),
         now: Instant,
     ) -> Result<(), StoreError> {
@@ -58,7 +67,7 @@ impl<O: PartialEq + Clone> Reservations<O> {
             return Err(StoreError::Overloaded);
         }
         let reservation = Reservation {
-            owner,
+            purpose,
             octets,
             max_octets,
             progress: now,
@@ -78,7 +87,10 @@ impl<O: PartialEq + Clone> Reservations<O> {
         let mut usage = Usage::default();
         for (upload, reservation) in &self.uploads {
             let counts = Some(*upload) != except && reservation.counts(self.lease, now);
-            if counts && is_theirs(&reservation.owner) {
+            let Purpose::Message(owner) = &reservation.purpose else {
+                continue;
+            };
+            if counts && is_theirs(owner) {
                 usage.messages += 1;
                 usage.octets = usage.octets.saturating_add(reservation.octets);
             }
@@ -98,8 +110,8 @@ impl<O: PartialEq + Clone> Reservations<O> {
         found.ok_or(StoreError::UnknownUpload)
     }
 
-    /// Octets come that end at `end`: renews the lease. Says whose upload it is if they are more than
-    /// it reserves.
+    /// Octets come that end at `end`: renews the lease. Says whose mailbox they are for if they are more than
+    /// it reserves there.
     ///
     /// [`StoreError::UnknownUpload`] if its lease is over, [`StoreError::UploadTooLarge`] if they are
     /// more than was admitted.
@@ -114,7 +126,10 @@ impl<O: PartialEq + Clone> Reservations<O> {
             return Err(StoreError::UploadTooLarge);
         }
         reservation.progress = now;
-        Ok((end > reservation.octets).then(|| reservation.owner.clone()))
+        Ok(match &reservation.purpose {
+            Purpose::Message(owner) if end > reservation.octets => Some(owner.clone()),
+            Purpose::Message(_) | Purpose::Job => None,
+        })
     }
 
     /// Reserves more.
@@ -124,13 +139,36 @@ impl<O: PartialEq + Clone> Reservations<O> {
         }
     }
 
-    /// Its octets are all there: from now on only [`Reservations::end`] ends it.
+    /// Its octets are all there and become a message: from now on only [`Reservations::end`] ends it.
+    /// [`StoreError::OtherUpload`] if it was admitted for a job.
     pub(crate) fn begin_commit(
         &mut self,
         upload: UploadId,
         now: Instant,
     ) -> Result<(), StoreError> {
-        self.open(upload, now)?.phase = Phase::Committing;
+        self.commit(upload, now, |purpose| *purpose != Purpose::Job)
+    }
+
+    /// As [`Reservations::begin_commit`], of what becomes a job.
+    pub(crate) fn begin_job_commit(
+        &mut self,
+        upload: UploadId,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        self.commit(upload, now, |purpose| *purpose == Purpose::Job)
+    }
+
+    fn commit(
+        &mut self,
+        upload: UploadId,
+        now: Instant,
+        is_for_this: impl FnOnce(&Purpose<O>) -> bool,
+    ) -> Result<(), StoreError> {
+        let reservation = self.open(upload, now)?;
+        if !is_for_this(&reservation.purpose) {
+            return Err(StoreError::OtherUpload);
+        }
+        reservation.phase = Phase::Committing;
         Ok(())
     }
 
@@ -199,8 +237,12 @@ mod tests {
     fn what_is_reserved_counts_until_its_lease_ends() {
         let start = Instant::now();
         let mut uploads = Reservations::new(LEASE, 8);
-        uploads.begin(FIRST, 'b', (100, 100), start).expect("room");
-        uploads.begin(SECOND, 'c', (7, 7), start).expect("room");
+        uploads
+            .begin(FIRST, Purpose::Message('b'), (100, 100), start)
+            .expect("room");
+        uploads
+            .begin(SECOND, Purpose::Message('c'), (7, 7), start)
+            .expect("room");
         assert_eq!(octets(&uploads, 'b', start), 100);
         let later = start + LEASE - Duration::from_millis(1);
         assert_eq!(uploads.progress(FIRST, 10, later), Ok(None));
@@ -222,8 +264,10 @@ mod tests {
     fn no_more_than_was_admitted_and_no_more_uploads_than_the_limit() {
         let now = Instant::now();
         let mut uploads = Reservations::new(LEASE, 1);
-        uploads.begin(FIRST, 'b', (10, 20), now).expect("room");
-        let too_many = uploads.begin(SECOND, 'b', (1, 1), now);
+        uploads
+            .begin(FIRST, Purpose::Message('b'), (10, 20), now)
+            .expect("room");
+        let too_many = uploads.begin(SECOND, Purpose::Message('b'), (1, 1), now);
         assert_eq!(too_many, Err(StoreError::Overloaded));
         assert_eq!(uploads.progress(FIRST, 10, now), Ok(None));
         assert_eq!(uploads.progress(FIRST, 11, now), Ok(Some('b')));
@@ -241,12 +285,16 @@ mod tests {
         let now = Instant::now();
         let late = now + 2 * LEASE;
         let mut uploads = Reservations::new(LEASE, 2);
-        uploads.begin(FIRST, 'b', (10, 10), now).expect("room");
+        uploads
+            .begin(FIRST, Purpose::Message('b'), (10, 10), now)
+            .expect("room");
         assert_eq!(uploads.begin_commit(FIRST, now), Ok(()));
         assert_eq!(uploads.lapse(late), []);
         assert!(!uploads.begin_end(FIRST));
         assert_eq!(octets(&uploads, 'b', late), 10);
-        uploads.begin(SECOND, 'b', (5, 5), now).expect("room");
+        uploads
+            .begin(SECOND, Purpose::Message('b'), (5, 5), now)
+            .expect("room");
         assert!(uploads.begin_end(SECOND));
         let over = uploads.begin_commit(SECOND, now);
         assert_eq!(over, Err(StoreError::UnknownUpload));

@@ -36,19 +36,34 @@ impl SenderRates {
         let full = f64::from(per_minute);
         let per_second = full / MINUTE.as_secs_f64();
         self.trim(full, per_second, now);
+        let mut allowance = self.allowance(sender, full, per_second, now);
+        allowance.check(per_second)?;
+        let recipients = u32::try_from(recipients).unwrap_or(u32::MAX);
+        allowance.left -= f64::from(recipients);
+        self.senders.insert(sender, allowance);
+        Ok(())
+    }
+
+    /// As [`SenderRates::take`], but takes nothing.
+    pub(crate) fn look(
+        &self,
+        sender: AddressKey,
+        per_minute: u32,
+        now: Instant,
+    ) -> Result<(), Duration> {
+        let full = f64::from(per_minute);
+        let per_second = full / MINUTE.as_secs_f64();
+        self.allowance(sender, full, per_second, now)
+            .check(per_second)
+    }
+
+    fn allowance(&self, sender: AddressKey, full: f64, per_second: f64, now: Instant) -> Allowance {
+        let known = self.senders.get(&sender);
         let fresh = Allowance {
             left: full,
             at: now,
         };
-        let allowance = self.senders.entry(sender).or_insert(fresh);
-        *allowance = allowance.at(full, per_second, now);
-        if allowance.left < 1.0 {
-            let missing = (1.0 - allowance.left) / per_second;
-            return Err(Duration::from_secs_f64(missing.clamp(1.0, 86_400.0)));
-        }
-        let recipients = u32::try_from(recipients).unwrap_or(u32::MAX);
-        allowance.left -= f64::from(recipients);
-        Ok(())
+        known.map_or(fresh, |known| known.at(full, per_second, now))
     }
 
     /// Forgets those who have all of their allowance back, when there are twice as many as last time.
@@ -63,6 +78,15 @@ impl SenderRates {
 }
 
 impl Allowance {
+    /// When something will be left.
+    fn check(self, per_second: f64) -> Result<(), Duration> {
+        if self.left >= 1.0 {
+            return Ok(());
+        }
+        let missing = (1.0 - self.left) / per_second;
+        Err(Duration::from_secs_f64(missing.clamp(1.0, 86_400.0)))
+    }
+
     fn at(self, full: f64, per_second: f64, now: Instant) -> Self {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         Self {

@@ -1,7 +1,9 @@
 //! Small rows that deposits and deliveries turn on.
 
 use super::{Decoder, Encoder, Malformed, Value};
-use crate::model::{Generation, MailboxId, MessageId, MessageNumber, Receipt, UnixMillis};
+use crate::model::{
+    Generation, JobNumber, MailboxId, MessageId, MessageNumber, Receipt, UnixMillis,
+};
 
 /// A row whose key says everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,19 +35,38 @@ impl Value for LocationValue {
     }
 }
 
-/// Which message the staged rows of an upload belong to.
+/// What the staged rows of an upload belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OwnerValue(pub(crate) MessageNumber);
+pub(crate) enum OwnerValue {
+    Message(MessageNumber),
+    Job(JobNumber),
+}
+
+/// Stands behind the number of a job.
+const IS_JOB: u8 = 1;
 
 impl Value for OwnerValue {
     const WHAT: &'static str = "owner of an upload";
 
     fn write(&self, out: &mut Encoder) {
-        out.u64(self.0.0);
+        match self {
+            Self::Message(number) => out.u64(number.0),
+            Self::Job(number) => {
+                out.u64(number.0);
+                out.u8(IS_JOB);
+            }
+        }
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
-        fields.u64().map(MessageNumber).map(Self)
+        let number = fields.u64()?;
+        if fields.is_at_end() {
+            return Ok(Self::Message(MessageNumber(number)));
+        }
+        match fields.u8()? {
+            IS_JOB => Ok(Self::Job(JobNumber(number))),
+            _ => Err(Malformed),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Decoder, Encoder, Malformed, Value};
 use crate::key::AddressKey;
 use crate::model::{
     Address, CopyControl, Generation, Job, JobClass, JobCounts, JobNumber, JobState, LegName,
-    LegTemplate, Owner, RosterEntry, UnixMillis,
+    LegTemplate, Owner, RosterEntry, UnixMillis, UploadId,
 };
 
 /// A job and how far it is.
@@ -17,6 +17,8 @@ pub(crate) struct JobValue {
     pub(crate) cursor: u32,
     /// When the sweep looks at it next.
     pub(crate) due_at: UnixMillis,
+    /// The upload whose rows are the content of a large message, as long as there are legs to read it.
+    pub(crate) content: Option<UploadId>,
 }
 
 impl Value for JobValue {
@@ -49,6 +51,10 @@ impl Value for JobValue {
         out.text(job.addressed_to.as_str());
         out.text(&job.received_from);
         out.text(&job.reason);
+        if job.class == JobClass::Large {
+            out.count(job.octets);
+            out.option(self.content, |out, upload| out.u64(upload.0));
+        }
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
@@ -67,16 +73,28 @@ impl Value for JobValue {
             expired: fields.count32()?,
             cancelled: fields.count32()?,
         };
+        let cursor = fields.count32()?;
+        let due_at = UnixMillis(fields.u64()?);
+        let sender = Address::new(fields.text()?);
+        let addressed_to = Address::new(fields.text()?);
+        let received_from = fields.text()?;
+        let reason = fields.text()?;
+        let (octets, content) = match class {
+            JobClass::Pager => (0, None),
+            JobClass::Large => (fields.count()?, fields.option(Decoder::u64)?.map(UploadId)),
+        };
         Ok(Self {
-            cursor: fields.count32()?,
-            due_at: UnixMillis(fields.u64()?),
+            cursor,
+            due_at,
+            content,
             job: Job {
                 number,
-                sender: Address::new(fields.text()?),
-                addressed_to: Address::new(fields.text()?),
-                received_from: fields.text()?,
-                reason: fields.text()?,
+                sender,
+                addressed_to,
+                received_from,
+                reason,
                 class,
+                octets,
                 max_forwards,
                 accepted_at,
                 expires_at,
@@ -92,6 +110,7 @@ impl Value for JobValue {
 fn job_class(fields: &mut Decoder<'_>) -> Result<JobClass, Malformed> {
     match fields.u8()? {
         1 => Ok(JobClass::Pager),
+        2 => Ok(JobClass::Large),
         _ => Err(Malformed),
     }
 }
@@ -120,6 +139,9 @@ impl Value for TemplateValue {
         out.option(self.0.body_without_history.as_ref(), |out, body| {
             out.octets(body);
         });
+        if !self.0.send_head.is_empty() {
+            out.octets(&self.0.send_head);
+        }
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
@@ -128,7 +150,19 @@ impl Value for TemplateValue {
             head: octets(fields)?,
             body: octets(fields)?,
             body_without_history: fields.option(octets)?,
+            send_head: send_head(fields)?,
         }))
+    }
+}
+
+/// Large messages alone have one.
+fn send_head(fields: &mut Decoder<'_>) -> Result<Bytes, Malformed> {
+    if fields.is_at_end() {
+        return Ok(Bytes::new());
+    }
+    match fields.octets()? {
+        [] => Err(Malformed),
+        head => Ok(Bytes::copy_from_slice(head)),
     }
 }
 
@@ -201,6 +235,7 @@ pub(crate) struct Link {
 /// A leg that has been claimed, or stands behind one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LegValue {
+    pub(crate) class: JobClass,
     pub(crate) phase: LegPhase,
     pub(crate) generation: Generation,
     /// Tries that count.
@@ -267,6 +302,9 @@ impl Value for LegValue {
         out.seal();
         out.text(&self.owner.edge);
         out.text(&self.reason);
+        if self.class != JobClass::Pager {
+            out.u8(self.class as u8);
+        }
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
@@ -298,6 +336,10 @@ impl Value for LegValue {
             by_turn,
             owner: Owner { edge, incarnation },
             reason: fields.text()?,
+            class: match fields.is_at_end() {
+                true => JobClass::Pager,
+                false => job_class(fields)?,
+            },
         })
     }
 }

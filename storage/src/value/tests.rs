@@ -125,6 +125,9 @@ fn values_of_fan_out_round_trip() {
     round_trips(&golden::template());
     round_trips(&golden::roster());
     round_trips(&golden::leg());
+    round_trips(&golden::large_job());
+    round_trips_since(&golden::large_template(), 19);
+    round_trips_since(&golden::large_leg(), 1);
 }
 
 #[test]

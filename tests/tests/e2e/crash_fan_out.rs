@@ -84,6 +84,7 @@ impl Edge {
             edge: "cf-1".to_owned(),
             incarnation: self.incarnation,
             capacity: 200,
+            large_capacity: 0,
         };
         requests.send(send(Request::Hello(hello))).await?;
         let replies = client.attach_fan_out(ReceiverStream::new(receiver)).await?;
@@ -169,6 +170,7 @@ fn message(number: u32) -> AcceptJobRequest {
             head: "Subject: Stand-up\r\n".into(),
             body: "moved to 10:30".into(),
             body_without_history: None,
+            send_head: Default::default(),
         }),
         roster: (0..MEMBERS).map(entry).collect(),
         expires_at: None,

@@ -58,6 +58,13 @@ impl LargeMessageService for Service {
         }))
     }
 
+    async fn admit_job(
+        &self,
+        _: Request<v1::AdmitJobRequest>,
+    ) -> Result<Response<v1::AdmitJobReply>, Status> {
+        Err(Status::unimplemented("this edge has no messages to many"))
+    }
+
     async fn upload(
         &self,
         request: Request<Streaming<v1::UploadRequest>>,
@@ -79,6 +86,9 @@ impl LargeMessageService for Service {
                 }
                 (Piece::Commit(_), Taking::FailsToCommit) => {
                     return Err(Status::unavailable("the disk is gone"));
+                }
+                (Piece::CommitJob(_), _) => {
+                    return Err(Status::invalid_argument("it was admitted for a mailbox"));
                 }
                 (Piece::Commit(deposit), _) => {
                     self.tell(Asked::Large(Box::new(deposit), body)).await;

@@ -4,11 +4,11 @@ use super::orphans::has;
 use super::{CheckReport, Finding};
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind, JobRow};
-use crate::model::{JobCounts, JobNumber, JobState, LegName};
+use crate::model::{JobClass, JobCounts, JobNumber, JobState, LegName};
 use crate::rocks::shared::Shared;
 use crate::rule::fan_out::find::{ROSTER_CHUNK, sender_key};
 use crate::store::StoreError;
-use crate::value::{self, JobValue, LegListValue, LegPhase, LegValue};
+use crate::value::{self, JobValue, LegListValue, LegPhase, LegValue, OwnerValue};
 
 impl Shared {
     pub(super) fn check_fan_out(&self, report: &mut CheckReport) -> Result<(), StoreError> {
@@ -49,10 +49,32 @@ impl Shared {
         let template = has(self, Family::Jobs, &key::template(number))?;
         is_sound &= template == job.job.ended_at.is_none();
         let sender = sender_key(&self.secret, &job.job.sender);
-        let has_turn = has(self, Family::Turns, &key::turn(sender, number))?;
+        let turns = Family::turns(job.job.class);
+        let has_turn = has(self, turns, &key::turn(sender, number))?;
         let is_open = job.job.closing.is_none() && job.job.ended_at.is_none();
         is_sound &= has_turn == (is_open && job.cursor < job.job.counts.total);
+        is_sound &= self.is_content_sound(number, job)?;
         Ok(is_sound && self.counted(number, job)? == job.job.counts)
+    }
+
+    /// A large message has all octets of its content, as long as it has not ended.
+    fn is_content_sound(&self, number: JobNumber, job: &JobValue) -> Result<bool, StoreError> {
+        let is_wanted = job.job.class == JobClass::Large && job.job.ended_at.is_none();
+        let Some(upload) = job.content else {
+            return Ok(!is_wanted);
+        };
+        let (lower, upper) = key::blocks(upload);
+        let mut scan = self.database.scan(Family::Large, &lower, Some(&upper));
+        let (mut there, mut owner) = (0, None);
+        let mut step = |key: &[u8], row: &[u8]| {
+            match key::decode_block(key)? {
+                (_, key::OWNER_BLOCK) => owner = Some(value::decode(row)?),
+                _ => there += value::decode_chunk(row)?.len() as u64,
+            }
+            Ok(())
+        };
+        while scan.step(&mut step)?.is_some() {}
+        Ok(is_wanted && there == job.job.octets && owner == Some(OwnerValue::Job(number)))
     }
 
     /// What the legs of a job say.
@@ -87,11 +109,9 @@ impl Shared {
             let name = key::decode_leg(key)?;
             self.is_leg_sound(name, &value::decode(octets)?)
         })?;
-        self.check_family(Family::LegDue, report, |key, _| {
-            let (at, name) = key::decode_leg_due(key)?;
-            let leg = self.leg_row(name)?;
-            Ok(leg.is_some_and(|leg| is_timed(&leg) && leg.due_at == at))
-        })?;
+        for class in JobClass::ALL {
+            self.check_indexes(class, report)?;
+        }
         self.check_family(Family::LegLists, report, |_, octets| {
             let list: LegListValue = value::decode(octets)?;
             let mut is_sound = list.first.is_some() == list.last.is_some();
@@ -103,13 +123,27 @@ impl Shared {
             let is_flying =
                 |leg: Option<LegValue>| leg.is_some_and(|leg| leg.phase == LegPhase::InFlight);
             Ok(is_sound && flying.is_none_or(is_flying))
-        })?;
-        self.check_family(Family::Turns, report, |key, _| {
-            match key::decode_turn(key)? {
-                (_, Some(number)) => Ok(self.job_row(number)?.is_some()),
-                (_, None) => Ok(true),
-            }
         })
+    }
+
+    /// Legs of a class by due time, and jobs of it by turn.
+    fn check_indexes(&self, class: JobClass, report: &mut CheckReport) -> Result<(), StoreError> {
+        self.check_family(Family::leg_due(class), report, |key, _| {
+            let (at, name) = key::decode_leg_due(key)?;
+            let leg = self.leg_row(name)?.filter(|leg| leg.class == class);
+            Ok(leg.is_some_and(|leg| is_timed(&leg) && leg.due_at == at))
+        })?;
+        self.check_family(
+            Family::turns(class),
+            report,
+            |key, _| match key::decode_turn(key)? {
+                (_, Some(number)) => {
+                    let job = self.job_row(number)?;
+                    Ok(job.is_some_and(|job| job.job.class == class))
+                }
+                (_, None) => Ok(true),
+            },
+        )
     }
 
     /// It belongs to a job, and is where its phase says.
@@ -118,7 +152,8 @@ impl Shared {
         if job.is_none_or(|job| name.index >= job.cursor) {
             return Ok(false);
         }
-        let is_due = has(self, Family::LegDue, &key::leg_due(leg.due_at, name))?;
+        let dues = Family::leg_due(leg.class);
+        let is_due = has(self, dues, &key::leg_due(leg.due_at, name))?;
         if leg.phase != LegPhase::InFlight {
             return Ok(is_due || !is_timed(leg));
         }

@@ -154,7 +154,7 @@ impl Shared {
         let agrees = match found.state.content_retained {
             true => {
                 there == octets
-                    && owner == Some(OwnerValue(number))
+                    && owner == Some(OwnerValue::Message(number))
                     && found.envelope.envelope.sha256 == Some(hasher.finalize().into())
             }
             false => there == 0 && owner.is_none(),

@@ -35,13 +35,18 @@ impl Shared {
             self.has(Family::Locations, &key::location(number))
         })?;
         self.check_family(Family::Large, report, |key, octets| {
-            // Blocks are compared with the message that is their owner's.
+            // Blocks are compared with what is their owner.
             let (upload, block) = key::decode_block(key)?;
             match block {
-                key::OWNER_BLOCK => {
-                    let OwnerValue(number) = value::decode(octets)?;
-                    self.has(Family::Locations, &key::location(number))
-                }
+                key::OWNER_BLOCK => match value::decode(octets)? {
+                    OwnerValue::Message(number) => {
+                        self.has(Family::Locations, &key::location(number))
+                    }
+                    OwnerValue::Job(number) => {
+                        let job = self.job_row(number)?;
+                        Ok(job.is_some_and(|job| job.content == Some(upload)))
+                    }
+                },
                 _ => self.has(Family::Large, &key::block(upload, key::OWNER_BLOCK)),
             }
         })?;

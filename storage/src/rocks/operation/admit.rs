@@ -9,6 +9,7 @@ use crate::rocks::shared::Shared;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
 use crate::rule::deposit::{Ask, Decision, Facts, Usage, decide, fits};
+use crate::rule::reservation::Purpose;
 
 /// Octets that are reserved ahead of those that come unannounced.
 const AHEAD_OCTETS: u64 = 1 << 20;
@@ -92,7 +93,7 @@ impl Operation for Admit {
         let max_octets = announced.unwrap_or(left);
         let upload = match transaction.is_commit() {
             true => shared.uploads.begin(
-                self.address,
+                Purpose::Message(self.address),
                 announced.unwrap_or(0),
                 max_octets,
                 transaction.times.instant,

@@ -274,7 +274,9 @@ impl DepositMessage {
         }
         if let Some(upload) = self.envelope.staged {
             let owner = key::block(upload, key::OWNER_BLOCK);
-            transaction.append(Family::Large, owner, || value::encode(&OwnerValue(number)));
+            transaction.append(Family::Large, owner, || {
+                value::encode(&OwnerValue::Message(number))
+            });
         }
         transaction.append(Family::Messages, key::envelope(mailbox, number), || {
             self.envelope.encode_at(place, &self.sealed)

@@ -7,22 +7,26 @@ use crate::column_family::Family;
 use crate::config::Retention;
 use crate::key::{self, AddressKey, Due, DueKind};
 use crate::model::{
-    ClaimedLeg, Job, JobNumber, JobReceipt, JobRefusal, JobRequest, JobState, LegName, LegOutcome,
-    LegSettled, LegToken, MessageId, MessageNumber, Owner, Receipt, UnixMillis,
+    ClaimedLeg, Job, JobAdmission, JobAdmissionOutcome, JobClass, JobNumber, JobOutcome,
+    JobReceipt, JobRefusal, JobRequest, JobState, LargeJob, LegName, LegOutcome, LegSettled,
+    LegToken, MessageId, MessageNumber, Owner, Receipt, UnixMillis, UploadId,
 };
 use crate::rocks::queue::Lane;
 use crate::rocks::shared::Shared;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
+use crate::rocks::uploads::{Body, Finished};
+use crate::rule::blocks::BLOCK_OCTETS;
 use crate::rule::deposit::is_too_late;
 use crate::rule::duplicate::{Fingerprint, job_fingerprint};
 use crate::rule::fan_out::find::{ROSTER_CHUNK, sender_key};
 use crate::rule::fan_out::{self, Candidate, Desk, new_job};
-use crate::store::StoreError;
+use crate::rule::reservation::Purpose;
+use crate::store::{StoreError, Synced};
 use crate::timekeeper::Times;
 use crate::value::{
-    self, DuplicateValue, JobValue, LegListValue, LegValue, Mark, RosterValue, SenderJobsValue,
-    TemplateValue,
+    self, DuplicateValue, JobValue, LegListValue, LegValue, Mark, OwnerValue, RosterValue,
+    SenderJobsValue, TemplateValue,
 };
 
 /// Octets that a leg adds to a group, roughly.
@@ -76,14 +80,14 @@ impl Desk for Transaction<'_> {
         StoreError::Corrupt { what }.into()
     }
 
-    fn add_leg_due(&mut self, at: UnixMillis, name: LegName) {
-        self.append(Family::LegDue, key::leg_due(at, name), || {
+    fn add_leg_due(&mut self, class: JobClass, at: UnixMillis, name: LegName) {
+        self.append(Family::leg_due(class), key::leg_due(at, name), || {
             value::encode(&Mark)
         });
     }
 
-    fn remove_leg_due(&mut self, at: UnixMillis, name: LegName) {
-        self.erase(Family::LegDue, key::leg_due(at, name));
+    fn remove_leg_due(&mut self, class: JobClass, at: UnixMillis, name: LegName) {
+        self.erase(Family::leg_due(class), key::leg_due(at, name));
     }
 
     fn add_job_due(&mut self, at: UnixMillis, number: JobNumber) {
@@ -98,12 +102,15 @@ impl Desk for Transaction<'_> {
 
     fn remove_turn(&mut self, job: &Job) {
         let sender = sender_key(&self.shared.secret, &job.sender);
-        self.erase(Family::Turns, key::turn(sender, job.number));
+        self.erase(Family::turns(job.class), key::turn(sender, job.number));
     }
 
-    fn end(&mut self, job: &Job) -> Result<(), Interrupt> {
-        self.erase(Family::Jobs, key::template(job.number));
-        let sender = sender_key(&self.shared.secret, &job.sender);
+    fn end(&mut self, job: &JobValue) -> Result<(), Interrupt> {
+        self.erase(Family::Jobs, key::template(job.job.number));
+        if let Some(upload) = job.content {
+            self.erase_range(Family::Large, key::blocks(upload));
+        }
+        let sender = sender_key(&self.shared.secret, &job.job.sender);
         let left = self.sender_jobs(sender)?.map_or(0, |jobs| jobs.0);
         let left = Some(left.saturating_sub(1)).filter(|left| *left > 0);
         self.set_sender_jobs(sender, left.map(SenderJobsValue));
@@ -123,6 +130,15 @@ pub(in crate::rocks) struct AcceptJob {
     sender: AddressKey,
     template: Vec<u8>,
     roster: Vec<Vec<u8>>,
+    content: Option<Content>,
+}
+
+/// The content of a large message to many.
+struct Content {
+    upload: UploadId,
+    octets: u64,
+    /// Blocks that are not staged: a short one goes with the job through the log.
+    blocks: Vec<Vec<u8>>,
 }
 
 /// What was decided, before the sync.
@@ -130,6 +146,31 @@ pub(in crate::rocks) enum Accepted {
     New(JobReceipt),
     Duplicate(JobReceipt),
     Refused(JobRefusal),
+}
+
+impl Accepted {
+    /// To be called after the sync.
+    pub(in crate::rocks) fn into_outcome(self) -> JobOutcome {
+        match self {
+            Self::New(receipt) => JobOutcome::Accepted(Synced::after_sync(receipt)),
+            Self::Duplicate(receipt) => JobOutcome::Duplicate(Synced::after_sync(receipt)),
+            Self::Refused(refusal) => JobOutcome::Refused(refusal),
+        }
+    }
+}
+
+/// Too many unfinished jobs, or no disk for what comes.
+fn refusal(
+    transaction: &mut Transaction<'_>,
+    sender: AddressKey,
+    disk_full: bool,
+) -> Result<Option<JobRefusal>, Interrupt> {
+    let jobs = transaction.sender_jobs(sender)?;
+    if jobs.map_or(0, |jobs| jobs.0) >= transaction.shared.config.fan_out.sender_jobs {
+        let retry_after = JOBS_RETRY_AFTER;
+        return Ok(Some(JobRefusal::SenderJobs { retry_after }));
+    }
+    Ok(disk_full.then_some(JobRefusal::DiskFull))
 }
 
 impl AcceptJob {
@@ -143,20 +184,42 @@ impl AcceptJob {
             roster: chunks
                 .map(|chunk| value::encode(&RosterValue(chunk.to_vec())))
                 .collect(),
+            content: None,
             request,
+        }
+    }
+
+    /// A large message, whose octets are all there.
+    pub(in crate::rocks) fn of_upload(
+        upload: UploadId,
+        job: LargeJob,
+        finished: Finished,
+        shared: &Shared,
+    ) -> Self {
+        let octets = job.octets;
+        let blocks = match finished.body {
+            Body::Memory(octets) => octets
+                .chunks(BLOCK_OCTETS)
+                .map(value::encode_chunk)
+                .collect(),
+            Body::Staged => Vec::new(),
+        };
+        Self {
+            content: Some(Content {
+                upload,
+                octets,
+                blocks,
+            }),
+            ..Self::new(job.into_request(finished.sha256), shared)
         }
     }
 
     fn refusal(&self, transaction: &mut Transaction<'_>) -> Result<Option<JobRefusal>, Interrupt> {
         let shared = transaction.shared;
         let limits = shared.config.fan_out;
-        let jobs = transaction.sender_jobs(self.sender)?;
-        if jobs.map_or(0, |jobs| jobs.0) >= limits.sender_jobs {
-            let retry_after = JOBS_RETRY_AFTER;
-            return Ok(Some(JobRefusal::SenderJobs { retry_after }));
-        }
-        if shared.free_space.is_full() {
-            return Ok(Some(JobRefusal::DiskFull));
+        let refused = refusal(transaction, self.sender, shared.free_space.is_full())?;
+        if refused.is_some() {
+            return Ok(refused);
         }
         // Taken once: a rehearsal takes nothing.
         if limits.sender_rate == 0 || !transaction.is_commit() {
@@ -181,7 +244,9 @@ impl AcceptJob {
         transaction.counters.next_serial += 1;
         let config = &transaction.shared.config;
         let now = transaction.times.wall;
-        let job = new_job(&self.request, number, now, &config.retention);
+        let content = self.content.as_ref();
+        let content = content.map(|content| (content.upload, content.octets));
+        let job = new_job(&self.request, number, content, now, &config.retention);
         let until = now.after(config.dedupe_window);
         let receipt = Receipt {
             id: MessageId {
@@ -202,7 +267,9 @@ impl AcceptJob {
         for (chunk, roster) in (0..).zip(&self.roster) {
             transaction.append(Family::Jobs, key::roster(number, chunk), || roster.clone());
         }
-        transaction.append(Family::Turns, key::turn(self.sender, number), || {
+        self.append_content(number, transaction);
+        let turns = Family::turns(self.request.class);
+        transaction.append(turns, key::turn(self.sender, number), || {
             value::encode(&Mark)
         });
         transaction.add_job_due(job.due_at, number);
@@ -212,6 +279,21 @@ impl AcceptJob {
             accepted_at: now,
         })
     }
+
+    /// Blocks that are not staged, and whose they all are.
+    fn append_content(&self, number: JobNumber, transaction: &mut Transaction<'_>) {
+        let Some(content) = &self.content else {
+            return;
+        };
+        for (place, block) in (0..).zip(&content.blocks) {
+            let place = key::block(content.upload, place);
+            transaction.append(Family::Large, place, || block.clone());
+        }
+        let owner = key::block(content.upload, key::OWNER_BLOCK);
+        transaction.append(Family::Large, owner, || {
+            value::encode(&OwnerValue::Job(number))
+        });
+    }
 }
 
 impl Operation for AcceptJob {
@@ -220,7 +302,9 @@ impl Operation for AcceptJob {
     const LANE: Lane = Lane::Deposits;
 
     fn octets(&self) -> usize {
-        self.template.len() + self.roster.iter().map(Vec::len).sum::<usize>() + LEG_OCTETS
+        let blocks = self.content.iter().flat_map(|content| &content.blocks);
+        let rows = self.roster.iter().chain(blocks);
+        self.template.len() + rows.map(Vec::len).sum::<usize>() + LEG_OCTETS
     }
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Accepted, Interrupt> {
@@ -238,6 +322,53 @@ impl Operation for AcceptJob {
             Some(refusal) => Ok(Accepted::Refused(refusal)),
             None => self.accept(transaction).map(Accepted::New),
         }
+    }
+}
+
+/// Lets a large message to many in before it comes. Nothing is written, and nothing is taken off the rate of the
+/// sender: that is for the commit.
+pub(in crate::rocks) struct AdmitJob {
+    pub(in crate::rocks) admission: JobAdmission,
+    pub(in crate::rocks) sender: AddressKey,
+}
+
+impl Operation for AdmitJob {
+    type Answer = JobAdmissionOutcome;
+
+    const LANE: Lane = Lane::Requests;
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
+        let shared = transaction.shared;
+        let limits = shared.config.fan_out;
+        let announced = self.admission.announced_octets;
+        let max_octets = announced.unwrap_or(limits.large_octets);
+        if max_octets > limits.large_octets {
+            return Err(StoreError::UploadTooLarge.into());
+        }
+        let disk_full = shared
+            .free_space
+            .has_no_room_for(announced.unwrap_or_default());
+        if let Some(refused) = refusal(transaction, self.sender, disk_full)? {
+            return Ok(JobAdmissionOutcome::Refused(refused));
+        }
+        let now = transaction.times.instant;
+        if limits.sender_rate > 0 {
+            let rates = shared.fan_out.rates.lock();
+            let rates = rates.unwrap_or_else(PoisonError::into_inner);
+            if let Err(retry_after) = rates.look(self.sender, limits.sender_rate, now) {
+                let refused = JobRefusal::SenderRate { retry_after };
+                return Ok(JobAdmissionOutcome::Refused(refused));
+            }
+        }
+        let upload = match transaction.is_commit() {
+            true => {
+                let announced = announced.unwrap_or_default();
+                let uploads = &shared.uploads;
+                uploads.begin(Purpose::Job, announced, max_octets, now)?
+            }
+            false => UploadId(0),
+        };
+        Ok(JobAdmissionOutcome::Admitted { upload, max_octets })
     }
 }
 
@@ -266,7 +397,7 @@ impl Operation for ClaimLegs {
     }
 
     fn synced(&self, (_, earliest): &Self::Answer, shared: &Shared) {
-        shared.fan_out.dues.note(*earliest);
+        shared.fan_out.note(*earliest);
     }
 }
 
@@ -288,7 +419,7 @@ impl Operation for SettleLegs {
     }
 
     fn synced(&self, (_, earliest): &Self::Answer, shared: &Shared) {
-        shared.fan_out.dues.note(*earliest);
+        shared.fan_out.note(*earliest);
     }
 }
 
@@ -353,6 +484,6 @@ impl Operation for CloseLegs {
     }
 
     fn synced(&self, (_, earliest): &Self::Answer, shared: &Shared) {
-        shared.fan_out.dues.note(*earliest);
+        shared.fan_out.note(*earliest);
     }
 }

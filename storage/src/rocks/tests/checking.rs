@@ -4,15 +4,19 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use rocksdb::WriteBatch;
 
+use crate::battery::large_jobs::large_job;
 use crate::battery::legs::{answered, job};
-use crate::battery::{Bench, MINUTE, deposit_to, registration};
+use crate::battery::uploads::octets;
+use crate::battery::{Bench, MINUTE, address, deposit_to, registration};
 use crate::column_family::Family;
 use crate::fan_out::FanOutStore;
 use crate::key;
-use crate::model::{JobQuery, JobState, LegOutcome, MessageNumber, PartKind, Verb};
+use crate::model::{
+    ClaimedLeg, JobQuery, JobState, LegOutcome, MessageNumber, PartKind, UploadId, Verb,
+};
 use crate::rocks::check::{CheckReport, Finding};
 use crate::rocks::tests::OnDisk;
-use crate::value::{self, MailboxValue};
+use crate::value::{self, MailboxValue, OwnerValue};
 
 async fn checked(bench: &Bench<OnDisk>, restate: bool) -> CheckReport {
     let report = bench.store().check(restate).await;
@@ -40,16 +44,32 @@ async fn lived_in() -> Bench<OnDisk> {
     bench
 }
 
+/// Legs of both classes.
+async fn both(bench: &Bench<OnDisk>) -> Vec<ClaimedLeg> {
+    let mut legs = bench.legs().await;
+    legs.extend(bench.large_legs().await);
+    legs
+}
+
 /// Jobs of a few senders to a few targets; legs with every outcome, leases that lapse, an order to end.
 async fn fan_out(bench: &Bench<OnDisk>, seed: u64) {
     let mut random = SmallRng::seed_from_u64(seed);
     let names = ["a", "b", "c", "d", "e"];
     let mut jobs = Vec::new();
-    for _ in 0..30 {
+    for turn in 0..30 {
         let sender = names[random.random_range(0..2)];
         let count = random.random_range(1..=names.len());
-        jobs.push(bench.accept_job(job(sender, &names[..count])).await);
-        for leg in bench.legs().await {
+        let accepted = match random.random_range(0..3) {
+            0 => {
+                let size = [5_000, 300_000][random.random_range(0..2)];
+                let mut large = large_job(&names[..count], &format!("m-{turn}"), size);
+                large.job.sender = address(sender);
+                bench.uploaded_job(&octets(size), large).await.job
+            }
+            _ => bench.accept_job(job(sender, &names[..count])).await,
+        };
+        jobs.push(accepted);
+        for leg in both(bench).await {
             let outcome = match random.random_range(0..6) {
                 0 => answered(200),
                 1 => answered(404),
@@ -79,13 +99,14 @@ async fn jobs_and_legs_agree_after_any_history_and_all_end() {
         // Everybody answers now: nobody stands behind anybody for ever.
         for _ in 0..200 {
             bench.clock.advance(MINUTE);
-            let legs = bench.legs().await;
-            let mut targets: Vec<_> = legs.iter().map(|leg| &leg.entry.target).collect();
-            targets.sort_unstable();
-            targets.dedup();
-            assert_eq!(targets.len(), legs.len(), "one leg per target");
-            for leg in &legs {
-                bench.outcome(leg.token, answered(200)).await;
+            for legs in [bench.legs().await, bench.large_legs().await] {
+                let mut targets: Vec<_> = legs.iter().map(|leg| &leg.entry.target).collect();
+                targets.sort_unstable();
+                targets.dedup();
+                assert_eq!(targets.len(), legs.len(), "one leg per target");
+                for leg in &legs {
+                    bench.outcome(leg.token, answered(200)).await;
+                }
             }
         }
         let running = JobQuery {
@@ -115,6 +136,48 @@ async fn a_job_that_does_not_match_its_legs_is_found() {
     for family in [Family::Jobs, Family::Legs, Family::Due] {
         assert!(report.findings.contains(&of(family)), "{family:?}");
     }
+}
+
+#[tokio::test]
+async fn a_large_job_whose_content_is_not_whole_is_found() {
+    let bench = Bench::<OnDisk>::new();
+    for size in [5_000, 300_000] {
+        let id = format!("m-{size}");
+        let large = large_job(&["bob", "carol"], &id, size);
+        bench.uploaded_job(&octets(size), large).await;
+    }
+    bench.large_legs().await;
+    assert!(checked(&bench, false).await.is_sound());
+    let first = bench.store().shared.next_staged(UploadId(0));
+    let first = first.expect("it reads").expect("there are two");
+    let jobs = bench.store().list_jobs(JobQuery {
+        limit: 10,
+        ..JobQuery::default()
+    });
+    let jobs = jobs.await.expect("it reads").jobs;
+    erase(&bench, Family::Large, &key::block(first, 0));
+    let report = checked(&bench, false).await;
+    assert_eq!(report.findings, [Finding::Job(jobs[1].number)]);
+    // An owner that does not know of it.
+    let owner = value::encode(&OwnerValue::Job(jobs[0].number));
+    let place = key::block(first, key::OWNER_BLOCK);
+    put(&bench, Family::Large, &place, &owner);
+    let report = checked(&bench, false).await;
+    assert!(report.findings.contains(&Finding::Orphan("large")));
+}
+
+#[tokio::test]
+async fn a_large_job_that_has_ended_leaves_no_block() {
+    let bench = Bench::<OnDisk>::new();
+    for size in [5_000, 300_000] {
+        let id = format!("m-{size}");
+        let large = large_job(&["bob"], &id, size);
+        bench.uploaded_job(&octets(size), large).await;
+        let leg = bench.large_legs().await.remove(0);
+        bench.outcome(leg.token, answered(200)).await;
+    }
+    assert!(checked(&bench, false).await.is_sound());
+    assert_eq!(bench.store().shared.next_staged(UploadId(0)), Ok(None));
 }
 
 fn erase(bench: &Bench<OnDisk>, family: Family, key: &[u8]) {

@@ -9,12 +9,15 @@ use rocksdb::WriteBatch;
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::battery::large_jobs::large_job;
 use crate::battery::uploads::large_deposit;
 use crate::battery::{START, address, letter};
 use crate::config::{QueueLimits, StoreConfig};
+use crate::fan_out::FanOutStore;
 use crate::model::{
-    Admission, AdmissionOutcome, DepositOutcome, LargeDeposit, ListQuery, ManualClock, PartKind,
-    Refusal, Sequence, TakeLimit, UploadId,
+    Admission, AdmissionOutcome, DepositOutcome, JobAdmission, JobAdmissionOutcome, JobClass,
+    JobOutcome, JobQuery, JobRefusal, LargeDeposit, LargeJob, ListQuery, ManualClock, Owner,
+    PartKind, Refusal, Sequence, TakeLimit, UploadId,
 };
 use crate::rocks::RocksStore;
 use crate::rocks::database::Database;
@@ -306,6 +309,99 @@ async fn staged(store: &RocksStore) -> (UploadId, LargeDeposit) {
     let staged = store.stage(upload, 0, vec![7; octets].into()).await;
     assert_eq!(staged, Ok(Ok(())));
     (upload, large_deposit("bob", "msrp-1", octets))
+}
+
+/// As [`staged`], of a large message to many.
+async fn staged_job(store: &RocksStore) -> (UploadId, LargeJob) {
+    let octets = 300_000;
+    let admission = JobAdmission {
+        sender: address("alice"),
+        announced_octets: Some(octets as u64),
+    };
+    let admitted = store.admit_job(admission).await;
+    let Ok(JobAdmissionOutcome::Admitted { upload, .. }) = admitted else {
+        panic!("not admitted: {admitted:?}");
+    };
+    let staged = store.stage(upload, 0, vec![7; octets].into()).await;
+    assert_eq!(staged, Ok(Ok(())));
+    (upload, large_job(&["bob", "carol"], "msrp-1", octets))
+}
+
+/// As for a message: the next opening shows the job with its content and its legs, or nothing of it.
+#[tokio::test]
+async fn what_a_job_commit_that_failed_leaves_is_whole_or_nothing_after_the_next_opening() {
+    for writes_all_the_same in [true, false] {
+        let folder = new_folder();
+        let disk = FailingDisk {
+            good: 1,
+            writes_all_the_same,
+        };
+        let store = open_on(&config(&folder), disk);
+        let (upload, job) = staged_job(&store).await;
+        assert!(is_latched(&store.commit_job(upload, job).await));
+        let now = std::time::Instant::now();
+        assert_eq!(store.shared.sweep_orphans(now), Ok((0, false)));
+        drop(store);
+        let store = open_on(&config(&folder), SyncedDisk);
+        let query = JobQuery {
+            limit: 10,
+            ..JobQuery::default()
+        };
+        let listed = store.list_jobs(query).await.expect("it reads");
+        assert_eq!(listed.jobs.len(), usize::from(writes_all_the_same));
+        let owner = Owner {
+            edge: "cf-1".to_owned(),
+            incarnation: 1,
+        };
+        let lease = std::time::Duration::from_secs(60);
+        let legs = store.claim_legs(owner, JobClass::Large, 10, lease).await;
+        let legs = legs.expect("the store answers").legs;
+        assert_eq!(legs.len(), 2 * usize::from(writes_all_the_same));
+        for job in listed.jobs {
+            let content = store.read_job_content(job.number, 0, usize::MAX).await;
+            assert!(content == Ok(vec![7; 300_000].into()));
+        }
+        let swept = store.shared.sweep_orphans(std::time::Instant::now());
+        assert_eq!(swept, Ok((usize::from(!writes_all_the_same), false)));
+        assert!(store.check(false).await.expect("it reads").is_sound());
+    }
+}
+
+/// Nobody sees a job before its batch is synced, and the edge hears nothing.
+#[tokio::test]
+async fn a_sync_that_never_returns_answers_no_job_commit() {
+    let folder = new_folder();
+    let (disk, mut gate) = gated();
+    let store = open_on(&config(&folder), disk);
+    let (upload, job) = staged_job(&store).await;
+    let mut commit = Box::pin(store.commit_job(upload, job));
+    tokio::select! {
+        answer = &mut commit => panic!("answered before the sync: {answer:?}"),
+        begun = gate.begun.recv() => drop(begun.expect("the sync has begun")),
+    }
+    let listed = store.list_jobs(JobQuery {
+        limit: 10,
+        ..JobQuery::default()
+    });
+    assert_eq!(listed.await.expect("it reads").jobs, []);
+    drop(gate);
+    assert!(is_latched(&commit.await));
+}
+
+#[tokio::test]
+async fn a_job_whose_disk_fills_up_is_refused_and_leaves_nothing() {
+    let folder = new_folder();
+    let store = open_on(&config(&folder), SyncedDisk);
+    let (upload, job) = staged_job(&store).await;
+    store.shared.free_space.pretend_full();
+    let more = store.stage(upload, 0, vec![7; 10].into()).await;
+    assert_eq!(more, Ok(Err(Refusal::DiskFull)));
+    let committed = store.commit_job(upload, job).await;
+    assert!(matches!(
+        committed,
+        Ok(JobOutcome::Refused(JobRefusal::DiskFull))
+    ));
+    assert_eq!(store.shared.next_staged(UploadId(0)), Ok(None));
 }
 
 /// The batch may be on disk: the next opening shows its message with all of its octets, or none.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::Candidate;
 use crate::key::AddressKey;
-use crate::model::{Address, JobNumber, LegName, RosterEntry, UnixMillis};
-use crate::rule::duplicate::{address_key, turn_key};
+use crate::model::{Address, JobClass, JobNumber, LegName, RosterEntry, UnixMillis};
+use crate::rule::duplicate::{address_key, target_key, turn_key};
 use crate::store::StoreError;
 use crate::value::JobValue;
 
@@ -19,10 +19,15 @@ pub(crate) trait Shelf {
     fn secret(&self) -> &[u8; 32];
     fn steady(&self) -> UnixMillis;
     /// Rows of the index by due time from its front, at most `limit`.
-    fn leg_dues(&self, limit: usize) -> Result<Vec<(UnixMillis, LegName)>, StoreError>;
+    fn leg_dues(
+        &self,
+        class: JobClass,
+        limit: usize,
+    ) -> Result<Vec<(UnixMillis, LegName)>, StoreError>;
     /// The first job with unclaimed legs, of the first sender behind this one.
     fn turn(
         &self,
+        class: JobClass,
         after: Option<AddressKey>,
     ) -> Result<Option<(AddressKey, JobNumber)>, StoreError>;
     fn job_value(&self, number: JobNumber) -> Result<Option<JobValue>, StoreError>;
@@ -41,14 +46,17 @@ pub(crate) struct Found {
 /// Searches, with what it has read.
 pub(crate) struct Finder<'a, S> {
     shelf: &'a S,
+    class: JobClass,
     jobs: HashMap<JobNumber, Option<JobValue>>,
     rosters: HashMap<(JobNumber, u32), Vec<RosterEntry>>,
 }
 
 impl<'a, S: Shelf> Finder<'a, S> {
-    pub(crate) fn new(shelf: &'a S) -> Self {
+    /// For legs of one class.
+    pub(crate) fn new(shelf: &'a S, class: JobClass) -> Self {
         Self {
             shelf,
+            class,
             jobs: HashMap::new(),
             rosters: HashMap::new(),
         }
@@ -62,7 +70,7 @@ impl<'a, S: Shelf> Finder<'a, S> {
         limit: usize,
     ) -> Result<Found, StoreError> {
         let steady = self.shelf.steady();
-        let mut dues = self.shelf.leg_dues(limit + 1)?;
+        let mut dues = self.shelf.leg_dues(self.class, limit + 1)?;
         let ready = dues.partition_point(|(at, _)| *at <= steady);
         let next = dues.get(ready).map(|(at, _)| *at);
         dues.truncate(ready);
@@ -88,9 +96,9 @@ impl<'a, S: Shelf> Finder<'a, S> {
         let mut found = Vec::new();
         let mut first = None;
         while found.len() < limit {
-            let turn = match self.shelf.turn(*last)? {
+            let turn = match self.shelf.turn(self.class, *last)? {
                 Some(turn) => Some(turn),
-                None => self.shelf.turn(None)?,
+                None => self.shelf.turn(self.class, None)?,
             };
             let Some((sender, number)) = turn.filter(|(sender, _)| first != Some(*sender)) else {
                 break;
@@ -128,8 +136,9 @@ impl<'a, S: Shelf> Finder<'a, S> {
         let secret = self.shelf.secret();
         Ok(Some(Candidate {
             name,
-            target: address_key(secret, entry.target.as_str()),
-            turn: turn_key(secret, &sender, &entry.target),
+            class: self.class,
+            target: target_key(secret, self.class, &entry.target),
+            turn: turn_key(secret, self.class, &sender, &entry.target),
             entry,
             due_at,
         }))

@@ -315,6 +315,7 @@ pub(super) fn job() -> JobValue {
             sender: Address::new("sip:alice@example.org"),
             addressed_to: Address::new("sip:team@example.org"),
             class: JobClass::Pager,
+            octets: 0,
             max_forwards: 68,
             received_from: text("tcp 192.0.2.1:5060"),
             accepted_at: AT,
@@ -333,6 +334,31 @@ pub(super) fn job() -> JobValue {
         },
         cursor: 256,
         due_at: UnixMillis(AT.0 + 604_800_000),
+        content: None,
+    }
+}
+
+pub(super) fn large_job() -> JobValue {
+    let mut job = JobValue {
+        content: Some(UploadId(1 << 40)),
+        ..job()
+    };
+    job.job.class = JobClass::Large;
+    job.job.octets = 20_480;
+    job
+}
+
+pub(super) fn large_template() -> TemplateValue {
+    TemplateValue(LegTemplate {
+        send_head: Bytes::from_static(b"Message-ID: 4564\r\n"),
+        ..template().0
+    })
+}
+
+pub(super) fn large_leg() -> LegValue {
+    LegValue {
+        class: JobClass::Large,
+        ..leg()
     }
 }
 
@@ -341,6 +367,7 @@ pub(super) fn template() -> TemplateValue {
         head: Bytes::from_static(b"Subject: Lunch\r\n"),
         body: Bytes::from_static(b"hi\0\xff and who"),
         body_without_history: Some(Bytes::from_static(b"hi\0\xff")),
+        send_head: Bytes::new(),
     })
 }
 
@@ -362,6 +389,7 @@ pub(super) fn leg() -> LegValue {
         index,
     };
     LegValue {
+        class: JobClass::Pager,
         phase: LegPhase::InFlight,
         generation: Generation(2),
         attempts: 300,
@@ -453,7 +481,7 @@ fn files_of_version_1_are_still_read_and_written() {
     still_reads("claim.hex", &claim());
     still_reads("receipt.hex", &receipt());
     still_reads("waiting.hex", &waiting());
-    still_reads("owner.hex", &OwnerValue(NUMBER));
+    still_reads("owner.hex", &OwnerValue::Message(NUMBER));
     still_reads("location.hex", &LocationValue(MailboxId(7)));
     still_reads("mark.hex", &Mark);
     still_reads("subscriptions.hex", &subscriptions());
@@ -463,6 +491,10 @@ fn files_of_version_1_are_still_read_and_written() {
     still_reads("group_document.hex", &group_document());
     still_reads("job.hex", &job());
     still_reads("template.hex", &template());
+    still_reads("large_job.hex", &large_job());
+    still_reads("large_template.hex", &large_template());
+    still_reads("large_leg.hex", &large_leg());
+    still_reads("job_owner.hex", &OwnerValue::Job(JobNumber(NUMBER.0)));
     still_reads("roster.hex", &roster());
     still_reads("leg.hex", &leg());
     still_reads("leg_list.hex", &leg_list());
