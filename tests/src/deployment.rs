@@ -118,7 +118,8 @@ impl Deployment {
         let part = self.plan.part(part);
         let process = Process::start(part.command(), self.command(part));
         let mut bound = Vec::new();
-        for (listener, key) in part.listeners() {
+        let listeners = part.listeners().into_iter();
+        for (listener, key) in listeners.filter(|(_, key)| self.plan.is_bound(key)) {
             bound.push((key, process.listener(listener).await));
         }
         self.addresses.extend(bound);

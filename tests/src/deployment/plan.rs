@@ -95,6 +95,11 @@ impl Settings {
             .or_insert_with(|| value.to_owned());
     }
 
+    /// Whether a key was given this value.
+    fn says(&self, key: &str, value: &str) -> bool {
+        self.0.get(key).is_some_and(|given| given == value)
+    }
+
     /// The environment variables that say so.
     pub(super) fn variables(&self) -> impl Iterator<Item = (String, &str)> {
         self.0
@@ -169,6 +174,11 @@ impl Plan {
     /// Starts it and waits until all of it is ready.
     pub async fn start(self) -> Deployment {
         Deployment::start(self).await
+    }
+
+    /// Whether the listener of this key is there: groups of another server are not edited here.
+    pub(super) fn is_bound(&self, key: &str) -> bool {
+        key != "xcap.groups_listen" || !self.settings.says("cf.xdms", "http")
     }
 
     /// The process that plays a part.

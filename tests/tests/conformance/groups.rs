@@ -1,11 +1,14 @@
 //! Requirements §5.7: groups that their owners edit as documents (RFC 4825, OMA XDM Group), and groups within groups.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use restante_tests::http::{Reply, request_with};
 use restante_tests::patience::{ANSWER, within};
 use restante_tests::sip::fresh;
 use restante_tests::{Deployment, LoopbackNet, Scene, uri};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use super::fan_out::{Controlling, message, people};
 
@@ -420,4 +423,53 @@ async fn ct_cfp_21_groups_that_contain_each_other_write_to_people_only() {
         assert_eq!(copies, 0, "{group}");
     }
     assert_eq!((cf.further(&bob), cf.further(&carol)), (0, 0));
+}
+
+/// An XDMS that has this one group, and says so to each that asks; ends with the task.
+async fn xdms(net: LoopbackNet, group: String, document: String) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind(net.any_port(LoopbackNet::SERVER)).await;
+    let listener = listener.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let wanted = format!("GET /groups/{group} HTTP/1.1");
+    let serving = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("open");
+            let mut head = vec![0; 4_096];
+            let length = stream.read(&mut head).await.expect("a request");
+            let request = String::from_utf8_lossy(&head[..length]).into_owned();
+            let (status, body) = match request.starts_with(&wanted) {
+                true => ("200 OK", document.as_str()),
+                false => ("404 Not Found", ""),
+            };
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).await.expect("open");
+            stream.shutdown().await.expect("open");
+        }
+    });
+    (address, serving)
+}
+
+#[tokio::test]
+async fn ct_cfp_08_09_members_come_from_another_server_or_nothing_is_sent() {
+    let plan = Deployment::all();
+    let (group, people) = (group_uri(), people(1));
+    let bob = people[0].as_str();
+    let document = document(&group, &["alice", bob]);
+    let (address, serving) = xdms(plan.net(), group.clone(), document).await;
+    let plan = plan
+        .set("cf.xdms", "http")
+        .set("xdms.root", &format!("http://{address}/groups"))
+        .set("xdms.max_age", "0s");
+    let mut cf = Controlling::of(Scene::start(plan).await).await;
+    cf.accepted(&message(&group)).await;
+    cf.take(bob, "200 OK").await;
+    assert_eq!(cf.status(&message(&group_uri())).await, 404);
+    serving.abort();
+    drop(serving.await);
+    let response = cf.call(&message(&group)).await.response;
+    assert_eq!(response.status(), Some(500), "{response}");
+    assert!(response.find("Retry-After").is_some(), "{response}");
+    cf.fence().await;
+    assert_eq!(cf.further(bob), 0);
 }
