@@ -26,7 +26,7 @@ fn team() -> GroupDocument {
     }
 }
 
-/// A selector, a line break, and what is put; or a document alone.
+// A selector, a line break, and what is put; or a document alone.
 fuzz_target!(|text: &str| {
     if let Ok(group) = read(text.as_bytes()) {
         assert!(read(write(&group).as_bytes()).is_ok());
