@@ -8,8 +8,13 @@ use daemon::drain::settle;
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::{Condition, Readiness};
 use edge::bind;
+use edge::config::RequireReport;
+use edge::dialogs::Dialogs;
+use edge::mark::Mark;
 use edge::next_hop::{self, NextHop};
+use edge::reception::Receptions;
 use edge::trust::TrustedPeers;
+use edge::user_agent::{Calling, UserAgent};
 use net::sip::Incoming;
 use storage_client::{ClientConfig, StorageClient};
 use tokio::net::TcpListener;
@@ -27,6 +32,12 @@ use crate::{documents, ingress, legs};
 const SECTION: &str = "controlling-edge";
 /// How long idle connections of proxies may stay open in a drain.
 const LAST_DOCUMENTS: Duration = Duration::from_secs(1);
+
+/// How long a sender is waited for at most to end his session, before we do (CFL-12).
+const FAREWELL: Duration = Duration::from_secs(30);
+
+/// The session interval that we offer (requirements §3.1).
+const SESSION_EXPIRES: Duration = Duration::from_secs(1_800);
 
 /// A bound edge, not serving yet.
 #[derive(Debug)]
@@ -68,20 +79,40 @@ impl App {
         let groups_listen = config.xcap.groups_listen.filter(|_| xdms.is_none());
         let xcap = bind::xcap("xcap.groups_listen", groups_listen).await?;
         warn_of_exposure(&config, readiness);
+        let msrp = bind::msrp(
+            SECTION,
+            (config.process.msrp_listen, config.process.msrp_listen_tls),
+            &config.msrp,
+            &config.listening(),
+            &site.signature,
+        )
+        .await?;
         let loopback = config.trust.loopback && config.listening().is_loopback_only();
         if config.trust.peers.is_empty() && !loopback {
             edge::event::nobody_trusted();
         }
-        let edge = Edge {
-            trusted: TrustedPeers::new(config.trust.peers.clone(), loopback),
+        let user_agent = UserAgent {
+            signature: site.signature.clone(),
+            mark: Mark::Leg,
             storage: StorageClient::connect(client_config(&config)),
             next_hop: next_hop(&config, &site),
+            dialogs: Dialogs::default(),
+            calling: calling(&config),
+            draining: CancellationToken::new(),
+            sip,
+            msrp,
+        };
+        let edge = Edge {
+            user_agent: Arc::new(user_agent),
             xdms,
             document_workers: Semaphore::new(documents::WORKERS),
-            draining: CancellationToken::new(),
+            receptions: Arc::new(Receptions::new(
+                config.large.clone(),
+                FAREWELL.min(config.large.stall),
+            )),
+            trusted: TrustedPeers::new(config.trust.peers.clone(), loopback),
             config,
             site,
-            sip,
         };
         Ok(Self {
             edge: Arc::new(edge),
@@ -100,7 +131,8 @@ impl App {
             .map(|(transport, address)| (format!("sip/{transport}"), address));
         let xcap = self.xcap.iter();
         let xcap = xcap.map(|(_, address)| ("xcap".to_owned(), *address));
-        sip.chain(xcap).collect()
+        let msrp = ("msrp".to_owned(), self.edge.msrp.local_address());
+        sip.chain([msrp]).chain(xcap).collect()
     }
 
     /// Serves until `shutdown`, then drains (requirements §3.12): new work is answered 503 with Retry-After, legs
@@ -141,6 +173,9 @@ impl App {
         settle(&legs, "legs", grace).await;
         settle(&requests, "requests", grace).await;
         settle(&documents, "documents", LAST_DOCUMENTS).await;
+        // Begun by requests; none begins any more.
+        settle(&edge.receptions.tasks, "receptions", grace).await;
+        edge.msrp.close().await;
         edge.sip.close().await;
         // The endpoint is closed, so there is no next arrival.
         let _ = serving.await;
@@ -157,6 +192,17 @@ fn warn_of_exposure(config: &Config, readiness: &Readiness) {
     let warning = config.warnings.join("; ");
     edge::event::xcap_exposed(&warning);
     condition.warning(warning);
+}
+
+fn calling(config: &Config) -> Calling {
+    Calling {
+        connect_timeout: config.msrp.connect_timeout,
+        offer_tls: config.msrp.offer_tls,
+        ring_timeout: config.cf.ring_timeout,
+        session_expires: SESSION_EXPIRES,
+        require_report: RequireReport::Auto,
+        report_timeout: config.cf.report_timeout,
+    }
 }
 
 fn next_hop(config: &Config, site: &Site) -> Option<NextHop> {

@@ -4,7 +4,7 @@ mod sections;
 
 use daemon::config::{Document, Section as _, SectionDoc};
 use daemon::listen::check_exposure;
-use edge::config::{Common, Limits, Listening, Msrp, Rule, Sip, Tls, Trust, Xcap};
+use edge::config::{Common, Large, Limits, Listening, Msrp, Rule, Sip, Tls, Trust, Xcap};
 
 use crate::xdms::Root;
 pub use sections::{Cf, GroupSource, Process, Xdms};
@@ -28,6 +28,8 @@ pub struct Config {
     pub tls: Tls,
     /// Trusted peers.
     pub trust: Trust,
+    /// Large messages.
+    pub large: Large,
     /// MSRP connections.
     pub msrp: Msrp,
     /// Bounds.
@@ -52,6 +54,7 @@ impl Config {
             sip: document.read(),
             tls: document.read(),
             trust: document.read(),
+            large: document.read(),
             msrp: document.read(),
             limits: document.read(),
             warnings: Vec::new(),
@@ -79,7 +82,7 @@ impl Config {
             .collect()
     }
 
-    fn rules(&self) -> [Rule; 10] {
+    fn rules(&self) -> [Rule; 13] {
         let is_user = |user: &str| {
             !user.is_empty()
                 && user
@@ -138,6 +141,21 @@ impl Config {
                 !self.xdms.timeout.is_zero(),
                 "xdms.timeout",
                 "must be longer than nothing",
+            ),
+            (
+                self.cf.large_legs_in_flight > 0,
+                "cf.large_legs_in_flight",
+                "must be at least 1",
+            ),
+            (
+                self.large.sessions > 0,
+                "large.sessions",
+                "must be at least 1",
+            ),
+            (
+                !self.msrp.offer_tls || self.process.msrp_listen_tls.is_some(),
+                "msrp.offer_tls",
+                "needs an address in controlling-edge.msrp_listen_tls",
             ),
         ]
     }
@@ -206,6 +224,12 @@ mod tests {
             ),
             ("[xdms]\ntimeout = \"0s\"\n", "xdms.timeout"),
             ("[cf]\ngroup_prefix = \"a@\"\n", "cf.group_prefix"),
+            (
+                "[cf]\nlarge_legs_in_flight = 0\n",
+                "cf.large_legs_in_flight",
+            ),
+            ("[large]\nsessions = 0\n", "large.sessions"),
+            ("[msrp]\noffer_tls = true\n", "msrp.offer_tls"),
         ];
         for (text, key) in table {
             let (_, errors) = read(text);

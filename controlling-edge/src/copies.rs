@@ -2,9 +2,10 @@
 //! the same octets in every try (CFP-18), so that whoever gets one twice knows it.
 
 mod content;
+pub(crate) mod large;
 mod leg;
 mod template;
 
 pub(crate) use content::{Content, is_recipient_list};
 pub(crate) use leg::{Leg, NotATemplate};
-pub(crate) use template::{Template, hops_of_a_copy, template};
+pub(crate) use template::{Template, head_of_invite, hops_of_a_copy, template};

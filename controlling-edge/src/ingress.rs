@@ -1,13 +1,15 @@
 //! Requests in: from an arrival to its final answer. All pass the checks of requirements §1.20, then get the service of
-//! their method. For a message to many the 202 is made in [`accept`] and nowhere else (promise P1).
+//! their method. For a message to many the 2xx is made in [`accept`] and nowhere else (promise P1).
 
 mod accept;
+mod large;
 mod message;
 pub(crate) mod profile;
 
 use std::sync::Arc;
 
 use edge::checks::{Received, admit};
+use edge::dialogs::Routed;
 use edge::now;
 use edge::refuse::Refusal;
 use edge::{response, status};
@@ -24,15 +26,27 @@ pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTr
     let limit = usize::try_from(edge.config.limits.requests).unwrap_or(Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
     while let Some(arrival) = incoming.next().await {
-        // An ACK has ended the retransmission of an answer of ours in the transaction layer.
-        let Arrival::Request(transaction) = arrival else {
-            continue;
+        let transaction = match arrival {
+            Arrival::Request(transaction) => transaction,
+            // It has ended the retransmission of our answer in the transaction layer.
+            Arrival::Ack { request, .. } => {
+                edge.dialogs.acknowledge(&request);
+                continue;
+            }
+        };
+        let transaction = match edge.dialogs.route(transaction) {
+            Routed::Ours => continue,
+            Routed::Foreign(transaction) => transaction,
+            Routed::Congested(transaction) => {
+                refuse(&edge, &transaction, &Refusal::OutOfOrder);
+                continue;
+            }
         };
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {
                 let edge = Arc::clone(&edge);
                 tasks.spawn(async move {
-                    handle(&edge, &transaction).await;
+                    handle(&edge, transaction).await;
                     drop(place);
                 });
             }
@@ -41,23 +55,42 @@ pub(crate) async fn serve(edge: Arc<Edge>, mut incoming: Incoming, tasks: TaskTr
     }
 }
 
-async fn handle(edge: &Edge, transaction: &ServerTransaction) {
-    match serve_one(edge, transaction).await {
+async fn handle(edge: &Arc<Edge>, transaction: ServerTransaction) {
+    if *transaction.request().method() == Method::Invite {
+        return invite(edge, transaction).await;
+    }
+    match serve_one(edge, &transaction).await {
         Ok(response) => transaction.respond(response),
-        Err(refusal) => refuse(edge, transaction, &refusal),
+        Err(refusal) => refuse(edge, &transaction, &refusal),
     }
 }
 
-async fn serve_one(edge: &Edge, transaction: &ServerTransaction) -> Result<Response, Refusal> {
-    let request = transaction.request();
+/// An INVITE is answered by the session that it makes, if it makes one.
+async fn invite(edge: &Arc<Edge>, transaction: ServerTransaction) {
+    let begun = match checked(edge, &transaction) {
+        Ok(()) => Box::pin(large::invite(edge, transaction)).await,
+        Err(refusal) => Err((transaction, refusal)),
+    };
+    if let Err((transaction, refusal)) = begun {
+        refuse(edge, &transaction, &refusal);
+    }
+}
+
+/// The checks of §1.20 before any service.
+fn checked(edge: &Edge, transaction: &ServerTransaction) -> Result<(), Refusal> {
     let stranger = !edge.trusted.contains(&transaction.source().into());
     admit(&Received {
-        request,
+        request: transaction.request(),
         stranger: stranger.then_some(&Refusal::PeerUntrusted),
         is_merged: transaction.merged(),
         store: edge.storage.store().as_ref(),
         site: &edge.site,
-    })?;
+    })
+}
+
+async fn serve_one(edge: &Edge, transaction: &ServerTransaction) -> Result<Response, Refusal> {
+    let request = transaction.request();
+    checked(edge, transaction)?;
     match request.method() {
         Method::Options => capabilities(edge, request),
         Method::Message => accept::message(edge, transaction).await,
@@ -77,7 +110,7 @@ fn capabilities(edge: &Edge, request: &Request) -> Result<Response, Refusal> {
 
 fn refuse(edge: &Edge, transaction: &ServerTransaction, refusal: &Refusal) {
     let request = transaction.request();
-    if *request.method() == Method::Message {
+    if matches!(request.method(), Method::Message | Method::Invite) {
         metrics::rejected(refusal);
     }
     edge::event::request_refused(request, refusal, status::status(refusal));

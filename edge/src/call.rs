@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::dialogs::DialogEntry;
 use crate::now;
+use crate::refuse::Refusal;
 use crate::response::answer;
 use crate::sending::invite::{Invitation, MAX_FORWARDS};
 use crate::user_agent::UserAgent;
@@ -319,6 +320,10 @@ impl Call {
         let response = match request.method() {
             Method::Bye | Method::Options => self.simple(ua, request, StatusCode::OK),
             Method::Invite | Method::Update => self.refreshed(ua, request),
+            // It has no conference either (CFL-14).
+            Method::Subscribe if ua.signature.profile().event_packages.is_empty() => {
+                crate::response::refused(request, &Refusal::Event, &ua.signature, now())
+            }
             _ => answer(
                 request,
                 StatusCode::METHOD_NOT_ALLOWED,

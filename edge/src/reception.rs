@@ -1,7 +1,7 @@
 //! Large messages in: the INVITE of a sender, its MSRP session, its message (DEF rows, CFL rows).
 //!
-//! Pure decisions: [`offer`], [`file`], [`answer`]. [`setup`] takes an INVITE up to its 2xx; [`Session`]
-//! lives in the dialog while a transfer streams octets from MSRP to the store as they arrive. Nothing is
+//! Pure decisions: [`offer`], [`file`], [`answer`]. [`setup`] takes an INVITE up to its 2xx; [`begin`] has it
+//! live in the dialog while a transfer streams octets from MSRP to the store as they arrive. Nothing is
 //! visible before the commit, and what it is committed as is the edge's [`Purpose`].
 
 pub mod answer;
@@ -17,15 +17,20 @@ use std::time::Duration;
 
 use msrp::{AcceptTypes, RequestHead};
 use net::msrp::AnswerHandle;
+use net::sip::ServerTransaction;
+use sip::StatusCode;
 use storage_client::Upload;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Large;
+use crate::now;
 use crate::refuse::Refusal;
+use crate::response::answer as answer_to;
 use crate::user_agent::UserAgent;
-pub use session::Session;
+use session::Session;
+use setup::Agreed;
 pub use transfer::{End, refuse};
 
 /// The sessions of an edge in which messages come in.
@@ -78,6 +83,23 @@ impl Receptions {
     pub fn accept_types(&self) -> AcceptTypes {
         AcceptTypes::of(self.config.accept_types.iter().map(String::as_str))
     }
+}
+
+/// Begins the session of an INVITE that was answered 200; it lives by itself.
+pub fn begin<P: Purpose>(
+    (ua, receptions): (&Arc<UserAgent>, &Arc<Receptions>),
+    invite: ServerTransaction,
+    agreed: Agreed<P>,
+) {
+    let session = Session::new((ua, receptions), invite, agreed);
+    receptions.tasks.spawn(session.run());
+}
+
+/// Answers an INVITE whose sender cancelled it before it was set up (ERR-20); what the store had admitted is
+/// forgotten.
+pub fn cancelled(ua: &UserAgent, invite: &ServerTransaction) {
+    let (request, status) = (invite.request(), StatusCode::REQUEST_TERMINATED);
+    invite.respond(answer_to(request, status, &ua.signature, now()).build());
 }
 
 /// What a message becomes of which every octet is here.

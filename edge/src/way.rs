@@ -48,6 +48,13 @@ impl Way {
         }
     }
 
+    /// By the core, or, without one, to where the domain of this URI is.
+    #[must_use]
+    pub fn to_user(ua: &UserAgent, uri: &str) -> Option<Self> {
+        let straight = || Some(Self::to_uri(ua, uri.parse().ok()?, Vec::new()));
+        Self::to_core(ua).or_else(straight)
+    }
+
     /// The core, if it leads there.
     pub fn next_hop<'a>(&self, ua: &'a UserAgent) -> Option<&'a NextHop> {
         ua.next_hop.as_ref().filter(|_| self.is_core)

@@ -7,12 +7,9 @@ mod setup;
 
 use std::sync::Arc;
 
-use edge::now;
-use edge::reception::Session;
+use edge::reception::{begin, cancelled};
 use edge::refuse::Refusal;
-use edge::response::answer as response;
 use net::sip::ServerTransaction;
-use sip::StatusCode;
 
 use crate::edge::Edge;
 use setup::set_up;
@@ -31,19 +28,9 @@ pub(crate) async fn invite(
         set_up = set_up(edge, &transaction) => Some(set_up),
     };
     match set_up {
-        Some(Ok(agreed)) => {
-            let parts = (&edge.user_agent, &edge.receptions);
-            let session = Session::new(parts, transaction, agreed);
-            edge.receptions.tasks.spawn(session.run());
-            Ok(())
-        }
-        Some(Err(refusal)) => Err((transaction, refusal)),
-        // ERR-20; what the store had admitted is forgotten.
-        None => {
-            let status = StatusCode::REQUEST_TERMINATED;
-            let request = transaction.request();
-            transaction.respond(response(request, status, &edge.site.signature, now()).build());
-            Ok(())
-        }
+        Some(Ok(agreed)) => begin((&edge.user_agent, &edge.receptions), transaction, agreed),
+        Some(Err(refusal)) => return Err((transaction, refusal)),
+        None => cancelled(edge, &transaction),
     }
+    Ok(())
 }

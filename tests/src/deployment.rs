@@ -148,15 +148,32 @@ impl Deployment {
         self.one_more_edge(self.plan.clone().behind(core)).await
     }
 
+    /// Starts a controlling edge for the same store whose next hop is the participating edge, and waits until
+    /// it is ready.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub async fn controlling_edge(&self) -> SecondEdge {
+        let hop = format!("sip:{};transport=tcp", self.edge(sip::Transport::Tcp));
+        let plan = self.plan.clone().set("sip.next_hop", &hop);
+        self.one_more(Part::ControllingEdge, plan).await
+    }
+
     async fn one_more_edge(&self, plan: Plan) -> SecondEdge {
+        self.one_more(Part::SipEdge, plan).await
+    }
+
+    async fn one_more(&self, part: Part, plan: Plan) -> SecondEdge {
+        let section = part.command();
         let storage = format!("http://{}", self.address("storage.listen"));
-        let plan = plan.set("sip-edge.storage", &storage);
-        let plan = plan.set("sip-edge.name", "second");
-        let command = plan.stand_alone(Part::SipEdge, &self.data());
+        let plan = plan.set(&format!("{section}.storage"), &storage);
+        let plan = plan.set(&format!("{section}.name"), "second");
+        let command = plan.stand_alone(part, &self.data());
         let process = Process::start("second edge", command);
-        let tcp = process.listener("sip-edge/sip/TCP").await;
+        let tcp = process.listener(&format!("{section}/sip/TCP")).await;
+        let condition = format!("{section}/storage");
         let is_ready = |event: &serde_json::Value| {
-            let is_it = event["condition"] == "sip-edge/storage" && event["state"] == "ready";
+            let is_it = event["condition"] == condition.as_str() && event["state"] == "ready";
             is_it.then_some(())
         };
         let ready = within(START, "the second edge", process.log().find(is_ready)).await;
@@ -294,7 +311,7 @@ impl Deployment {
     }
 }
 
-/// A participating edge beside that of a deployment.
+/// An edge beside those of a deployment.
 pub struct SecondEdge {
     process: Process,
     /// Where it takes SIP.

@@ -9,11 +9,12 @@ use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::waiting_service_client::WaitingServiceClient;
 use proto::v1::watch_mailbox_reply::Event as Watched;
 use proto::v1::{
-    AddMembersRequest, CreateGroupRequest, Event, EventKind, GetGroupRequest, GetJobRequest,
-    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, Group, GroupMember,
-    Job, JobLeg, ListLegsRequest, ListMessagesRequest, ListSubscriptionsRequest, Mailbox, Message,
-    MessageOrder, MessageState, PartKind, PushMailboxReply, PushMailboxRequest, ReadContentRequest,
-    Status, Subscription, WatchMailboxReply, WatchMailboxRequest,
+    AddMembersRequest, CancelJobRequest, CreateGroupRequest, Event, EventKind, GetGroupRequest,
+    GetJobRequest, GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, Group,
+    GroupMember, Job, JobLeg, ListJobsRequest, ListLegsRequest, ListMessagesRequest,
+    ListSubscriptionsRequest, Mailbox, Message, MessageOrder, MessageState, PartKind,
+    PushMailboxReply, PushMailboxRequest, ReadContentRequest, Status, Subscription,
+    WatchMailboxReply, WatchMailboxRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -319,6 +320,32 @@ impl Operator {
     pub async fn job(&self, job: u64) -> Job {
         let found = self.jobs.clone().get_job(GetJobRequest { job }).await;
         found.expect("a job").into_inner()
+    }
+
+    /// All jobs, the newest first, at most a thousand.
+    ///
+    /// # Panics
+    /// When the service refuses.
+    pub async fn jobs(&self) -> Vec<Job> {
+        let request = ListJobsRequest {
+            page_size: 1_000,
+            ..ListJobsRequest::default()
+        };
+        let found = self.jobs.clone().list_jobs(request).await;
+        found.expect("jobs").into_inner().jobs
+    }
+
+    /// Ends a fan-out job.
+    ///
+    /// # Panics
+    /// When the service refuses.
+    pub async fn cancel_job(&self, job: u64) {
+        let request = CancelJobRequest {
+            job,
+            ..CancelJobRequest::default()
+        };
+        let cancelled = self.jobs.clone().cancel_job(request).await;
+        cancelled.expect("a running job");
     }
 
     /// The legs of a job, the first thousand.

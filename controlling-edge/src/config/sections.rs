@@ -18,6 +18,10 @@ daemon::section! {
         /// Host name or address under which peers reach this edge: in Via, Contact and the media
         /// description. `off`: the address of the first listener.
         advertised_host: Option<String> = "off",
+        /// Address for MSRP.
+        msrp_listen: SocketAddr = "127.0.0.1:2865",
+        /// Address for MSRP over TLS. `off`: none.
+        msrp_listen_tls: Option<SocketAddr> = "off",
         /// Address of `/livez`, `/readyz` and `/metrics`.
         admin_listen: SocketAddr = "127.0.0.1:9402",
         /// Where the storage service is.
@@ -26,7 +30,7 @@ daemon::section! {
 }
 
 daemon::section! {
-    /// Messages to many (requirements §1.7).
+    /// Messages to many (requirements §1.7, §1.8).
     pub struct Cf in "cf" {
         /// Whether messages that bring a list of their recipients are taken; else they are answered 403.
         lists: bool = true,
@@ -45,6 +49,12 @@ daemon::section! {
         group_prefix: String = "group-",
         /// Copies that are on their way at a time.
         legs_in_flight: u32 = 64,
+        /// Copies of large messages that are on their way at a time, each in a session of its own.
+        large_legs_in_flight: u32 = 32,
+        /// How long a recipient of a large message may ring after his first answer.
+        ring_timeout: Duration = "30s",
+        /// How long the success REPORTs of a recipient behind a relay are waited for after the last answer.
+        report_timeout: Duration = "2m",
         /// Recipients in a row whose copies find no answer until the next hop counts as down.
         hop_down_after: u32 = 5,
     }

@@ -30,7 +30,13 @@ pub(crate) struct NotATemplate;
 impl Leg<'_> {
     /// Call-ID of the copy, the same in every try.
     pub(crate) fn call_id(&self) -> String {
-        format!("cf-{}-{}@{}", self.job, self.index, self.host)
+        format!("{}@{}", self.call_id_prefix(), self.host)
+    }
+
+    /// What the Call-ID of an INVITE begins with. Its tries are dialogs, so each has a Call-ID of its own; the message is
+    /// known by its Message-ID.
+    pub(crate) fn call_id_prefix(&self) -> String {
+        format!("cf-{}-{}", self.job, self.index)
     }
 
     /// The copy, without Via and Route, which belong to the try. It has the history if that fits, or if every hop is

@@ -15,7 +15,7 @@ use crate::recipients::Recipient;
 use crate::site::Site;
 
 /// Only IM clients shall get it (CFP-11).
-const ACCEPT_CONTACT: &str = "*;+g.oma.sip-im;explicit";
+pub(super) const ACCEPT_CONTACT: &str = "*;+g.oma.sip-im;explicit";
 
 /// Hops of a request that says nothing (RFC 3261 §16.6 (3)).
 const MAX_FORWARDS: u8 = 70;
@@ -111,29 +111,71 @@ fn head(
     site: &Site,
     rng: &mut impl CryptoRng,
 ) -> Option<Bytes> {
-    let headers = request.headers();
-    let mut from: NameAddr = headers.from().ok().flatten()?;
-    from.params = sip::Params::default();
+    let mut lines = Lines::default();
+    let mut from = from(request)?;
     from.params
         .set("tag", Some(&format!("cf-{}", token::tag(rng))));
-    let mut lines = BytesMut::new();
-    let mut line = |name: Name, value: &dyn Display| {
-        lines.extend_from_slice(format!("{}: {value}\r\n", name.as_str()).as_bytes());
-    };
-    line(Name::MaxForwards, &hops_of_a_copy(request)?);
-    line(Name::From, &from);
-    line(Name::CSeq, &"1 MESSAGE");
-    line(Name::AcceptContact, &ACCEPT_CONTACT);
-    line(Name::UserAgent, &site.signature.product());
-    // Beyond the trust domain nobody learns who wants not to be known (CFP-14, RFC 3325 §7).
-    if site.next_hop.is_some() || !privacy::is_wanted(request) {
-        line(Name::PAssertedIdentity, &originator.value);
+    lines.put(Name::MaxForwards, &hops_of_a_copy(request)?);
+    lines.put(Name::From, &from);
+    lines.put(Name::CSeq, &"1 MESSAGE");
+    lines.put(Name::AcceptContact, &ACCEPT_CONTACT);
+    lines.put(Name::UserAgent, &site.signature.product());
+    lines.put_common(request, originator, site, |_| true);
+    Some(lines.0.freeze())
+}
+
+/// Header lines of the INVITEs to the recipients of a large message; its dialog is not made yet, so that From has no tag
+/// (CFL-08). `None` as for [`template`].
+pub(crate) fn head_of_invite(
+    request: &Request,
+    originator: &AssertedIdentity,
+    site: &Site,
+) -> Option<Bytes> {
+    let mut lines = Lines::default();
+    lines.put(Name::MaxForwards, &hops_of_a_copy(request)?);
+    lines.put(Name::From, &from(request)?);
+    // Expires says how long a user may ring (RFC 3261 §20.19), which we say ourselves.
+    lines.put_common(request, originator, site, |field| {
+        field.known() != Some(Name::Expires)
+    });
+    Some(lines.0.freeze())
+}
+
+/// The sender as he names himself, without his tag.
+fn from(request: &Request) -> Option<NameAddr> {
+    let mut from: NameAddr = request.headers().from().ok().flatten()?;
+    from.params = sip::Params::default();
+    Some(from)
+}
+
+/// Header lines, each with its CRLF.
+#[derive(Default)]
+struct Lines(BytesMut);
+
+impl Lines {
+    fn put(&mut self, name: Name, value: &dyn Display) {
+        let line = format!("{}: {value}\r\n", name.as_str());
+        self.0.extend_from_slice(line.as_bytes());
     }
-    for field in headers.iter().filter(|field| is_copied(field, site)) {
-        lines.extend_from_slice(field.raw());
-        lines.extend_from_slice(b"\r\n");
+
+    /// Who vouches for the sender, and what goes along as he wrote it.
+    fn put_common(
+        &mut self,
+        request: &Request,
+        originator: &AssertedIdentity,
+        site: &Site,
+        is_wanted: impl Fn(&Field<'_>) -> bool,
+    ) {
+        // Beyond the trust domain nobody learns who wants not to be known (CFP-14, RFC 3325 §7).
+        if site.next_hop.is_some() || !privacy::is_wanted(request) {
+            self.put(Name::PAssertedIdentity, &originator.value);
+        }
+        let fields = request.headers().iter();
+        for field in fields.filter(|field| is_copied(field, site) && is_wanted(field)) {
+            self.0.extend_from_slice(field.raw());
+            self.0.extend_from_slice(b"\r\n");
+        }
     }
-    Some(lines.freeze())
 }
 
 fn is_copied(field: &Field<'_>, site: &Site) -> bool {

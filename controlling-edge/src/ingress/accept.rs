@@ -1,4 +1,4 @@
-//! The one way to a 202 for a message to many (promise P1): through a [`JobAccepted`], which the client of the store makes
+//! The one way to a 2xx for a message to many, by MESSAGE or MSRP (promise P1): through a [`JobAccepted`], which the client of the store makes
 //! only of the store's word that content and roster are on disk (CFP-07).
 
 use std::sync::Arc;
@@ -9,13 +9,14 @@ use edge::refuse::Refusal;
 use edge::response::answer;
 use edge::signature::Signature;
 use edge::{duplicate, lifetime, now, peer, privacy};
+use net::msrp::AnswerHandle;
 use net::sip::ServerTransaction;
 use sha2::{Digest as _, Sha256};
 use sip::{Name, Request, Response, StatusCode, Violation};
 use storage_client::Unavailable;
 use storage_client::fan_out::{
     CopyControl, Group, GroupAnswer, JobAccepted, JobAnswer, JobRefusal, JobRefusalReason,
-    JobRequest, RosterEntry,
+    JobRequest, LegTemplate, RosterEntry,
 };
 use xcap::resource_lists;
 
@@ -31,15 +32,19 @@ struct Audience {
     is_disclosed: bool,
 }
 
-/// Serves a MESSAGE to a list or a group.
+/// A message whose sender may send it, and who gets it.
+pub(super) struct Asked {
+    /// Who sends it.
+    pub(super) originator: AssertedIdentity,
+    content: Content,
+    audience: Audience,
+}
+
+/// Reads a message to a list or a group, and finds out who gets it.
 ///
 /// # Errors
-/// In the order of requirements §1.7, then what the store says.
-pub(super) async fn message(
-    edge: &Edge,
-    transaction: &ServerTransaction,
-) -> Result<Response, Refusal> {
-    let request = transaction.request();
+/// In the order of requirements §1.7.
+pub(super) async fn asked(edge: &Edge, request: &Request) -> Result<Asked, Refusal> {
     let asked = message::read(request, &edge.site)?;
     let audience = match asked.addressed {
         Addressed::List(recipients) => Audience {
@@ -65,15 +70,24 @@ pub(super) async fn message(
     if edge.draining.is_cancelled() {
         return Err(Refusal::Overloaded);
     }
-    let received_from = peer(transaction.source());
-    let job = job(
-        edge,
-        request,
-        &asked.originator,
-        &asked.content,
-        &audience,
-        received_from,
-    )?;
+    Ok(Asked {
+        originator: asked.originator,
+        content: asked.content,
+        audience,
+    })
+}
+
+/// Serves a MESSAGE to a list or a group.
+///
+/// # Errors
+/// In the order of requirements §1.7, then what the store says.
+pub(super) async fn message(
+    edge: &Edge,
+    transaction: &ServerTransaction,
+) -> Result<Response, Refusal> {
+    let request = transaction.request();
+    let asked = asked(edge, request).await?;
+    let job = job(edge, request, &asked, peer(transaction.source()))?;
     let recipients = job.roster.len();
     let answered = edge.storage.accept_job(job).await;
     match answered.map_err(|unavailable| Refusal::Unavailable(Some(unavailable.retry_after)))? {
@@ -84,6 +98,12 @@ pub(super) async fn message(
         }
         JobAnswer::Refused(refused) => Err(refusal(refused)),
     }
+}
+
+/// The 200 to the SEND that completed a large message to many, and the REPORT, as far as each was asked for: every octet
+/// and the roster are on disk (CFL-13, CFL-16).
+pub(super) fn accept_send(send: AnswerHandle, _proof: &JobAccepted) {
+    send.accept();
 }
 
 /// 202 with the profile of PFM-03 and PFM-04. It says nothing of the copies (CFP-07).
@@ -153,33 +173,47 @@ fn of_group(
 fn job(
     edge: &Edge,
     request: &Request,
-    originator: &AssertedIdentity,
-    content: &Content,
-    audience: &Audience,
+    asked: &Asked,
     received_from: String,
 ) -> Result<JobRequest, Refusal> {
-    let named: &[Recipient] = match audience.is_disclosed {
-        true => &audience.recipients,
+    let named: &[Recipient] = match asked.audience.is_disclosed {
+        true => &asked.audience.recipients,
         false => &[],
     };
-    let max_forwards = hops_of_a_copy(request).ok_or(Refusal::TooManyHops)?;
+    hops_of_a_copy(request).ok_or(Refusal::TooManyHops)?;
     let template = template(
         request,
-        content,
-        originator,
+        &asked.content,
+        &asked.originator,
         named,
         &edge.site,
         &mut rand::rng(),
     );
     let template = template.ok_or(Violation::bad_request("Malformed From"))?;
+    let expires_at = lifetime::of_message(request, now())?;
+    job_request(request, asked, template.into(), expires_at, received_from)
+}
+
+/// The job of a message, with this template for its legs.
+///
+/// # Errors
+/// 483 where no hop is left for a leg.
+pub(super) fn job_request(
+    request: &Request,
+    asked: &Asked,
+    template: LegTemplate,
+    expires_at: Option<SystemTime>,
+    received_from: String,
+) -> Result<JobRequest, Refusal> {
+    let max_forwards = hops_of_a_copy(request).ok_or(Refusal::TooManyHops)?;
     Ok(JobRequest {
-        sender: originator.address.to_string(),
+        sender: asked.originator.address.to_string(),
         addressed_to: addressed_to(request),
         duplicate_key: duplicate::key(request)?,
         content_hash: content_hash(request),
-        template: template.into(),
-        roster: audience.recipients.iter().map(roster_entry).collect(),
-        expires_at: lifetime::of_message(request, now())?,
+        template,
+        roster: asked.audience.recipients.iter().map(roster_entry).collect(),
+        expires_at,
         max_forwards: max_forwards.into(),
         received_from,
     })
@@ -220,7 +254,8 @@ fn roster_entry(recipient: &Recipient) -> RosterEntry {
     }
 }
 
-fn refusal(refused: JobRefusal) -> Refusal {
+/// What the sender is told of a refusal by the store.
+pub(super) fn refusal(refused: JobRefusal) -> Refusal {
     match refused.reason {
         JobRefusalReason::SenderRate | JobRefusalReason::SenderJobs => {
             Refusal::SenderLimit(refused.retry_after)

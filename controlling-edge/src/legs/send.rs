@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use edge::next_hop::NextHop;
-use net::sip::{Target, TransactionFailure};
-use sip::{HostPort, Name, NameAddr, Request, Transport, Uri, Via};
+use edge::way::Way;
+use net::sip::TransactionFailure;
+use sip::{HostPort, Name, Request, Via};
 use storage_client::fan_out::LegOutcome;
 
+use super::hop_down;
 use crate::copies::{Leg, NotATemplate, Template};
 use crate::edge::Edge;
 
@@ -16,21 +18,15 @@ const REQUEST_TIMEOUT: u16 = 408;
 /// The status of a hop that is there and takes nothing (CFP-18).
 const SERVICE_UNAVAILABLE: u16 = 503;
 
-/// Where a copy goes first.
-struct Way {
-    target: Target,
-    route: Option<String>,
-    transport: Transport,
-}
-
 /// Sends a copy and waits for what becomes of it. Dropped, it is as if nothing had been answered.
 pub(super) async fn send(edge: &Edge, leg: &Leg<'_>, template: &Template) -> LegOutcome {
     let hop = edge.next_hop.as_ref();
     if hop.is_some_and(|hop| hop.pause().is_some()) {
         return hop_down("next hop paused", hop);
     }
-    let mut branches = edge.branches(&leg.call_id()).into_iter();
-    let (Some(branch), Some(way)) = (branches.next(), way(edge, leg.target)) else {
+    let call_id = leg.call_id();
+    let branch = edge.marked_branch(&call_id);
+    let (Some(branch), Some(way)) = (branch, Way::to_user(edge, leg.target)) else {
         return hop_down("no way to the recipient", hop);
     };
     let Ok(copy) = copy(edge, leg, template, &way, &branch) else {
@@ -43,7 +39,9 @@ pub(super) async fn send(edge: &Edge, leg: &Leg<'_>, template: &Template) -> Leg
     };
     let sent = edge
         .sip
-        .request_failing_over(copy, &way.target, branch, || branches.collect());
+        .request_failing_over(copy, &way.target, branch, || {
+            edge.further_branches(&call_id)
+        });
     let mut transaction = match sent.await {
         Ok(transaction) => transaction,
         Err(error) => {
@@ -81,13 +79,6 @@ pub(super) async fn send(edge: &Edge, leg: &Leg<'_>, template: &Template) -> Leg
     }
 }
 
-fn hop_down(reason: impl Into<String>, hop: Option<&NextHop>) -> LegOutcome {
-    LegOutcome::HopDown {
-        reason: reason.into(),
-        retry_after: hop.and_then(NextHop::pause),
-    }
-}
-
 /// Silence is the target's, until so many are silent that it is the hop's.
 fn unanswered(failure: TransactionFailure, hop: Option<&NextHop>) -> LegOutcome {
     let is_open = hop.is_none_or(|hop| hop.pause().is_none());
@@ -108,8 +99,8 @@ fn copy(
     way: &Way,
     branch: &str,
 ) -> Result<Request, NotATemplate> {
-    let route = way.route.as_ref();
-    let route = route.map_or(0, |route| route.len() + "Route: \r\n".len());
+    let routes = way.routes.iter();
+    let route: usize = routes.map(|route| route.len() + "Route: \r\n".len()).sum();
     let sent_by = edge.sip.sent_by(way.transport).parse::<HostPort>();
     let via = sent_by.map_or(0, |sent_by| {
         let via = Via::new(way.transport, sent_by, branch).to_string();
@@ -117,31 +108,8 @@ fn copy(
     });
     let is_safe = edge.next_hop.is_some() && edge.config.sip.next_hop_congestion_safe;
     let copy = leg.copy(template, is_safe, route + via)?;
-    Ok(match &way.route {
+    Ok(match way.routes.first() {
         Some(route) => copy.edit().prepend(Name::Route, route).build(),
         None => copy,
-    })
-}
-
-/// By the core, or, without one, to where the recipient's domain is.
-fn way(edge: &Edge, target: &str) -> Option<Way> {
-    let (uri, route): (Uri, _) = match &edge.site.next_hop {
-        Some(next_hop) => {
-            let mut route = next_hop.clone();
-            route.params.set("lr", None);
-            let route = NameAddr::new(route.into()).to_string();
-            (next_hop.clone().into(), Some(route))
-        }
-        None => (target.parse().ok()?, None),
-    };
-    let first = edge.sip.local_addresses().first().map(|(first, _)| *first);
-    let asked = uri.as_sip().and_then(|uri| match uri.secure {
-        true => Some(Transport::Tls),
-        false => uri.transport(),
-    });
-    Some(Way {
-        target: Target::Uri(uri),
-        route,
-        transport: asked.or(first).unwrap_or(Transport::Udp),
     })
 }

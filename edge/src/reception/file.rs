@@ -5,6 +5,19 @@ use storage_client::message::FileAttributes;
 
 use super::offer::octets;
 
+/// Attributes of file transfer that describe the content, in both spellings (requirements §2.11).
+pub const ATTRIBUTES: [&str; 9] = [
+    "file-selector",
+    "file-transfer-id",
+    "file-disposition",
+    "file-date",
+    "file-range",
+    "filename",
+    "filetype",
+    "filesize",
+    "disposition",
+];
+
 /// The file of a media line; `title` is its `i=` line. None if nothing names a file: a size alone is the
 /// size of any message.
 pub fn attributes(media: &MsrpMedia, title: Option<&str>) -> Option<FileAttributes> {

@@ -108,11 +108,20 @@ pub(super) fn octets(text: &str) -> Option<u64> {
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
+/// Whether an INVITE may bring a list of recipients beside its session description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lists {
+    /// Yes: who they are is read elsewhere.
+    Taken,
+    /// No.
+    Refused,
+}
+
 /// The session description in the body of an INVITE: all of it, or the one part that is one.
 ///
 /// # Errors
-/// 415 for other bodies, 488 without any, 404 for a list of recipients, which is not for us.
-pub fn session_description(request: &Request) -> Result<Bytes, Refusal> {
+/// 415 for other bodies, 488 without any, 404 for a list of recipients where none is taken.
+pub fn session_description(request: &Request, lists: Lists) -> Result<Bytes, Refusal> {
     let body = request.body();
     let mut encodings = request.headers().values(Name::ContentEncoding);
     if encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
@@ -140,7 +149,8 @@ pub fn session_description(request: &Request) -> Result<Bytes, Refusal> {
             .iter()
             .filter(move |part| part_type(part).is_some_and(|held| held.is(wanted)))
     };
-    if of_type("application/resource-lists+xml").next().is_some() {
+    let has_list = of_type("application/resource-lists+xml").next().is_some();
+    if has_list && lists == Lists::Refused {
         return Err(Refusal::UserUnknown);
     }
     let mut descriptions = of_type(SDP);

@@ -41,7 +41,7 @@ enum Ending {
 
 /// One session in which a message comes in.
 #[derive(Debug)]
-pub struct Session<P> {
+pub(super) struct Session<P> {
     ua: Arc<UserAgent>,
     receptions: Arc<Receptions>,
     purpose: Arc<P>,
@@ -61,8 +61,7 @@ pub struct Session<P> {
 
 impl<P: Purpose> Session<P> {
     /// Begins the transfer of what was agreed.
-    #[must_use]
-    pub fn new(
+    pub(super) fn new(
         (ua, receptions): (&Arc<UserAgent>, &Arc<Receptions>),
         invite: ServerTransaction,
         agreed: Agreed<P>,
@@ -95,7 +94,7 @@ impl<P: Purpose> Session<P> {
     }
 
     /// Lives until either side ends the dialog.
-    pub async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         let _open = OpenSession::incoming();
         let ending = loop {
             if let Some(ending) = self.step().await {

@@ -17,21 +17,9 @@ use super::encapsulate::{
 use super::message::KEPT;
 use super::sending::Parcel;
 use super::session::ACCEPT_CONTACT;
+use edge::reception::file;
 use edge::response::sip_date;
 use edge::sending::invite::{ICON_ATTRIBUTES, Inviter, MAX_FORWARDS};
-
-/// Attributes of file transfer that describe the content, in both spellings (requirements §2.11).
-const FILE_ATTRIBUTES: [&str; 9] = [
-    "file-selector",
-    "file-transfer-id",
-    "file-disposition",
-    "file-date",
-    "file-range",
-    "filename",
-    "filetype",
-    "filesize",
-    "disposition",
-];
 
 /// Type of content that has none.
 const UNTYPED: &str = "application/octet-stream";
@@ -53,7 +41,7 @@ pub(crate) struct Letter {
 pub(crate) fn letter(taken: &TakenMessage, is_trusted: bool) -> Result<Letter, NotAMessage> {
     let stored = stored_request(taken)?;
     let (parcel, file) = match came_by_send(taken) {
-        true => (of_send(taken)?, file(&stored)),
+        true => (of_send(taken)?, described(&stored)),
         false => (of_request(&stored), File::default()),
     };
     let inviter = Inviter {
@@ -146,7 +134,7 @@ struct File {
 }
 
 /// The attributes of the file; that of the icon only with the icon, else it would point to nothing.
-fn file(invite: &Request) -> File {
+fn described(invite: &Request) -> File {
     let parts = parts(invite);
     let is_sdp = |part: &&multipart::Part| {
         let described = part.headers.first(sip::Name::ContentType);
@@ -161,7 +149,7 @@ fn file(invite: &Request) -> File {
     let named = names.find_map(|name| media.attribute(name));
     let icon = named.and_then(|value| icon(&parts, value));
     let is_kept = |name: &str| {
-        FILE_ATTRIBUTES.contains(&name) || icon.is_some() && ICON_ATTRIBUTES.contains(&name)
+        file::ATTRIBUTES.contains(&name) || icon.is_some() && ICON_ATTRIBUTES.contains(&name)
     };
     let mut attributes = media.attributes;
     attributes.retain(|(name, _)| is_kept(name));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use edge::reception::answer::Terms;
-use edge::reception::offer::{Offer, session_description};
+use edge::reception::offer::{Lists, Offer, session_description};
 use edge::reception::setup::{Admitted, Agreed, Route, open, session_timer};
 use edge::refuse::Refusal;
 use edge::{identity, peer};
@@ -70,7 +70,7 @@ pub(super) async fn set_up(
 
 /// What needs neither the store nor the network, in the order of the table.
 fn judge(edge: &Edge, request: &Request) -> Result<(Offer, Agreement), Refusal> {
-    let description = session_description(request);
+    let description = session_description(request, Lists::Refused);
     if let Err(refusal @ (Refusal::BodyType | Refusal::UserUnknown)) = description {
         return Err(refusal);
     }

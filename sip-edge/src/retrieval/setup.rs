@@ -7,7 +7,7 @@ use edge::call::{Call, Described};
 use edge::dialogs::DialogEntry;
 use edge::identity;
 use edge::reception::answer;
-use edge::reception::offer::{Offer, session_description};
+use edge::reception::offer::{Lists, Offer, session_description};
 use edge::reception::setup::{Answered, Route, open, session_timer};
 use edge::refuse::Refusal;
 use edge::sending::rules;
@@ -59,7 +59,7 @@ pub(super) async fn prepare(
     let (request, source) = (transaction.request(), transaction.source());
     let reader = identity::originator(request.headers(), &edge.site)?;
     let reader = reader.ok_or(Refusal::NoAssertedIdentity)?;
-    let description = session_description(request)?;
+    let description = session_description(request, Lists::Refused)?;
     let timer = session_timer(request)?;
     let mut offer = Offer::read_receiving(&description)?;
     // Whoever could send too is answered that we only do (requirements §3.14).

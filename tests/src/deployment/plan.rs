@@ -42,6 +42,7 @@ const CONTROLLING_EDGE: Listeners = &[
     ("controlling-edge/sip/UDP", "controlling-edge.listen_udp"),
     ("controlling-edge/sip/TCP", "controlling-edge.listen_tcp"),
     ("controlling-edge/xcap", "xcap.groups_listen"),
+    ("controlling-edge/msrp", "controlling-edge.msrp_listen"),
 ];
 
 impl Part {

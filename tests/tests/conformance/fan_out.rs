@@ -5,24 +5,24 @@ use restante_tests::sip::{Arrival, Exchange, RequestText, SipText, Transport, Wa
 use restante_tests::{Deployment, Part, Scene, uri};
 
 /// Type of a list.
-const LISTS: &str = "application/resource-lists+xml";
+pub(crate) const LISTS: &str = "application/resource-lists+xml";
 
 /// A controlling edge behind the core, and the core's connection to it.
-pub(super) struct Controlling {
-    pub(super) scene: Scene,
-    way: Way,
-    factory: String,
+pub(crate) struct Controlling {
+    pub(crate) scene: Scene,
+    pub(crate) way: Way,
+    pub(crate) factory: String,
 }
 
 impl Controlling {
-    pub(super) async fn start(settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         let plan = settings
             .iter()
             .fold(Deployment::all(), |plan, (key, value)| plan.set(key, value));
         Self::of(Scene::start(plan).await).await
     }
 
-    pub(super) async fn of(scene: Scene) -> Self {
+    pub(crate) async fn of(scene: Scene) -> Self {
         let address = scene.deployment.address("controlling-edge.listen_tcp");
         let way = scene.core.way(Transport::Tcp, address).await;
         Self {
@@ -33,7 +33,7 @@ impl Controlling {
     }
 
     /// The edge has a new process: connects to it.
-    async fn reconnect(&mut self) {
+    pub(crate) async fn reconnect(&mut self) {
         let address = self.scene.deployment.address("controlling-edge.listen_tcp");
         self.way = self.scene.core.way(Transport::Tcp, address).await;
     }
@@ -42,7 +42,7 @@ impl Controlling {
         self.scene.core.call(&self.way, request).await
     }
 
-    pub(super) async fn status(&mut self, request: &RequestText) -> u16 {
+    pub(crate) async fn status(&mut self, request: &RequestText) -> u16 {
         let response = self.call(request).await.response;
         response.status().expect("a response")
     }
@@ -75,7 +75,7 @@ impl Controlling {
     }
 
     /// Returns when what was accepted before has had its turn: a later message of the same sender has come.
-    pub(super) async fn fence(&mut self) {
+    pub(crate) async fn fence(&mut self) {
         let user = format!("fence-{}", fresh());
         let request = self.to(&[entry(&user, "to")]);
         self.accepted(&request).await;
@@ -104,7 +104,7 @@ impl Controlling {
             .body("multipart/mixed;boundary=\"gm1\"", with_list(entries))
     }
 
-    pub(super) async fn group(&self, members: &[&str], change: impl FnOnce(&mut Group)) -> String {
+    pub(crate) async fn group(&self, members: &[&str], change: impl FnOnce(&mut Group)) -> String {
         let mut group = Group {
             uri: uri(&format!("team-{}", fresh())),
             members: members
@@ -143,14 +143,14 @@ pub(super) fn message(to: &str) -> RequestText {
     RequestText::new(&head).body("text/plain;charset=utf-8", "Stand-up moved to 10:30.")
 }
 
-pub(super) fn entry(user: &str, copy_control: &str) -> String {
+pub(crate) fn entry(user: &str, copy_control: &str) -> String {
     format!(
         "<entry uri=\"{}\" cp:copyControl=\"{copy_control}\"/>",
         uri(user)
     )
 }
 
-fn list(inside: &str) -> String {
+pub(crate) fn list(inside: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<resource-lists \
          xmlns=\"urn:ietf:params:xml:ns:resource-lists\" xmlns:cp=\"urn:ietf:params:xml:ns:copycontrol\">\
@@ -166,7 +166,7 @@ fn with_list(entries: &[String]) -> String {
     )
 }
 
-pub(super) fn people(count: usize) -> Vec<String> {
+pub(crate) fn people(count: usize) -> Vec<String> {
     (0..count)
         .map(|number| format!("p{number}-{}", fresh()))
         .collect()

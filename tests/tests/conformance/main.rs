@@ -13,6 +13,7 @@ mod forwarding;
 mod groups;
 mod identity;
 mod large_admission;
+mod large_fan_out;
 mod large_file;
 mod large_message;
 mod large_push;

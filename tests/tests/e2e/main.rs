@@ -8,6 +8,7 @@ mod crash_push;
 mod disk;
 mod interop;
 mod large;
+mod large_fan_out;
 mod large_push;
 mod maintenance;
 mod power;
