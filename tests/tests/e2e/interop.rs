@@ -1,4 +1,8 @@
-//! Programs of others that know nothing of us: a phone (baresip) behind a core (Kamailio).
+//! Programs of others that know nothing of us: a phone (baresip) behind a core (Kamailio), and all of Restante behind
+//! that core.
+
+mod groups;
+mod kamailio;
 
 use std::path::Path;
 use std::process::Command;
@@ -8,9 +12,10 @@ use restante_tests::patience::{START, within};
 use restante_tests::process::Process;
 use restante_tests::sip::fresh;
 use restante_tests::{Deployment, LoopbackNet, Scene, uri};
-use tokio::net::TcpStream;
 use tokio::process;
 use tokio::time::sleep;
+
+use kamailio::{Kamailio, Passwords};
 
 /// The host of the phone.
 const PHONE: u8 = 3;
@@ -65,59 +70,6 @@ async fn line(process: &Process, seen: usize, wanted: &str) -> usize {
     .await
 }
 
-/// Kamailio with the configuration that we deliver.
-struct Kamailio(Option<Process>);
-
-impl Kamailio {
-    async fn start(scene: &Scene) -> Self {
-        let edge = scene.deployment.edge(restante_tests::sip::Transport::Tcp);
-        let core = scene.deployment.net().host(LoopbackNet::CORE);
-        let given = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kamailio/kamailio.cfg");
-        let config = std::fs::read_to_string(given).expect("the configuration");
-        let config = config
-            .replace("192.0.2.11", &core.to_string())
-            .replace("192.0.2.21:5060", &edge.to_string())
-            // On loopback a connection comes from here, wherever its owner listens.
-            .replace("192.0.2.21", "127.0.0.1");
-        let folder = scene.deployment.scratch().join("kamailio");
-        std::fs::create_dir(&folder).expect("a folder");
-        let path = folder.join("kamailio.cfg");
-        std::fs::write(&path, config).expect("the configuration");
-        let options = "-f \"$1\" -w \"$2\" -Y \"$2\" -P \"$2/pid\" -m 64 -M 8 -DD -E";
-        let started = logging(
-            "kamailio",
-            &format!("kamailio {options}"),
-            &[&path, &folder],
-        );
-        let started = Self(Some(started));
-        within(START, "Kamailio", async {
-            // It listens by UDP before it does by TCP.
-            while TcpStream::connect((core, 5060)).await.is_err() {
-                sleep(PAUSE).await;
-            }
-        })
-        .await;
-        started
-    }
-
-    async fn stop(mut self) {
-        let mut process = self.0.take().expect("it runs");
-        process.terminate();
-        process.ended().await;
-    }
-}
-
-impl Drop for Kamailio {
-    /// Killed at once it would leave its children behind.
-    fn drop(&mut self) {
-        if let Some(process) = &self.0 {
-            process.terminate();
-            let _ = Command::new("sleep").arg("1").status();
-            println!("{}", process.log().lines().join("\n"));
-        }
-    }
-}
-
 /// A phone with the modules that show what waits.
 fn baresip(scene: &Scene, user: &str) -> Process {
     let net = scene.deployment.net();
@@ -148,7 +100,7 @@ async fn baresip_behind_kamailio_shows_what_waits() {
     let mut scene = Scene::start(plan).await;
     let user = format!("bob-{}", fresh());
     let waiting = scene.deposit_text(&user, "Lunch?").await;
-    let kamailio = Kamailio::start(&scene).await;
+    let kamailio = Kamailio::start(&scene.deployment, Passwords::Asked).await;
     let mut phone = baresip(&scene, &user);
 
     let mut seen = line(&phone, 0, &format!("----- MWI for {} -----", uri(&user))).await;

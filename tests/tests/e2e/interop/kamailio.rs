@@ -1,0 +1,92 @@
+//! Kamailio with the configuration that we deliver.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use restante_tests::patience::{START, within};
+use restante_tests::process::Process;
+use restante_tests::sip::Transport;
+use restante_tests::{Deployment, LoopbackNet};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use super::{PAUSE, logging};
+
+/// Where users come to.
+const USERS: u16 = 5060;
+
+/// Where edges come to.
+const EDGES: u16 = 5062;
+
+/// Whether users have to prove who they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passwords {
+    Asked,
+    /// `im-client` has none.
+    NotAsked,
+}
+
+pub(super) struct Kamailio(Option<Process>);
+
+impl Kamailio {
+    /// Where users of this deployment come to.
+    pub(super) fn users(net: LoopbackNet) -> SocketAddr {
+        (net.host(LoopbackNet::CORE), USERS).into()
+    }
+
+    /// Where its edges come to.
+    pub(super) fn edges(net: LoopbackNet) -> SocketAddr {
+        (net.host(LoopbackNet::CORE), EDGES).into()
+    }
+
+    /// Starts it before the edges of a deployment.
+    pub(super) async fn start(deployment: &Deployment, passwords: Passwords) -> Self {
+        let core = deployment.net().host(LoopbackNet::CORE);
+        let edge = deployment.edge(Transport::Tcp);
+        let controlling = deployment.address("controlling-edge.listen_tcp");
+        let given = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kamailio/kamailio.cfg");
+        let config = std::fs::read_to_string(given).expect("the configuration");
+        let config = config
+            .replace("192.0.2.11", &core.to_string())
+            .replace("192.0.2.21:5060", &edge.to_string())
+            .replace("192.0.2.22:5070", &controlling.to_string());
+        assert!(!config.contains("!192.0.2."), "{config}");
+        let folder = deployment.scratch().join("kamailio");
+        std::fs::create_dir(&folder).expect("a folder");
+        let path = folder.join("kamailio.cfg");
+        std::fs::write(&path, config).expect("the configuration");
+        let define = match passwords {
+            Passwords::Asked => "",
+            Passwords::NotAsked => "-A WITHOUT_PASSWORDS",
+        };
+        let options = "-f \"$1\" -w \"$2\" -Y \"$2\" -P \"$2/pid\" -m 64 -M 8 -DD -E";
+        let command = format!("kamailio {define} {options}");
+        let started = Self(Some(logging("kamailio", &command, &[&path, &folder])));
+        within(START, "Kamailio", async {
+            // It listens by UDP before it does by TCP, and here last.
+            while TcpStream::connect((core, EDGES)).await.is_err() {
+                sleep(PAUSE).await;
+            }
+        })
+        .await;
+        started
+    }
+
+    pub(super) async fn stop(mut self) {
+        let mut process = self.0.take().expect("it runs");
+        process.terminate();
+        process.ended().await;
+    }
+}
+
+impl Drop for Kamailio {
+    /// Killed at once it would leave its children behind.
+    fn drop(&mut self) {
+        if let Some(process) = &self.0 {
+            process.terminate();
+            let _ = Command::new("sleep").arg("1").status();
+            println!("{}", process.log().lines().join("\n"));
+        }
+    }
+}
