@@ -43,9 +43,10 @@ def cpu_seconds(roots):
 
 
 class Restante:
-    """Storage and sip-edge as separate processes, gRPC between them."""
+    """Storage and an edge as separate processes, gRPC between them."""
 
     name = "restante"
+    edge = "sip-edge"
 
     def __init__(self, binaries, settings=None, data=None):
         self.binary = binaries / "restante"
@@ -55,23 +56,26 @@ class Restante:
     def start(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-restante-"))
         self.port, grpc = free_port(), free_port()
-        self.admin = {"storage": free_port(), "sip-edge": free_port()}
+        self.admin = {"storage": free_port(), self.edge: free_port()}
+        self.operator = f"127.0.0.1:{free_port()}"
+        edge = f"RESTANTE_{self.edge.upper().replace('-', '_')}"
         self.environment = os.environ | {
             "RESTANTE_STORAGE__DATA_DIR": str(self.data or self.folder / "data"),
             "RESTANTE_STORAGE__LISTEN": f"127.0.0.1:{grpc}",
-            "RESTANTE_STORAGE__OPERATOR_LISTEN": f"127.0.0.1:{free_port()}",
+            "RESTANTE_STORAGE__OPERATOR_LISTEN": self.operator,
             "RESTANTE_STORAGE__ADMIN_LISTEN": f"127.0.0.1:{self.admin['storage']}",
-            "RESTANTE_SIP_EDGE__STORAGE": f"http://127.0.0.1:{grpc}",
-            "RESTANTE_SIP_EDGE__LISTEN_UDP": f"127.0.0.1:{self.port}",
-            "RESTANTE_SIP_EDGE__LISTEN_TCP": f"127.0.0.1:{self.port}",
+            f"{edge}__STORAGE": f"http://127.0.0.1:{grpc}",
+            f"{edge}__LISTEN_UDP": f"127.0.0.1:{self.port}",
+            f"{edge}__LISTEN_TCP": f"127.0.0.1:{self.port}",
+            f"{edge}__ADMIN_LISTEN": f"127.0.0.1:{self.admin[self.edge]}",
             "RESTANTE_XCAP__LISTEN": f"127.0.0.1:{free_port()}",
-            "RESTANTE_SIP_EDGE__MSRP_LISTEN": f"127.0.0.1:{free_port()}",
-            "RESTANTE_SIP_EDGE__ADMIN_LISTEN": f"127.0.0.1:{self.admin['sip-edge']}",
+            "RESTANTE_XCAP__GROUPS_LISTEN": f"127.0.0.1:{free_port()}",
+            f"{edge}__MSRP_LISTEN": f"127.0.0.1:{free_port()}",
             "RESTANTE_DOMAINS": "example.org",
             "RESTANTE_LOG__FILTER": "warn",
         } | self.settings
         self.processes = {}
-        for name in ("storage", "sip-edge"):
+        for name in ("storage", self.edge):
             self.launch(name)
 
     def launch(self, name):

@@ -1,9 +1,11 @@
 //! `restante-bench`: what the scripts in this folder need beside the binaries under test.
 //!
 //! `push` plays the core and all clients of B5. `flat` runs the store of B6 in its own process. `storm` plays the
-//! core, subscribers and senders of the waiting indication.
+//! core, subscribers and senders of the waiting indication. `fan-out` plays the sender and the core of B7.
 
+mod fan_out;
 mod flat;
+mod peer;
 mod push;
 mod storm;
 mod text;
@@ -20,6 +22,8 @@ enum Arguments {
     Flat(flat::FlatArgs),
     /// Subscribe users to their waiting indication and send them messages at a rate (storm, B8)
     Storm(storm::StormArgs),
+    /// Send messages to a group and take the copies, or take plain messages (B7)
+    FanOut(fan_out::FanOutArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -27,5 +31,6 @@ fn main() -> anyhow::Result<()> {
         Arguments::Push(args) => push::run(args),
         Arguments::Flat(args) => flat::run(args),
         Arguments::Storm(args) => storm::run(args),
+        Arguments::FanOut(args) => fan_out::run(args),
     }
 }

@@ -4,9 +4,6 @@
 //! by MESSAGE or in MSRP sessions, until every message has come. The clock runs from the first REGISTER to
 //! the last message. One thread does it all, with as little work per message as possible.
 
-mod msrp;
-mod peer;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,8 +13,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use peer::Peer;
-
+use crate::peer::{Peer, Plan, Transport};
 use crate::text;
 
 /// How one asks for it.
@@ -53,12 +49,6 @@ pub(crate) struct PushArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Transport {
-    Udp,
-    Tcp,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Mode {
     Message,
     Session,
@@ -72,7 +62,14 @@ pub(crate) fn run(args: PushArgs) -> anyhow::Result<()> {
 }
 
 async fn measure(args: PushArgs) -> anyhow::Result<()> {
-    let peer = Peer::open(&args).await?;
+    let peer = Peer::open(Plan {
+        target: args.target,
+        transport: args.transport,
+        listen: args.listen,
+        wanted: args.messages,
+        place: Box::new(text::number),
+    })
+    .await?;
     let stored = Instant::now();
     let texts = (0..args.messages).map(|number| text::message(&peer.origin, number, args.users));
     all(&peer, &args, texts, "202").await?;

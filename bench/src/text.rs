@@ -3,7 +3,7 @@
 use memchr::memmem::find;
 
 /// Octets of a message's body.
-const BODY: usize = 300;
+pub(super) const BODY: usize = 300;
 
 /// Marks the number of a message within its body.
 const MARK: &str = "number-";
@@ -17,24 +17,40 @@ pub(super) struct Request {
 /// Message `number`, for one of `users` users.
 pub(super) fn message(origin: &str, number: usize, users: usize) -> Request {
     let user = number % users;
-    let sender = number % 1_000;
-    let call_id = format!("bench-{number}");
-    let mut body = format!("{MARK}{number:09} ");
+    let mut body = marked(number);
     while body.len() < BODY {
         let letter = u8::try_from((number / 7 + body.len() * 31) % 26).unwrap_or_default();
         body.push(char::from(b'a' + letter));
     }
+    message_to(
+        origin,
+        &format!("sip:user-{user}@example.org"),
+        number,
+        &body,
+    )
+}
+
+/// The beginning of the body of message `number`.
+pub(super) fn marked(number: usize) -> String {
+    format!("{MARK}{number:09} ")
+}
+
+/// Message `number`, to this URI.
+pub(super) fn message_to(origin: &str, to: &str, number: usize, body: &str) -> Request {
+    let sender = number % 1_000;
+    let call_id = format!("bench-{number}");
+    let octets = body.len();
     let text = format!(
-        "MESSAGE sip:user-{user}@example.org SIP/2.0\r\n\
+        "MESSAGE {to} SIP/2.0\r\n\
          {origin};branch=z9hG4bK-m{number}\r\n\
          Max-Forwards: 70\r\n\
          From: <sip:sender-{sender}@example.org>;tag=m{number}\r\n\
-         To: <sip:user-{user}@example.org>\r\n\
+         To: <{to}>\r\n\
          Call-ID: {call_id}\r\n\
          CSeq: 1 MESSAGE\r\n\
          P-Asserted-Identity: <sip:sender-{sender}@example.org>\r\n\
          Content-Type: text/plain\r\n\
-         Content-Length: {BODY}\r\n\r\n{body}"
+         Content-Length: {octets}\r\n\r\n{body}"
     );
     Request { call_id, text }
 }

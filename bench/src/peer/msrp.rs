@@ -7,7 +7,7 @@ use memchr::memmem::find;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::peer::Inbox;
+use super::Inbox;
 use crate::text::number;
 
 /// Takes connections on a port of its own.

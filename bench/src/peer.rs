@@ -1,4 +1,6 @@
-//! Sockets, requests under way, and what has come.
+//! The core and its users: sockets, requests under way, and which messages have come.
+
+mod msrp;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -6,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::ValueEnum;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{oneshot, watch};
 
-use super::{PushArgs, Transport, msrp};
-use crate::text::{Request, field, number, ok, user};
+use crate::text::{Request, field, ok, user};
 use crate::wire::{self, Incoming, Sender};
 
 /// Octets that a datagram may have.
@@ -26,6 +28,29 @@ const T1: Duration = Duration::from_millis(500);
 /// Times that a request is sent.
 const TRIES: u32 = 12;
 
+/// How requests go to the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// Which of the wanted messages these octets are.
+pub(crate) type Place = Box<dyn Fn(&[u8]) -> Option<usize> + Send + Sync>;
+
+/// What a peer is told when it opens.
+pub(crate) struct Plan {
+    /// Where requests go.
+    pub(crate) target: SocketAddr,
+    /// How.
+    pub(crate) transport: Transport,
+    /// Where requests come, by UDP and TCP.
+    pub(crate) listen: SocketAddr,
+    /// Messages that are to come.
+    pub(crate) wanted: usize,
+    pub(crate) place: Place,
+}
+
 /// Where an answer goes.
 #[derive(Clone)]
 enum Way {
@@ -34,41 +59,43 @@ enum Way {
 }
 
 /// The core and its users.
-pub(super) struct Peer {
+pub(crate) struct Peer {
     /// The Via line, without branch.
-    pub(super) origin: String,
-    pub(super) inbox: Arc<Inbox>,
+    pub(crate) origin: String,
+    pub(crate) inbox: Arc<Inbox>,
     udp: UdpSocket,
     target: Way,
     pending: Mutex<HashMap<String, oneshot::Sender<String>>>,
     msrp: SocketAddr,
+    place: Place,
 }
 
 impl Peer {
-    pub(super) async fn open(args: &PushArgs) -> anyhow::Result<Arc<Self>> {
-        let udp = UdpSocket::bind(args.listen).await?;
+    pub(crate) async fn open(plan: Plan) -> anyhow::Result<Arc<Self>> {
+        let udp = UdpSocket::bind(plan.listen).await?;
         SockRef::from(&udp).set_recv_buffer_size(RECEIVE_BUFFER)?;
-        let listener = TcpListener::bind(args.listen).await?;
-        let inbox = Arc::new(Inbox::new(args.messages));
-        let msrp = msrp::listen(args.listen.ip(), Arc::clone(&inbox)).await?;
-        let (target, stream) = match args.transport {
-            Transport::Udp => (Way::Udp(args.target), None),
+        let listener = TcpListener::bind(plan.listen).await?;
+        let inbox = Arc::new(Inbox::new(plan.wanted));
+        let msrp = msrp::listen(plan.listen.ip(), Arc::clone(&inbox)).await?;
+        let (target, stream) = match plan.transport {
+            Transport::Udp => (Way::Udp(plan.target), None),
             Transport::Tcp => {
-                let (incoming, sender) = wire::open(TcpStream::connect(args.target).await?);
+                let (incoming, sender) = wire::open(TcpStream::connect(plan.target).await?);
                 (Way::Tcp(sender.clone()), Some((incoming, sender)))
             }
         };
-        let token = match args.transport {
+        let token = match plan.transport {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
         };
         let peer = Arc::new(Self {
-            origin: format!("Via: SIP/2.0/{token} {};rport", args.listen),
+            origin: format!("Via: SIP/2.0/{token} {};rport", plan.listen),
             inbox,
             udp,
             target,
             pending: Mutex::default(),
             msrp,
+            place: plan.place,
         });
         if let Some((incoming, sender)) = stream {
             tokio::spawn(Arc::clone(&peer).serve(incoming, sender));
@@ -79,7 +106,7 @@ impl Peer {
     }
 
     /// Sends a request, over UDP until there is an answer; the status of its final response.
-    pub(super) async fn call(&self, request: &Request) -> anyhow::Result<String> {
+    pub(crate) async fn call(&self, request: &Request) -> anyhow::Result<String> {
         let (sender, mut answer) = oneshot::channel();
         self.pending().insert(request.call_id.clone(), sender);
         for number in 0..TRIES {
@@ -147,7 +174,7 @@ impl Peer {
                 let _ = sender.send(status);
             }
         } else if octets.starts_with(b"MESSAGE ") {
-            if let Some(number) = number(octets) {
+            if let Some(number) = (self.place)(octets) {
                 self.inbox.take(number);
             }
             self.send(way, ok(octets, "", "").as_bytes()).await;
@@ -182,7 +209,7 @@ impl Peer {
 }
 
 /// Which messages have come.
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     state: Mutex<Came>,
     distinct: watch::Sender<usize>,
     wanted: usize,
@@ -191,6 +218,7 @@ pub(super) struct Inbox {
 struct Came {
     is_here: Vec<bool>,
     repeated: usize,
+    first: Option<Instant>,
     last: Instant,
 }
 
@@ -200,6 +228,7 @@ impl Inbox {
             state: Mutex::new(Came {
                 is_here: vec![false; wanted],
                 repeated: 0,
+                first: None,
                 last: Instant::now(),
             }),
             distinct: watch::Sender::new(0),
@@ -212,7 +241,7 @@ impl Inbox {
     }
 
     /// Message `number` has come.
-    pub(super) fn take(&self, number: usize) {
+    pub(crate) fn take(&self, number: usize) {
         let mut state = self.state();
         match state.is_here.get_mut(number) {
             Some(is_here) if !*is_here => *is_here = true,
@@ -222,13 +251,19 @@ impl Inbox {
             }
         }
         state.last = Instant::now();
+        state.first = state.first.or(Some(state.last));
         self.distinct.send_modify(|distinct| *distinct += 1);
     }
 
     /// Waits until all have come; when the last one did, or nothing if none came for so long.
-    pub(super) async fn all(&self, patience: Duration) -> Option<Instant> {
+    pub(crate) async fn all(&self, patience: Duration) -> Option<Instant> {
+        self.until(self.wanted, patience).await
+    }
+
+    /// As [`all`](Self::all), but waits for so many.
+    pub(crate) async fn until(&self, wanted: usize, patience: Duration) -> Option<Instant> {
         let mut distinct = self.distinct.subscribe();
-        while *distinct.borrow_and_update() < self.wanted {
+        while *distinct.borrow_and_update() < wanted {
             tokio::time::timeout(patience, distinct.changed())
                 .await
                 .ok()?
@@ -237,8 +272,13 @@ impl Inbox {
         Some(self.state().last)
     }
 
+    /// When the first one came.
+    pub(crate) fn first(&self) -> Option<Instant> {
+        self.state().first
+    }
+
     /// How many have come, and how many of them again.
-    pub(super) fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize) {
         (*self.distinct.borrow(), self.state().repeated)
     }
 }
