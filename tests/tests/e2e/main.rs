@@ -2,6 +2,7 @@
 
 mod configuration;
 mod crash;
+mod crash_deployment;
 mod crash_fan_out;
 mod crash_large;
 mod crash_push;
