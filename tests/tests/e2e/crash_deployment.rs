@@ -248,8 +248,8 @@ async fn each_of_a_thousand_members_gets_a_message_once_whoever_dies() {
     const MESSAGES: usize = 3;
     const DEATHS_OF_EACH: u32 = 10;
     /// Copies between two deaths.
-    const STEP: u32 = 80;
-    let settings = [("cf.sender_fanout_rate", "0"), ("cf.leg_rate", "400")];
+    const STEP: u32 = 70;
+    let settings = [("cf.sender_fanout_rate", "0"), ("cf.leg_rate", "250")];
     let mut stage = Stage::start(1_000, &settings).await;
     let mut deaths = DEATHS.iter().cycle();
     for number in 0..MESSAGES {
