@@ -57,7 +57,7 @@ impl Kamailio {
         let path = folder.join("kamailio.cfg");
         std::fs::write(&path, config).expect("the configuration");
         let define = match passwords {
-            Passwords::Asked => "",
+            Passwords::Asked => "-A NEAR_PHONES",
             Passwords::NotAsked => "-A WITHOUT_PASSWORDS",
         };
         let options = "-f \"$1\" -w \"$2\" -Y \"$2\" -P \"$2/pid\" -m 64 -M 8 -DD -E";
