@@ -158,6 +158,9 @@ impl<R: Rng> Machine<R> {
             }
             Some(Phase::Blocked { .. }) => self.plans.enter(mailbox, Phase::Waiting { due }),
         }
+        if let Some(plan) = self.plans.get_mut(mailbox) {
+            plan.planned_by = plan.planned_by.max(trigger);
+        }
     }
 
     // === edges ===
@@ -235,9 +238,10 @@ impl<R: Rng> Machine<R> {
             _ if now >= self.adopts_until => return,
             _ => {
                 self.edges.job_begins(edge);
-                // The claim may be of a user who fetches one message: what is planned is still due.
+                // The claim may be of a user who fetches one message, or of a session that is over: what is planned
+                // is still due.
                 if let Some(plan) = self.plans.get_mut(mailbox) {
-                    plan.look_again(Trigger::Deposited);
+                    plan.look_again(plan.planned_by);
                 }
             }
         }
@@ -401,6 +405,7 @@ impl<R: Rng> Machine<R> {
         let plan = self.plans.get_mut(mailbox)?;
         let forced = plan.forced;
         plan.look_again = None;
+        plan.planned_by = Trigger::Deposited;
         self.edges.job_begins(&edge);
         let phase = Phase::Starting { edge: edge.clone() };
         self.plans.enter(mailbox, phase);

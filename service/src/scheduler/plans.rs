@@ -50,6 +50,8 @@ pub(super) struct Plan {
     pub(super) phase: Phase,
     /// Failed tries of this registration.
     pub(super) tries: usize,
+    /// The strongest trigger since it was last started, while it waits or is ready.
+    pub(super) planned_by: Trigger,
     /// The strongest trigger that came while it was starting or running (DLV-13).
     pub(super) look_again: Option<Trigger>,
     /// The edge that holds the user's connection.
@@ -161,6 +163,7 @@ impl Plan {
         Self {
             phase,
             tries: 0,
+            planned_by: Trigger::Deposited,
             look_again: None,
             home: None,
             shunned: None,

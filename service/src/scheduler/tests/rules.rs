@@ -320,3 +320,15 @@ fn what_is_planned_outlives_a_claim_that_is_taken_up() {
     scene.pass(5 * SECOND);
     scene.start_of(BOB);
 }
+
+#[test]
+fn a_registration_outlives_the_failure_of_a_claim_that_is_taken_up() {
+    let mut scene = Scene::with_edge();
+    scene.machine.registered(scene.now, BOB, true);
+    scene
+        .machine
+        .renewed(scene.now, BOB, Generation(9), &edge("a"));
+    scene.release(BOB, Generation(9), Ending::Broken);
+    scene.pass(5 * SECOND);
+    scene.start_of(BOB);
+}
