@@ -15,6 +15,7 @@ mod fan_out;
 mod folder;
 mod free_space;
 mod large;
+mod leg_dues;
 mod newest;
 mod number_floor;
 mod open;

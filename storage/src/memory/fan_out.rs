@@ -167,13 +167,21 @@ impl Shelf for ModelShelf<'_> {
         self.steady
     }
 
-    fn leg_dues(
+    fn due_legs(
         &self,
         class: JobClass,
+        now: UnixMillis,
         limit: usize,
     ) -> Result<Vec<(UnixMillis, LegName)>, StoreError> {
         let dues = self.fan_out.leg_dues.get(&class).into_iter().flatten();
+        let dues = dues.take_while(|(at, _)| *at <= now);
         Ok(dues.copied().take(limit).collect())
+    }
+
+    fn next_due(&self, class: JobClass, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
+        let mut dues = self.fan_out.leg_dues.get(&class).into_iter().flatten();
+        let next = dues.find(|(at, _)| *at > now);
+        Ok(next.map(|(at, _)| *at))
     }
 
     fn turn(

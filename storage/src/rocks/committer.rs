@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::database::Families;
 use super::disk::Disk;
+use super::leg_dues::EarliestDues;
 use super::options::Horizon;
 use super::overlay::{GroupNumber, Overlay};
 use super::queue::{Queues, Weighed};
@@ -107,6 +108,7 @@ impl Committer {
             number: self.group,
             overlay: &mut self.overlay,
             counters: self.counters,
+            leg_dues: EarliestDues::default(),
             families: self.shared.database.families(),
             batch: WriteBatch::with_capacity_bytes(BATCH_OCTETS),
             has_rows: false,
@@ -114,19 +116,20 @@ impl Committer {
         for job in jobs {
             job.run(&mut group);
         }
-        let counters = group.counters;
+        let (counters, leg_dues) = (group.counters, group.leg_dues);
         let synced = match group.into_batch() {
             Some(batch) => self.disk.commit(&self.shared.database, batch),
             None => Ok(()),
         };
         synced.map_err(|cause| self.shared.latch(cause))?;
-        self.publish(counters);
+        self.publish(counters, leg_dues);
         Ok(())
     }
 
     /// The group is on disk: readers may see it.
-    fn publish(&mut self, counters: Counters) {
+    fn publish(&mut self, counters: Counters, leg_dues: EarliestDues) {
         self.counters = counters;
+        self.shared.fan_out.dues.note(leg_dues);
         self.shared.directory.observe(self.overlay.open_rows());
         let directory = &self.shared.directory;
         let accounts = self.overlay.open_rows().filter_map(|(key, _)| match key {
@@ -151,6 +154,7 @@ pub(super) struct Group<'a> {
     number: GroupNumber,
     overlay: &'a mut Overlay,
     counters: Counters,
+    leg_dues: EarliestDues,
     families: Families<'a>,
     batch: WriteBatch,
     has_rows: bool,
@@ -181,8 +185,9 @@ impl Group<'_> {
         );
         let answer = operation(&mut transaction)?;
         let latest = transaction.times.wall;
-        let (counters, changes) = transaction.finish();
+        let (counters, leg_dues, changes) = transaction.finish();
         self.counters = counters;
+        self.leg_dues.merge(leg_dues);
         self.counters.latest = self.counters.latest.max(latest);
         self.absorb(changes);
         Ok(answer)

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::RocksStore;
 use super::committer::Job as QueuedJob;
+use super::leg_dues::LegDues;
 use super::operation::fan_out::{
     AcceptJob, AdmitJob, CancelJob, ClaimLegs, CloseLegs, RenewLegs, SettleLegs,
 };
@@ -42,70 +43,22 @@ const LEGS_READ: usize = 1_024;
 #[derive(Default)]
 pub(super) struct FanOutState {
     pub(super) rates: Mutex<SenderRates>,
-    pager: Scans,
-    large: Scans,
+    pub(super) dues: LegDues,
+    pager: LastSender,
+    large: LastSender,
 }
 
-/// How far the scans for legs of a class are.
-#[derive(Default)]
-struct Scans {
-    dues: DueCursor,
-    /// The sender whose turn it was.
-    last_sender: Mutex<Option<AddressKey>>,
-}
+/// The sender whose turn it was. Locked for as long as a search lasts: there is one at a time.
+type LastSender = Mutex<Option<AddressKey>>;
 
 impl FanOutState {
-    fn scans(&self, class: JobClass) -> &Scans {
-        match class {
+    fn last_sender(&self, class: JobClass) -> MutexGuard<'_, Option<AddressKey>> {
+        let last = match class {
             JobClass::Pager => &self.pager,
             JobClass::Large => &self.large,
-        }
+        };
+        last.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Rows of either index by due time, from this time on, are on disk.
-    pub(super) fn note(&self, at: UnixMillis) {
-        for class in JobClass::ALL {
-            self.scans(class).dues.note(at);
-        }
-    }
-}
-
-/// Where the index of legs by due time begins: no scan walks over what was removed from its front (C-28).
-#[derive(Default)]
-struct DueCursor(Mutex<DueBounds>);
-
-#[derive(Default)]
-struct DueBounds {
-    /// No row is earlier.
-    lower: UnixMillis,
-    /// The earliest row that was written since a scan began.
-    written: Option<UnixMillis>,
-}
-
-impl DueCursor {
-    /// Rows from this time on are on disk.
-    fn note(&self, at: UnixMillis) {
-        let mut bounds = lock(&self.0);
-        bounds.lower = bounds.lower.min(at);
-        bounds.written = Some(bounds.written.map_or(at, |written| written.min(at)));
-    }
-
-    /// Where a scan begins.
-    fn begin(&self) -> UnixMillis {
-        let mut bounds = lock(&self.0);
-        bounds.written = None;
-        bounds.lower
-    }
-
-    /// The first row that a scan has found, or a time that it has come to in vain.
-    fn end(&self, first: UnixMillis) {
-        let mut bounds = lock(&self.0);
-        bounds.lower = bounds.written.map_or(first, |written| written.min(first));
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl FanOutStore for RocksStore {
@@ -214,8 +167,7 @@ impl FanOutStore for RocksStore {
                     owner: owner.clone(),
                     lease,
                 };
-                let (claimed, _) = self.submit(operation).await?;
-                legs.extend(claimed);
+                legs.extend(self.submit(operation).await?);
             }
             if legs.len() >= limit {
                 break;
@@ -250,8 +202,7 @@ impl FanOutStore for RocksStore {
     ) -> Result<Synced<Vec<LegSettled>>, StoreError> {
         let mut settled = Vec::with_capacity(settlements.len());
         for slice in settlements.chunks(LEGS_AT_ONCE) {
-            let (slice, _) = self.submit(SettleLegs(slice.to_vec())).await?;
-            settled.extend(slice);
+            settled.extend(self.submit(SettleLegs(slice.to_vec())).await?);
         }
         Ok(Synced::after_sync(settled))
     }
@@ -342,30 +293,17 @@ impl Shelf for Shared {
         self.times.read().steady
     }
 
-    fn leg_dues(
+    fn due_legs(
         &self,
         class: JobClass,
+        now: UnixMillis,
         limit: usize,
     ) -> Result<Vec<(UnixMillis, LegName)>, StoreError> {
-        let now = self.times.read().steady;
-        let cursor = &self.fan_out.scans(class).dues;
-        let lower = cursor.begin();
-        let lower = key::leg_due(lower, LegName::default());
-        let mut scan = self.database.scan(Family::leg_due(class), &lower, None);
-        let mut dues = Vec::new();
-        while dues.len() < limit {
-            let Some(due) = scan.step(|key, _| key::decode_leg_due(key))? else {
-                break;
-            };
-            let is_ahead = due.0 > now;
-            dues.push(due);
-            if is_ahead {
-                break;
-            }
-        }
-        let first = dues.first().map_or(now, |(at, _)| *at);
-        cursor.end(first.min(now));
-        Ok(dues)
+        self.fan_out.dues.due(&self.database, class, now, limit)
+    }
+
+    fn next_due(&self, class: JobClass, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
+        self.fan_out.dues.next(&self.database, class, now)
     }
 
     fn turn(
@@ -411,11 +349,8 @@ impl Shared {
     }
 
     fn find_legs(&self, class: JobClass, limit: usize) -> Result<Found, StoreError> {
-        let last_sender = &self.fan_out.scans(class).last_sender;
-        let mut last = *lock(last_sender);
-        let found = Finder::new(self, class).find(&mut last, limit)?;
-        *lock(last_sender) = last;
-        Ok(found)
+        let mut last = self.fan_out.last_sender(class);
+        Finder::new(self, class).find(&mut last, limit)
     }
 
     fn group(&self, uri: &Address) -> Result<Option<Group>, StoreError> {

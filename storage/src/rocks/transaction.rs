@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::database::ReadError;
+use super::leg_dues::EarliestDues;
 use super::row::{FirstWaiting, Row, RowKey};
 use super::shared::Shared;
 use crate::column_family::Family;
@@ -91,6 +92,8 @@ pub(super) struct Transaction<'a> {
     pub(super) shared: &'a Shared,
     pub(super) times: Times,
     pub(super) counters: Counters,
+    /// Rows that this transaction adds to the indexes of legs by due time.
+    pub(super) leg_dues: EarliestDues,
     mode: Mode,
     source: &'a mut dyn Rows,
     changes: Changes,
@@ -108,6 +111,7 @@ impl<'a> Transaction<'a> {
             shared,
             times,
             counters,
+            leg_dues: EarliestDues::default(),
             mode,
             source,
             changes: Changes::default(),
@@ -119,8 +123,8 @@ impl<'a> Transaction<'a> {
         self.mode == Mode::Commit
     }
 
-    pub(super) fn finish(self) -> (Counters, Changes) {
-        (self.counters, self.changes)
+    pub(super) fn finish(self) -> (Counters, EarliestDues, Changes) {
+        (self.counters, self.leg_dues, self.changes)
     }
 
     fn row(&mut self, key: RowKey) -> Result<Option<Row>, Interrupt> {

@@ -81,6 +81,7 @@ impl Desk for Transaction<'_> {
     }
 
     fn add_leg_due(&mut self, class: JobClass, at: UnixMillis, name: LegName) {
+        self.leg_dues.add(class, at, self.times.steady);
         self.append(Family::leg_due(class), key::leg_due(at, name), || {
             value::encode(&Mark)
         });
@@ -379,11 +380,8 @@ pub(in crate::rocks) struct ClaimLegs {
     pub(in crate::rocks) lease: Duration,
 }
 
-/// An answer, and the earliest time at which something may have become due.
-pub(in crate::rocks) type Timed<T> = (T, UnixMillis);
-
 impl Operation for ClaimLegs {
-    type Answer = Timed<Vec<ClaimedLeg>>;
+    type Answer = Vec<ClaimedLeg>;
 
     const LANE: Lane = Lane::Requests;
 
@@ -392,12 +390,7 @@ impl Operation for ClaimLegs {
     }
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
-        let claimed = fan_out::claim(transaction, &self.candidates, &self.owner, self.lease)?;
-        Ok((claimed, transaction.times.steady))
-    }
-
-    fn synced(&self, (_, earliest): &Self::Answer, shared: &Shared) {
-        shared.fan_out.note(*earliest);
+        fan_out::claim(transaction, &self.candidates, &self.owner, self.lease)
     }
 }
 
@@ -405,7 +398,7 @@ impl Operation for ClaimLegs {
 pub(in crate::rocks) struct SettleLegs(pub(in crate::rocks) Vec<(LegToken, LegOutcome)>);
 
 impl Operation for SettleLegs {
-    type Answer = Timed<Vec<LegSettled>>;
+    type Answer = Vec<LegSettled>;
 
     const LANE: Lane = Lane::Requests;
 
@@ -414,12 +407,7 @@ impl Operation for SettleLegs {
     }
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
-        let settled = fan_out::settle(transaction, &self.0)?;
-        Ok((settled, transaction.times.steady))
-    }
-
-    fn synced(&self, (_, earliest): &Self::Answer, shared: &Shared) {
-        shared.fan_out.note(*earliest);
+        fan_out::settle(transaction, &self.0)
     }
 }
 
@@ -470,7 +458,7 @@ impl Operation for CancelJob {
 pub(in crate::rocks) struct CloseLegs(pub(in crate::rocks) Vec<LegName>);
 
 impl Operation for CloseLegs {
-    type Answer = Timed<()>;
+    type Answer = ();
 
     const LANE: Lane = Lane::Bulk;
 
@@ -479,11 +467,6 @@ impl Operation for CloseLegs {
     }
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
-        fan_out::close_legs(transaction, &self.0)?;
-        Ok(((), transaction.times.steady))
-    }
-
-    fn synced(&self, (_, earliest): &Self::Answer, shared: &Shared) {
-        shared.fan_out.note(*earliest);
+        fan_out::close_legs(transaction, &self.0)
     }
 }

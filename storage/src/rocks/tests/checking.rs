@@ -45,7 +45,7 @@ async fn lived_in() -> Bench<OnDisk> {
 }
 
 /// Legs of both classes.
-async fn both(bench: &Bench<OnDisk>) -> Vec<ClaimedLeg> {
+pub(super) async fn both(bench: &Bench<OnDisk>) -> Vec<ClaimedLeg> {
     let mut legs = bench.legs().await;
     legs.extend(bench.large_legs().await);
     legs

@@ -18,12 +18,15 @@ const TURN: u32 = 16;
 pub(crate) trait Shelf {
     fn secret(&self) -> &[u8; 32];
     fn steady(&self) -> UnixMillis;
-    /// Rows of the index by due time from its front, at most `limit`.
-    fn leg_dues(
+    /// Rows of the index by due time from its front until `now`, at most `limit`.
+    fn due_legs(
         &self,
         class: JobClass,
+        now: UnixMillis,
         limit: usize,
     ) -> Result<Vec<(UnixMillis, LegName)>, StoreError>;
+    /// The time of the first row behind `now`.
+    fn next_due(&self, class: JobClass, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError>;
     /// The first job with unclaimed legs, of the first sender behind this one.
     fn turn(
         &self,
@@ -39,7 +42,7 @@ pub(crate) trait Shelf {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) candidates: Vec<Candidate>,
-    /// When the next leg becomes due, if that lies ahead.
+    /// When the next leg becomes due, if there is no candidate.
     pub(crate) next: Option<UnixMillis>,
 }
 
@@ -70,10 +73,7 @@ impl<'a, S: Shelf> Finder<'a, S> {
         limit: usize,
     ) -> Result<Found, StoreError> {
         let steady = self.shelf.steady();
-        let mut dues = self.shelf.leg_dues(self.class, limit + 1)?;
-        let ready = dues.partition_point(|(at, _)| *at <= steady);
-        let next = dues.get(ready).map(|(at, _)| *at);
-        dues.truncate(ready);
+        let mut dues = self.shelf.due_legs(self.class, steady, limit)?;
         let reserved = dues.len().min(limit / 2);
         let fresh = self.new_legs(last, limit - reserved)?;
         dues.truncate(limit - fresh.len());
@@ -84,6 +84,10 @@ impl<'a, S: Shelf> Finder<'a, S> {
         for name in fresh {
             candidates.extend(self.candidate(name, None)?);
         }
+        let next = match candidates.is_empty() {
+            true => self.shelf.next_due(self.class, steady)?,
+            false => None,
+        };
         Ok(Found { candidates, next })
     }
 

@@ -1,0 +1,190 @@
+//! Where searches of the indexes of legs by due time begin and end, so that none walks twice over what others have
+//! removed (C-28).
+//!
+//! A claimed leg stands ahead, under the end of its lease, and is gone from there when it is settled: ahead of the
+//! present there are mostly tombstones. So legs that are due are searched up to the present only, and the next one ahead is
+//! looked for when there is nothing else to do, each from a bound of its own.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::database::Database;
+use crate::column_family::Family;
+use crate::key;
+use crate::model::{JobClass, LegName, UnixMillis};
+use crate::store::StoreError;
+
+/// The earliest rows that were added to the indexes by due time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct EarliestDues {
+    pager: Earliest,
+    large: Earliest,
+}
+
+/// Of one index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Earliest {
+    row: Option<UnixMillis>,
+    /// Of the rows that lay ahead when they were added.
+    ahead: Option<UnixMillis>,
+}
+
+impl EarliestDues {
+    fn of(&mut self, class: JobClass) -> &mut Earliest {
+        match class {
+            JobClass::Pager => &mut self.pager,
+            JobClass::Large => &mut self.large,
+        }
+    }
+
+    /// A row is added at this time of the steady clock.
+    pub(super) fn add(&mut self, class: JobClass, at: UnixMillis, now: UnixMillis) {
+        let earliest = self.of(class);
+        lower(&mut earliest.row, Some(at));
+        lower(&mut earliest.ahead, Some(at).filter(|at| *at > now));
+    }
+
+    /// All that `other` has are added.
+    pub(super) fn merge(&mut self, mut other: Self) {
+        for class in JobClass::ALL {
+            let (earliest, other) = (self.of(class), *other.of(class));
+            lower(&mut earliest.row, other.row);
+            lower(&mut earliest.ahead, other.ahead);
+        }
+    }
+}
+
+fn lower(earliest: &mut Option<UnixMillis>, at: Option<UnixMillis>) {
+    *earliest = [*earliest, at].into_iter().flatten().min();
+}
+
+/// How far the searches of both indexes are. Searches of one index come one at a time.
+#[derive(Debug, Default)]
+pub(super) struct LegDues {
+    pager: Bounds,
+    large: Bounds,
+}
+
+/// Of one index.
+#[derive(Debug, Default)]
+struct Bounds {
+    /// No row is earlier.
+    due: LowerBound,
+    /// No row that lay ahead when it was added is earlier, but those that are due.
+    ahead: LowerBound,
+}
+
+impl LegDues {
+    fn bounds(&self, class: JobClass) -> &Bounds {
+        match class {
+            JobClass::Pager => &self.pager,
+            JobClass::Large => &self.large,
+        }
+    }
+
+    /// These rows are on disk.
+    pub(super) fn note(&self, mut earliest: EarliestDues) {
+        for class in JobClass::ALL {
+            let (earliest, bounds) = (*earliest.of(class), self.bounds(class));
+            earliest.row.inspect(|at| bounds.due.note(*at));
+            earliest.ahead.inspect(|at| bounds.ahead.note(*at));
+        }
+    }
+
+    /// Rows until `now`, from the first one on, at most `limit`.
+    pub(super) fn due(
+        &self,
+        database: &Database,
+        class: JobClass,
+        now: UnixMillis,
+        limit: usize,
+    ) -> Result<Vec<(UnixMillis, LegName)>, StoreError> {
+        let bound = &self.bounds(class).due;
+        let lower = bound.begin();
+        let beyond = UnixMillis(now.0.saturating_add(1));
+        let mut dues = Vec::new();
+        if lower < beyond {
+            let lower = key::leg_due(lower, LegName::default());
+            let upper = key::leg_due(beyond, LegName::default());
+            let mut scan = database.scan(Family::leg_due(class), &lower, Some(&upper));
+            while dues.len() < limit {
+                let Some(due) = scan.step(|key, _| key::decode_leg_due(key))? else {
+                    break;
+                };
+                dues.push(due);
+            }
+        }
+        bound.end(dues.first().map_or(lower.max(beyond), |(at, _)| *at));
+        Ok(dues)
+    }
+
+    /// The first row behind `now`.
+    pub(super) fn next(
+        &self,
+        database: &Database,
+        class: JobClass,
+        now: UnixMillis,
+    ) -> Result<Option<UnixMillis>, StoreError> {
+        let bound = &self.bounds(class).ahead;
+        let lower = bound.begin().max(UnixMillis(now.0.saturating_add(1)));
+        let lower = key::leg_due(lower, LegName::default());
+        let mut scan = database.scan(Family::leg_due(class), &lower, None);
+        let next = scan.step(|key, _| key::decode_leg_due(key))?;
+        let next = next.map(|(at, _)| at);
+        bound.end(next.unwrap_or(UnixMillis(u64::MAX)));
+        Ok(next)
+    }
+}
+
+/// A time that only what is written lowers.
+#[derive(Debug, Default)]
+pub(super) struct LowerBound(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// No row is earlier.
+    lower: UnixMillis,
+    /// The earliest row that was written since a search began: it may not have seen it.
+    written: Option<UnixMillis>,
+}
+
+impl LowerBound {
+    /// A row that was written.
+    pub(super) fn note(&self, at: UnixMillis) {
+        let mut known = self.lock();
+        known.lower = known.lower.min(at);
+        lower(&mut known.written, Some(at));
+    }
+
+    /// Where a search begins.
+    pub(super) fn begin(&self) -> UnixMillis {
+        let mut known = self.lock();
+        known.written = None;
+        known.lower
+    }
+
+    /// The search has found nothing earlier than this.
+    pub(super) fn end(&self, first: UnixMillis) {
+        let mut known = self.lock();
+        known.lower = known.written.map_or(first, |written| written.min(first));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl LegDues {
+    /// Of what is due, and of what lies ahead.
+    pub(super) fn lower_bounds(&self, class: JobClass) -> (UnixMillis, UnixMillis) {
+        let bounds = self.bounds(class);
+        (bounds.due.lock().lower, bounds.ahead.lock().lower)
+    }
+
+    /// Searches have found nothing earlier than this.
+    pub(super) fn end_both(&self, class: JobClass, first: UnixMillis) {
+        let bounds = self.bounds(class);
+        bounds.due.end(first);
+        bounds.ahead.end(first);
+    }
+}
