@@ -20,8 +20,8 @@ pub type GroupWithDocument = (Group, Option<Vec<u8>>);
 pub type GroupPlace = [u8; 16];
 
 /// Legs that one call settles or renews at a time are handled in pieces of this size: a piece is decided
-/// and written as a whole.
-pub(crate) const LEGS_AT_ONCE: usize = 32;
+/// and written as a whole. So many keep the committer from others for a millisecond or two.
+pub(crate) const LEGS_AT_ONCE: usize = 128;
 
 /// Groups, jobs and legs.
 ///

@@ -38,6 +38,7 @@ mod timeline;
 mod transaction;
 mod uploads;
 mod waiting;
+mod written;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 
 use super::RocksStore;
 use super::committer::Job as QueuedJob;
@@ -200,11 +201,11 @@ impl FanOutStore for RocksStore {
         &self,
         settlements: Vec<(LegToken, LegOutcome)>,
     ) -> Result<Synced<Vec<LegSettled>>, StoreError> {
-        let mut settled = Vec::with_capacity(settlements.len());
-        for slice in settlements.chunks(LEGS_AT_ONCE) {
-            settled.extend(self.submit(SettleLegs(slice.to_vec())).await?);
-        }
-        Ok(Synced::after_sync(settled))
+        let slices = settlements.chunks(LEGS_AT_ONCE);
+        let slices = slices.map(|slice| self.submit(SettleLegs(slice.to_vec())));
+        // They share a sync. One that fails takes nothing from the others.
+        let settled = try_join_all(slices).await?;
+        Ok(Synced::after_sync(settled.concat()))
     }
 
     async fn release_former(&self, owner: Owner) -> Result<usize, StoreError> {

@@ -8,6 +8,7 @@ use super::database::ReadError;
 use super::leg_dues::EarliestDues;
 use super::row::{FirstWaiting, Row, RowKey};
 use super::shared::Shared;
+use super::written::WrittenRows;
 use crate::column_family::Family;
 use crate::key::{AddressKey, DuplicateKey};
 use crate::model::{ClaimToken, JobNumber, LegName, MailboxId, MessageNumber, Sequence};
@@ -77,7 +78,7 @@ pub(super) struct Erased {
 /// What a transaction leaves behind.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    pub(super) rows: Vec<(RowKey, Option<Row>)>,
+    pub(super) rows: WrittenRows,
     pub(super) writes: Vec<Write>,
     pub(super) erased: Vec<Erased>,
 }
@@ -128,16 +129,15 @@ impl<'a> Transaction<'a> {
     }
 
     fn row(&mut self, key: RowKey) -> Result<Option<Row>, Interrupt> {
-        let own = self.changes.rows.iter().rev().find(|(own, _)| *own == key);
-        match own {
-            Some((_, row)) => Ok(row.clone()),
+        match self.changes.rows.get(&key) {
+            Some(row) => Ok(row.clone()),
             None => self.source.row(&key),
         }
     }
 
     /// Writes a row that decisions read, or removes it.
     fn set(&mut self, key: RowKey, row: Option<Row>) {
-        self.changes.rows.push((key, row));
+        self.changes.rows.set(key, row);
     }
 
     /// Writes a row that no decision reads before it is on disk. Made only if it is kept.
@@ -208,11 +208,10 @@ impl<'a> Transaction<'a> {
     }
 
     fn own_mailbox(&self, mailbox: MailboxId) -> Option<&MailboxValue> {
-        let mut own = self.changes.rows.iter().rev();
-        own.find_map(|(key, row)| match (key, row) {
-            (RowKey::Mailbox(id), Some(Row::Mailbox(row))) if *id == mailbox => Some(row),
+        match self.changes.rows.get(&RowKey::Mailbox(mailbox)) {
+            Some(Some(Row::Mailbox(row))) => Some(row),
             _ => None,
-        })
+        }
     }
 
     /// Whether a claim can deliver something after this place: expired messages wait for their sweep only.
