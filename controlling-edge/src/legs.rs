@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use edge::next_hop::NextHop;
 use storage_client::fan_out::{FanOutLegs, JobClass, Leg, LegOutcome};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::task::TaskTracker;
 
 use crate::copies;
@@ -18,19 +19,29 @@ use crate::{event, metrics};
 /// How often it is looked whether the next hop takes requests again, and whether it still does.
 const LOOK_AT_HOP: Duration = Duration::from_millis(200);
 
-/// Sends legs until the edge drains. As many are on their way at a time as the store was offered places.
+/// The store is offered so many times as many places for MESSAGEs as are on their way at a time: while these are, others
+/// are claimed, and the outcomes of others are written. Each takes a sync of the store, which no copy has to wait for.
+const PLACES_PER_LEG: u32 = 4;
+
+/// Sends legs until the edge drains.
 pub(crate) async fn serve(edge: Arc<Edge>, tasks: TaskTracker) {
+    let cf = &edge.config.cf;
     let places = Places {
-        pager: edge.config.cf.legs_in_flight,
-        large: edge.config.cf.large_legs_in_flight,
+        pager: cf.legs_in_flight.saturating_mul(PLACES_PER_LEG),
+        large: cf.large_legs_in_flight,
     };
+    let in_flight = usize::try_from(cf.legs_in_flight).unwrap_or(Semaphore::MAX_PERMITS);
+    let in_flight = Arc::new(Semaphore::new(in_flight.min(Semaphore::MAX_PERMITS)));
     let mut legs = edge.storage.fan_out(places.pager, places.large);
     let mut looks = tokio::time::interval(LOOK_AT_HOP);
     loop {
         tokio::select! {
             () = edge.draining.cancelled() => return,
             leg = legs.next() => match leg {
-                Some(leg) => drop(tasks.spawn(take(Arc::clone(&edge), leg))),
+                Some(leg) => {
+                    let taken = take(Arc::clone(&edge), leg, Arc::clone(&in_flight));
+                    drop(tasks.spawn(taken));
+                }
                 None => return,
             },
             _ = looks.tick() => offer(&edge, &legs, places),
@@ -38,7 +49,7 @@ pub(crate) async fn serve(edge: Arc<Edge>, tasks: TaskTracker) {
     }
 }
 
-/// How many legs of each kind are on their way at a time.
+/// How many legs of each kind the store is offered places for.
 #[derive(Clone, Copy)]
 struct Places {
     pager: u32,
@@ -55,7 +66,7 @@ fn offer(edge: &Edge, legs: &FanOutLegs, places: Places) {
     }
 }
 
-async fn take(edge: Arc<Edge>, leg: Leg) {
+async fn take(edge: Arc<Edge>, leg: Leg, in_flight: Arc<Semaphore>) {
     let Some(store) = edge.storage.store() else {
         // Legs come from a store that has said who it is; this one comes back when it has.
         return leg.settle(LegOutcome::Returned);
@@ -70,8 +81,24 @@ async fn take(edge: Arc<Edge>, leg: Leg) {
         host: &store.hostname,
     };
     match leg.job.class {
-        JobClass::Pager => pager(&edge, leg, &copy).await,
+        JobClass::Pager => match turn(&edge, &leg, &in_flight).await {
+            Some(_turn) => pager(&edge, leg, &copy).await,
+            None => settle(leg, LegOutcome::Returned),
+        },
         JobClass::Large => Box::pin(large::send(&edge, leg, &copy)).await,
+    }
+}
+
+/// Waits until fewer copies than the most are on their way. `None` if this one shall not be sent any more.
+async fn turn<'a>(edge: &Edge, leg: &Leg, in_flight: &'a Semaphore) -> Option<SemaphorePermit<'a>> {
+    if let Ok(turn) = in_flight.try_acquire() {
+        return Some(turn);
+    }
+    tokio::select! {
+        turn = in_flight.acquire() => turn.ok(),
+        () = edge.draining.cancelled() => None,
+        () = leg.cancelled() => None,
+        () = leg.lost() => None,
     }
 }
 

@@ -47,7 +47,7 @@ daemon::section! {
         /// What the user part of the identity of a group must begin with that a user makes over XCAP, so that he takes
         /// nobody's address; empty: anything. Operators give groups any address, and an owner.
         group_prefix: String = "group-",
-        /// Copies that are on their way at a time.
+        /// Copies that are on their way at a time. Up to four times as many are claimed, so that none waits for the disk.
         legs_in_flight: u32 = 64,
         /// Copies of large messages that are on their way at a time, each in a session of its own.
         large_legs_in_flight: u32 = 32,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::edges::{Capacity, Edges, Pace};
 
 /// Legs of one claim.
-const CLAIM: usize = 64;
+const CLAIM: usize = 128;
 /// Batches on their way to one edge: more than its capacity never are.
 const QUEUE: usize = 256;
 /// What the store could not do is tried again after this.
