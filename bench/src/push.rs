@@ -43,6 +43,12 @@ pub(crate) struct PushArgs {
     /// Requests under way
     #[arg(long, default_value_t = 100)]
     in_flight: usize,
+    /// Seconds over which the users register, one after the other; 0: as fast as they are answered
+    #[arg(long, default_value_t = 0)]
+    register_seconds: u64,
+    /// Say when everything is stored, and wait for a line on standard input before anybody registers
+    #[arg(long)]
+    pause: bool,
     /// Give up if so many seconds bring no message
     #[arg(long, default_value_t = 20)]
     patience: u64,
@@ -72,15 +78,21 @@ async fn measure(args: PushArgs) -> anyhow::Result<()> {
     .await?;
     let stored = Instant::now();
     let texts = (0..args.messages).map(|number| text::message(&peer.origin, number, args.users));
-    all(&peer, &args, texts, "202").await?;
+    all(&peer, &args, texts, "202", Duration::ZERO).await?;
     let stored = stored.elapsed();
+    if args.pause {
+        println!("{}", json!({ "stored": args.messages }));
+        tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
+    }
 
     let begun = Instant::now();
     let texts = (0..args.users).map(|user| {
         let has_im_tag = args.mode == Mode::Session;
         text::register(&peer.origin, &format!("user-{user}"), has_im_tag)
     });
-    let mut latencies = all(&peer, &args, texts, "200").await?;
+    let users = u32::try_from(args.users.max(1))?;
+    let apart = Duration::from_secs(args.register_seconds) / users;
+    let mut latencies = all(&peer, &args, texts, "200", apart).await?;
     let registered = begun.elapsed();
     let patience = Duration::from_secs(args.patience);
     let came = peer.inbox.all(patience).await;
@@ -90,7 +102,7 @@ async fn measure(args: PushArgs) -> anyhow::Result<()> {
     let idle_begun = Instant::now();
     let texts =
         (0..args.idle).map(|user| text::register(&peer.origin, &format!("idle-{user}"), true));
-    let mut idle = all(&peer, &args, texts, "200").await?;
+    let mut idle = all(&peer, &args, texts, "200", Duration::ZERO).await?;
     let idle_took = idle_begun.elapsed();
 
     let report = json!({
@@ -117,17 +129,22 @@ async fn measure(args: PushArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends requests, so many at a time, and wants this status for each; microseconds until the answers.
+/// Sends requests, so many at a time and each so long after the one before, and wants this status for
+/// each; microseconds until the answers.
 async fn all(
     peer: &Arc<Peer>,
     args: &PushArgs,
     texts: impl Iterator<Item = text::Request>,
     status: &'static str,
+    apart: Duration,
 ) -> anyhow::Result<Vec<u64>> {
     let window = Arc::new(Semaphore::new(args.in_flight));
     let mut calls = JoinSet::new();
     let mut latencies = Vec::new();
+    let mut due = tokio::time::Instant::now();
     for text in texts {
+        tokio::time::sleep_until(due).await;
+        due += apart;
         let room = Arc::clone(&window).acquire_owned().await?;
         let peer = Arc::clone(peer);
         calls.spawn(async move {
