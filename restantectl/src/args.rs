@@ -9,6 +9,7 @@ use crate::command::job::JobCommand;
 use crate::command::list::ListArgs;
 use crate::command::order::OrderArgs;
 use crate::command::push::PushArgs;
+use crate::command::recall::RecallArgs;
 use crate::command::settings::SettingsCommand;
 use crate::command::show::ShowArgs;
 use crate::command::subscriptions::SubscriptionsCommand;
@@ -107,8 +108,7 @@ Examples:
     Push(PushArgs),
     /// Make settled messages deliverable again, with the same Message-ID
     ///
-    /// Works on delivered, refused, expired, recalled and deleted messages while their content is
-    /// retained. If the user is registered, the service plans a push.
+    /// Works on delivered and refused messages while their content is retained and their lifetime lasts. If the user is registered, the service plans a push.
     #[command(after_help = "\
 Examples:
   restantectl redeliver 17@store.example --reason 'client lost it, ticket 4711'
@@ -140,6 +140,7 @@ Examples:
   restantectl delete 17@store.example --reason 'asked for by its sender'
   restantectl list --from spam@example.net --limit all -o jsonl | restantectl delete - --dry-run")]
     Delete(OrderArgs),
+    Recall(RecallArgs),
     /// Manage who has a mailbox, and under which addresses
     ///
     /// With `provisioning = listed` only the users made here have a mailbox. With `open` users come by

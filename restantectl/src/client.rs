@@ -22,9 +22,9 @@ use proto::v1::{
     ListGroupsRequest, ListJobsReply, ListJobsRequest, ListLegsReply, ListLegsRequest,
     ListMessagesReply, ListMessagesRequest, ListSubscriptionsReply, ListSubscriptionsRequest,
     Mailbox, Message, MessageOrder, OverrideSettingsRequest, PresetSettingsRequest,
-    PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest, RemoveAliasRequest,
-    RemoveMembersRequest, SettingValues, Status, UpdateGroupRequest, UserSettings,
-    WatchMailboxReply, WatchMailboxRequest,
+    PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest,
+    RecallMessageRequest, RemoveAliasRequest, RemoveMembersRequest, SettingValues, Status,
+    UpdateGroupRequest, UserSettings, WatchMailboxReply, WatchMailboxRequest,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Streaming};
@@ -178,6 +178,16 @@ impl Client {
                 Order::Delete => operators.delete_message(request).await,
             }
         };
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Recalls one message for its sender and returns it as it is then.
+    pub(crate) async fn recall(
+        &mut self,
+        recall: RecallMessageRequest,
+    ) -> Result<Message, Failure> {
+        let request = self.request(recall);
+        let answer = self.operators.recall_message(request);
         finish(&self.server, self.deadline, answer).await
     }
 

@@ -28,6 +28,11 @@ pub(crate) struct InvalidSpan;
 )]
 pub(crate) struct InvalidMoment;
 
+/// Why a text is no moment to come.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("write a time such as 2026-08-23T14:30:00Z, or how long from now: 15m, 2h, 7d")]
+pub(crate) struct InvalidComing;
+
 /// Reads a span of time.
 pub(crate) fn parse_span(text: &str) -> Result<Duration, InvalidSpan> {
     let digits = text
@@ -85,6 +90,17 @@ pub(crate) fn parse_moment(text: &str, now: DateTime<Utc>) -> Result<Timestamp, 
 /// [`parse_moment`] for arguments, which count back from the start of the command.
 pub(crate) fn parse_argument(text: &str) -> Result<Timestamp, InvalidMoment> {
     parse_moment(text, Utc::now())
+}
+
+/// Reads a moment to come: as [`parse_moment`] does, but a span counts from now on.
+pub(crate) fn parse_coming(text: &str) -> Result<Timestamp, InvalidComing> {
+    let now = Utc::now();
+    let Ok(span) = parse_span(text) else {
+        return parse_moment(text, now).map_err(|_| InvalidComing);
+    };
+    let span = chrono::Duration::from_std(span).map_err(|_| InvalidComing)?;
+    let coming = now.checked_add_signed(span);
+    coming.map(timestamp).ok_or(InvalidComing)
 }
 
 /// A time in RFC 3339, UTC, with milliseconds; nothing if it is absent or beyond the calendar.

@@ -26,6 +26,7 @@ use crate::job::Jobs;
 use crate::large::{LargeMessages, Patience};
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
+use crate::recall::Recalls;
 use crate::registration::Registrations;
 use crate::scheduler::{DepositWatch, Driver, Scheduler};
 use crate::serve::{self, Listener};
@@ -295,6 +296,7 @@ impl<S: Store> App<S> {
         let accounts = Accounts::new(Arc::clone(&self.store), watch.clone());
         let operators = Operators {
             store: Arc::clone(&self.store),
+            recalls: Recalls::new(Arc::clone(&self.store), scheduler.clone()),
             scheduler,
             watch,
             readiness: self.readiness.clone(),

@@ -28,6 +28,7 @@ pub mod maintenance;
 mod operator;
 mod page_token;
 mod reading;
+mod recall;
 mod registration;
 mod scheduler;
 mod serve;

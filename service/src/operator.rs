@@ -11,6 +11,7 @@ use storage::{Store, StoreError};
 use tonic::transport::server::{TcpConnectInfo, UdsConnectInfo};
 use tonic::{Code, Request, Response, Status};
 
+use crate::recall::Recalls;
 use crate::scheduler::{DepositWatch, EdgeStatus, Planned, Scheduler};
 use crate::{convert, mailbox, status};
 
@@ -19,6 +20,7 @@ pub(crate) struct Operators<S> {
     pub(crate) store: Arc<S>,
     pub(crate) scheduler: Scheduler,
     pub(crate) watch: DepositWatch,
+    pub(crate) recalls: Recalls<S>,
     pub(crate) readiness: Readiness,
     pub(crate) started_at: UnixMillis,
 }
@@ -39,13 +41,16 @@ impl<S: Store> Operators<S> {
             reason: order.reason,
         };
         let carried_out = self.store.carry_out(number, order).await;
-        count(verb, carried_out.is_ok());
+        count(name(verb), carried_out.is_ok());
         let message = carried_out
             .map_err(|error| status::of_store(&error))?
             .into_inner();
         if matches!(verb, Verb::Redeliver | Verb::Unhold) {
             // As deliverable as a new deposit (DLV-17).
             self.watch.deposited(message.envelope.served_user.clone());
+        }
+        if matches!(verb, Verb::Delete | Verb::Expire | Verb::Hold) {
+            self.recalls.withdraw(&message).await;
         }
         Ok(Response::new(convert::message(message)))
     }
@@ -137,6 +142,16 @@ impl<S: Store> OperatorService for Operators<S> {
         self.order(Verb::Delete, request).await
     }
 
+    async fn recall_message(
+        &self,
+        request: Request<v1::RecallMessageRequest>,
+    ) -> Result<Response<v1::Message>, Status> {
+        let actor = actor(&request);
+        let recalled = self.recalls.recall(request.into_inner(), &actor).await;
+        count("recall", recalled.is_ok());
+        Ok(Response::new(convert::message(recalled?)))
+    }
+
     async fn get_status(
         &self,
         _request: Request<v1::GetStatusRequest>,
@@ -190,14 +205,17 @@ fn saturated(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn count(verb: Verb, succeeded: bool) {
-    let verb = match verb {
+fn name(verb: Verb) -> &'static str {
+    match verb {
         Verb::Redeliver => "redeliver",
         Verb::Hold => "hold",
         Verb::Unhold => "unhold",
         Verb::Expire => "expire",
         Verb::Delete => "delete",
-    };
+    }
+}
+
+fn count(verb: &'static str, succeeded: bool) {
     let result = if succeeded { "ok" } else { "refused" };
     metrics::counter!("restante_admin_commands_total", "verb" => verb, "result" => result)
         .increment(1);

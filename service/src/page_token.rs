@@ -77,6 +77,9 @@ impl PageTokens {
         request.class.hash(&mut hasher);
         time(&request.received_from).hash(&mut hasher);
         time(&request.received_until).hash(&mut hasher);
+        request.conversation_id.hash(&mut hasher);
+        request.contribution_id.hash(&mut hasher);
+        request.imdn_message_id.hash(&mut hasher);
         Self {
             fingerprint: hasher.finish(),
         }

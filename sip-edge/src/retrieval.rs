@@ -176,16 +176,12 @@ async fn deliver(
     message_id: &str,
     sending: &mut Sending<'_>,
 ) -> DeliveryOutcome {
-    let parcel = match taken(edge, fetch, message_id).await {
-        Some(taken) => prepared(&taken, sending),
-        None => Err("gone"),
+    let Some(taken) = taken(edge, fetch, message_id).await else {
+        return skipped(message_id, "gone");
     };
-    match parcel {
-        Ok(parcel) => sending.send(message_id, parcel).await,
-        Err(reason) => {
-            event::message_skipped(message_id, reason);
-            return DeliveryOutcome::new(DeliveryResult::Unsupported, reason);
-        }
+    match prepared(&taken, sending) {
+        Ok(parcel) => sending.send(&taken.message, parcel).await,
+        Err(reason) => return skipped(message_id, reason),
     }
     while !sending.is_idle() {
         sending.step().await;
@@ -193,6 +189,11 @@ async fn deliver(
     sending
         .take_ending()
         .unwrap_or_else(DeliveryOutcome::completed)
+}
+
+fn skipped(message_id: &str, reason: &'static str) -> DeliveryOutcome {
+    event::message_skipped(message_id, reason);
+    DeliveryOutcome::new(DeliveryResult::Unsupported, reason)
 }
 
 /// The message that was asked for, and no other.

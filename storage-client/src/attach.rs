@@ -83,6 +83,13 @@ impl PushJob {
         self.lease.lost().await;
     }
 
+    /// Whether the sending of the message at this place may begin: not if its sender or an operator has
+    /// withdrawn it (requirements §3.13). From then on it cannot be withdrawn.
+    #[must_use]
+    pub fn begin(&self, sequence: u64) -> bool {
+        self.lease.gate.begin(sequence)
+    }
+
     /// Whether [`PushJob::lost`] would return at once.
     #[must_use]
     pub fn is_lost(&self) -> bool {

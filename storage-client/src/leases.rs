@@ -8,13 +8,21 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
+use crate::send_gate::SendGate;
+
 /// Until when a claim may be trusted; `None` once it is superseded.
 type Trust = Option<Instant>;
+
+#[derive(Debug)]
+struct Held {
+    trust: watch::Sender<Trust>,
+    gate: Arc<SendGate>,
+}
 
 /// All held claims of one attachment, of mailboxes or of legs.
 #[derive(Debug)]
 pub(crate) struct Leases<C: Copy + Eq + Hash> {
-    held: Arc<Mutex<HashMap<C, watch::Sender<Trust>>>>,
+    held: Arc<Mutex<HashMap<C, Held>>>,
     dropped: Arc<Notify>,
 }
 
@@ -41,9 +49,15 @@ impl<C: Copy + Eq + Hash> Leases<C> {
     pub(crate) fn hold(&self, claim: C, now: Instant, lease: Duration) -> Lease<C> {
         let trust = watch::Sender::new(Some(fence(now, lease)));
         let receiver = trust.subscribe();
-        self.lock().insert(claim, trust);
+        let gate = Arc::<SendGate>::default();
+        let held = Held {
+            trust,
+            gate: Arc::clone(&gate),
+        };
+        self.lock().insert(claim, held);
         Lease {
             claim,
+            gate,
             trust: receiver,
             leases: self.clone(),
         }
@@ -68,14 +82,21 @@ impl<C: Copy + Eq + Hash> Leases<C> {
     pub(crate) fn renewed(&self, asked: &[C], lost: &[C], asked_at: Instant, lease: Duration) {
         let held = self.lock();
         for claim in asked {
-            if let Some(trust) = held.get(claim) {
+            if let Some(held) = held.get(claim) {
                 let alive = !lost.contains(claim);
-                trust.send_replace(alive.then(|| fence(asked_at, lease)));
+                held.trust
+                    .send_replace(alive.then(|| fence(asked_at, lease)));
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<C, watch::Sender<Trust>>> {
+    /// Keeps a message from being sent under a claim that is held; false if its sending may have begun.
+    pub(crate) fn withdraw(&self, claim: C, sequence: u64) -> bool {
+        let gate = self.lock().get(&claim).map(|held| Arc::clone(&held.gate));
+        gate.is_some_and(|gate| gate.withdraw(sequence))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<C, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -89,6 +110,7 @@ fn fence(alive_at: Instant, lease: Duration) -> Instant {
 #[derive(Debug)]
 pub(crate) struct Lease<C: Copy + Eq + Hash> {
     pub(crate) claim: C,
+    pub(crate) gate: Arc<SendGate>,
     trust: watch::Receiver<Trust>,
     leases: Leases<C>,
 }
@@ -161,6 +183,17 @@ mod tests {
         leases.renewed(&[CLAIM], &[CLAIM], start, LEASE);
         lease.lost().await;
         assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_message_is_withdrawn_under_a_claim_that_is_held() {
+        let leases = Leases::default();
+        assert!(!leases.withdraw(CLAIM, 7), "nobody holds it");
+        let lease = leases.hold(CLAIM, Instant::now(), LEASE);
+        assert!(leases.withdraw(CLAIM, 7));
+        assert!(!lease.gate.begin(7));
+        assert!(lease.gate.begin(8));
+        assert!(!leases.withdraw(CLAIM, 8));
     }
 
     #[tokio::test]

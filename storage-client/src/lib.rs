@@ -26,6 +26,7 @@ pub mod fan_out;
 pub mod large;
 pub mod message;
 pub mod registration;
+mod send_gate;
 pub mod settings;
 pub mod subscription;
 

@@ -9,6 +9,7 @@ pub(crate) mod large_jobs;
 pub(crate) mod legs;
 pub(crate) mod listing;
 pub(crate) mod orders;
+pub(crate) mod recalls;
 pub(crate) mod registrations;
 pub(crate) mod releases;
 pub(crate) mod settings;
@@ -145,6 +146,15 @@ macro_rules! battery {
                 deleting_a_settled_message_removes_its_content,
                 impossible_orders_are_refused,
                 an_owner_deletes_his_own_messages_only;
+            recalls:
+                a_sender_takes_back_what_has_not_gone_out,
+                nobody_else_recalls_a_message,
+                what_is_settled_is_not_recalled,
+                a_claimed_message_is_recalled_once_its_edge_has_promised,
+                a_promise_under_an_older_claim_counts_for_nothing,
+                a_lifetime_is_shortened_only,
+                a_shortened_lifetime_ends_then,
+                a_claimant_is_named_while_its_lease_lives;
             registrations:
                 bindings_are_kept_in_order_and_end,
                 bindings_survive_reopening,

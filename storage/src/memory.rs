@@ -31,13 +31,13 @@ use self::model::Model;
 use self::sync_gate::SyncGate;
 use crate::config::StoreConfig;
 use crate::model::{
-    Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Clock,
-    Deposit, DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
-    MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal, Refusal, Registered,
-    Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged,
-    SettingsOrder, Settled, Settlement, StoredMessage, Subscribe, Subscribed, Subscription,
-    SubscriptionId, SubscriptionRefusal, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
-    Waiting, WaitingQuestion,
+    Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
+    Clock, Deposit, DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId,
+    MailboxSummary, MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal,
+    Recall, RecallOutcome, Refusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome,
+    Released, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage,
+    Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken,
+    UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
 };
 use crate::store::{Outcomes, Store, StoreError, Swept, Synced};
 use crate::timekeeper::{Timekeeper, Times};
@@ -458,6 +458,20 @@ impl Store for MemoryStore {
         self.write(|model, times| model.delete_own(&owner, number, version, times))
             .await
             .map(Synced::after_sync)
+    }
+
+    async fn recall(&self, recall: Recall) -> Result<RecallOutcome, StoreError> {
+        let recalled = self
+            .write(|model, times| model.recall(&recall, times))
+            .await?;
+        Ok(match recalled {
+            Ok(message) => RecallOutcome::Done(Box::new(Synced::after_sync(message))),
+            Err(claimant) => RecallOutcome::Claimed(claimant),
+        })
+    }
+
+    async fn claimant(&self, mailbox: MailboxId) -> Result<Option<Claimant>, StoreError> {
+        self.read(|model, times| Ok(model.claimant(mailbox, times)))
     }
 
     async fn sweep(&self, now: UnixMillis, limit: usize) -> Result<Swept, StoreError> {

@@ -11,6 +11,7 @@ mod large;
 mod message;
 mod order;
 mod query;
+mod recall;
 mod registration;
 mod settings;
 mod subscription;
@@ -42,6 +43,7 @@ pub use order::{Order, Verb};
 pub use query::{
     ListPage, ListQuery, MailboxSummary, MessageCount, PageToken, Waiting, WaitingQuestion,
 };
+pub use recall::{Claimant, Recall, RecallOutcome};
 pub use registration::{
     Binding, BindingChange, Flow, Registered, Registration, RegistrationKind, RegistrationRefusal,
 };

@@ -62,6 +62,7 @@ use self::operation::claim::{Claim, Renew};
 use self::operation::delete_own::DeleteOwn;
 use self::operation::deposit::{DepositMessage, is_hashed_apart};
 use self::operation::order::CarryOut;
+use self::operation::recall::{RecallMessage, Recalled};
 use self::operation::register::Register;
 use self::operation::release::Release;
 use self::operation::settings::OrderSettings;
@@ -75,13 +76,13 @@ use self::submit_all::submit_all;
 use crate::column_family::Family;
 use crate::key;
 use crate::model::{
-    Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Deposit,
-    DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
-    MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal, Refusal, Registered,
-    Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged,
-    SettingsOrder, Settled, Settlement, StoredMessage, Subscribe, Subscribed, Subscription,
-    SubscriptionId, SubscriptionRefusal, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
-    Waiting, WaitingQuestion,
+    Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
+    Deposit, DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
+    MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal, Recall,
+    RecallOutcome, Refusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome,
+    Released, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage,
+    Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken,
+    UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
 };
 use crate::rule::registration::live;
 use crate::rule::settings::Sayings;
@@ -481,6 +482,21 @@ impl Store for RocksStore {
         let message = self.submit(operation).await?;
         let seen = self.shared.seen_now(message, self.shared.times.read());
         Ok(Synced::after_sync(seen))
+    }
+
+    async fn recall(&self, recall: Recall) -> Result<RecallOutcome, StoreError> {
+        Ok(match self.submit(RecallMessage(recall)).await? {
+            Recalled::Claimed(claimant) => RecallOutcome::Claimed(claimant),
+            Recalled::Done(message) => {
+                let seen = self.shared.seen_now(*message, self.shared.times.read());
+                RecallOutcome::Done(Box::new(Synced::after_sync(seen)))
+            }
+        })
+    }
+
+    async fn claimant(&self, mailbox: MailboxId) -> Result<Option<Claimant>, StoreError> {
+        self.read_little(move |shared, reach| shared.claimant(mailbox, reach))
+            .await
     }
 
     async fn sweep(&self, now: UnixMillis, limit: usize) -> Result<Swept, StoreError> {

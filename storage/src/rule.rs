@@ -8,6 +8,7 @@ pub(crate) mod fan_out;
 pub(crate) mod group;
 pub(crate) mod leg;
 pub(crate) mod order;
+pub(crate) mod recall;
 pub(crate) mod registration;
 pub(crate) mod reservation;
 pub(crate) mod retention;

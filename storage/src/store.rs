@@ -12,13 +12,13 @@ use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::model::{
-    Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Deposit,
-    DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
-    MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal, Refusal, Registered,
-    Registration, RegistrationRefusal, ReleaseOutcome, Released, Sequence, SettingsChanged,
-    SettingsOrder, Settled, Settlement, StoredMessage, Subscribe, Subscribed, Subscription,
-    SubscriptionId, SubscriptionRefusal, TakeLimit, Taken, UnixMillis, UploadId, UserSettings,
-    Waiting, WaitingQuestion,
+    Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
+    Deposit, DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
+    MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal, Recall,
+    RecallOutcome, Refusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome,
+    Released, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage,
+    Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken,
+    UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
 };
 use crate::watch::MailboxWatch;
 
@@ -396,6 +396,20 @@ pub trait Store: crate::fan_out::FanOutStore {
         number: MessageNumber,
         version: Option<u64>,
     ) -> impl Future<Output = Result<Synced<StoredMessage>, StoreError>> + Send;
+
+    /// Carries out what a sender wishes for his message (requirements §3.14): takes it back, or shortens its
+    /// lifetime. [`StoreError::NotFound`] alike for unknown and somebody else's,
+    /// [`StoreError::Precondition`] if it is settled.
+    fn recall(
+        &self,
+        recall: Recall,
+    ) -> impl Future<Output = Result<RecallOutcome, StoreError>> + Send;
+
+    /// Who holds the account of a mailbox right now, if somebody does.
+    fn claimant(
+        &self,
+        mailbox: MailboxId,
+    ) -> impl Future<Output = Result<Option<Claimant>, StoreError>> + Send;
 
     /// Ends the messages whose lifetime is over by `now`, and removes the contents and timelines
     /// whose retention is over, at most `limit` in all. Forgets uploads whose lease is over, and rows

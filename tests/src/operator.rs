@@ -13,8 +13,8 @@ use proto::v1::{
     GetJobRequest, GetMailboxRequest, GetMessageReply, GetMessageRequest, GetStatusRequest, Group,
     GroupMember, Job, JobLeg, ListJobsRequest, ListLegsRequest, ListMessagesRequest,
     ListSubscriptionsRequest, Mailbox, Message, MessageOrder, MessageState, PartKind,
-    PushMailboxReply, PushMailboxRequest, ReadContentRequest, Status, Subscription,
-    WatchMailboxReply, WatchMailboxRequest,
+    PushMailboxReply, PushMailboxRequest, ReadContentRequest, RecallMessageRequest, Status,
+    Subscription, WatchMailboxReply, WatchMailboxRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -142,18 +142,26 @@ impl Operator {
     /// # Panics
     /// When they cannot be read.
     pub async fn part(&self, id: &str, part: PartKind) -> Vec<u8> {
+        self.content(id, part).await.expect("content")
+    }
+
+    /// The octets of a part of a message.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn content(&self, id: &str, part: PartKind) -> Result<Vec<u8>, tonic::Status> {
         let request = ReadContentRequest {
             message_id: id.to_owned(),
             part: part.into(),
             ..ReadContentRequest::default()
         };
-        let reply = self.mailboxes.clone().read_content(request).await;
-        let mut pieces = reply.expect("content").into_inner();
+        let reply = self.mailboxes.clone().read_content(request).await?;
+        let mut pieces = reply.into_inner();
         let mut octets = Vec::new();
-        while let Some(piece) = pieces.message().await.expect("content") {
+        while let Some(piece) = pieces.message().await? {
             octets.extend(piece.octets);
         }
-        octets
+        Ok(octets)
     }
 
     /// Counters and bindings of a user.
@@ -226,6 +234,15 @@ impl Operator {
     /// What the service answers.
     pub async fn delete(&self, id: &str) -> Result<Message, tonic::Status> {
         let reply = self.orders.clone().delete_message(order(id)).await?;
+        Ok(reply.into_inner())
+    }
+
+    /// Recalls a message for its sender.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn recall(&self, wish: RecallMessageRequest) -> Result<Message, tonic::Status> {
+        let reply = self.orders.clone().recall_message(wish).await?;
         Ok(reply.into_inner())
     }
 

@@ -53,6 +53,15 @@ pub(crate) struct ListArgs {
     /// Only messages of this class
     #[arg(long, value_name = "CLASS", value_enum)]
     class: Option<Class>,
+    /// Only messages of this conversation: their Conversation-ID, exactly
+    #[arg(long, value_name = "ID")]
+    conversation_id: Option<String>,
+    /// Only messages of this contribution: their Contribution-ID, exactly
+    #[arg(long, value_name = "ID")]
+    contribution_id: Option<String>,
+    /// Only messages that their sender has given this imdn.Message-ID
+    #[arg(long, value_name = "ID")]
+    imdn_message_id: Option<String>,
     /// Only messages received at or after TIME: 2026-08-23T14:30:00Z, 2026-08-23, or 2h (ago)
     #[arg(long, value_name = "TIME", value_parser = parse_argument)]
     since: Option<Timestamp>,
@@ -212,6 +221,9 @@ fn query(args: ListArgs) -> ListMessagesRequest {
         received_until: args.until,
         page_size: 0,
         page_token: args.page_token,
+        conversation_id: args.conversation_id.unwrap_or_default(),
+        contribution_id: args.contribution_id.unwrap_or_default(),
+        imdn_message_id: args.imdn_message_id.unwrap_or_default(),
     }
 }
 

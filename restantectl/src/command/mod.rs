@@ -7,6 +7,7 @@ pub(crate) mod list;
 pub(crate) mod order;
 mod pages;
 pub(crate) mod push;
+pub(crate) mod recall;
 pub(crate) mod settings;
 pub(crate) mod show;
 mod status;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Unhold(args) => order::run(Order::Unhold, &args, &mut session).await,
         Command::Expire(args) => order::run(Order::Expire, &args, &mut session).await,
         Command::Delete(args) => order::run(Order::Delete, &args, &mut session).await,
+        Command::Recall(args) => recall::run(args, &mut session).await,
         Command::User(command) => user::run(command, &mut session).await,
         Command::Group(command) => group::run(command, &mut session).await,
         Command::Job(command) => job::run(command, &mut session).await,

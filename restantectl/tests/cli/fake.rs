@@ -18,7 +18,8 @@ use proto::v1::{
     ExportDeferredListReply, ExportDeferredListRequest, GetMailboxRequest, GetMessageReply,
     GetMessageRequest, GetStatusRequest, ListAccountsReply, ListAccountsRequest, ListMessagesReply,
     ListMessagesRequest, Mailbox, Message, MessageOrder, MessageState, PartKind, PushMailboxReply,
-    PushMailboxRequest, ReadContentReply, ReadContentRequest, RemoveAliasRequest,
+    PushMailboxRequest, ReadContentReply, ReadContentRequest, RecallMessageRequest,
+    RemoveAliasRequest,
 };
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
@@ -47,6 +48,7 @@ pub(crate) struct State {
     pub(crate) reads: Vec<ReadContentRequest>,
     pub(crate) pushed: Vec<PushMailboxRequest>,
     pub(crate) orders: Vec<(&'static str, MessageOrder)>,
+    pub(crate) recalls: Vec<RecallMessageRequest>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) account_lists: Vec<ListAccountsRequest>,
     /// Changes of accounts: the call and its addresses.
@@ -415,6 +417,26 @@ impl OperatorService for Service {
         request: Request<MessageOrder>,
     ) -> Result<Response<Message>, Status> {
         self.change("delete", request, MessageState::Deleted).await
+    }
+
+    async fn recall_message(
+        &self,
+        request: Request<RecallMessageRequest>,
+    ) -> Result<Response<Message>, Status> {
+        let request = request.into_inner();
+        self.admit(&["recall"]).await?;
+        let first = self
+            .state()
+            .messages
+            .first()
+            .and_then(|reply| reply.message.clone());
+        let mut message = first.ok_or_else(|| Status::not_found("no such message"))?;
+        match request.expires_at {
+            Some(at) => message.expires_at = Some(at),
+            None => message.set_state(MessageState::Recalled),
+        }
+        self.state().recalls.push(request);
+        Ok(Response::new(message))
     }
 
     async fn get_status(

@@ -12,6 +12,7 @@ mod golden;
 mod list;
 mod order;
 mod push;
+mod recall;
 mod run;
 mod sample;
 mod server;

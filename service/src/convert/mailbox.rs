@@ -22,11 +22,18 @@ pub(crate) fn list_query(
         served_user: address(request.served_user),
         sender: address(request.sender),
         states,
+        imdn_message_id: text(request.imdn_message_id),
+        conversation_id: text(request.conversation_id),
+        contribution_id: text(request.contribution_id),
         received_from: request.received_from.map(time),
         received_until: request.received_until.map(time),
         page_size,
         page_token,
     })
+}
+
+fn text(filter: String) -> Option<String> {
+    (!filter.is_empty()).then_some(filter)
 }
 
 /// Counters and bindings of one mailbox.

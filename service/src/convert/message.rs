@@ -236,6 +236,7 @@ pub(crate) fn event(event: Event) -> v1::Event {
         EventKind::Recalled => v1::EventKind::Recalled,
         EventKind::Deleted => v1::EventKind::Deleted,
         EventKind::ContentRemoved => v1::EventKind::ContentRemoved,
+        EventKind::ExpiryShortened => v1::EventKind::ExpiryShortened,
     };
     v1::Event {
         at: Some(timestamp(event.at)),

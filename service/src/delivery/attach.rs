@@ -1,5 +1,6 @@
 //! One attach stream: hello, then jobs out and renewals in.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,11 @@ use proto::v1::attach_reply::Reply;
 use proto::v1::attach_request::Request;
 use storage::Store;
 use storage::model::ClaimToken;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use crate::scheduler::{AlreadyAttached, Attachment, FIRST_TAKE, Job, Scheduler};
+use crate::scheduler::{AlreadyAttached, Attachment, FIRST_TAKE, Job, Scheduler, Withdrawal};
 use crate::{convert, status};
 
 /// Jobs an edge may have at a time, whatever it says.
@@ -113,22 +114,35 @@ impl<S: Store> Session<S> {
             lease: Some(convert::proto_duration(self.lease)),
         }))
         .await;
+        let mut questions = Questions::default();
         loop {
             tokio::select! {
                 job = attachment.jobs.recv() => match job {
                     Some(job) => self.reply(Reply::Push(push_job(job))).await,
                     None => return Err(status::draining()),
                 },
+                Some(withdrawal) = attachment.withdrawals.recv() => {
+                    self.reply(Reply::Withdraw(questions.ask(withdrawal))).await;
+                }
                 request = requests.message() => match request? {
-                    Some(request) => self.on_request(edge, request).await?,
+                    Some(request) => self.on_request(edge, request, &mut questions).await?,
                     None => return Ok(()),
                 },
             }
         }
     }
 
-    async fn on_request(&self, edge: &Arc<str>, request: v1::AttachRequest) -> Result<(), Status> {
+    async fn on_request(
+        &self,
+        edge: &Arc<str>,
+        request: v1::AttachRequest,
+        questions: &mut Questions,
+    ) -> Result<(), Status> {
         match request.request {
+            Some(Request::Withdrawn(withdrawn)) => {
+                questions.answered(&withdrawn);
+                Ok(())
+            }
             Some(Request::Renew(renew)) => self.renew(edge, renew.claims).await,
             Some(Request::Hop(hop)) => {
                 let pause = hop.paused.map(convert::duration);
@@ -164,6 +178,33 @@ impl<S: Store> Session<S> {
     async fn reply(&self, reply: Reply) {
         let reply = v1::AttachReply { reply: Some(reply) };
         let _ = self.replies.send(Ok(reply)).await;
+    }
+}
+
+/// Withdrawals that the edge has not answered yet.
+#[derive(Default)]
+struct Questions {
+    asked: u64,
+    open: HashMap<u64, oneshot::Sender<bool>>,
+}
+
+impl Questions {
+    fn ask(&mut self, withdrawal: Withdrawal) -> v1::WithdrawMessage {
+        // Those nobody waits for any more.
+        self.open.retain(|_, answer| !answer.is_closed());
+        self.asked += 1;
+        self.open.insert(self.asked, withdrawal.answer);
+        v1::WithdrawMessage {
+            question: self.asked,
+            claim: Some(convert::proto_claim(withdrawal.claim)),
+            sequence: withdrawal.sequence.0,
+        }
+    }
+
+    fn answered(&mut self, withdrawn: &v1::MessageWithdrawn) {
+        if let Some(answer) = self.open.remove(&withdrawn.question) {
+            let _ = answer.send(withdrawn.is_promised);
+        }
     }
 }
 

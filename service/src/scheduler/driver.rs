@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::edges::EdgeName;
 use super::handle::{
-    AlreadyAttached, Attachment, EdgeStatus, INPUTS, Input, Scheduler, SchedulerStatus, now,
+    AlreadyAttached, Attachment, EdgeStatus, INPUTS, Input, Scheduler, SchedulerStatus, Withdrawal,
+    now,
 };
 use super::machine::{Machine, Started};
 use super::policy::Policy;
@@ -27,6 +28,9 @@ use crate::subscription::Distributor;
 
 /// Mailboxes read from the store at a time, and planned ones below which more are read.
 const SCAN_PAGE: usize = 500;
+
+/// Withdrawals that may wait for one edge.
+const WITHDRAWALS: usize = 64;
 
 /// Pause after a scan that failed.
 const SCAN_RETRY: Duration = Duration::from_secs(5);
@@ -44,6 +48,7 @@ enum Scan {
 
 struct Attached {
     jobs: mpsc::Sender<Job>,
+    withdrawals: mpsc::Sender<Withdrawal>,
     attached_at: UnixMillis,
     capacity: usize,
 }
@@ -154,6 +159,12 @@ impl<S: Store> Driver<S> {
                 self.machine
                     .released(now, claim.mailbox, claim.generation, outcome.as_ref());
             }
+            Input::Withdraw { edge, withdrawal } => {
+                if let Some(edge) = self.edges.get(&edge) {
+                    // Whoever asks notices that nobody answers.
+                    let _ = edge.withdrawals.try_send(withdrawal);
+                }
+            }
             Input::Status { answer } => {
                 let _ = answer.send(self.status());
             }
@@ -166,14 +177,16 @@ impl<S: Store> Driver<S> {
         }
         tracing::info!(%edge, capacity, "edge attached");
         let (sender, jobs) = mpsc::channel(capacity);
+        let (withdrawal_sender, withdrawals) = mpsc::channel(WITHDRAWALS);
         let attached = Attached {
             jobs: sender,
+            withdrawals: withdrawal_sender,
             attached_at: self.clock.now(),
             capacity,
         };
         self.edges.insert(Arc::clone(&edge), attached);
         self.machine.edge_attached(edge, capacity);
-        Ok(Attachment { jobs })
+        Ok(Attachment { jobs, withdrawals })
     }
 
     fn detach(&mut self, edge: &EdgeName) {

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use storage::model::{ClaimToken, MailboxId, Registered, UnixMillis};
+use storage::model::{ClaimToken, Claimant, MailboxId, Registered, Sequence, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::Planned;
 use super::edges::EdgeName;
@@ -13,6 +14,9 @@ use crate::config::DeliveryMode;
 
 /// Inputs that may wait for the driver; senders wait when it is full.
 pub(super) const INPUTS: usize = 4_096;
+
+/// How long an edge is waited for that shall promise something.
+const WITHDRAWAL_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What the driver is told.
 pub(super) enum Input {
@@ -50,6 +54,10 @@ pub(super) enum Input {
         claim: ClaimToken,
         outcome: Option<Outcome>,
     },
+    Withdraw {
+        edge: EdgeName,
+        withdrawal: Withdrawal,
+    },
     Status {
         answer: oneshot::Sender<SchedulerStatus>,
     },
@@ -63,6 +71,16 @@ pub(crate) struct AlreadyAttached;
 #[derive(Debug)]
 pub(crate) struct Attachment {
     pub(crate) jobs: mpsc::Receiver<Job>,
+    pub(crate) withdrawals: mpsc::Receiver<Withdrawal>,
+}
+
+/// A message that an edge shall not begin to send under a claim (requirements §3.13).
+#[derive(Debug)]
+pub(crate) struct Withdrawal {
+    pub(crate) claim: ClaimToken,
+    pub(crate) sequence: Sequence,
+    /// Whether it promises.
+    pub(crate) answer: oneshot::Sender<bool>,
 }
 
 /// The scheduler at a glance.
@@ -161,6 +179,20 @@ impl Scheduler {
     /// The store has taken a claim back; no outcome: it had been superseded.
     pub(crate) async fn released(&self, claim: ClaimToken, outcome: Option<Outcome>) {
         self.tell(Input::Released { claim, outcome }).await;
+    }
+
+    /// Whether the edge promises not to begin to send a message under its claim; `None` if it does not
+    /// answer in time.
+    pub(crate) async fn withdraw(&self, claimant: &Claimant, sequence: Sequence) -> Option<bool> {
+        let asked = self.ask(|answer| Input::Withdraw {
+            edge: EdgeName::from(claimant.edge.as_str()),
+            withdrawal: Withdrawal {
+                claim: claimant.claim,
+                sequence,
+                answer,
+            },
+        });
+        timeout(WITHDRAWAL_PATIENCE, asked).await.ok().flatten()
     }
 
     /// What is going on; empty while draining.

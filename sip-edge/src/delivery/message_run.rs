@@ -100,6 +100,10 @@ impl<'a> MessageRun<'a> {
                 return Ok(());
             }
         };
+        if !self.job.begin(taken.message.sequence) {
+            event::message_skipped(message_id, "withdrawn");
+            return Ok(());
+        }
         let served_user = &self.job.served_user;
         let sent = self.way.send(self.edge, request, branch, served_user);
         let end = sent.await.map_or_else(|end| end, |r| MessageEnd::of(&r));
@@ -143,7 +147,7 @@ impl<'a> MessageRun<'a> {
         let _open = OpenSession::outgoing();
         let mut sending = Sending::new(self.edge, self.job, established);
         match sending.terms().fits(parcel.content.octets()) {
-            Ok(()) => sending.send(message_id, parcel).await,
+            Ok(()) => sending.send(&taken.message, parcel).await,
             Err(reason) => event::message_skipped(message_id, reason),
         }
         while !sending.is_idle() {

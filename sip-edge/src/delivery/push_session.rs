@@ -53,7 +53,7 @@ impl<'a> PushSession<'a> {
                 Err(outcome) => return self.sending.end(outcome),
             };
             if let Some(parcel) = self.prepared(&taken) {
-                self.sending.send(&taken.message.message_id, parcel).await;
+                self.sending.send(&taken.message, parcel).await;
             }
         }
     }

@@ -8,6 +8,7 @@ use edge::sending::{Established, SendEnd, Session, Step};
 use msrp::{MessageId, OutboundMessage};
 use net::msrp::SendTicket;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement};
+use storage_client::message::Message;
 use storage_client::{PushJob, Unavailable};
 
 use super::content::Content;
@@ -93,8 +94,13 @@ impl<'a> Sending<'a> {
         self.ending.get_or_insert(outcome);
     }
 
-    /// Begins a SEND.
-    pub(crate) async fn send(&mut self, message_id: &str, parcel: Parcel) {
+    /// Begins a SEND, unless the message was withdrawn meanwhile.
+    pub(crate) async fn send(&mut self, message: &Message, parcel: Parcel) {
+        let message_id = message.message_id.as_str();
+        if !self.job.begin(message.sequence) {
+            event::message_skipped(message_id, "withdrawn");
+            return;
+        }
         let Some(outer_id) = self.outer_id(message_id) else {
             event::message_skipped(message_id, "no MSRP Message-ID possible");
             return;

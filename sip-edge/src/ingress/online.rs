@@ -66,7 +66,7 @@ pub(super) async fn forward(
             return None;
         }
     };
-    let (answer, outcome) = match send(edge, request, &claimed.job).await {
+    let (answer, outcome) = match send(edge, request, &claimed).await {
         Ok((response, is_core)) => settle(edge, proof, &claimed, response, is_core).await,
         Err(outcome) => (None, outcome),
     };
@@ -90,13 +90,17 @@ pub(super) async fn forward(
 async fn send(
     edge: &Arc<Edge>,
     request: &Request,
-    job: &PushJob,
+    claimed: &ClaimedMessage,
 ) -> Result<(Response, bool), DeliveryOutcome> {
+    let job = &claimed.job;
     let onward = onward(edge, request, job).ok_or_else(|| unavailable("not to be forwarded"))?;
     onward.way.admit(edge)?;
     let call_id = request.headers().call_id().unwrap_or_default().into_owned();
     let branch = edge.marked_branch(&call_id);
     let branch = branch.ok_or_else(|| interrupted("store unknown"))?;
+    if !job.begin(claimed.sequence) {
+        return Err(unavailable("withdrawn"));
+    }
     let is_core = onward.way.is_core;
     let sent = onward
         .way

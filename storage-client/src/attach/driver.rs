@@ -22,6 +22,9 @@ use crate::{ClientConfig, convert};
 /// A claim is renewed at least so often within its lease.
 const RENEWALS_PER_LEASE: u32 = 4;
 
+/// Requests that may wait for the stream.
+const REQUESTS: usize = 32;
+
 /// What an edge offers.
 pub(super) struct Offer {
     /// Jobs at a time.
@@ -87,8 +90,20 @@ impl Driver {
                     self.leases.renewed(&asked, &lost, asked_at, stream.lease);
                 }
             }
+            Reply::Withdraw(withdraw) => self.on_withdraw(stream, withdraw),
             Reply::Opened(_) => {}
         }
+    }
+
+    fn on_withdraw(&self, stream: &Stream, withdraw: v1::WithdrawMessage) {
+        let claim = withdraw.claim.map(convert::claim);
+        let is_promised = claim.is_some_and(|claim| self.leases.withdraw(claim, withdraw.sequence));
+        let answer = Request::Withdrawn(v1::MessageWithdrawn {
+            question: withdraw.question,
+            is_promised,
+        });
+        // Whoever asks does not wait for ever, and asks again.
+        let _ = stream.requests.try_send(request(answer));
     }
 
     fn renew(&self, stream: &mut Stream) {
@@ -140,7 +155,7 @@ impl Stay for Driver {
     const WHAT: &'static str = "deliveries";
 
     async fn open(&mut self) -> Result<Stream, Status> {
-        let (requests, receiver) = mpsc::channel(2);
+        let (requests, receiver) = mpsc::channel(REQUESTS);
         let hello = Request::Hello(v1::AttachHello {
             edge: self.config.edge.clone(),
             capacity: self.offer.capacity,
@@ -159,7 +174,7 @@ impl Stay for Driver {
                 lease: opened.lease.and_then(convert::duration).unwrap_or_default(),
                 renewal: None,
             }),
-            Reply::Push(_) | Reply::Renewed(_) => {
+            Reply::Push(_) | Reply::Renewed(_) | Reply::Withdraw(_) => {
                 Err(Status::internal("the first reply is not the opening"))
             }
         }

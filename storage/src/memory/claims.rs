@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::model::{ClaimRecord, MessageRecord, Model, settle};
 use crate::model::{
-    ClaimGrant, ClaimRequest, ClaimToken, EventKind, Generation, MailboxId, MessageNumber,
-    ReleaseOutcome, Released, Sequence, Settled, Settlement, State, TakeLimit, Taken, UnixMillis,
+    ClaimGrant, ClaimRequest, ClaimToken, Claimant, EventKind, Generation, MailboxId,
+    MessageNumber, ReleaseOutcome, Released, Sequence, Settled, Settlement, State, TakeLimit,
+    Taken, UnixMillis,
 };
 use crate::store::StoreError;
 use crate::timekeeper::Times;
@@ -54,6 +55,21 @@ impl Model {
             taken: BTreeSet::new(),
         });
         Ok(ClaimGrant::Granted(token))
+    }
+
+    /// Who holds the account of a mailbox under a claim whose lease lives.
+    pub(super) fn claimant(&self, mailbox: MailboxId, times: Times) -> Option<Claimant> {
+        let mailbox = self.owner(mailbox);
+        let account = self.accounts.get(&mailbox)?;
+        let claim = account.claim.as_ref()?;
+        let is_live = !claim.released && claim.lease_until > times.steady;
+        is_live.then(|| Claimant {
+            claim: ClaimToken {
+                mailbox,
+                generation: account.generation,
+            },
+            edge: claim.edge.clone(),
+        })
     }
 
     /// The claim that the token names, unless a newer one has superseded it.

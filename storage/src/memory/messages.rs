@@ -4,10 +4,11 @@ use bytes::Bytes;
 
 use super::model::{MessageRecord, Model, settle};
 use crate::model::{
-    Address, Event, Generation, ListPage, ListQuery, MessageNumber, Order, PageToken, PartKind,
-    State, StoredMessage, Verb,
+    Address, Claimant, Event, Generation, ListPage, ListQuery, MessageNumber, Order, PageToken,
+    PartKind, Recall, State, StoredMessage, Verb,
 };
 use crate::rule::order::{Effect, OWNER, Subject, effect, stale};
+use crate::rule::recall;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 
@@ -131,6 +132,41 @@ impl Model {
             reason: String::new(),
         };
         self.carry_out(number, order, times)
+    }
+
+    /// The message as it is then, or who could have it sent at any moment.
+    pub(super) fn recall(
+        &mut self,
+        recall: &Recall,
+        times: Times,
+    ) -> Result<Result<StoredMessage, Claimant>, StoreError> {
+        let number = recall.number;
+        let record = self.record(number)?;
+        let mailbox = record.envelope.mailbox;
+        let effect = recall::effect(recall, &record.envelope, record.state, times.wall)?;
+        let claimant = self.claimant(mailbox, times);
+        let claimant = claimant.filter(|claimant| recall.withdrawn != Some(claimant.claim));
+        if let (recall::Effect::TakeBack, Some(claimant)) = (effect, claimant) {
+            return Ok(Err(claimant));
+        }
+        self.change(number, |message, config| {
+            match effect {
+                recall::Effect::TakeBack => {
+                    let end = State::Recalled;
+                    settle(message, config, end, times.wall, &recall.reason);
+                }
+                recall::Effect::Shorten(at) => {
+                    message.envelope.expires_at = at;
+                    message.due_at = at;
+                }
+            }
+            let kind = effect.event();
+            message.record(times.wall, kind, None, &recall.actor, &recall.reason);
+        });
+        if let recall::Effect::Shorten(_) = effect {
+            self.account_mut(mailbox).version += 1;
+        }
+        Ok(Ok(self.message(number, times)?))
     }
 
     pub(super) fn carry_out(

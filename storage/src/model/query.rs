@@ -14,6 +14,12 @@ pub struct ListQuery {
     pub states: Vec<State>,
     /// Only of this class.
     pub class: Option<Class>,
+    /// Only with this `imdn.Message-ID`.
+    pub imdn_message_id: Option<String>,
+    /// Only with this `Conversation-ID` (requirements §4.12).
+    pub conversation_id: Option<String>,
+    /// Only with this `Contribution-ID` (requirements §4.12).
+    pub contribution_id: Option<String>,
     /// Only accepted at or after this instant.
     pub received_from: Option<UnixMillis>,
     /// Only accepted before this instant.
@@ -28,10 +34,17 @@ impl ListQuery {
     /// Whether a message passes all filters but the one by served user.
     pub(crate) fn matches(&self, message: &StoredMessage) -> bool {
         let envelope = &message.envelope;
+        let headers = &envelope.headers;
+        let is_in = |wanted: &Option<String>, found: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == found)
+        };
         let is_from = |sender: &Address| envelope.sender.as_ref() == Some(sender);
         self.sender.as_ref().is_none_or(is_from)
             && (self.states.is_empty() || self.states.contains(&message.state))
             && self.class.is_none_or(|class| class == envelope.class)
+            && is_in(&self.imdn_message_id, &headers.imdn_message_id)
+            && is_in(&self.conversation_id, &headers.conversation_id)
+            && is_in(&self.contribution_id, &headers.contribution_id)
             && self
                 .received_from
                 .is_none_or(|from| envelope.received_at >= from)

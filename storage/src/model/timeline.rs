@@ -47,4 +47,6 @@ pub enum EventKind {
     Deleted = 12,
     /// Content removed at the end of its retention.
     ContentRemoved = 13,
+    /// Its sender has shortened its lifetime.
+    ExpiryShortened = 14,
 }

@@ -40,6 +40,12 @@ pub(super) enum Step {
         failed: bool,
     },
     Order(Nth, Verb),
+    /// Take it back or, with a duration, have it expire after that; under a promise of the claim granted last.
+    Recall {
+        nth: Nth,
+        expires: Option<Duration>,
+        promised: bool,
+    },
     Register {
         user: User,
         device: u8,
@@ -194,6 +200,15 @@ fn order() -> impl Strategy<Value = Step> {
     (nth(), verb).prop_map(|(nth, verb)| Step::Order(nth, verb))
 }
 
+fn recall() -> impl Strategy<Value = Step> {
+    let expires = proptest::option::of(duration());
+    (nth(), expires, any::<bool>()).prop_map(|(nth, expires, promised)| Step::Recall {
+        nth,
+        expires,
+        promised,
+    })
+}
+
 fn account() -> impl Strategy<Value = Step> {
     let alias = proptest::option::weighted(0.3, user());
     let lasting = (setting(), any::<bool>(), duration());
@@ -293,6 +308,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         8 => deposit(),
         12 => delivery(),
         3 => order(),
+        1 => recall(),
         4 => account(),
         8 => upload(),
         2 => duration().prop_map(Step::Advance),

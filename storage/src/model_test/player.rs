@@ -12,8 +12,8 @@ use crate::config::{Quota, StoreConfig};
 use crate::model::{
     Admission, AdmissionOutcome, Binding, BindingChange, ClaimGrant, ClaimRequest, ClaimToken,
     Deposit, DepositOutcome, Entity, EntityTag, Generation, ListQuery, MailboxId, MessageNumber,
-    Order, PartKind, Publish, PublishChange, Registration, ReleaseOutcome, Sequence, Setting,
-    SettingValues, SettingsOrder, Settlement, TakeLimit, UploadId, Verb,
+    Order, PartKind, Publish, PublishChange, Recall, Registration, ReleaseOutcome, Sequence,
+    Setting, SettingValues, SettingsOrder, Settlement, TakeLimit, UploadId, Verb,
 };
 use crate::rule::duplicate::sha256;
 use crate::store::Store;
@@ -119,6 +119,11 @@ impl<E: Engine> Player<E> {
             | Step::Renew { .. }
             | Step::Release { .. } => self.deliver(step).await,
             Step::Order(nth, verb) => self.order(*nth, *verb).await,
+            Step::Recall {
+                nth,
+                expires,
+                promised,
+            } => self.recall(*nth, *expires, *promised).await,
             Step::Advance(duration) => {
                 self.bench.clock.advance(*duration);
                 String::new()
@@ -317,6 +322,19 @@ impl<E: Engine> Player<E> {
             reason: "as asked".to_owned(),
         };
         told(self.bench.store().carry_out(number(nth), order).await)
+    }
+
+    async fn recall(&self, nth: Nth, expires: Option<Duration>, promised: bool) -> String {
+        let now = crate::model::Clock::now(&*self.bench.clock);
+        let recall = Recall {
+            number: number(nth),
+            sender: address("alice"),
+            expires_at: expires.map(|after| now.after(after)),
+            actor: "sender".to_owned(),
+            reason: "a mistake".to_owned(),
+            withdrawn: promised.then(|| self.claim(false)),
+        };
+        told(self.bench.store().recall(recall).await)
     }
 
     async fn change_account(&mut self, step: &Step) -> String {

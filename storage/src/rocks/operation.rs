@@ -10,6 +10,7 @@ pub(super) mod deposit;
 pub(super) mod fan_out;
 pub(super) mod group;
 pub(super) mod order;
+pub(super) mod recall;
 pub(super) mod register;
 pub(super) mod release;
 pub(super) mod settings;

@@ -9,7 +9,9 @@ use super::shared::Shared;
 use super::waiting::WaitingScan;
 use crate::column_family::Family;
 use crate::key;
-use crate::model::{ClaimToken, MailboxId, MessageNumber, Sequence, State, TakeLimit, Taken};
+use crate::model::{
+    ClaimToken, Claimant, MailboxId, MessageNumber, Sequence, State, TakeLimit, Taken,
+};
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 use crate::value::{self, ClaimValue, WaitingValue};
@@ -59,6 +61,21 @@ impl Shared {
         let numbers: Vec<_> = taken.iter().map(|t| t.message.envelope.id.number).collect();
         self.taken.add(token, claim.lease_until, &numbers);
         Ok(taken)
+    }
+
+    /// Who holds the account of a mailbox under a claim whose lease lives.
+    pub(super) fn claimant(
+        &self,
+        mailbox: MailboxId,
+        reach: Reach,
+    ) -> Result<Option<Claimant>, ReadError> {
+        let mailbox = self.directory.owner(mailbox);
+        let place = key::mailbox(mailbox);
+        let Some(row) = self.database.get(Family::Claims, &place, reach)? else {
+            return Ok(None);
+        };
+        let claim: ClaimValue = value::decode(&row)?;
+        Ok(claimant(mailbox, claim, self.times.read()))
     }
 
     pub(super) fn live_claim(
@@ -121,6 +138,18 @@ impl Shared {
         message.state = State::Claimed;
         Ok(Some(Taken { message, parts }))
     }
+}
+
+/// Who holds a mailbox that was last claimed so.
+pub(super) fn claimant(mailbox: MailboxId, claim: ClaimValue, times: Times) -> Option<Claimant> {
+    let is_live = !claim.released && claim.lease_until > times.steady;
+    is_live.then_some(Claimant {
+        claim: ClaimToken {
+            mailbox,
+            generation: claim.generation,
+        },
+        edge: claim.edge,
+    })
 }
 
 /// The next candidate that fits; the first always does.

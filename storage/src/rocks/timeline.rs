@@ -93,7 +93,8 @@ fn waits_after(kind: EventKind) -> Option<bool> {
         EventKind::DuplicateAbsorbed
         | EventKind::Claimed
         | EventKind::AttemptFailed
-        | EventKind::ContentRemoved => None,
+        | EventKind::ContentRemoved
+        | EventKind::ExpiryShortened => None,
     }
 }
 

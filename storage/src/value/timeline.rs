@@ -89,6 +89,7 @@ fn kind(number: u8) -> Result<EventKind, Malformed> {
         EventKind::Recalled,
         EventKind::Deleted,
         EventKind::ContentRemoved,
+        EventKind::ExpiryShortened,
     ]
     .into_iter()
     .find(|kind| *kind as u8 == number)

@@ -27,6 +27,7 @@ mod message_waiting;
 mod notification;
 mod push_answer;
 mod quota;
+mod recall;
 mod registration;
 mod relay;
 mod retrieval;

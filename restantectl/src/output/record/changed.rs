@@ -20,7 +20,7 @@ pub(crate) enum Outcome {
     WouldFail,
 }
 
-/// One message of `redeliver`, `hold`, `unhold`, `expire` or `delete`.
+/// One message of `redeliver`, `hold`, `unhold`, `expire`, `delete` or `recall`.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangeRecord {
     pub(crate) message_id: String,

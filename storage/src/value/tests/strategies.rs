@@ -381,6 +381,7 @@ pub(super) fn timeline() -> impl Strategy<Value = (EventValue, AttemptValue)> {
         Just(EventKind::Recalled),
         Just(EventKind::Deleted),
         Just(EventKind::ContentRemoved),
+        Just(EventKind::ExpiryShortened),
     ];
     let event = (
         any::<u64>(),
