@@ -1,6 +1,12 @@
 //! What a CPIM message says about disposition notifications (RFC 5438 §6).
 
+mod notification;
+mod request;
+
 use bytes::Bytes;
+
+pub use notification::{NotANotification, Notification, Status, datetime};
+pub use request::{Request, asking, request, without_processing};
 
 use crate::Message;
 
@@ -64,18 +70,33 @@ pub fn is_notification(message: &Message) -> bool {
     message.content_type() == DOCUMENT_TYPE
 }
 
-fn disposition(token: &str) -> Option<Disposition> {
-    let named = [
-        ("positive-delivery", Disposition::PositiveDelivery),
-        ("negative-delivery", Disposition::NegativeDelivery),
-        ("processing", Disposition::Processing),
-        ("display", Disposition::Display),
+impl Disposition {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::PositiveDelivery,
+        Self::NegativeDelivery,
+        Self::Processing,
+        Self::Display,
     ];
+
+    /// How it is written.
+    #[must_use]
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::PositiveDelivery => "positive-delivery",
+            Self::NegativeDelivery => "negative-delivery",
+            Self::Processing => "processing",
+            Self::Display => "display",
+        }
+    }
+}
+
+fn disposition(token: &str) -> Option<Disposition> {
     // A value may carry parameters, such as a display mode (RFC 5438 §6.2).
     let name = token.split(';').next().unwrap_or_default().trim();
-    named
+    Disposition::ALL
         .into_iter()
-        .find_map(|(known, disposition)| (known == name).then_some(disposition))
+        .find(|disposition| disposition.token() == name)
 }
 
 #[cfg(test)]

@@ -54,10 +54,9 @@ impl Message {
             .map(|header| self.text(&header.value))
     }
 
-    /// The first value of a header of the namespace `urn`, under whatever prefix it is declared
+    /// The place of the first header of the namespace `urn`, under whatever prefix it is declared
     /// (RFC 3862 §3.4).
-    #[must_use]
-    pub fn namespaced(&self, urn: &str, name: &str) -> Option<&str> {
+    fn find(&self, urn: &str, name: &str) -> Option<&Header> {
         let prefix = self.prefix(urn)?;
         let wanted = |header: &&Header| {
             let written = self.text(&header.name);
@@ -69,10 +68,36 @@ impl Message {
                 .and_then(|rest| rest.strip_prefix('.'))
                 == Some(name)
         };
-        self.headers
-            .iter()
-            .find(wanted)
-            .map(|header| self.text(&header.value))
+        self.headers.iter().find(wanted)
+    }
+
+    /// Its value.
+    #[must_use]
+    pub fn namespaced(&self, urn: &str, name: &str) -> Option<&str> {
+        let header = self.find(urn, name)?;
+        Some(self.text(&header.value))
+    }
+
+    /// The message with another value of that header, or without its line; every other octet is as it was. `None` if there
+    /// is no such header.
+    pub(crate) fn with_value(&self, urn: &str, name: &str, value: Option<&str>) -> Option<Bytes> {
+        let header = self.find(urn, name)?;
+        let line_end = self.octets.get(header.value.end..)?;
+        let after_line = line_end.iter().position(|octet| *octet == b'\n')? + 1;
+        let (until, from, between) = match value {
+            Some(value) => (header.value.start, header.value.end, format!(" {value}")),
+            None => (
+                header.name.start,
+                header.value.end + after_line,
+                String::new(),
+            ),
+        };
+        let octets = [
+            self.octets.get(..until)?,
+            between.as_bytes(),
+            self.octets.get(from..)?,
+        ];
+        Some(octets.concat().into())
     }
 
     /// The prefix that headers of a namespace have here, possibly none.

@@ -21,7 +21,42 @@ fuzz_target!(|octets: &[u8]| {
     );
     assert!(imdn::message_id(&message).is_none_or(|id| !id.is_empty() && id == id.trim()));
     a_longer_content_changes_nothing_else(&body, &message);
+    what_is_repeated_is_one_line(&message);
+    processing_is_taken_out_once(&body);
+    a_notification_is_read_as_it_is_written(&message);
 });
+
+fn what_is_repeated_is_one_line(message: &Message) {
+    let Some(request) = imdn::request(message) else {
+        return;
+    };
+    assert!(!request.asked.is_empty() && !request.message_id.is_empty());
+    for text in [
+        &request.message_id,
+        &request.from,
+        &request.to,
+        &request.original_recipient,
+    ] {
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+}
+
+fn processing_is_taken_out_once(body: &Bytes) {
+    if let Ok(Some(without)) = imdn::without_processing(body) {
+        assert_eq!(imdn::without_processing(&without), Ok(None));
+        let (before, after) = (Message::parse(body), Message::parse(&without));
+        let content = |message: Result<Message, _>| message.map(|message| message.content());
+        assert_eq!(content(before), content(after));
+    }
+}
+
+fn a_notification_is_read_as_it_is_written(message: &Message) {
+    if let Ok(read) = imdn::Notification::read(&message.content()) {
+        let written = read.document();
+        let again = imdn::Notification::read(written.as_bytes());
+        assert_eq!(again.map(|again| again.status), Ok(read.status));
+    }
+}
 
 fn content_is_the_end(body: &Bytes, message: &Message) {
     let content = message.content();
