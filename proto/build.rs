@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 14] = [
+const PROTOS: [&str; 15] = [
     "restante/v1/message.proto",
     "restante/v1/deposit.proto",
     "restante/v1/delivery.proto",
@@ -17,6 +17,7 @@ const PROTOS: [&str; 14] = [
     "restante/v1/group.proto",
     "restante/v1/fan_out.proto",
     "restante/v1/job.proto",
+    "restante/v1/report.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

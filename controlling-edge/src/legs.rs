@@ -118,10 +118,3 @@ fn settle(leg: Leg, outcome: LegOutcome) {
     event::leg_tried(leg.claim, &outcome);
     leg.settle(outcome);
 }
-
-fn hop_down(reason: impl Into<String>, hop: Option<&NextHop>) -> LegOutcome {
-    LegOutcome::HopDown {
-        reason: reason.into(),
-        retry_after: hop.and_then(NextHop::pause),
-    }
-}

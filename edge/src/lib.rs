@@ -4,6 +4,7 @@
 //!
 //! What a request *means* is not here; that is what the two edges differ in.
 
+pub mod attempt;
 pub mod bind;
 pub mod call;
 pub mod checks;
@@ -23,6 +24,7 @@ pub mod privacy;
 pub mod profile;
 pub mod reception;
 pub mod refuse;
+pub mod report;
 pub mod response;
 pub mod sending;
 pub mod signature;

@@ -28,6 +28,7 @@ use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
 use crate::recall::Recalls;
 use crate::registration::Registrations;
+use crate::report::Reports;
 use crate::scheduler::{DepositWatch, Driver, Scheduler};
 use crate::serve::{self, Listener};
 use crate::settings::SettingsServices;
@@ -267,6 +268,8 @@ impl<S: Store> App<S> {
             streams.clone(),
             stop.clone(),
         );
+        let store = Arc::clone(&self.store);
+        let reports = Reports::new(store, &self.config.reports, stop.clone());
         let settings = self.settings(scheduler);
         let deferred = Deferred {
             store: Arc::clone(&self.store),
@@ -280,7 +283,7 @@ impl<S: Store> App<S> {
             deliveries,
             registrations,
             subscriptions,
-            (settings, deferred, fan_outs),
+            (settings, deferred, fan_outs, reports),
         )
     }
 

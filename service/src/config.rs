@@ -65,12 +65,16 @@ daemon::section! {
     pub struct Retention in "retention" {
         /// Lifetime of a message whose sender asked for none.
         default: Duration = "7d",
+        /// The same of a delivery report, or another notification.
+        imdn: Duration = "7d",
         /// Longest lifetime of an undelivered message.
         max: Duration = "30d",
         /// How long the content of a delivered message stays, for redelivery; `0s` removes it at once.
         delivered: Duration = "24h",
         /// How long the timeline of a settled message stays.
         timeline: Duration = "7d",
+        /// How long a delivery report is tried that does not reach its sender.
+        reports: Duration = "24h",
     }
 }
 
@@ -153,6 +157,19 @@ daemon::section! {
 }
 
 daemon::section! {
+    /// Delivery reports to senders who asked for them.
+    pub struct Reports in "reports" {
+        /// Reports to one sender per second. 0: no bound.
+        sender_rate: u32 = 10,
+        /// Reports per second, over all senders and edges.
+        rate: u32 = 200,
+        /// How long an edge that has claimed a report has for it: longer than a transaction of SIP lasts, 32s, or reports are
+        /// sent twice.
+        lease: Duration = "60s",
+    }
+}
+
+daemon::section! {
     /// By what deferred messages are delivered.
     pub struct Delivery in "delivery" {
         /// `auto`: push sessions to IM clients, MESSAGE to other clients that take it; `session`:
@@ -192,6 +209,8 @@ pub struct Config {
     pub delivery: Delivery,
     /// Fan-out to groups and lists.
     pub fan_out: FanOut,
+    /// Delivery reports.
+    pub reports: Reports,
     /// What users say if they say nothing.
     pub settings: Settings,
     /// What the operator has accepted and is reminded of in log and readiness.
@@ -200,7 +219,7 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 9] = [
+    pub const DOCS: [&'static SectionDoc; 10] = [
         &Common::DOC,
         &Process::DOC,
         &Retention::DOC,
@@ -209,6 +228,7 @@ impl Config {
         &Push::DOC,
         &Delivery::DOC,
         &FanOut::DOC,
+        &Reports::DOC,
         &Settings::DOC,
     ];
 
@@ -223,6 +243,7 @@ impl Config {
             push: document.read(),
             delivery: document.read(),
             fan_out: document.read(),
+            reports: document.read(),
             settings: document.read(),
             warnings: Vec::new(),
         };
@@ -290,9 +311,29 @@ impl Config {
     }
 
     /// Times and places of which there must be some.
-    fn rooms(&self) -> [(bool, &'static str, &'static str); 9] {
+    fn rooms(&self) -> [(bool, &'static str, &'static str); 13] {
         let (limits, push) = (&self.limits, &self.push);
         [
+            (
+                self.reports.lease >= Duration::from_secs(1),
+                "reports.lease",
+                "must be at least 1s: no report would arrive in time",
+            ),
+            (
+                self.reports.rate > 0,
+                "reports.rate",
+                "must not be 0: no report would be sent",
+            ),
+            (
+                !self.retention.imdn.is_zero(),
+                "retention.imdn",
+                "must not be 0: every notification would have expired on arrival",
+            ),
+            (
+                !self.retention.reports.is_zero(),
+                "retention.reports",
+                "must not be 0: no report would be sent",
+            ),
             (
                 self.fan_out.sender_jobs > 0,
                 "cf.sender_jobs",
@@ -379,9 +420,11 @@ impl Config {
             },
             retention: store::Retention {
                 default: self.retention.default,
+                imdn: self.retention.imdn,
                 max: self.retention.max,
                 delivered: self.retention.delivered,
                 timeline: self.retention.timeline,
+                reports: self.retention.reports,
             },
             dedupe_window: self.dedupe.window,
             quota: store::Quota {
@@ -399,6 +442,7 @@ impl Config {
                 concurrent: usize::try_from(limits.uploads).unwrap_or(usize::MAX),
                 memory_octets: limits.upload_memory.as_usize(),
             },
+            report_rate: self.reports.sender_rate,
             full_retry_after: limits.full_retry_after,
             disk_reserve_octets: limits.disk_reserve.get(),
             max_refusals: self.push.max_refusals,

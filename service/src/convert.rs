@@ -8,6 +8,7 @@ mod history;
 mod mailbox;
 mod message;
 mod registration;
+mod report;
 mod settings;
 mod subscription;
 
@@ -30,8 +31,10 @@ pub(crate) use history::history;
 pub(crate) use mailbox::{list_query, mailbox};
 pub(crate) use message::{
     address, class, event, file, headers, message, message_number, part, part_kind, priority,
+    report_request,
 };
 pub(crate) use registration::{bindings, registered, registration};
+pub(crate) use report::{claimed_report, report_outcome};
 pub(crate) use settings::{publish, setting_values, user_settings};
 pub(crate) use subscription::{
     listed_subscription, lost_subscription, mailbox_changed, notified, owned, owner, subscribe,

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 pub(crate) use self::dispatcher::Dispatcher;
+pub(crate) use self::edges::Pace;
 use crate::reading::{Content, Reading};
 use crate::{convert, status};
 

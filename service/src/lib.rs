@@ -30,6 +30,7 @@ mod page_token;
 mod reading;
 mod recall;
 mod registration;
+mod report;
 mod scheduler;
 mod serve;
 mod settings;

@@ -16,6 +16,7 @@ use proto::v1::large_message_service_server::LargeMessageServiceServer;
 use proto::v1::mailbox_service_server::MailboxServiceServer;
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::registration_service_server::RegistrationServiceServer;
+use proto::v1::report_service_server::ReportServiceServer;
 use proto::v1::settings_admin_service_server::SettingsAdminServiceServer;
 use proto::v1::settings_service_server::SettingsServiceServer;
 use proto::v1::subscription_service_server::SubscriptionServiceServer;
@@ -43,6 +44,7 @@ use crate::large::LargeMessages;
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
 use crate::registration::Registrations;
+use crate::report::Reports;
 use crate::settings::SettingsServices;
 use crate::subscription::Subscriptions;
 use crate::waiting::WaitingMailboxes;
@@ -77,7 +79,12 @@ pub(crate) fn data<S: Store>(
     deliveries: Deliveries<S>,
     registrations: Registrations<S>,
     subscriptions: Subscriptions<S>,
-    (settings, deferred, fan_out): (SettingsServices<S>, Deferred<S>, FanOuts<S>),
+    (settings, deferred, fan_out, reports): (
+        SettingsServices<S>,
+        Deferred<S>,
+        FanOuts<S>,
+        Reports<S>,
+    ),
 ) -> Result<Listener, Fatal> {
     let deposits =
         DepositServiceServer::new(deposits).max_decoding_message_size(MAX_REQUEST_OCTETS);
@@ -90,7 +97,8 @@ pub(crate) fn data<S: Store>(
         .add_service(SettingsServiceServer::new(settings))
         .add_service(SubscriptionServiceServer::new(subscriptions))
         .add_service(DeferredServiceServer::new(deferred))
-        .add_service(FanOutServiceServer::new(fan_out).max_decoding_message_size(MAX_GROUP_OCTETS));
+        .add_service(FanOutServiceServer::new(fan_out).max_decoding_message_size(MAX_GROUP_OCTETS))
+        .add_service(ReportServiceServer::new(reports));
     let names = vec![
         DepositServiceServer::<Deposits<S>>::NAME,
         LargeMessageServiceServer::<LargeMessages<S>>::NAME,
@@ -100,6 +108,7 @@ pub(crate) fn data<S: Store>(
         SubscriptionServiceServer::<Subscriptions<S>>::NAME,
         DeferredServiceServer::<Deferred<S>>::NAME,
         FanOutServiceServer::<FanOuts<S>>::NAME,
+        ReportServiceServer::<Reports<S>>::NAME,
     ];
     Listener::new(routes, names)
 }

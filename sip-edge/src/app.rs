@@ -34,7 +34,7 @@ use crate::registration::kept::{self, Kept};
 use crate::settings::Publishing;
 use crate::site::Site;
 use crate::unsuited::Unsuited;
-use crate::{delivery, event, ingress, xcap};
+use crate::{delivery, event, ingress, reports, xcap};
 
 /// Where the listeners are in the configuration.
 const SECTION: &str = "sip-edge";
@@ -157,6 +157,8 @@ impl App {
             requests.clone(),
         ));
         let delivering = tokio::spawn(delivery::serve(Arc::clone(&edge), pushes.clone()));
+        let reporting = TaskTracker::new();
+        let reports = tokio::spawn(reports::serve(Arc::clone(&edge), reporting.clone()));
         let notifications = TaskTracker::new();
         let notifying = message_waiting::serve(Arc::clone(&edge), notifications.clone());
         let notifying = tokio::spawn(notifying);
@@ -178,7 +180,9 @@ impl App {
         let grace = edge.config.limits.drain_time;
         // Whoever is not told in time is taken over by another edge.
         let _ = tokio::time::timeout(grace, notifying).await;
+        let _ = reports.await;
         settle(&pushes, "push sessions", grace).await;
+        settle(&reporting, "reports", grace).await;
         settle(&requests, "requests", grace).await;
         // Begun by requests; none begins any more.
         settle(&edge.receptions.tasks, "receptions", grace).await;

@@ -21,7 +21,7 @@ pub use edge::config::{
 };
 pub use sections::{
     Delivery, DeliveryMode, Forward, InitialHeaders, MessageWaitingConfig, Participating, Process,
-    Push, Registrar, RegistrarAuth, RegistrarSwitch, SettingName, Settings,
+    Push, Registrar, RegistrarAuth, RegistrarSwitch, Reports, SettingName, Settings,
 };
 
 /// The hard limit for the answer to a MESSAGE (requirements §3.1).
@@ -54,6 +54,8 @@ pub struct Config {
     pub delivery: Delivery,
     /// Push sessions.
     pub push: Push,
+    /// Delivery reports.
+    pub reports: Reports,
     /// Large messages.
     pub large: Large,
     /// Waiting indication.
@@ -68,7 +70,7 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 16] = [
+    pub const DOCS: [&'static SectionDoc; 17] = [
         &Common::DOC,
         &Process::DOC,
         &Sip::DOC,
@@ -81,6 +83,7 @@ impl Config {
         &Xcap::DOC,
         &Delivery::DOC,
         &Push::DOC,
+        &Reports::DOC,
         &Large::DOC,
         &MessageWaitingConfig::DOC,
         &Msrp::DOC,
@@ -102,6 +105,7 @@ impl Config {
             xcap: document.read(),
             delivery: document.read(),
             push: document.read(),
+            reports: document.read(),
             large: document.read(),
             mwi: document.read(),
             msrp: document.read(),

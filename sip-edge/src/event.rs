@@ -7,6 +7,8 @@ use daemon::redact::Redacted;
 use sip::Request;
 use storage_client::Deposited;
 use storage_client::delivery::DeliveryOutcome;
+use storage_client::fan_out::LegOutcome;
+use storage_client::report::Report;
 
 pub(crate) use edge::event::{nobody_trusted, request_refused};
 
@@ -19,6 +21,34 @@ pub(crate) fn message_accepted(request: &Request, mailbox: &str, proof: &Deposit
         duplicate = proof.duplicate(),
         "message.accepted"
     );
+}
+
+/// The sender of a message wants to be told what becomes of it, and nobody vouches for who he is (IMD-06).
+pub(crate) fn report_not_possible(request: &Request) {
+    tracing::info!(
+        call_id = %Redacted(request.headers().call_id().unwrap_or_default()),
+        "report.not_possible"
+    );
+}
+
+/// The store hands out no reports now.
+pub(crate) fn reports_not_claimed(reason: &str) {
+    tracing::debug!(reason, "reports.not_claimed");
+}
+
+/// What came of a try to send a report.
+pub(crate) fn report_tried(report: &Report, outcome: &LegOutcome) {
+    tracing::debug!(
+        subject = ?report.subject,
+        status = report.status.word(),
+        ?outcome,
+        "report.tried"
+    );
+}
+
+/// The store could not be told; the report comes again.
+pub(crate) fn report_not_settled(reason: &str) {
+    tracing::info!(reason, "report.not_settled");
 }
 
 /// The BYE of a sender is not with its message; the message is on disk all the same (STO-05).

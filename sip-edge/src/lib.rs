@@ -8,6 +8,7 @@
 //! * `delivery`: push jobs from the store, each an INVITE and an MSRP session (DLV, PSH rows), or one
 //!   MESSAGE after the other (DLM rows).
 //! * `message_waiting`: SUBSCRIBE for the message summary, and the NOTIFYs that follow (MWI rows).
+//! * `reports`: delivery reports to senders, claimed from the store (IMD rows).
 //! * `settings`: PUBLISH of service settings, composed in the store (SET rows).
 //! * `retrieval`: one deferred message for its own user, in a session that he opens (requirements §3.14).
 //! * `xcap`: the list of deferred messages for their own user, over HTTP (requirements §3.14).
@@ -29,6 +30,7 @@ mod message_waiting;
 mod metrics;
 mod reception;
 mod registration;
+mod reports;
 mod retrieval;
 mod settings;
 mod site;

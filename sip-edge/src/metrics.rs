@@ -6,7 +6,9 @@ use std::time::Duration;
 use metrics::{Counter, Histogram, counter, gauge, histogram};
 use sip::Transport;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult};
+use storage_client::fan_out::LegOutcome;
 use storage_client::message::Class;
+use storage_client::report::ReportStatus;
 
 use edge::refuse::Refusal;
 
@@ -56,6 +58,20 @@ pub(crate) fn forwarded(outcome: &DeliveryOutcome) {
         _ => "stored",
     };
     counter!("restante_messages_forwarded_total", "outcome" => outcome).increment(1);
+}
+
+/// A try to send a report has ended.
+pub(crate) fn report_tried(status: ReportStatus, outcome: &LegOutcome) {
+    let outcome = match outcome {
+        LegOutcome::Answered { status, .. } => match status {
+            200..=299 => "sent",
+            _ => "failed",
+        },
+        LegOutcome::HopDown { .. } => "hop_down",
+        LegOutcome::Returned => "returned",
+    };
+    counter!("restante_report_attempts_total", "status" => status.word(), "outcome" => outcome)
+        .increment(1);
 }
 
 /// A MESSAGE was refused.

@@ -1,6 +1,7 @@
 //! The handle that an edge holds.
 
 mod groups;
+mod reports;
 
 use std::ops::Range;
 use std::time::{Duration, Instant};

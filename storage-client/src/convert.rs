@@ -6,6 +6,7 @@ mod fan_out;
 mod large;
 mod message;
 mod registration;
+mod report;
 mod settings;
 mod subscription;
 
@@ -26,6 +27,7 @@ pub(crate) use large::{
 };
 pub(crate) use message::proto_part_kind;
 pub(crate) use registration::{bindings, registered, registration};
+pub(crate) use report::{report, report_settlement};
 pub(crate) use settings::{publish, published};
 pub(crate) use subscription::{
     change, notified_states, owned, owner, subscribe, subscription_name, waiting, waiting_question,

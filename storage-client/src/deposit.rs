@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::Deposited;
-use crate::message::{Class, Headers, Part, Priority};
+use crate::message::{Class, Headers, Part, Priority, ReportRequest};
 
 /// What makes a retry recognisable (requirements §3.3), besides served user, sender and body.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +45,8 @@ pub struct Deposit {
     pub expires_at: Option<SystemTime>,
     /// Transport and address of the peer that handed it over.
     pub received_from: String,
+    /// What the sender asks to be told; `None` if nothing (IMD-01).
+    pub report_request: Option<ReportRequest>,
 }
 
 /// How the store decided (PFM-13).

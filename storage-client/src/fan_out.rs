@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use crate::convert;
 use crate::deposit::DuplicateKey;
 use crate::large::Upload;
+use crate::message::ReportRequest;
 
 pub(crate) use self::driver::start;
 pub use self::leg::{Leg, LegOutcome};
@@ -148,6 +149,8 @@ pub struct JobRequest {
     pub max_forwards: u32,
     /// Transport and address of the peer.
     pub received_from: String,
+    /// What the sender asks to be told; `None` if nothing. Of it the focus tells that the job is accepted (IMD-08).
+    pub report_request: Option<ReportRequest>,
 }
 
 /// What the store is asked before the INVITE of a large message to many is answered 200 (CFL-03).

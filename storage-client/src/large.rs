@@ -5,7 +5,7 @@ mod upload;
 
 use std::time::SystemTime;
 
-use crate::message::{Class, FileAttributes, Headers, Part, Priority};
+use crate::message::{Class, FileAttributes, Headers, Part, Priority, ReportRequest};
 use crate::{Refusal, Unavailable};
 
 pub use part_reader::PartReader;
@@ -61,6 +61,8 @@ pub struct LargeDeposit {
     pub received_from: String,
     /// What the offer says about a file; `None` if it says nothing.
     pub file: Option<FileAttributes>,
+    /// What the sender asks to be told; `None` if nothing (IMD-09).
+    pub report_request: Option<ReportRequest>,
 }
 
 /// Why octets of an upload were not taken. The upload is over.

@@ -11,6 +11,7 @@
 //! * [`StorageClient::changes`] tells what the subscribers of this edge have to be told (MWI-10).
 //! * [`StorageClient::accept_job`] makes a message to many a durable job, [`StorageClient::fan_out`] yields
 //!   legs of jobs to send and reports what came of them (requirements §1.7).
+//! * [`StorageClient::claim_reports`] yields delivery reports to send (IMD rows).
 //! * [`Deposited`] is the proof that a message is on disk (P1): nothing but the decoder of the
 //!   storage service's reply makes one.
 //!
@@ -26,6 +27,7 @@ pub mod fan_out;
 pub mod large;
 pub mod message;
 pub mod registration;
+pub mod report;
 mod send_gate;
 pub mod settings;
 pub mod subscription;

@@ -105,6 +105,35 @@ pub struct FileAttributes {
     pub description: String,
 }
 
+/// A notification that a sender can ask for (RFC 5438 §6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Disposition {
+    /// When it was delivered.
+    PositiveDelivery,
+    /// When it could not be delivered.
+    NegativeDelivery,
+    /// What happens on the way.
+    Processing,
+    /// When it was displayed.
+    Display,
+}
+
+/// What a sender asks to be told, and what a report repeats of his CPIM message: values as he wrote them, without
+/// control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReportRequest {
+    /// The notifications asked for.
+    pub asked: Vec<Disposition>,
+    /// His `imdn.Message-ID`.
+    pub imdn_message_id: String,
+    /// `From` of the CPIM message.
+    pub from: String,
+    /// `To` of the CPIM message.
+    pub to: String,
+    /// URI of the recipient whom he had named first (`imdn.Original-To`).
+    pub original_recipient: String,
+}
+
 /// Which octets of a message a [`Part`] holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PartKind {

@@ -12,6 +12,7 @@ pub(crate) mod orders;
 pub(crate) mod recalls;
 pub(crate) mod registrations;
 pub(crate) mod releases;
+pub(crate) mod reports;
 pub(crate) mod settings;
 pub(crate) mod subscriptions;
 pub(crate) mod sweeps;
@@ -168,6 +169,21 @@ macro_rules! battery {
                 a_registration_says_whether_something_waits,
                 aliases_of_others_are_not_taken,
                 reachable_mailboxes_are_found_page_by_page;
+            reports:
+                a_stored_message_is_reported_once,
+                nothing_is_reported_that_nobody_asked_for,
+                an_expired_message_is_reported,
+                a_message_that_its_owner_deletes_is_not_reported,
+                a_refused_message_is_reported_once,
+                a_failed_attempt_is_not_reported,
+                a_report_is_tried_until_it_arrives,
+                a_report_refused_for_good_is_dropped,
+                a_try_that_nobody_settles_is_over_with_its_lease,
+                a_report_is_there_after_reopening,
+                a_report_is_dropped_when_its_time_is_over,
+                a_report_may_outlive_its_message,
+                reports_to_one_sender_are_paced,
+                an_accepted_job_is_reported_once;
             releases:
                 a_released_mailbox_can_be_claimed,
                 something_newer_asks_to_look_again,

@@ -58,6 +58,10 @@ pub(crate) enum Family {
     LargeLegDue,
     /// As `Turns`, for large messages; how many jobs a sender has is told there.
     LargeTurns,
+    /// Delivery reports on their way: read and rewritten by claims and settlements.
+    Reports,
+    /// Reports by the time of their next try or the end of their lease: scanned from the front.
+    ReportDue,
 }
 
 /// `ALL` is in the order of the numbers, so that a number is a place in it.
@@ -71,7 +75,7 @@ const _: () = {
 
 impl Family {
     /// All of them, in the order they are made.
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Meta,
         Self::Messages,
         Self::Contents,
@@ -98,6 +102,8 @@ impl Family {
         Self::Turns,
         Self::LargeLegDue,
         Self::LargeTurns,
+        Self::Reports,
+        Self::ReportDue,
     ];
 
     /// Legs of this class by due time.
@@ -145,6 +151,8 @@ impl Family {
             Self::Turns => "turns",
             Self::LargeLegDue => "large_leg_due",
             Self::LargeTurns => "large_turns",
+            Self::Reports => "reports",
+            Self::ReportDue => "report_due",
         }
     }
 }

@@ -20,12 +20,16 @@ pub enum Provisioning {
 pub struct Retention {
     /// Lifetime of a message whose sender asked for none.
     pub default: Duration,
+    /// The same of a notification (IMD-07).
+    pub imdn: Duration,
     /// Longest lifetime of an undelivered message.
     pub max: Duration,
     /// How long the content of a delivered message stays; zero removes it at once.
     pub delivered: Duration,
     /// How long the timeline of a settled message stays.
     pub timeline: Duration,
+    /// How long a report to a sender is tried (IMD-07).
+    pub reports: Duration,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,9 +38,11 @@ impl Default for Retention {
     fn default() -> Self {
         Self {
             default: 7 * DAY,
+            imdn: 7 * DAY,
             max: 30 * DAY,
             delivered: DAY,
             timeline: 7 * DAY,
+            reports: DAY,
         }
     }
 }
@@ -154,6 +160,8 @@ pub struct StoreConfig {
     pub queues: QueueLimits,
     /// Bounds of fan-out.
     pub fan_out: FanOutLimits,
+    /// Reports to one sender per second (IMD-08); zero: no bound.
+    pub report_rate: u32,
     /// Bounds of uploads.
     pub uploads: UploadLimits,
     /// Memory for cached blocks, in octets.
@@ -178,6 +186,7 @@ impl Default for StoreConfig {
             settings: Settings::default(),
             queues: QueueLimits::default(),
             fan_out: FanOutLimits::default(),
+            report_rate: 10,
             uploads: UploadLimits::default(),
             cache_octets: 128 << 20,
             accept_truncated_wal: false,

@@ -2,7 +2,10 @@
 //! the keys is the order of the numbers. Keys carry no names, because no encryption covers them:
 //! addresses and fingerprints are keyed hashes.
 
-use crate::model::{JobNumber, LegName, MailboxId, MessageNumber, PartKind, UnixMillis, UploadId};
+use crate::model::{
+    JobNumber, LegName, MailboxId, MessageNumber, PartKind, ReportKind, ReportName, ReportSubject,
+    UnixMillis, UploadId,
+};
 use crate::rule::duplicate::Fingerprint;
 use crate::store::StoreError;
 
@@ -29,6 +32,10 @@ const DUE_JOB: u8 = 5;
 const JOB: u8 = 0;
 const TEMPLATE: u8 = 1;
 const ROSTER: u8 = 2;
+
+/// First octet of a key in `Reports`: what the report is about.
+const ABOUT_MESSAGE: u8 = 1;
+const ABOUT_JOB: u8 = 2;
 
 /// The mailbox in the keys of receipts of jobs: no mailbox has this number.
 pub(crate) const JOBS: MailboxId = MailboxId(0);
@@ -293,6 +300,51 @@ pub(crate) fn decode_leg_due(key: &[u8]) -> Result<(UnixMillis, LegName), StoreE
     Ok((UnixMillis(at), decode_leg(name)?))
 }
 
+/// What it is about, number, kind: `Reports`.
+pub(crate) fn report(name: ReportName) -> [u8; 10] {
+    let (about, number) = match name.subject {
+        ReportSubject::Message(number) => (ABOUT_MESSAGE, number.0),
+        ReportSubject::Job(number) => (ABOUT_JOB, number.0),
+    };
+    let mut key = [about; 10];
+    key[1..9].copy_from_slice(&number.to_be_bytes());
+    key[9] = name.kind as u8;
+    key
+}
+
+/// The inverse of [`report`].
+pub(crate) fn decode_report(key: &[u8]) -> Result<ReportName, StoreError> {
+    let what = "report key";
+    let corrupt = StoreError::Corrupt { what };
+    let (about, rest) = key.split_first().ok_or(corrupt.clone())?;
+    let (number, kind) = split_u64(rest, what)?;
+    let subject = match *about {
+        ABOUT_MESSAGE => ReportSubject::Message(MessageNumber(number)),
+        ABOUT_JOB => ReportSubject::Job(JobNumber(number)),
+        _ => return Err(corrupt),
+    };
+    let kind = match kind {
+        [1] => ReportKind::Processing,
+        [2] => ReportKind::Delivery,
+        _ => return Err(corrupt),
+    };
+    Ok(ReportName { subject, kind })
+}
+
+/// Time, name of the report: `ReportDue`.
+pub(crate) fn report_due(at: UnixMillis, name: ReportName) -> [u8; 18] {
+    let mut key = [0; 18];
+    key[..8].copy_from_slice(&at.0.to_be_bytes());
+    key[8..].copy_from_slice(&report(name));
+    key
+}
+
+/// The inverse of [`report_due`].
+pub(crate) fn decode_report_due(key: &[u8]) -> Result<(UnixMillis, ReportName), StoreError> {
+    let (at, name) = split_u64(key, "report due key")?;
+    Ok((UnixMillis(at), decode_report(name)?))
+}
+
 /// Hash of the sender, job: `Turns`.
 pub(crate) fn turn(sender: AddressKey, number: JobNumber) -> [u8; 24] {
     let mut key = [0; 24];
@@ -507,6 +559,20 @@ mod tests {
             let (lower, upper) = of_job(number);
             for key in [&job(number)[..], &roster(number, index)[..], &leg(name)[..]] {
                 prop_assert!(n == u64::MAX || (&lower[..] <= key && key < &upper[..]));
+            }
+        }
+
+        #[test]
+        fn keys_of_reports_round_trip(n in any::<u64>(), at in any::<u64>(), about_job in any::<bool>()) {
+            let subject = match about_job {
+                true => ReportSubject::Job(JobNumber(n)),
+                false => ReportSubject::Message(MessageNumber(n)),
+            };
+            for kind in [ReportKind::Processing, ReportKind::Delivery] {
+                let name = ReportName { subject, kind };
+                prop_assert_eq!(decode_report(&report(name)), Ok(name));
+                let due = UnixMillis(at);
+                prop_assert_eq!(decode_report_due(&report_due(due, name)), Ok((due, name)));
             }
         }
 

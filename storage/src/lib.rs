@@ -47,6 +47,7 @@ pub mod memory;
 pub mod model;
 #[cfg(test)]
 mod model_test;
+mod report;
 pub mod rocks;
 mod rule;
 pub mod store;
@@ -57,6 +58,7 @@ mod watch;
 pub use config::StoreConfig;
 pub use fan_out::FanOutStore;
 pub use memory::MemoryStore;
+pub use report::{ReportStore, ReportWatch};
 pub use rocks::{CheckReport, OpenError, RocksStore};
 pub use store::{Outcomes, Store, StoreError, Swept, Synced};
 pub use watch::MailboxWatch;

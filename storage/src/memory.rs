@@ -11,6 +11,7 @@ mod deposits;
 mod fan_out;
 mod messages;
 mod model;
+mod reports;
 mod settings;
 mod subscriptions;
 mod sweep;
@@ -39,6 +40,7 @@ use crate::model::{
     Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken,
     UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
 };
+use crate::report::ReportWatch;
 use crate::store::{Outcomes, Store, StoreError, Swept, Synced};
 use crate::timekeeper::{Timekeeper, Times};
 use crate::watch::{MailboxWatch, Watches};
@@ -49,6 +51,7 @@ pub struct MemoryStore {
     times: Timekeeper,
     gate: Arc<SyncGate>,
     watches: Arc<Watches>,
+    report_watch: Arc<ReportWatch>,
     hostname: String,
     secret: [u8; 32],
 }
@@ -65,6 +68,7 @@ impl MemoryStore {
             times,
             gate: Arc::new(SyncGate::new()),
             watches: Arc::default(),
+            report_watch: Arc::default(),
             secret,
         }
     }
@@ -119,7 +123,7 @@ impl MemoryStore {
         change: impl FnOnce(&mut Model, Times) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let answer = self.change(change)?;
-        synced(&self.gate, &self.model, &self.watches).await?;
+        synced(&self.gate, &self.model, (&self.watches, &self.report_watch)).await?;
         Ok(answer)
     }
 }
@@ -128,12 +132,14 @@ impl MemoryStore {
 async fn synced(
     gate: &SyncGate,
     model: &Mutex<Model>,
-    watches: &Watches,
+    (watches, reports): (&Watches, &ReportWatch),
 ) -> Result<(), StoreError> {
     let passed = gate.pass().await;
     passed.map_err(|cause| lock(model).latch(cause))?;
     let all: Vec<_> = lock(model).accounts.keys().copied().collect();
     watches.changed(all.into_iter());
+    let made = lock(model).reports.take_made();
+    reports.note_made(&made);
     Ok(())
 }
 
@@ -204,9 +210,10 @@ impl Store for MemoryStore {
         drop(model);
         let (model, gate) = (Arc::clone(&self.model), Arc::clone(&self.gate));
         let watches = Arc::clone(&self.watches);
+        let reports = Arc::clone(&self.report_watch);
         let outcomes = outcomes.clone();
         tokio::spawn(async move {
-            let synced = synced(&gate, &model, &watches).await;
+            let synced = synced(&gate, &model, (&watches, &reports)).await;
             let answers = decided.into_iter().map(|(tag, decided)| {
                 let decided = synced.clone().and(decided);
                 (tag, decided.map(Decided::into_outcome))

@@ -13,6 +13,7 @@ mod order;
 mod query;
 mod recall;
 mod registration;
+mod report;
 mod settings;
 mod subscription;
 mod time;
@@ -46,6 +47,10 @@ pub use query::{
 pub use recall::{Claimant, Recall, RecallOutcome};
 pub use registration::{
     Binding, BindingChange, Flow, Registered, Registration, RegistrationKind, RegistrationRefusal,
+};
+pub use report::{
+    ClaimedReport, Disposition, MessageReport, Report, ReportBatch, ReportKind, ReportName,
+    ReportRequest, ReportSettled, ReportState, ReportStatus, ReportSubject, ReportToken,
 };
 pub use settings::{
     Entity, EntityTag, Override, Publication, Publish, PublishChange, PublishRefusal, Setting,

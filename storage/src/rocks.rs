@@ -26,6 +26,7 @@ mod overlay;
 mod query;
 mod queue;
 mod rehearsal;
+mod reports;
 mod row;
 mod shared;
 mod submit;

@@ -10,6 +10,8 @@ pub(crate) mod leg;
 pub(crate) mod order;
 pub(crate) mod recall;
 pub(crate) mod registration;
+pub(crate) mod report;
+pub(crate) mod report_pace;
 pub(crate) mod reservation;
 pub(crate) mod retention;
 pub(crate) mod sender_rate;

@@ -12,6 +12,7 @@ mod group;
 mod mailbox;
 mod message;
 mod meta;
+mod report;
 mod settings;
 mod subscription;
 mod timeline;
@@ -32,6 +33,7 @@ pub(crate) use group::{GroupDocumentValue, GroupValue};
 pub(crate) use mailbox::MailboxValue;
 pub(crate) use message::{EnvelopeValue, Place, StateValue, is_inline};
 pub(crate) use meta::{Counters, Identity, UploadsValue};
+pub(crate) use report::ReportValue;
 pub(crate) use subscription::SubscriptionsValue;
 pub(crate) use timeline::{AttemptValue, EventValue};
 

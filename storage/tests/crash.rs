@@ -78,6 +78,7 @@ impl Letter {
             received_from: String::new(),
             sha256: None,
             file: None,
+            report_request: None,
             deadline: Instant::now() + Duration::from_secs(600),
         }
     }

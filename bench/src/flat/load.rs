@@ -66,6 +66,7 @@ pub(super) fn message(number: u64, mailbox: u64) -> Deposit {
         received_from: "udp 127.0.0.1:5062".to_owned(),
         sha256: None,
         file: None,
+        report_request: None,
         deadline: Instant::now() + Duration::from_secs(60),
     }
 }

@@ -55,6 +55,9 @@ daemon::section! {
         ring_timeout: Duration = "30s",
         /// How long the success REPORTs of a recipient behind a relay are waited for after the last answer.
         report_timeout: Duration = "2m",
+        /// Whether the focus alone tells a sender who wants to know it that his message is stored. Otherwise the stores of
+        /// recipients who are offline tell it too, each for its own.
+        aggregate_imdn: bool = false,
         /// Recipients in a row whose copies find no answer until the next hop counts as down.
         hop_down_after: u32 = 5,
     }

@@ -1,9 +1,12 @@
 //! What a copy carries: the parts of the message that are not the list of its recipients, and their history.
 
 use bytes::{Bytes, BytesMut};
+use cpim::imdn;
+use edge::report::report_request;
 use msrp::encapsulate::Boundary;
 use rand::CryptoRng;
 use sip::{Headers, MediaType, Name, Request, multipart};
+use storage_client::message::ReportRequest;
 
 use crate::recipients::Recipient;
 use xcap::resource_lists::{self, CopyControl, Entry};
@@ -16,6 +19,15 @@ const DEFAULT_TYPE: &str = "text/plain;charset=us-ascii";
 struct Part {
     fields: Vec<(String, String)>,
     body: Bytes,
+}
+
+impl Part {
+    fn is_cpim(&self) -> bool {
+        let is_type = |name: &str| name.eq_ignore_ascii_case("Content-Type");
+        let stated = self.fields.iter().find(|(name, _)| is_type(name));
+        let stated = stated.and_then(|(_, value)| value.parse::<MediaType>().ok());
+        stated.is_some_and(|stated| stated.is("message/cpim"))
+    }
 }
 
 /// The message without the list of its recipients.
@@ -59,6 +71,32 @@ impl Content {
             body: part.body.clone(),
         };
         Self(parts.iter().map(part).collect())
+    }
+
+    /// What its sender asks to be told, if it is one message in CPIM.
+    pub(crate) fn report_request(&self) -> Option<ReportRequest> {
+        let cpim = self
+            .cpim()
+            .and_then(|part| cpim::Message::parse(&part.body).ok());
+        cpim.as_ref().and_then(report_request)
+    }
+
+    /// The same without the request to be told what happens on the way, which the focus answers alone (IMD-08).
+    pub(crate) fn without_processing(mut self) -> Self {
+        if let [part] = self.0.as_mut_slice()
+            && part.is_cpim()
+            && let Ok(Some(body)) = imdn::without_processing(&part.body)
+        {
+            part.body = body;
+        }
+        self
+    }
+
+    fn cpim(&self) -> Option<&Part> {
+        match self.0.as_slice() {
+            [part] if part.is_cpim() => Some(part),
+            _ => None,
+        }
     }
 
     /// Octets of the parts.

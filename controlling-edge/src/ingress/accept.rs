@@ -1,6 +1,7 @@
 //! The one way to a 2xx for a message to many, by MESSAGE or MSRP (promise P1): through a [`JobAccepted`], which the client of the store makes
 //! only of the store's word that content and roster are on disk (CFP-07).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -181,9 +182,13 @@ fn job(
         false => &[],
     };
     hops_of_a_copy(request).ok_or(Refusal::TooManyHops)?;
+    let content = match edge.config.cf.aggregate_imdn {
+        true => Cow::Owned(asked.content.clone().without_processing()),
+        false => Cow::Borrowed(&asked.content),
+    };
     let template = template(
         request,
-        &asked.content,
+        &content,
         &asked.originator,
         named,
         &edge.site,
@@ -216,6 +221,7 @@ pub(super) fn job_request(
         expires_at,
         max_forwards: max_forwards.into(),
         received_from,
+        report_request: asked.content.report_request(),
     })
 }
 

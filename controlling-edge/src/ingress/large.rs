@@ -9,6 +9,7 @@ use edge::reception::offer::{Lists, Offer, session_description};
 use edge::reception::setup::{Admitted, Agreed, Route, open, session_timer};
 use edge::reception::{End, Purpose, Whole, begin, cancelled, refuse};
 use edge::refuse::Refusal;
+use edge::report::{own_headers_octets, report_request};
 use edge::user_agent::UserAgent;
 use msrp::{AcceptTypes, RequestHead, status};
 use net::sip::ServerTransaction;
@@ -161,14 +162,17 @@ struct LargeMessage {
 }
 
 impl Purpose for LargeMessage {
-    fn beginning_octets(&self, _head: &RequestHead) -> usize {
-        0
+    fn beginning_octets(&self, head: &RequestHead) -> usize {
+        own_headers_octets(head)
     }
 
     async fn commit(&self, whole: Whole<'_>) -> End {
         let mut job = self.job.clone();
         job.template.body = self.media.clone();
         job.template.send_head = large::send_head(whole.head);
+        let cpim = whole.beginning.as_ref();
+        let cpim = cpim.and_then(|octets| cpim::Message::parse(octets).ok());
+        job.report_request = cpim.as_ref().and_then(report_request);
         let recipients = job.roster.len();
         let message_id = whole.head.message_id.as_ref();
         let committed = whole.upload.commit_job(LargeJobRequest {

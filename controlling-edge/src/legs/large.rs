@@ -7,9 +7,9 @@ use edge::sending::{Errand, InviteFailure, SendEnd, Session, Step, StoredBody, e
 use edge::way::Way;
 use storage_client::fan_out::{Leg, LegOutcome};
 
-use super::hop_down;
 use crate::copies::{self, NotATemplate, large};
 use crate::edge::Edge;
+use edge::attempt::hop_down;
 
 /// The status of a target that is silent.
 const REQUEST_TIMEOUT: u16 = 408;
@@ -28,10 +28,10 @@ const TOO_LARGE: u16 = 413;
 pub(super) async fn send(edge: &Edge, leg: Leg, copy: &copies::Leg<'_>) {
     let hop = edge.next_hop.as_ref();
     if hop.is_some_and(|hop| hop.pause().is_some()) {
-        return super::settle(leg, hop_down("next hop paused", hop));
+        return super::settle(leg, hop_down(edge, "next hop paused"));
     }
     let Some(way) = Way::to_user(edge, copy.target) else {
-        return super::settle(leg, hop_down("no way to the recipient", hop));
+        return super::settle(leg, hop_down(edge, "no way to the recipient"));
     };
     let made = large::inviter(&leg.job.template, copy.call_id_prefix());
     let made = made.and_then(|inviter| {
@@ -121,7 +121,7 @@ fn of_invite(failure: &InviteFailure, edge: &Edge) -> LegOutcome {
             retry_after,
         } => of_status(status.code(), format!("INVITE {status}"), *retry_after),
         InviteFailure::NoAnswer => answered(REQUEST_TIMEOUT, "INVITE not answered"),
-        InviteFailure::Unreachable => hop_down("INVITE not sent", edge.next_hop.as_ref()),
+        InviteFailure::Unreachable => hop_down(edge, "INVITE not sent"),
         InviteFailure::NotUsable(why) => answered(NOT_ACCEPTABLE, *why),
         InviteFailure::NotConnected => answered(TEMPORARILY_UNAVAILABLE, "MSRP not connected"),
         InviteFailure::EndedByClient => answered(TEMPORARILY_UNAVAILABLE, "BYE of the client"),

@@ -2,9 +2,9 @@
 
 use prost_types::Timestamp;
 use proto::v1::{
-    AttachedEdge, Binding, Event, EventKind, FileAttributes, Flow, GetMessageReply, Mailbox,
-    Message, MessageClass, MessageCount, MessageHeaders, MessageState, PartKind, Priority,
-    RegistrationKind, Status,
+    AttachedEdge, Binding, Disposition, Event, EventKind, FileAttributes, Flow, GetMessageReply,
+    Mailbox, Message, MessageClass, MessageCount, MessageHeaders, MessageReport, MessageState,
+    PartKind, Priority, RegistrationKind, ReportRequest, ReportState, ReportStatus, Status,
 };
 
 use crate::fake::State;
@@ -46,6 +46,17 @@ pub(crate) fn message(number: u64) -> Message {
         body_offset: HEAD.len() as u64,
         sha256: vec![7; 32].into(),
         file: Some(file()),
+        report_request: Some(ReportRequest {
+            asked: vec![
+                Disposition::Processing.into(),
+                Disposition::NegativeDelivery.into(),
+            ],
+            ..ReportRequest::default()
+        }),
+        reports: vec![MessageReport {
+            status: ReportStatus::Stored.into(),
+            state: ReportState::Sent.into(),
+        }],
     }
 }
 

@@ -7,7 +7,7 @@ use proto::v1;
 use storage::model::{Deposit, DuplicateKey, Part, Refusal};
 use tonic::Status;
 
-use super::message::{address, class, headers, part, priority};
+use super::message::{address, class, headers, part, priority, report_request};
 use super::{invalid, proto_duration, required, time};
 
 /// A deposit that makes sense.
@@ -38,6 +38,7 @@ pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit
         received_from: deposit.received_from,
         sha256: None,
         file: None,
+        report_request: report_request(deposit.report_request)?,
         deadline,
     })
 }

@@ -14,6 +14,7 @@ use storage::model::{
 use tonic::Status;
 
 use super::deposit::duplicate_key;
+use super::message::report_request;
 use super::{duration, invalid, named, proto_duration, required, time, timestamp};
 use crate::status::RETRY_AFTER;
 
@@ -167,6 +168,7 @@ fn job(
         expires_at: request.expires_at.map(time),
         max_forwards: request.max_forwards,
         received_from: request.received_from,
+        report_request: report_request(request.report_request)?,
         deadline,
     })
 }
@@ -270,7 +272,13 @@ pub(crate) fn leg_claim(token: LegToken) -> v1::LegClaim {
 /// What came of a leg.
 pub(crate) fn leg_outcome(settlement: v1::LegSettlement) -> Result<(LegToken, LegOutcome), Status> {
     let token = leg_token(settlement.leg)?;
-    let outcome = match required(settlement.outcome, "the outcome is missing")? {
+    let given = required(settlement.outcome, "the outcome is missing")?;
+    Ok((token, outcome(given)?))
+}
+
+/// What came of a try of a leg, or of a report.
+pub(super) fn outcome(given: Outcome) -> Result<LegOutcome, Status> {
+    Ok(match given {
         Outcome::Answered(answered) => LegOutcome::Answered {
             status: u16::try_from(answered.status)
                 .ok()
@@ -284,8 +292,7 @@ pub(crate) fn leg_outcome(settlement: v1::LegSettlement) -> Result<(LegToken, Le
             retry_after: down.retry_after.map(duration),
         },
         Outcome::Returned(_) => LegOutcome::Returned,
-    };
-    Ok((token, outcome))
+    })
 }
 
 /// What a settlement did.

@@ -2,8 +2,9 @@
 
 use proto::v1;
 use storage::model::{
-    Address, Class, Event, EventKind, FileAttributes, Headers, MessageId, MessageNumber, Part,
-    PartKind, Priority, State, StoredMessage,
+    Address, Class, Disposition, Event, EventKind, FileAttributes, Headers, MessageId,
+    MessageNumber, MessageReport, Part, PartKind, Priority, ReportRequest, ReportState,
+    ReportStatus, State, StoredMessage,
 };
 use tonic::Status;
 
@@ -181,6 +182,81 @@ fn proto_file(file: FileAttributes) -> v1::FileAttributes {
     }
 }
 
+/// Most octets of what a report repeats: a CPIM head.
+const REQUEST_OCTETS: usize = 16 << 10;
+
+/// What a sender asks to be told.
+pub(crate) fn report_request(
+    request: Option<v1::ReportRequest>,
+) -> Result<Option<ReportRequest>, Status> {
+    let Some(request) = request else {
+        return Ok(None);
+    };
+    let asked = request.asked().map(|asked| match asked {
+        v1::Disposition::PositiveDelivery => Ok(Disposition::PositiveDelivery),
+        v1::Disposition::NegativeDelivery => Ok(Disposition::NegativeDelivery),
+        v1::Disposition::Processing => Ok(Disposition::Processing),
+        v1::Disposition::Display => Ok(Disposition::Display),
+        v1::Disposition::Unspecified => Err(invalid("there is no such disposition")),
+    });
+    let asked: Vec<_> = asked.collect::<Result<_, _>>()?;
+    let texts = [
+        &request.imdn_message_id,
+        &request.from,
+        &request.to,
+        &request.original_recipient,
+    ];
+    let octets: usize = texts.iter().map(|text| text.len()).sum();
+    if octets + asked.len() > REQUEST_OCTETS {
+        return Err(invalid("a request for reports has at most 16 KiB"));
+    }
+    Ok(Some(ReportRequest {
+        asked,
+        imdn_message_id: request.imdn_message_id,
+        from: request.from,
+        to: request.to,
+        original_recipient: request.original_recipient,
+    }))
+}
+
+/// What a sender asked to be told.
+pub(crate) fn proto_report_request(request: ReportRequest) -> v1::ReportRequest {
+    let asked = request.asked.into_iter().map(|asked| match asked {
+        Disposition::PositiveDelivery => v1::Disposition::PositiveDelivery,
+        Disposition::NegativeDelivery => v1::Disposition::NegativeDelivery,
+        Disposition::Processing => v1::Disposition::Processing,
+        Disposition::Display => v1::Disposition::Display,
+    });
+    v1::ReportRequest {
+        asked: asked.map(Into::into).collect(),
+        imdn_message_id: request.imdn_message_id,
+        from: request.from,
+        to: request.to,
+        original_recipient: request.original_recipient,
+    }
+}
+
+/// What a report says.
+pub(crate) fn proto_report_status(status: ReportStatus) -> v1::ReportStatus {
+    match status {
+        ReportStatus::Stored => v1::ReportStatus::Stored,
+        ReportStatus::Failed => v1::ReportStatus::Failed,
+        ReportStatus::Forbidden => v1::ReportStatus::Forbidden,
+    }
+}
+
+fn message_report(made: MessageReport) -> v1::MessageReport {
+    let state = match made.state {
+        ReportState::Waiting => v1::ReportState::Waiting,
+        ReportState::Sent => v1::ReportState::Sent,
+        ReportState::Dropped => v1::ReportState::Dropped,
+    };
+    v1::MessageReport {
+        status: proto_report_status(made.status).into(),
+        state: state.into(),
+    }
+}
+
 /// An address, if one is given.
 pub(crate) fn address(text: String) -> Option<Address> {
     (!text.is_empty()).then(|| Address::new(text))
@@ -217,6 +293,8 @@ pub(crate) fn message(message: StoredMessage) -> v1::Message {
             .map(|sha256| sha256.to_vec().into())
             .unwrap_or_default(),
         file: envelope.file.map(proto_file),
+        report_request: envelope.report_request.map(proto_report_request),
+        reports: message.reports.into_iter().map(message_report).collect(),
     }
 }
 
@@ -237,6 +315,9 @@ pub(crate) fn event(event: Event) -> v1::Event {
         EventKind::Deleted => v1::EventKind::Deleted,
         EventKind::ContentRemoved => v1::EventKind::ContentRemoved,
         EventKind::ExpiryShortened => v1::EventKind::ExpiryShortened,
+        EventKind::ReportMade => v1::EventKind::ReportMade,
+        EventKind::ReportSent => v1::EventKind::ReportSent,
+        EventKind::ReportDropped => v1::EventKind::ReportDropped,
     };
     v1::Event {
         at: Some(timestamp(event.at)),

@@ -111,9 +111,9 @@ impl Edges {
     }
 }
 
-/// How many legs may be handed out: so many per second, over all edges.
+/// How many legs, or reports, may be handed out: so many per second, over all edges.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     per_second: f64,
     left: f64,
     at: Instant,
@@ -123,7 +123,7 @@ pub(super) struct Pace {
 const BURST: Duration = Duration::from_millis(100);
 
 impl Pace {
-    pub(super) fn new(per_second: u32, now: Instant) -> Self {
+    pub(crate) fn new(per_second: u32, now: Instant) -> Self {
         Self {
             per_second: f64::from(per_second),
             left: 1.0,
@@ -132,7 +132,7 @@ impl Pace {
     }
 
     /// Up to `wanted` legs now; if none, when to ask again.
-    pub(super) fn allow(&mut self, wanted: usize, now: Instant) -> Result<usize, Instant> {
+    pub(crate) fn allow(&mut self, wanted: usize, now: Instant) -> Result<usize, Instant> {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         let most = (self.per_second * BURST.as_secs_f64()).max(1.0);
         self.left = (self.left + passed * self.per_second).min(most);
@@ -145,7 +145,7 @@ impl Pace {
     }
 
     /// So many were handed out.
-    pub(super) fn spend(&mut self, legs: usize) {
+    pub(crate) fn spend(&mut self, legs: usize) {
         self.left -= as_f64(legs);
     }
 }

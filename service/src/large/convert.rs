@@ -6,7 +6,9 @@ use proto::v1;
 use storage::model::{Admission, LargeDeposit, Part, PartKind};
 use tonic::Status;
 
-use crate::convert::{address, class, file, headers, invalid, part, priority, required, time};
+use crate::convert::{
+    address, class, file, headers, invalid, part, priority, report_request, required, time,
+};
 
 /// Most octets of all parts but for the body: heads and requests of SIP.
 const PARTS_OCTETS: usize = 1 << 20;
@@ -39,6 +41,7 @@ pub(super) fn large_deposit(
         expires_at: deposit.expires_at.map(time),
         received_from: deposit.received_from,
         file: deposit.file.map(file),
+        report_request: report_request(deposit.report_request)?,
         deadline,
     })
 }

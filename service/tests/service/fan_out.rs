@@ -50,6 +50,7 @@ pub(crate) fn message(number: u32, recipients: usize) -> JobRequest {
         expires_at: None,
         max_forwards: 68,
         received_from: "tcp 192.0.2.1:5060".to_owned(),
+        report_request: None,
     }
 }
 

@@ -68,6 +68,7 @@ fn message(msrp_message_id: &str, octets: usize) -> LargeDeposit {
             octets: Some(octets as u64),
             ..FileAttributes::default()
         }),
+        report_request: None,
     }
 }
 

@@ -200,6 +200,14 @@ daemon::section! {
 }
 
 daemon::section! {
+    /// Delivery reports to senders who asked for them.
+    pub struct Reports in "reports" {
+        /// Reports that are on their way at a time.
+        in_flight: u32 = 32,
+    }
+}
+
+daemon::section! {
     /// Push sessions: how deferred messages reach their user.
     pub struct Push in "push" {
         /// Push sessions this edge runs at a time.

@@ -95,6 +95,12 @@ fn read(edge: &Edge, transaction: &ServerTransaction) -> Result<Wanted, Refusal>
     let read = pager_mode::read(request, &edge.site, arrival, may_send)?;
     match read {
         Pager::Deposit(_) if edge.draining.is_cancelled() => Err(Refusal::Overloaded),
+        Pager::Deposit(deposit) => {
+            if deposit.sender.is_none() && deposit.report_request.is_some() {
+                event::report_not_possible(request);
+            }
+            Ok(Wanted::Pager(Pager::Deposit(deposit)))
+        }
         read => Ok(Wanted::Pager(read)),
     }
 }

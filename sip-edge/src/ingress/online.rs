@@ -34,7 +34,7 @@ impl Forwards {
     }
 
     /// A place for a message that is on disk, if it may be forwarded.
-    pub(super) fn place(
+    pub(crate) fn place(
         &self,
         request: &Request,
         proof: &Deposited,
@@ -54,7 +54,7 @@ fn is_said_offline(request: &Request) -> bool {
 
 /// Forwards a message and settles it by the answer: a 2xx or 6xx of the client, to be relayed. With
 /// `None` the message stays stored. To be run to its end, whether its sender still waits or not.
-pub(super) async fn forward(
+pub(crate) async fn forward(
     edge: &Arc<Edge>,
     request: &Request,
     proof: &Deposited,

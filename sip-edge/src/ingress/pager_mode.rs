@@ -11,6 +11,7 @@ use super::served_user::served_user;
 use crate::site::Site;
 use edge::identity::{AssertedIdentity, originator};
 use edge::refuse::Refusal;
+use edge::report::report_request;
 use edge::{duplicate, lifetime, privacy};
 
 /// What a MESSAGE is for the edge.
@@ -65,6 +66,7 @@ pub(crate) fn read(
         }],
         expires_at,
         received_from,
+        report_request: cpim.and_then(report_request),
     })))
 }
 

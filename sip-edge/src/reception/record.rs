@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 use cpim::imdn;
 use edge::identity::AssertedIdentity;
 use edge::reception::{End, Purpose, Whole, refuse};
+use edge::report::{own_headers_octets, report_request};
 use edge::user_agent::UserAgent;
 use msrp::{ByteRange, RequestHead, TransactionId, status};
 use sip::{Name, Request, Response, Transport};
@@ -13,9 +14,6 @@ use storage_client::{DepositAnswer, LargeDeposit};
 
 use crate::ingress::{accept, pager_mode};
 use crate::{event, metrics};
-
-/// Type of a message with headers of its own.
-const CPIM: &str = "message/cpim";
 
 /// What is known of a message before its first octet comes.
 #[derive(Debug)]
@@ -36,24 +34,17 @@ pub(crate) struct Envelope {
     pub(crate) response: Response,
 }
 
-/// Whether the head of a message of this type is wanted (IMD-09).
-pub(crate) fn has_own_headers(head: &RequestHead) -> bool {
-    let content_type = head.content_type.as_deref().unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case(CPIM)
-}
-
 impl Purpose for Envelope {
     fn beginning_octets(&self, head: &RequestHead) -> usize {
-        match has_own_headers(head) {
-            true => cpim::HEAD_LIMIT_OCTETS,
-            false => 0,
-        }
+        own_headers_octets(head)
     }
 
     async fn commit(&self, whole: Whole<'_>) -> End {
         let deposit = self.deposit(whole.head, whole.beginning.as_ref(), whole.total);
         let class = deposit.class;
+        if deposit.sender.is_none() && deposit.report_request.is_some() {
+            event::report_not_possible(&self.invite);
+        }
         match whole.upload.commit(deposit).await {
             Ok(DepositAnswer::Deposited(proof)) => {
                 accept::accept_send(whole.answer, &proof);
@@ -118,6 +109,7 @@ impl Envelope {
             expires_at: None,
             received_from: self.received_from.clone(),
             file: self.file.clone(),
+            report_request: wrapped.as_ref().and_then(report_request),
         }
     }
 
@@ -195,9 +187,10 @@ mod tests {
 
     #[test]
     fn only_cpim_has_headers_of_its_own() {
-        assert!(has_own_headers(&head(
-            "Content-Type: Message/CPIM; charset=utf-8\r\n"
-        )));
-        assert!(!has_own_headers(&head("Content-Type: text/plain\r\n")));
+        assert_ne!(
+            0,
+            own_headers_octets(&head("Content-Type: Message/CPIM; charset=utf-8\r\n"))
+        );
+        assert_eq!(0, own_headers_octets(&head("Content-Type: text/plain\r\n")));
     }
 }

@@ -3,7 +3,9 @@
 use proto::v1;
 use proto::v1::exchange_answer::Answer;
 
-use super::message::{proto_class, proto_headers, proto_part, proto_priority};
+use super::message::{
+    proto_class, proto_headers, proto_part, proto_priority, proto_report_request,
+};
 use super::{duration, timestamp};
 use crate::error::DEFAULT_RETRY_AFTER;
 use crate::{Deposit, DepositAnswer, Deposited, Refusal, RefusalReason, Unavailable};
@@ -29,6 +31,7 @@ pub(crate) fn deposit(deposit: Deposit) -> v1::Deposit {
         expires_at: deposit.expires_at.map(timestamp),
         received_from: deposit.received_from,
         remaining: None,
+        report_request: deposit.report_request.map(proto_report_request),
     }
 }
 

@@ -8,6 +8,7 @@ use proto::v1::admit_job_reply::Answer as Admitted;
 use proto::v1::leg_settlement::Outcome;
 use proto::v1::look_up_group_reply::Answer as LookedUp;
 
+use super::message::proto_report_request;
 use super::{duration, optional, proto_duration, time, timestamp};
 use crate::Unavailable;
 use crate::fan_out::{
@@ -125,6 +126,7 @@ fn job(request: JobRequest, class: v1::JobClass) -> v1::AcceptJobRequest {
         max_forwards: request.max_forwards,
         received_from: request.received_from,
         remaining: None,
+        report_request: request.report_request.map(proto_report_request),
     }
 }
 
@@ -242,8 +244,16 @@ pub(crate) fn proto_leg_claim(claim: LegClaim) -> v1::LegClaim {
     }
 }
 
-pub(crate) fn leg_settlement(claim: LegClaim, outcome: &LegOutcome) -> v1::LegSettlement {
-    let outcome = match outcome {
+pub(crate) fn leg_settlement(claim: LegClaim, given: &LegOutcome) -> v1::LegSettlement {
+    v1::LegSettlement {
+        leg: Some(proto_leg_claim(claim)),
+        outcome: Some(outcome(given)),
+    }
+}
+
+/// What came of a try of a leg, or of a report.
+pub(super) fn outcome(outcome: &LegOutcome) -> Outcome {
+    match outcome {
         LegOutcome::Answered {
             status,
             reason,
@@ -261,9 +271,5 @@ pub(crate) fn leg_settlement(claim: LegClaim, outcome: &LegOutcome) -> v1::LegSe
             retry_after: retry_after.map(proto_duration),
         }),
         LegOutcome::Returned => Outcome::Returned(v1::LegReturned {}),
-    };
-    v1::LegSettlement {
-        leg: Some(proto_leg_claim(claim)),
-        outcome: Some(outcome),
     }
 }

@@ -7,7 +7,9 @@ use proto::v1::upload_reply::Answer as UploadAnswer;
 
 use super::deposit::{answer, refusal};
 use super::fan_out::{job_accepted, job_refusal};
-use super::message::{proto_class, proto_file, proto_headers, proto_part, proto_priority};
+use super::message::{
+    proto_class, proto_file, proto_headers, proto_part, proto_priority, proto_report_request,
+};
 use super::timestamp;
 use crate::fan_out::JobAnswer;
 use crate::large::{AdmissionRequest, LargeDeposit, UploadError};
@@ -47,6 +49,7 @@ pub(crate) fn large_deposit(deposit: LargeDeposit) -> v1::LargeDeposit {
         expires_at: deposit.expires_at.map(timestamp),
         received_from: deposit.received_from,
         file: deposit.file.map(proto_file),
+        report_request: deposit.report_request.map(proto_report_request),
     }
 }
 

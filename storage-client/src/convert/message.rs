@@ -3,7 +3,10 @@
 use proto::v1;
 
 use super::{optional, time};
-use crate::message::{Class, FileAttributes, Headers, Message, Part, PartKind, Priority, State};
+use crate::message::{
+    Class, Disposition, FileAttributes, Headers, Message, Part, PartKind, Priority, ReportRequest,
+    State,
+};
 
 pub(super) fn proto_class(class: Class) -> v1::MessageClass {
     match class {
@@ -172,4 +175,31 @@ pub(super) fn message(message: v1::Message) -> Option<Message> {
         sha256: message.sha256.as_ref().try_into().ok(),
         file: message.file.map(file),
     })
+}
+
+pub(super) fn proto_report_request(request: ReportRequest) -> v1::ReportRequest {
+    let asked = request.asked.into_iter().map(|asked| match asked {
+        Disposition::PositiveDelivery => v1::Disposition::PositiveDelivery,
+        Disposition::NegativeDelivery => v1::Disposition::NegativeDelivery,
+        Disposition::Processing => v1::Disposition::Processing,
+        Disposition::Display => v1::Disposition::Display,
+    });
+    v1::ReportRequest {
+        asked: asked.map(Into::into).collect(),
+        imdn_message_id: request.imdn_message_id,
+        from: request.from,
+        to: request.to,
+        original_recipient: request.original_recipient,
+    }
+}
+
+/// What a report is to repeat; what was asked for is decided already.
+pub(super) fn report_request(request: v1::ReportRequest) -> ReportRequest {
+    ReportRequest {
+        asked: Vec::new(),
+        imdn_message_id: request.imdn_message_id,
+        from: request.from,
+        to: request.to,
+        original_recipient: request.original_recipient,
+    }
 }

@@ -302,6 +302,7 @@ pub(crate) fn deposit_to(user: &str, call_id: &str, body: &str) -> Deposit {
         received_from: "udp 192.0.2.1:5060".to_owned(),
         sha256: None,
         file: None,
+        report_request: None,
         deadline: Instant::now() + Duration::from_secs(400 * 86_400),
     }
 }

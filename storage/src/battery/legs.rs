@@ -43,6 +43,7 @@ pub(crate) fn job(sender: &str, targets: &[&str]) -> JobRequest {
         roster: targets.iter().map(entry).collect(),
         expires_at: None,
         max_forwards: 68,
+        report_request: None,
         received_from: "tcp 192.0.2.1:5060".to_owned(),
         deadline: Instant::now() + HOUR,
     }

@@ -9,6 +9,7 @@ use crate::model::{
     MessageNumber, ReleaseOutcome, Released, Sequence, Settled, Settlement, State, TakeLimit,
     Taken, UnixMillis,
 };
+use crate::rule::report::refused;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 use crate::value::is_inline;
@@ -170,7 +171,7 @@ impl Model {
         if !counts {
             return Settled::AlreadySettled;
         }
-        self.settle_attempt(token, number, settlement, times.wall);
+        self.settle_attempt(token, number, settlement, times);
         Settled::Settled
     }
 
@@ -179,14 +180,17 @@ impl Model {
         token: ClaimToken,
         number: MessageNumber,
         settlement: Settlement,
-        now: UnixMillis,
+        times: Times,
     ) {
+        let now = times.wall;
         let account = self.account_mut(token.mailbox);
         let registrations = account.registrations;
         let claim = account.claim.as_ref();
         let (edge, claimed_at) =
             claim.map_or((String::new(), now), |c| (c.edge.clone(), c.claimed_at));
         let generation = Some(token.generation);
+        let given = settlement.clone();
+        let mut ended = EventKind::Claimed;
         self.change(number, |message, config| {
             message.attempts += 1;
             let taken_at = claimed_at.max(message.envelope.received_at);
@@ -215,7 +219,11 @@ impl Model {
                 }
             };
             message.record(now, kind, generation, &edge, &detail);
+            ended = kind;
         });
+        if let Some(status) = refused(&given, ended) {
+            self.report(number, status, times);
+        }
     }
 
     pub(super) fn release(

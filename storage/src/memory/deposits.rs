@@ -4,7 +4,7 @@ use super::model::{FirstCopy, MessageRecord, Model};
 use crate::config::Provisioning;
 use crate::model::{
     Deposit, DepositOutcome, Envelope, EventKind, Generation, MailboxId, MessageId, MessageNumber,
-    Receipt, Refusal, Sequence, State, UploadId,
+    Receipt, Refusal, ReportStatus, Sequence, State, UploadId,
 };
 use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
 use crate::rule::duplicate::{Fingerprint, fingerprint};
@@ -129,6 +129,7 @@ impl Model {
             received_at: times.wall,
         };
         self.messages.insert(number, message);
+        self.report(number, ReportStatus::Stored, times);
         let account = self.account_mut(mailbox);
         account.version += 1;
         account.last_sequence = Sequence(number.0);
@@ -148,7 +149,8 @@ impl Model {
         times: Times,
     ) -> MessageRecord {
         let retention = &self.config.retention;
-        let expires_at = retention::expires_at(deposit.expires_at, times.wall, retention);
+        let expires_at =
+            retention::expires_at_of(deposit.class, deposit.expires_at, times.wall, retention);
         let mut message = MessageRecord {
             envelope: Envelope {
                 id: MessageId {
@@ -170,6 +172,7 @@ impl Model {
                 received_from: deposit.received_from,
                 sha256: deposit.sha256,
                 file: deposit.file,
+                report_request: deposit.report_request,
             },
             state: State::Stored,
             parts: Some(deposit.parts),
@@ -180,6 +183,7 @@ impl Model {
             refused_on: None,
             settled_at: None,
             reason: String::new(),
+            reports: Vec::new(),
             earliest_generation: Generation::default(),
             due_at: expires_at,
             events: Vec::new(),

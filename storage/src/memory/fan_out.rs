@@ -21,6 +21,7 @@ use crate::rule::duplicate::{address_key, job_fingerprint};
 use crate::rule::fan_out::find::{Finder, ROSTER_CHUNK, Shelf, sender_key};
 use crate::rule::fan_out::{self, Desk, is_held, new_job, seen};
 use crate::rule::group;
+use crate::rule::report;
 use crate::rule::reservation::Purpose;
 use crate::rule::sender_rate::SenderRates;
 use crate::store::{StoreError, Synced};
@@ -371,6 +372,10 @@ impl Model {
         let staged = content.as_ref();
         let staged = staged.map(|(upload, octets)| (*upload, octets.len() as u64));
         let job = new_job(&request, number, staged, times.wall, &self.config.retention);
+        let told = (times, &self.config.retention);
+        if let Some(report) = report::of_job(&request, number, told) {
+            self.reports.add(report);
+        }
         let fan_out = &mut self.fan_out;
         *fan_out.sender_jobs.entry(sender).or_default() += 1;
         fan_out.job_dues.insert((job.due_at, number));

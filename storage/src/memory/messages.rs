@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::model::{MessageRecord, Model, settle};
 use crate::model::{
     Address, Claimant, Event, Generation, ListPage, ListQuery, MessageNumber, Order, PageToken,
-    PartKind, Recall, State, StoredMessage, Verb,
+    PartKind, Recall, ReportStatus, State, StoredMessage, Verb,
 };
 use crate::rule::order::{Effect, OWNER, Subject, effect, stale};
 use crate::rule::recall;
@@ -37,6 +37,7 @@ impl Model {
             settled_at: record.settled_at,
             reason: record.reason.clone(),
             content_retained: record.parts.is_some(),
+            reports: record.reports.clone(),
         })
     }
 
@@ -202,6 +203,9 @@ impl Model {
                 &order.reason,
             );
         });
+        if effect == Effect::Settle(State::Expired) {
+            self.report(number, ReportStatus::Failed, times);
+        }
         self.message(number, times)
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tokio::sync::SetOnce;
 
 use super::fan_out::FanOut;
+use super::reports::Reports;
 use super::uploads::UploadRecord;
 use crate::config::StoreConfig;
 use crate::model::{
     Address, Binding, Class, Envelope, Event, EventKind, Generation, MailboxId, MailboxSummary,
-    MessageCount, MessageNumber, Part, Priority, Receipt, Sequence, State, Subscription,
-    UnixMillis, UploadId,
+    MessageCount, MessageNumber, MessageReport, Part, Priority, Receipt, Sequence, State,
+    Subscription, UnixMillis, UploadId,
 };
 use crate::rule::duplicate::Fingerprint;
 use crate::rule::reservation::Reservations;
@@ -38,6 +39,7 @@ pub(super) struct Model {
     pub(super) next_mailbox: u64,
     pub(super) next_upload: u64,
     pub(super) fan_out: FanOut,
+    pub(super) reports: Reports,
     pub(super) latched: Arc<SetOnce<String>>,
     closed: bool,
 }
@@ -91,6 +93,7 @@ pub(super) struct MessageRecord {
     pub(super) refused_on: Option<u64>,
     pub(super) settled_at: Option<UnixMillis>,
     pub(super) reason: String,
+    pub(super) reports: Vec<MessageReport>,
     /// Claims before this one have nothing to say about the message any more.
     pub(super) earliest_generation: Generation,
     /// When the sweep looks at it next.
@@ -136,6 +139,7 @@ impl Model {
             uploads: HashMap::new(),
             next_upload: 1,
             fan_out: FanOut::default(),
+            reports: Reports::default(),
             config,
             secret,
             accounts: BTreeMap::new(),

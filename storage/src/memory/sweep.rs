@@ -2,7 +2,7 @@
 
 use super::model::{MessageRecord, Model, settle};
 use crate::config::StoreConfig;
-use crate::model::{EventKind, MessageNumber, State, UnixMillis};
+use crate::model::{EventKind, MessageNumber, ReportStatus, State, UnixMillis};
 use crate::rule::{retention, subscription};
 use crate::store::Swept;
 use crate::timekeeper::Times;
@@ -41,6 +41,7 @@ impl Model {
                 settle(message, config, State::Expired, times.wall, "");
                 message.record(times.wall, EventKind::Expired, None, "", "");
             });
+            self.report(number, ReportStatus::Failed, times);
         } else if message.parts.is_some() {
             swept.contents_removed += 1;
             self.change(number, |message, config| {

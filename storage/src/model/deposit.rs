@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Address, Class, FileAttributes, Headers, MessageId, Part, Priority, UnixMillis};
+use super::{
+    Address, Class, FileAttributes, Headers, MessageId, Part, Priority, ReportRequest, UnixMillis,
+};
 use crate::Synced;
 
 /// What makes a deposit the same as an earlier one (requirements §3.3), besides its mailbox, its
@@ -50,6 +52,8 @@ pub struct Deposit {
     pub sha256: Option<[u8; 32]>,
     /// See [`super::Envelope::file`].
     pub file: Option<FileAttributes>,
+    /// See [`super::Envelope::report_request`].
+    pub report_request: Option<ReportRequest>,
     /// The edge has answered 503 by then: a deposit that is not in a group yet is refused
     /// ([`Refusal::TooLate`], PFM-05).
     pub deadline: Instant,

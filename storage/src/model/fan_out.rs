@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Address, DuplicateKey, Generation, UnixMillis, UploadId};
+use super::{Address, DuplicateKey, Generation, ReportRequest, UnixMillis, UploadId};
 use crate::Synced;
 
 /// Targets of one job.
@@ -104,6 +104,8 @@ pub struct JobRequest {
     pub max_forwards: u32,
     /// The peer it came from.
     pub received_from: String,
+    /// What the sender asks to be told; of it the focus tells that the job is accepted (IMD-08).
+    pub report_request: Option<ReportRequest>,
     /// The edge has answered 503 by then.
     pub deadline: Instant,
 }

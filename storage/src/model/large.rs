@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::{
-    Address, Class, Deposit, DuplicateKey, FileAttributes, Headers, Part, Priority, UnixMillis,
+    Address, Class, Deposit, DuplicateKey, FileAttributes, Headers, Part, Priority, ReportRequest,
+    UnixMillis,
 };
 
 /// Names an upload. Never used twice while anything of it is left.
@@ -66,6 +67,8 @@ pub struct LargeDeposit {
     pub received_from: String,
     /// See [`super::Envelope::file`].
     pub file: Option<FileAttributes>,
+    /// See [`super::Envelope::report_request`].
+    pub report_request: Option<ReportRequest>,
     /// The sender has given up by then.
     pub deadline: Instant,
 }
@@ -93,6 +96,7 @@ impl LargeDeposit {
             received_from: self.received_from,
             sha256: Some(sha256),
             file: self.file,
+            report_request: self.report_request,
             deadline: self.deadline,
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::UnixMillis;
+use super::{MessageReport, ReportRequest, UnixMillis};
 
 /// A canonical address of record (requirements §2.13), made by the edge; opaque to the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -236,6 +236,8 @@ pub struct Envelope {
     pub sha256: Option<[u8; 32]>,
     /// What the sender says about a file; `None` if he says nothing.
     pub file: Option<FileAttributes>,
+    /// What the sender asks to be told (IMD-01); `None` if nothing.
+    pub report_request: Option<ReportRequest>,
 }
 
 /// An envelope with what has happened to the message since.
@@ -255,4 +257,6 @@ pub struct StoredMessage {
     pub reason: String,
     /// Whether its content is still there.
     pub content_retained: bool,
+    /// What its sender is told, or was.
+    pub reports: Vec<MessageReport>,
 }

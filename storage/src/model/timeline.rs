@@ -49,4 +49,10 @@ pub enum EventKind {
     ContentRemoved = 13,
     /// Its sender has shortened its lifetime.
     ExpiryShortened = 14,
+    /// A report to its sender is to be sent (IMD rows).
+    ReportMade = 15,
+    /// A report has come to its sender, or to a store that keeps it for him.
+    ReportSent = 16,
+    /// A report was refused, or its time was over.
+    ReportDropped = 17,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::history::{BODIES, Ending, Nth, PublishKind, Step, User};
+use crate::battery::reports::request;
 use crate::battery::uploads::large_deposit;
 use crate::battery::{Bench, Engine, MINUTE, START, address, deposit_to, registration};
 use crate::config::{Quota, StoreConfig};
@@ -159,6 +160,7 @@ impl<E: Engine> Player<E> {
             class: *class,
             priority: *priority,
             expires_at: lifetime.map(|lifetime| now.after(lifetime)),
+            report_request: (call % 2 == 0).then(request),
             ..deposit_to(name(*user), &format!("call-{call}"), "hi")
         };
         decided(self.bench.deposit(deposit).await)

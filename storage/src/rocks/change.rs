@@ -7,8 +7,11 @@ use super::transaction::{Interrupt, Transaction};
 use crate::column_family::Family;
 use crate::config::Retention;
 use crate::key::{self, Due, DueKind};
-use crate::model::{Event, MailboxId, MessageNumber, PartKind, State, UnixMillis};
-use crate::rule::retention;
+use crate::model::{
+    Envelope, Event, EventKind, MailboxId, MessageNumber, MessageReport, PartKind, ReportState,
+    ReportStatus, State, UnixMillis,
+};
+use crate::rule::{report, retention};
 use crate::store::StoreError;
 use crate::value::{self, EnvelopeValue, EventValue, MailboxValue, Mark, StateValue, WaitingValue};
 
@@ -114,6 +117,42 @@ impl Transaction<'_> {
         self.mailbox(id)?.ok_or(Interrupt::Failed(corrupt))
     }
 
+    /// Makes the report that a message has reached this status, if its sender is to be told (IMD-02). The event is to be
+    /// saved with the state.
+    pub(super) fn make_report(
+        &mut self,
+        (envelope, number): (&Envelope, MessageNumber),
+        state: &mut StateValue,
+        status: ReportStatus,
+    ) -> Option<Event> {
+        let retention = &self.shared.config.retention;
+        let now = (self.times, retention);
+        let row = report::of_message(envelope, number, &state.reports, status, now)?;
+        state.reports.push(MessageReport {
+            status,
+            state: ReportState::Waiting,
+        });
+        self.append_report(&row);
+        Some(Event {
+            at: self.times.wall,
+            kind: EventKind::ReportMade,
+            generation: None,
+            actor: String::new(),
+            detail: status.word().to_owned(),
+        })
+    }
+
+    /// As [`Transaction::make_report`], for a message that ends.
+    pub(super) fn report_end(
+        &mut self,
+        loaded: &Loaded,
+        state: &mut StateValue,
+        status: ReportStatus,
+    ) -> Option<Event> {
+        let message = (&loaded.envelope.envelope, loaded.number);
+        self.make_report(message, state, status)
+    }
+
     /// Writes the new state of a message with everything that follows from it.
     pub(super) fn save(
         &mut self,
@@ -136,7 +175,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn append_event(
+    pub(super) fn append_event(
         &mut self,
         number: MessageNumber,
         state: &mut StateValue,

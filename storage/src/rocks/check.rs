@@ -5,6 +5,7 @@ mod fan_out;
 mod messages;
 mod orphans;
 mod report;
+mod reports;
 mod restate;
 
 pub use self::report::{CheckReport, Finding};
@@ -32,6 +33,7 @@ impl RocksStore {
             let wrong = shared.check_mailboxes(&mut report)?;
             shared.check_orphans(&mut report)?;
             shared.check_fan_out(&mut report)?;
+            shared.check_reports(&mut report)?;
             Ok::<_, StoreError>((report, wrong))
         });
         let (mut report, wrong) = checking.await.map_err(|_| StoreError::Closed)??;

@@ -21,7 +21,7 @@ use super::submit_all::Told;
 use super::transaction::{Changes, Interrupt, Mode, Rows, Transaction, Write};
 use crate::column_family::Family;
 use crate::key;
-use crate::model::MailboxId;
+use crate::model::{MailboxId, ReportStatus, UnixMillis};
 use crate::store::StoreError;
 use crate::value::{self, Counters};
 
@@ -112,17 +112,21 @@ impl Committer {
             families: self.shared.database.families(),
             batch: WriteBatch::with_capacity_bytes(BATCH_OCTETS),
             has_rows: false,
+            reports: Vec::new(),
+            report_due: None,
         };
         for job in jobs {
             job.run(&mut group);
         }
         let (counters, leg_dues) = (group.counters, group.leg_dues);
+        let (reports, report_due) = (std::mem::take(&mut group.reports), group.report_due);
         let synced = match group.into_batch() {
             Some(batch) => self.disk.commit(&self.shared.database, batch),
             None => Ok(()),
         };
         synced.map_err(|cause| self.shared.latch(cause))?;
         self.publish(counters, leg_dues);
+        self.shared.reports.changed(&reports, report_due);
         Ok(())
     }
 
@@ -158,6 +162,9 @@ pub(super) struct Group<'a> {
     families: Families<'a>,
     batch: WriteBatch,
     has_rows: bool,
+    /// What the reports say that it makes, and the earliest time at which one is due.
+    reports: Vec<ReportStatus>,
+    report_due: Option<UnixMillis>,
 }
 
 impl Group<'_> {
@@ -196,6 +203,9 @@ impl Group<'_> {
     fn absorb(&mut self, changes: Changes) {
         self.has_rows |=
             !changes.rows.is_empty() || !changes.writes.is_empty() || !changes.erased.is_empty();
+        self.reports.extend(changes.reports);
+        let dues = self.report_due.into_iter().chain(changes.report_due);
+        self.report_due = dues.min();
         for (key, row) in changes.rows {
             self.overlay.set(self.number, key, row);
         }

@@ -13,6 +13,7 @@ pub(super) mod order;
 pub(super) mod recall;
 pub(super) mod register;
 pub(super) mod release;
+pub(super) mod report;
 pub(super) mod settings;
 pub(super) mod subscribe;
 pub(super) mod sweep;

@@ -125,11 +125,16 @@ fn of(family: Family, cache: &Cache, horizon: &Horizon) -> Options {
         | Family::Subscriptions
         | Family::Groups
         | Family::Legs
-        | Family::LegLists => blocks.set_bloom_filter(FILTER_BITS, false),
+        | Family::LegLists
+        | Family::Reports => blocks.set_bloom_filter(FILTER_BITS, false),
         // States are asked for in vain until something happens to their message.
         Family::Messages => blocks.set_bloom_filter(FILTER_BITS, false),
         // Emptied from the front: tombstones are compacted away early (C-28).
-        Family::Waiting | Family::Due | Family::LegDue | Family::LargeLegDue => {
+        Family::Waiting
+        | Family::Due
+        | Family::LegDue
+        | Family::LargeLegDue
+        | Family::ReportDue => {
             options.add_compact_on_deletion_collector_factory(1_024, 512, 0.5);
         }
         Family::Contents | Family::Jobs | Family::GroupDocuments => {

@@ -35,6 +35,7 @@ pub(super) fn stored_message(envelope: Envelope, state: &StateValue) -> StoredMe
         settled_at: state.settled_at,
         reason: state.reason.clone(),
         content_retained: state.content_retained,
+        reports: state.reports.clone(),
     }
 }
 

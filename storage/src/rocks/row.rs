@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use crate::column_family::Family;
 use crate::key::{self, AddressKey, DuplicateKey};
-use crate::model::{Generation, JobNumber, LegName, MailboxId, MessageNumber, Sequence};
+use crate::model::{
+    Generation, JobNumber, LegName, MailboxId, MessageNumber, ReportName, Sequence,
+};
 use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::value::{
     self, AccountValue, AddressValue, BindingsValue, ClaimValue, DuplicateValue, EnvelopeValue,
     GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue, MailboxValue,
-    SenderJobsValue, StateValue, SubscriptionsValue,
+    ReportValue, SenderJobsValue, StateValue, SubscriptionsValue,
 };
 
 /// Names a row. No peer chooses what is in it: numbers are the store's own, the others are keyed hashes. So the maps
@@ -34,6 +36,7 @@ pub(super) enum RowKey {
     Leg(LegName),
     LegList(AddressKey),
     SenderJobs(AddressKey),
+    Report(ReportName),
     /// Not a row: the result of a scan, good for as long as the mailbox does not change.
     FirstWaiting(FirstWaiting),
 }
@@ -68,6 +71,7 @@ pub(super) enum Row {
     Leg(LegValue),
     LegList(LegListValue),
     SenderJobs(SenderJobsValue),
+    Report(ReportValue),
     FirstWaiting(Sequence),
 }
 
@@ -101,6 +105,7 @@ impl RowKey {
             Self::Leg(name) => (Family::Legs, key::leg(*name).to_vec()),
             Self::LegList(list) => (Family::LegLists, list.to_vec()),
             Self::SenderJobs(sender) => (Family::Turns, sender.to_vec()),
+            Self::Report(name) => (Family::Reports, key::report(*name).to_vec()),
             Self::FirstWaiting(_) => return None,
         };
         Some(place)
@@ -126,6 +131,7 @@ impl RowKey {
             | Self::Leg(_)
             | Self::LegList(_)
             | Self::SenderJobs(_)
+            | Self::Report(_)
             | Self::FirstWaiting(_) => None,
         }
     }
@@ -150,6 +156,7 @@ impl RowKey {
             Self::Leg(_) => Row::Leg(value::decode(octets)?),
             Self::LegList(_) => Row::LegList(value::decode(octets)?),
             Self::SenderJobs(_) => Row::SenderJobs(value::decode(octets)?),
+            Self::Report(_) => Row::Report(value::decode(octets)?),
             Self::FirstWaiting(_) => return Err(StoreError::Corrupt { what: "row key" }),
         })
     }
@@ -176,6 +183,7 @@ impl Row {
             Self::Leg(row) => value::encode(row),
             Self::LegList(row) => value::encode(row),
             Self::SenderJobs(row) => value::encode(row),
+            Self::Report(row) => value::encode(row),
             Self::FirstWaiting(_) => return None,
         })
     }

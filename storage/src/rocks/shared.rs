@@ -9,6 +9,7 @@ use super::directory::Directory;
 use super::fan_out::FanOutState;
 use super::free_space::FreeSpace;
 use super::overlay::GroupNumber;
+use super::reports::ReportsState;
 use super::taken::TakenMessages;
 use super::threads::Threads;
 use super::uploads::Uploads;
@@ -37,6 +38,7 @@ pub(super) struct Shared {
     pub(super) progress: Progress,
     pub(super) watches: Watches,
     pub(super) fan_out: FanOutState,
+    pub(super) reports: ReportsState,
     /// Why nothing is accepted or delivered any more (P2).
     latched: SetOnce<String>,
     closed: AtomicBool,
@@ -96,6 +98,7 @@ impl Shared {
             progress: Progress::default(),
             watches: Watches::default(),
             fan_out: FanOutState::default(),
+            reports: ReportsState::default(),
             latched: SetOnce::new(),
             closed: AtomicBool::new(false),
         }

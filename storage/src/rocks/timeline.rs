@@ -94,7 +94,10 @@ fn waits_after(kind: EventKind) -> Option<bool> {
         | EventKind::Claimed
         | EventKind::AttemptFailed
         | EventKind::ContentRemoved
-        | EventKind::ExpiryShortened => None,
+        | EventKind::ExpiryShortened
+        | EventKind::ReportMade
+        | EventKind::ReportSent
+        | EventKind::ReportDropped => None,
     }
 }
 

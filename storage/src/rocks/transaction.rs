@@ -10,15 +10,18 @@ use super::row::{FirstWaiting, Row, RowKey};
 use super::shared::Shared;
 use super::written::WrittenRows;
 use crate::column_family::Family;
-use crate::key::{AddressKey, DuplicateKey};
-use crate::model::{ClaimToken, JobNumber, LegName, MailboxId, MessageNumber, Sequence};
+use crate::key::{self, AddressKey, DuplicateKey};
+use crate::model::{
+    ClaimToken, JobNumber, LegName, MailboxId, MessageNumber, ReportName, ReportStatus, Sequence,
+    UnixMillis,
+};
 use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 use crate::value::{
-    AccountValue, AddressValue, BindingsValue, ClaimValue, Counters, DuplicateValue, EnvelopeValue,
-    GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue, MailboxValue,
-    SenderJobsValue, StateValue, SubscriptionsValue,
+    self, AccountValue, AddressValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
+    EnvelopeValue, GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue,
+    MailboxValue, Mark, ReportValue, SenderJobsValue, StateValue, SubscriptionsValue,
 };
 
 /// Why an operation stopped in the middle; nothing of it was written.
@@ -81,6 +84,10 @@ pub(super) struct Changes {
     pub(super) rows: WrittenRows,
     pub(super) writes: Vec<Write>,
     pub(super) erased: Vec<Erased>,
+    /// What the reports say that are made.
+    pub(super) reports: Vec<ReportStatus>,
+    /// The earliest time at which a report has become due.
+    pub(super) report_due: Option<UnixMillis>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +193,23 @@ impl<'a> Transaction<'a> {
         }
     }
 
+    /// Puts a report on the list of what is to be sent.
+    pub(super) fn append_report_due(&mut self, at: UnixMillis, name: ReportName) {
+        let due = &mut self.changes.report_due;
+        *due = Some(due.map_or(at, |earliest| earliest.min(at)));
+        self.append(Family::ReportDue, key::report_due(at, name), || {
+            value::encode(&Mark)
+        });
+    }
+
+    /// Adds a report that there has never been.
+    pub(super) fn append_report(&mut self, row: &ReportValue) {
+        let name = row.report.name;
+        self.append(Family::Reports, key::report(name), || value::encode(row));
+        self.append_report_due(row.due_at, name);
+        self.changes.reports.push(row.report.status);
+    }
+
     /// Where an address leads.
     pub(super) fn mailbox_of(&mut self, key: AddressKey) -> Result<Option<MailboxId>, Interrupt> {
         Ok(self.address(key)?.map(|row| row.mailbox))
@@ -283,4 +307,5 @@ rows! {
     leg_row, set_leg_row: Leg(name: LegName) => LegValue;
     leg_list_row, set_leg_list_row: LegList(key: AddressKey) => LegListValue;
     sender_jobs, set_sender_jobs: SenderJobs(key: AddressKey) => SenderJobsValue;
+    report_row, set_report_row: Report(name: ReportName) => ReportValue;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::Retention;
-use crate::model::{State, UnixMillis};
+use crate::model::{Class, State, UnixMillis};
 
 /// When a message expires that was received at `received_at`: as its sender asked, else by the
 /// default, never beyond the cap, and never before it was accepted.
@@ -16,6 +16,17 @@ pub(crate) fn expires_at(
         .unwrap_or_else(|| received_at.after(retention.default))
         .min(received_at.after(retention.max))
         .max(received_at.after(Duration::from_millis(1)))
+}
+
+/// The same of a message of this class: notifications have a default of their own (IMD-07).
+pub(crate) fn expires_at_of(
+    class: Class,
+    asked: Option<UnixMillis>,
+    received_at: UnixMillis,
+    retention: &Retention,
+) -> UnixMillis {
+    let own = (class == Class::Imdn).then(|| received_at.after(retention.imdn));
+    expires_at(asked.or(own), received_at, retention)
 }
 
 /// How long the content of a message stays that was settled now; `None` removes it at once.
@@ -57,6 +68,18 @@ mod tests {
         assert_eq!(at(Some(500)), UnixMillis(500));
         assert_eq!(at(Some(u64::MAX)), UnixMillis(1 + 2 * HOUR));
         assert_eq!(at(Some(0)), UnixMillis(2));
+    }
+
+    #[test]
+    fn imd_07_notifications_have_a_lifetime_of_their_own() {
+        let retention = Retention {
+            imdn: Duration::from_secs(3_600),
+            ..Retention::default()
+        };
+        let at = |class, asked| expires_at_of(class, asked, UnixMillis(1), &retention);
+        assert_eq!(at(Class::Imdn, None), UnixMillis(1 + HOUR));
+        assert_eq!(at(Class::Imdn, Some(UnixMillis(500))), UnixMillis(500));
+        assert_eq!(at(Class::Pager, None), UnixMillis(1 + 7 * 24 * HOUR));
     }
 
     #[test]

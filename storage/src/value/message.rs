@@ -1,9 +1,11 @@
 //! Envelopes, which never change, and states, which do.
 
+use super::report::{read_made, read_request, write_made, write_request};
 use super::{Decoder, Encoder, FORMAT, Malformed, NO_KEY, Value};
 use crate::model::{
     Address, Class, Envelope, FileAttributes, Generation, Headers, INLINE_OCTETS, MailboxId,
-    MessageId, MessageNumber, PartKind, Priority, Sequence, State, UnixMillis, UploadId,
+    MessageId, MessageNumber, MessageReport, PartKind, Priority, Sequence, State, UnixMillis,
+    UploadId,
 };
 
 /// An envelope, and what the engine must know of its content.
@@ -104,6 +106,10 @@ impl EnvelopeValue {
         write_headers(&envelope.headers, out);
         out.option(envelope.sha256.as_ref(), |out, sha256| out.octets(sha256));
         out.option(envelope.file.as_ref(), write_file);
+        // Nothing is written where nothing is asked for, as earlier versions did.
+        if let Some(request) = &envelope.report_request {
+            write_request(request, out);
+        }
     }
 }
 
@@ -148,6 +154,7 @@ impl Value for EnvelopeValue {
             headers: read_headers(fields)?,
             sha256: fields.option(read_sha256)?,
             file: fields.option(read_file)?,
+            report_request: unless_at_end(fields, read_request)?,
             body_octets,
             body_offset,
             received_at,
@@ -159,6 +166,17 @@ impl Value for EnvelopeValue {
             parts,
             staged,
         })
+    }
+}
+
+/// What is written only where there is some of it.
+fn unless_at_end<T>(
+    fields: &mut Decoder<'_>,
+    read: impl FnOnce(&mut Decoder<'_>) -> Result<T, Malformed>,
+) -> Result<Option<T>, Malformed> {
+    match fields.is_at_end() {
+        true => Ok(None),
+        false => read(fields).map(Some),
     }
 }
 
@@ -254,6 +272,7 @@ pub(crate) struct StateValue {
     /// Claims before this one have nothing to say about the message any more.
     pub(crate) earliest_generation: Generation,
     pub(crate) reason: String,
+    pub(crate) reports: Vec<MessageReport>,
 }
 
 impl StateValue {
@@ -271,6 +290,7 @@ impl StateValue {
             events: 0,
             earliest_generation: Generation::default(),
             reason: String::new(),
+            reports: Vec::new(),
         }
     }
 }
@@ -291,6 +311,9 @@ impl Value for StateValue {
         out.count(self.earliest_generation.0);
         out.seal();
         out.text(&self.reason);
+        if !self.reports.is_empty() {
+            out.list(&self.reports, |out, made| write_made(made, out));
+        }
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
@@ -306,6 +329,7 @@ impl Value for StateValue {
             events: fields.count32()?,
             earliest_generation: Generation(fields.count()?),
             reason: fields.text()?,
+            reports: unless_at_end(fields, |fields| fields.list(read_made))?.unwrap_or_default(),
         })
     }
 }

@@ -118,6 +118,14 @@ proptest! {
 }
 
 #[test]
+fn values_of_reports_round_trip() {
+    round_trips(&golden::report());
+    round_trips(&golden::job_report());
+    round_trips_since(&golden::reported_envelope(), golden::request_octets());
+    round_trips_since(&golden::reported_state(), 5);
+}
+
+#[test]
 fn values_of_fan_out_round_trip() {
     round_trips_since(&golden::group(), 2 + "friends".len());
     round_trips(&golden::group_document());
@@ -147,6 +155,9 @@ fn names_and_subjects_are_where_a_key_will_cover_them() {
     assert!(!contains(&in_the_clear(&golden::event()), "operator"));
     assert!(!contains(&in_the_clear(&golden::attempt()), "480"));
     assert!(!contains(&in_the_clear(&golden::state()), "413"));
+    let envelope = in_the_clear(&golden::reported_envelope());
+    assert!(!contains(&envelope, "alice") && !contains(&envelope, "imdn-1"));
+    assert!(!contains(&in_the_clear(&golden::report()), "example.org"));
     assert!(!contains(&in_the_clear(&golden::group()), "example.org"));
     assert!(!contains(&in_the_clear(&golden::group_document()), "group"));
     assert!(!contains(&in_the_clear(&golden::job()), "example.org"));

@@ -90,6 +90,9 @@ fn kind(number: u8) -> Result<EventKind, Malformed> {
         EventKind::Deleted,
         EventKind::ContentRemoved,
         EventKind::ExpiryShortened,
+        EventKind::ReportMade,
+        EventKind::ReportSent,
+        EventKind::ReportDropped,
     ]
     .into_iter()
     .find(|kind| *kind as u8 == number)

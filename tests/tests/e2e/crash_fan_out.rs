@@ -176,6 +176,7 @@ fn message(number: u32) -> AcceptJobRequest {
         expires_at: None,
         max_forwards: 68,
         received_from: "tcp 192.0.2.1:5060".to_owned(),
+        report_request: None,
         remaining: Some(Duration::from_secs(3).try_into().expect("a short time")),
     }
 }

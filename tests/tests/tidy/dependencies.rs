@@ -32,6 +32,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         &[
             "restante-sip",
             "restante-msrp",
+            "restante-cpim",
             "restante-xcap",
             "restante-net",
             "restante-storage-client",

@@ -39,6 +39,7 @@ fn fields(message: &ListedMessage) -> String {
         "gone"
     };
     let file = message.file.as_ref().map(FileRecord::line);
+    let reports = message.reports_line();
     Fields::default()
         .line("Message-ID", &message.message_id)
         .line("URI", &message.message_uri)
@@ -54,6 +55,7 @@ fn fields(message: &ListedMessage) -> String {
         )
         .optional("SHA-256", message.sha256.as_deref())
         .optional("File", file.as_deref())
+        .optional("Reports", reports.as_deref())
         .optional("Received", message.received_at.as_deref())
         .optional("Received from", message.received_from.as_deref())
         .optional("Expires", message.expires_at.as_deref())

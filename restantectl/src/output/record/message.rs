@@ -3,8 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proto::v1::{
-    Event, EventKind, FileAttributes, GetMessageReply, Message, MessageClass, MessageHeaders,
-    MessageState, Priority,
+    Disposition, Event, EventKind, FileAttributes, GetMessageReply, Message, MessageClass,
+    MessageHeaders, MessageReport, MessageState, Priority, ReportRequest, ReportState,
+    ReportStatus,
 };
 use serde::Serialize;
 
@@ -33,7 +34,18 @@ pub(crate) struct ListedMessage {
     pub(crate) received_from: Option<String>,
     pub(crate) sha256: Option<String>,
     pub(crate) file: Option<FileRecord>,
+    /// Reports that the sender asked for.
+    pub(crate) reports_asked: Vec<String>,
+    /// Reports that were made.
+    pub(crate) reports: Vec<ReportRecord>,
     pub(crate) headers: HeaderRecord,
+}
+
+/// A report to the sender.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReportRecord {
+    status: String,
+    state: String,
 }
 
 /// What the sender says about a file.
@@ -130,8 +142,44 @@ impl From<Message> for ListedMessage {
             received_from: non_empty(message.received_from),
             sha256: non_empty(hexadecimal(&message.sha256)),
             file: message.file.map(FileRecord::from),
+            reports_asked: asked(message.report_request.as_ref()),
+            reports: message.reports.into_iter().map(Into::into).collect(),
             headers: message.headers.unwrap_or_default().into(),
         }
+    }
+}
+
+fn asked(request: Option<&ReportRequest>) -> Vec<String> {
+    let asked = request.into_iter().flat_map(|request| &request.asked);
+    asked
+        .map(|asked| word(*asked, Disposition::as_str_name, "DISPOSITION_"))
+        .collect()
+}
+
+impl From<MessageReport> for ReportRecord {
+    fn from(made: MessageReport) -> Self {
+        Self {
+            status: word(made.status, ReportStatus::as_str_name, "REPORT_STATUS_"),
+            state: word(made.state, ReportState::as_str_name, "REPORT_STATE_"),
+        }
+    }
+}
+
+impl ListedMessage {
+    /// The reports asked for and those made, in one line; `None` if none was asked for.
+    pub(crate) fn reports_line(&self) -> Option<String> {
+        if self.reports_asked.is_empty() {
+            return None;
+        }
+        let made = self.reports.iter();
+        let made: Vec<_> = made
+            .map(|made| format!("{} {}", made.status, made.state))
+            .collect();
+        let asked = self.reports_asked.join(", ");
+        Some(match made.is_empty() {
+            true => format!("{asked} asked for"),
+            false => format!("{asked} asked for; {}", made.join(", ")),
+        })
     }
 }
 

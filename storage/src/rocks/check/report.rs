@@ -1,6 +1,6 @@
 //! What a check has found.
 
-use crate::model::{JobNumber, MailboxId, MessageNumber};
+use crate::model::{JobNumber, MailboxId, MessageNumber, ReportName};
 
 /// Findings that are kept; more are only counted.
 const KEPT: usize = 1_000;
@@ -30,6 +30,9 @@ pub enum Finding {
     /// Its counters, roster, template or indexes are not what its legs say.
     #[error("job {}: it does not match its legs", .0.0)]
     Job(JobNumber),
+    /// A delivery report would not be sent when its time comes.
+    #[error("{0:?}: it is missing from the index by due time")]
+    Report(ReportName),
     /// A row of this family belongs to nothing.
     #[error("a row in {0} belongs to nothing")]
     Orphan(&'static str),

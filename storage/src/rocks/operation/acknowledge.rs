@@ -5,6 +5,7 @@ use crate::rocks::change::{Loaded, settle};
 use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
+use crate::rule::report::refused;
 use crate::value::{ClaimValue, StateValue};
 
 pub(in crate::rocks) struct Acknowledge {
@@ -73,10 +74,13 @@ impl Acknowledge {
             detail: detail.to_owned(),
         };
         let taken_at = claim.claimed_at.max(loaded.envelope.envelope.received_at);
-        let events = vec![
+        let mut events = vec![
             event(taken_at, EventKind::Claimed, ""),
             event(transaction.times.wall, kind, detail),
         ];
+        if let Some(status) = refused(&self.settlement, kind) {
+            events.extend(transaction.report_end(loaded, &mut state, status));
+        }
         transaction.save(loaded, state, events)?;
         Ok(Settled::Settled)
     }

@@ -7,7 +7,7 @@ use crate::config::Provisioning;
 use crate::key::{self, AddressKey, Due, DueKind};
 use crate::model::{
     Deposit, DepositOutcome, Envelope, Event, EventKind, MailboxId, MessageId, MessageNumber, Part,
-    PartKind, Receipt, Refusal, Sequence, UnixMillis, UploadId,
+    PartKind, Receipt, Refusal, ReportStatus, Sequence, UnixMillis, UploadId,
 };
 use crate::rocks::counting::Share;
 use crate::rocks::queue::Lane;
@@ -20,7 +20,8 @@ use crate::rule::duplicate::{Fingerprint, fingerprint};
 use crate::rule::retention;
 use crate::store::Synced;
 use crate::value::{
-    self, DuplicateValue, EnvelopeValue, LocationValue, OwnerValue, Place, StateValue, WaitingValue,
+    self, DuplicateValue, EnvelopeValue, LocationValue, MailboxValue, OwnerValue, Place,
+    StateValue, WaitingValue,
 };
 
 /// Content up to this size is hashed on the async thread: some 100 µs at most.
@@ -105,6 +106,7 @@ impl DepositMessage {
                 received_from: deposit.received_from,
                 sha256: deposit.sha256,
                 file: deposit.file,
+                report_request: deposit.report_request,
             },
             staged: None,
         };
@@ -225,6 +227,7 @@ impl DepositMessage {
             },
             received_at: place.received_at,
         };
+        self.report_stored(&place, &mut row, transaction);
         transaction.set_mailbox(mailbox, Some(row));
         self.remember(mailbox, &receipt, transaction);
         self.append(&place, transaction);
@@ -240,12 +243,33 @@ impl DepositMessage {
     ) -> Place {
         let retention = &transaction.shared.config.retention;
         let received_at = transaction.times.wall;
+        let class = self.envelope.envelope.class;
         Place {
             mailbox,
             number,
             received_at,
-            expires_at: retention::expires_at(self.expires_at, received_at, retention),
+            expires_at: retention::expires_at_of(class, self.expires_at, received_at, retention),
             order,
+        }
+    }
+
+    /// Makes the report that it is stored (IMD-02), if the sender asked for it.
+    fn report_stored(
+        &self,
+        place: &Place,
+        row: &mut MailboxValue,
+        transaction: &mut Transaction<'_>,
+    ) {
+        let envelope = &self.envelope.envelope;
+        let mut state = StateValue {
+            due_at: place.expires_at,
+            ..StateValue::fresh(envelope)
+        };
+        let message = (envelope, place.number);
+        let made = transaction.make_report(message, &mut state, ReportStatus::Stored);
+        if let Some(event) = made {
+            transaction.append_event(place.number, &mut state, row, event);
+            transaction.set_state(place.mailbox, place.number, Some(state));
         }
     }
 

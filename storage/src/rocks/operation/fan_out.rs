@@ -21,6 +21,7 @@ use crate::rule::deposit::is_too_late;
 use crate::rule::duplicate::{Fingerprint, job_fingerprint};
 use crate::rule::fan_out::find::{ROSTER_CHUNK, sender_key};
 use crate::rule::fan_out::{self, Candidate, Desk, new_job};
+use crate::rule::report;
 use crate::rule::reservation::Purpose;
 use crate::store::{StoreError, Synced};
 use crate::timekeeper::Times;
@@ -269,6 +270,10 @@ impl AcceptJob {
             transaction.append(Family::Jobs, key::roster(number, chunk), || roster.clone());
         }
         self.append_content(number, transaction);
+        let told = (transaction.times, &config.retention);
+        if let Some(report) = report::of_job(&self.request, number, told) {
+            transaction.append_report(&report);
+        }
         let turns = Family::turns(self.request.class);
         transaction.append(turns, key::turn(self.sender, number), || {
             value::encode(&Mark)

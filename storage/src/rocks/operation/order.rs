@@ -1,6 +1,6 @@
 //! Carrying out an operator's order on one message (STO-11).
 
-use crate::model::{Event, Generation, MessageNumber, Order, State, StoredMessage};
+use crate::model::{Event, Generation, MessageNumber, Order, ReportStatus, State, StoredMessage};
 use crate::rocks::change::{Loaded, settle, without_content};
 use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
@@ -32,7 +32,7 @@ impl Operation for CarryOut {
             expires_at: loaded.envelope.envelope.expires_at,
         };
         let effect = effect(self.order.verb, subject, now)?;
-        let state = self.after(effect, &loaded, transaction)?;
+        let mut state = self.after(effect, &loaded, transaction)?;
         let event = Event {
             at: now,
             kind: effect.event(),
@@ -40,8 +40,15 @@ impl Operation for CarryOut {
             actor: self.order.actor.clone(),
             detail: self.order.reason.clone(),
         };
+        let told = match effect {
+            Effect::Settle(State::Expired) => {
+                transaction.report_end(&loaded, &mut state, ReportStatus::Failed)
+            }
+            _ => None,
+        };
         let message = stored_message(&loaded, &state);
-        transaction.save(&loaded, state, vec![event])?;
+        let events = std::iter::once(event).chain(told);
+        transaction.save(&loaded, state, events.collect())?;
         Ok(message)
     }
 }

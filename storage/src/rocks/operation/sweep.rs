@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
-use crate::model::{Event, EventKind, JobNumber, MailboxId, MessageNumber, State, UnixMillis};
+use crate::model::{
+    Event, EventKind, JobNumber, MailboxId, MessageNumber, ReportStatus, State, UnixMillis,
+};
 use crate::rocks::change::{Loaded, settle, without_content};
 use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
@@ -71,12 +73,13 @@ fn sweep_message(
     let retention = &transaction.shared.config.retention;
     if !loaded.state.state.is_settled() {
         swept.expired.push(number);
-        let state = settle(&loaded, State::Expired, now, "", retention);
-        save(&loaded, state, EventKind::Expired, transaction)
+        let mut state = settle(&loaded, State::Expired, now, "", retention);
+        let told = transaction.report_end(&loaded, &mut state, ReportStatus::Failed);
+        save(&loaded, state, EventKind::Expired, told, transaction)
     } else if loaded.state.content_retained {
         swept.contents_removed += 1;
         let state = without_content(&loaded.state, now, retention);
-        save(&loaded, state, EventKind::ContentRemoved, transaction)
+        save(&loaded, state, EventKind::ContentRemoved, None, transaction)
     } else {
         transaction.remove(&loaded);
         Ok(())
@@ -87,6 +90,7 @@ fn save(
     loaded: &Loaded,
     state: StateValue,
     kind: EventKind,
+    told: Option<Event>,
     transaction: &mut Transaction<'_>,
 ) -> Result<(), Interrupt> {
     let event = Event {
@@ -96,7 +100,8 @@ fn save(
         actor: String::new(),
         detail: String::new(),
     };
-    transaction.save(loaded, state, vec![event])
+    let events = std::iter::once(event).chain(told);
+    transaction.save(loaded, state, events.collect())
 }
 
 /// Those whose owner has not said goodbye: its end is past, or there is none.

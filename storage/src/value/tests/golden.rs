@@ -8,20 +8,21 @@ use std::path::Path;
 use bytes::Bytes;
 
 use crate::model::{
-    Address, Barring, Binding, Class, CopyControl, Entity, EntityTag, Envelope, Event, EventKind,
-    FileAttributes, Flow, Generation, Group, GroupDocument, GroupMember, Headers, Job, JobClass,
-    JobCounts, JobNumber, JobState, LegName, LegTemplate, MailboxId, MessageCount, MessageId,
-    MessageNumber, Notified, Override, Owner, PartKind, Priority, Publication, Receipt,
-    RegistrationKind, RosterEntry, Sequence, Setting, SettingValues, State, Subscription,
-    SubscriptionDialog, UnixMillis, UploadId,
+    Address, Barring, Binding, Class, CopyControl, Disposition, Entity, EntityTag, Envelope, Event,
+    EventKind, FileAttributes, Flow, Generation, Group, GroupDocument, GroupMember, Headers, Job,
+    JobClass, JobCounts, JobNumber, JobState, LegName, LegTemplate, MailboxId, MessageCount,
+    MessageId, MessageNumber, MessageReport, Notified, Override, Owner, PartKind, Priority,
+    Publication, Receipt, RegistrationKind, Report, ReportKind, ReportName, ReportRequest,
+    ReportState, ReportStatus, ReportSubject, RosterEntry, Sequence, Setting, SettingValues, State,
+    Subscription, SubscriptionDialog, UnixMillis, UploadId,
 };
 use crate::rule::settings::Sayings;
 use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
     EnvelopeValue, EventValue, GroupDocumentValue, GroupValue, Identity, JobValue, LegListValue,
-    LegPhase, LegValue, Link, LocationValue, MailboxValue, Mark, OwnerValue, RosterValue,
-    SenderJobsValue, StateValue, SubscriptionsValue, TemplateValue, UploadsValue, Value,
-    WaitingValue, decode, decode_chunk, encode, encode_chunk,
+    LegPhase, LegValue, Link, LocationValue, MailboxValue, Mark, OwnerValue, ReportValue,
+    RosterValue, SenderJobsValue, StateValue, SubscriptionsValue, TemplateValue, UploadsValue,
+    Value, WaitingValue, decode, decode_chunk, encode, encode_chunk,
 };
 
 const AT: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -81,6 +82,7 @@ pub(super) fn envelope() -> EnvelopeValue {
                 transfer_id: text("transfer-1"),
                 description: text("the plan"),
             }),
+            report_request: None,
         },
         order: 300,
         parts: vec![(PartKind::Message, 305)],
@@ -101,7 +103,77 @@ pub(super) fn state() -> StateValue {
         events: 200,
         earliest_generation: Generation(2),
         reason: text("MSRP 413"),
+        reports: Vec::new(),
     }
+}
+
+fn report_request() -> ReportRequest {
+    ReportRequest {
+        asked: vec![Disposition::NegativeDelivery, Disposition::Processing],
+        imdn_message_id: text("imdn-1"),
+        from: text("Alice <sip:alice@example.org>"),
+        to: text("Bob <sip:bob@example.org>"),
+        original_recipient: text("sip:bob@example.org"),
+    }
+}
+
+/// Of a message whose sender asks for reports.
+pub(super) fn reported_envelope() -> EnvelopeValue {
+    let mut value = envelope();
+    value.envelope.report_request = Some(report_request());
+    value
+}
+
+/// Octets that only envelopes of such messages have.
+pub(super) fn request_octets() -> usize {
+    encode(&reported_envelope()).len() - encode(&envelope()).len()
+}
+
+/// Of a message whose sender was told something.
+pub(super) fn reported_state() -> StateValue {
+    StateValue {
+        reports: vec![
+            MessageReport {
+                status: ReportStatus::Stored,
+                state: ReportState::Sent,
+            },
+            MessageReport {
+                status: ReportStatus::Failed,
+                state: ReportState::Waiting,
+            },
+        ],
+        ..state()
+    }
+}
+
+pub(super) fn report() -> ReportValue {
+    ReportValue {
+        report: Report {
+            name: ReportName {
+                subject: ReportSubject::Message(NUMBER),
+                kind: ReportKind::Delivery,
+            },
+            status: ReportStatus::Forbidden,
+            to: Address::new("sip:alice@example.org"),
+            recipient: Address::new("sip:bob@example.org"),
+            request: report_request(),
+            made_at: AT,
+            expires_at: UnixMillis(AT.0 + 86_400_000),
+        },
+        due_at: UnixMillis(AT.0 + 60_000),
+        generation: 300,
+        tries: 2,
+    }
+}
+
+pub(super) fn job_report() -> ReportValue {
+    let mut value = report();
+    value.report.name = ReportName {
+        subject: ReportSubject::Job(JobNumber(NUMBER.0)),
+        kind: ReportKind::Processing,
+    };
+    value.report.status = ReportStatus::Stored;
+    value
 }
 
 fn mailbox() -> MailboxValue {
@@ -473,6 +545,10 @@ fn still_reads<V: Value + Debug + PartialEq>(file: &str, value: &V) {
 fn files_of_version_1_are_still_read_and_written() {
     still_reads("envelope.hex", &envelope());
     still_reads("state.hex", &state());
+    still_reads("reported_envelope.hex", &reported_envelope());
+    still_reads("reported_state.hex", &reported_state());
+    still_reads("report.hex", &report());
+    still_reads("job_report.hex", &job_report());
     still_reads("mailbox.hex", &mailbox());
     still_reads("account.hex", &account());
     still_reads("address.hex", &address());

@@ -124,6 +124,7 @@ pub(super) fn envelope() -> impl Strategy<Value = EnvelopeValue> {
             received_from,
             sha256,
             file,
+            report_request: None,
         };
         EnvelopeValue {
             envelope,
@@ -162,6 +163,7 @@ pub(super) fn state() -> impl Strategy<Value = StateValue> {
             events,
             earliest_generation: Generation(generation),
             reason,
+            reports: Vec::new(),
         }
     })
 }
