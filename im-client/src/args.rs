@@ -61,6 +61,7 @@ const EXAMPLES: &str = "\
 Examples:
   im-client --user sip:alice@example.org send sip:bob@example.org \"Lunch at noon?\"
   im-client send sip:bob@example.org \"Lunch?\" --also sip:carol@example.org --factory sip:im-factory@example.org
+  im-client send sip:bob@example.org \"Lunch?\" --report processing,positive-delivery --reports sent.json
   im-client --user sip:bob@example.org receive --count 1
   im-client --user sip:bob@example.org subscribe
   im-client --user sip:bob@example.org publish offline-delivery=off
@@ -217,6 +218,10 @@ pub(crate) struct Receive {
     /// Largest message taken from a session, such as 64MiB.
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = octets)]
     pub(crate) max_size: u64,
+    /// Keep in this file for 12 hours which messages have come: one that comes again is not shown again. Reports are shown
+    /// with the messages of `send --reports` that they are about.
+    #[arg(long, value_name = "FILE", env = "IM_REPORTS")]
+    pub(crate) reports: Option<PathBuf>,
     /// End after so many messages; without it, receive until interrupted.
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<usize>,

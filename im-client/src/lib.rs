@@ -5,7 +5,8 @@
 //! MSRP. The command line
 //! `im-client` is a thin cover; [`load`] is a load generator for benchmarks.
 //!
-//! It is not a user interface and keeps no history: what arrives is handed to the caller.
+//! It is not a user interface and keeps no history: what arrives is handed to the caller. What delivery reports need to be
+//! understood may be kept for some hours ([`report::Journal`]).
 
 pub mod account;
 pub mod arrival;
@@ -26,6 +27,7 @@ pub mod publication;
 pub mod push;
 pub mod recipients;
 pub mod registration;
+pub mod report;
 pub mod upload;
 pub mod waiting;
 

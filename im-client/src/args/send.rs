@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use cpim::imdn::Disposition;
 use restante_im_client::choice::Mode;
 use restante_im_client::envelope::TargetDialog;
 use restante_im_client::file::Spelling;
@@ -44,6 +45,19 @@ pub(crate) struct Send {
     /// Every hop to the recipient is known to be a connection: MESSAGE even above 1300 octets.
     #[arg(long)]
     pub(crate) end_to_end_tcp: bool,
+    /// Ask to be told what becomes of it: positive-delivery, negative-delivery, processing, display; several with commas.
+    /// Its imdn.Message-ID is shown.
+    #[arg(
+        long,
+        value_name = "REPORTS",
+        value_enum,
+        value_delimiter = ',',
+        conflicts_with_all = ["files", "external_url"]
+    )]
+    pub(crate) report: Vec<ReportChoice>,
+    /// Keep in this file for 12 hours which message that was, for `receive --reports`.
+    #[arg(long, value_name = "FILE", env = "IM_REPORTS", requires = "report")]
+    pub(crate) reports: Option<PathBuf>,
     /// The session whose participants shall get it: CALL-ID;local-tag=TAG;remote-tag=TAG.
     #[arg(long, value_name = "DIALOG")]
     pub(crate) target_dialog: Option<TargetDialog>,
@@ -99,6 +113,25 @@ pub(crate) struct FileOptions {
         requires = "icon"
     )]
     pub(crate) icon_type: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ReportChoice {
+    PositiveDelivery,
+    NegativeDelivery,
+    Processing,
+    Display,
+}
+
+impl From<ReportChoice> for Disposition {
+    fn from(choice: ReportChoice) -> Self {
+        match choice {
+            ReportChoice::PositiveDelivery => Self::PositiveDelivery,
+            ReportChoice::NegativeDelivery => Self::NegativeDelivery,
+            ReportChoice::Processing => Self::Processing,
+            ReportChoice::Display => Self::Display,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

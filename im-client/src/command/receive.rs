@@ -1,12 +1,14 @@
 //! `im-client receive`.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use msrp::AcceptTypes;
 use restante_im_client::client::{Event, Events, Options};
+use restante_im_client::report::{self, Arrived, Journal};
 use restante_im_client::{Account, Client};
+use sip::Uri;
 
 use super::shown::{Shown, shown};
 use crate::args::Receive;
@@ -23,11 +25,18 @@ pub(crate) async fn run(
         reject: receive.reject,
         ..options
     };
+    let journal = Journal::open(receive.reports.as_deref());
+    let user = account.user.clone();
+    let mut desk = Desk {
+        journal: journal.context("cannot read which messages have come")?,
+        user,
+        receive: &receive,
+    };
     let (client, mut events) = Client::open(account, options).await?;
     client.register(receive.expires).await?;
     let limit = receive.limit.unwrap_or(Duration::MAX);
     let received = tokio::select! {
-        received = show(&client, &mut events, &receive) => received?,
+        received = show(&client, &mut events, &mut desk) => received?,
         () = tokio::time::sleep(limit) => events.messages_seen(),
         _ = tokio::signal::ctrl_c() => events.messages_seen(),
     };
@@ -51,14 +60,15 @@ pub(super) fn folder(named: Option<&Path>, usual: PathBuf) -> anyhow::Result<Pat
 }
 
 /// Shows messages until enough of them came and their session ended.
-async fn show(client: &Client, events: &mut Events, receive: &Receive) -> anyhow::Result<usize> {
+async fn show(client: &Client, events: &mut Events, desk: &mut Desk<'_>) -> anyhow::Result<usize> {
+    let receive = desk.receive;
     let mut refresh = tokio::time::interval(receive.expires / 2);
     refresh.tick().await;
     loop {
         tokio::select! {
             event = events.next() => match event {
                 None => bail!("the client was closed"),
-                Some(event) => print(event, receive)?,
+                Some(event) => desk.take(client, event).await?,
             },
             _ = refresh.tick() => { client.register(receive.expires).await?; }
         }
@@ -71,31 +81,81 @@ async fn show(client: &Client, events: &mut Events, receive: &Receive) -> anyhow
     }
 }
 
-fn print(event: Event, receive: &Receive) -> anyhow::Result<()> {
-    let mut message = match event {
-        Event::Message(message) => Shown::of_push(message),
-        Event::Large(message) => Shown::of_large(*message),
-        Event::Pager(message) => Shown::of_pager(message),
-        Event::SessionOpened { from } => {
-            if !receive.json {
-                eprintln!("session from {}", shown(&from));
+/// Where messages come, are shown, and are told of.
+struct Desk<'a> {
+    journal: Journal,
+    user: Uri,
+    receive: &'a Receive,
+}
+
+impl Desk<'_> {
+    async fn take(&mut self, client: &Client, event: Event) -> anyhow::Result<()> {
+        let message = match event {
+            Event::Message(message) => Shown::of_push(message),
+            Event::Large(message) => Shown::of_large(*message),
+            Event::Pager(message) => Shown::of_pager(message),
+            Event::SessionOpened { from } => {
+                if !self.receive.json {
+                    eprintln!("session from {}", shown(&from));
+                }
+                return Ok(());
             }
+            Event::SessionEnded { reason } => {
+                if !self.receive.json {
+                    eprintln!("session ended: {reason}");
+                }
+                return Ok(());
+            }
+        };
+        let arrived = message.arrived();
+        let key = key(&message, &arrived);
+        if !key.is_empty() && self.receive.reports.is_some() && self.journal.has_received(&key) {
+            eprintln!("again: {}", shown(&key));
             return Ok(());
         }
-        Event::SessionEnded { reason } => {
-            if !receive.json {
-                eprintln!("session ended: {reason}");
-            }
+        self.print(message, &arrived)?;
+        self.tell(client, &arrived, &key).await
+    }
+
+    fn print(&self, mut message: Shown, arrived: &Arrived) -> anyhow::Result<()> {
+        if let Some(folder) = &self.receive.save {
+            let saved = message.save(folder);
+            saved.with_context(|| format!("cannot save it in {}", folder.display()))?;
+        }
+        if let Arrived::Report(report) = arrived {
+            let about = self.journal.sent(report, SystemTime::now());
+            message.is_about(report, about);
+        }
+        match self.receive.json {
+            true => println!("{}", message.to_json()),
+            false => print!("{message}"),
+        }
+        Ok(())
+    }
+
+    /// Tells the sender that his message has come, if he wants to know; once.
+    async fn tell(&mut self, client: &Client, arrived: &Arrived, key: &str) -> anyhow::Result<()> {
+        let now = SystemTime::now();
+        if key.is_empty() || self.journal.has_received(key) {
             return Ok(());
         }
-    };
-    if let Some(folder) = &receive.save {
-        let saved = message.save(folder);
-        saved.with_context(|| format!("cannot save it in {}", folder.display()))?;
+        if let Arrived::Asking(request) = arrived
+            && let Some(report) = report::delivered(request, &self.user, now, &mut rand::rng())
+            && let Err(error) = client.send(&report).await
+        {
+            // He is told when the message comes again.
+            eprintln!("no report was sent: {error}");
+            return Ok(());
+        }
+        let kept = self.journal.add_received(key, now);
+        kept.context("cannot keep which message has come")
     }
-    match receive.json {
-        true => println!("{}", message.to_json()),
-        false => print!("{message}"),
+}
+
+/// What a message is known by that comes again.
+fn key(message: &Shown, arrived: &Arrived) -> String {
+    match (message.message_id(), arrived) {
+        ("", Arrived::Asking(request)) => format!("{} of {}", request.message_id, request.from),
+        (id, _) => id.to_owned(),
     }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
+use cpim::imdn::Request;
 use restante_im_client::choice::Choice;
 use restante_im_client::client::Options;
 use restante_im_client::content::Content;
@@ -14,9 +15,10 @@ use restante_im_client::file::{Disposition, FileDescription};
 use restante_im_client::large::Icon;
 use restante_im_client::outgoing::{Outgoing, Sent};
 use restante_im_client::recipients::Recipients;
+use restante_im_client::report::{self, Journal};
 use restante_im_client::upload::UploadControl;
 use restante_im_client::{Account, Client, LargeMessage};
-use sip::{SipDate, token};
+use sip::{SipDate, Uri, token};
 use tokio::io::AsyncReadExt as _;
 
 use super::progress::Progress;
@@ -32,7 +34,11 @@ pub(crate) async fn run(
         report_wait: send.report_wait,
         ..options
     };
-    let messages = messages(&send, asserted, &options.local.to_string()).await?;
+    let mut messages = messages(&send, asserted, &options.local.to_string()).await?;
+    let report = match messages.first_mut() {
+        Some(message) if !send.report.is_empty() => Some(ask(message, &account.user, &send).await?),
+        _ => None,
+    };
     let (client, _events) = Client::open(account, options).await?;
     for message in &messages {
         let outgoing = Outgoing {
@@ -48,8 +54,30 @@ pub(crate) async fn run(
             Sent::Large(uploaded) => println!("taken, {} octets", uploaded.octets),
         }
     }
+    if let Some(request) = report {
+        println!("imdn.Message-ID: {}", request.message_id);
+    }
     client.close().await;
     Ok(())
+}
+
+/// Wraps the message in one that asks for reports, and writes down which it is before it is sent: a report may be
+/// quick.
+async fn ask(message: &mut LargeMessage, user: &Uri, send: &Send) -> anyhow::Result<Request> {
+    let asked = send.report.iter().copied().map(Into::into).collect();
+    let request = report::request(user, &send.to, asked, &mut rand::rng());
+    let octets = message.content.gather().await;
+    let octets = octets.context("cannot read the message")?;
+    let now = SystemTime::now();
+    let body = report::asking(&request, now, &message.content_type, &octets);
+    message.content = Content::from(body);
+    report::CPIM.clone_into(&mut message.content_type);
+    let about = send.subject.as_deref().or(send.text.as_deref());
+    let journal = Journal::open(send.reports.as_deref());
+    journal
+        .and_then(|mut journal| journal.add_sent(&request, about.unwrap_or_default(), now))
+        .context("cannot keep which message it is")?;
+    Ok(request)
 }
 
 /// Sends one message and shows how far it is; gives it up when told to.

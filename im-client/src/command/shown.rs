@@ -1,10 +1,12 @@
 //! A message on standard output, and in a folder.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use cpim::imdn::Notification;
+use restante_im_client::report::{self, Arrived, SentMessage};
 use restante_im_client::{LargePush, PagerArrival, PushedMessage};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
@@ -22,6 +24,13 @@ pub(super) struct Shown {
     sha256: String,
     content: Content,
     saved: Option<PathBuf>,
+    report: Option<ShownReport>,
+}
+
+/// What a report says, and of which message.
+struct ShownReport {
+    report: Notification,
+    about: Option<SentMessage>,
 }
 
 enum Content {
@@ -48,6 +57,7 @@ impl Shown {
                 original: message.original,
             },
             saved: None,
+            report: None,
         }
     }
 
@@ -67,6 +77,7 @@ impl Shown {
                 original: message.original,
             },
             saved: None,
+            report: None,
         }
     }
 
@@ -83,7 +94,40 @@ impl Shown {
             sha256: hex(&message.sha256),
             content: Content::File(Some(message.content)),
             saved: None,
+            report: None,
         }
+    }
+
+    /// Its Message-ID in the store, empty if it comes from none.
+    pub(super) fn message_id(&self) -> &str {
+        &self.message_id
+    }
+
+    /// What it is for reports. Of one that lies in a file only its head is read.
+    pub(super) fn arrived(&self) -> Arrived {
+        match &self.content {
+            Content::Memory { body, .. } => report::arrived(&self.content_type, body),
+            Content::File(Some(content)) => {
+                let mut head = Vec::new();
+                let read = std::fs::File::open(content).and_then(|file| {
+                    file.take(cpim::HEAD_LIMIT_OCTETS as u64)
+                        .read_to_end(&mut head)
+                });
+                match read {
+                    Ok(_) => report::arrived(&self.content_type, &head.into()),
+                    Err(_) => Arrived::Plain,
+                }
+            }
+            Content::File(None) => Arrived::Plain,
+        }
+    }
+
+    /// It is a report about this message, or about one that is not known.
+    pub(super) fn is_about(&mut self, report: &Notification, about: Option<&SentMessage>) {
+        self.report = Some(ShownReport {
+            report: report.clone(),
+            about: about.cloned(),
+        });
     }
 
     /// Keeps the content in this folder, under a name of its own.
@@ -120,6 +164,15 @@ impl Shown {
             "sha256": self.sha256,
             "saved": self.saved,
         });
+        if let Some(ShownReport { report, about }) = &self.report {
+            record["report"] = serde_json::json!({
+                "status": report.status.word(),
+                "imdn_message_id": report.message_id,
+                "recipient": report.recipient,
+                "at": report.datetime,
+                "about": about,
+            });
+        }
         if let Content::Memory { body, original } = &self.content {
             record["body"] = String::from_utf8_lossy(body).into();
             record["original"] = String::from_utf8_lossy(original).into();
@@ -138,6 +191,24 @@ impl fmt::Display for Shown {
         }
         if let Some(name) = &self.file_name {
             writeln!(f, "File:       {}", shown(name))?;
+        }
+        if let Some(ShownReport { report, about }) = &self.report {
+            let (status, id) = (report.status.word(), shown(&report.message_id));
+            let recipient = shown(&report.recipient);
+            writeln!(
+                f,
+                "Report:     {status}, {recipient}, {}",
+                shown(&report.datetime)
+            )?;
+            return match about {
+                Some(about) => writeln!(
+                    f,
+                    "About:      {id} to {}: {}\n",
+                    shown(&about.to),
+                    shown(&about.about)
+                ),
+                None => writeln!(f, "About:      {id}, an unknown message\n"),
+            };
         }
         if let Some(saved) = &self.saved {
             writeln!(f, "Saved as:   {}", shown(&saved.to_string_lossy()))?;
@@ -239,6 +310,7 @@ mod tests {
                 original: Bytes::new(),
             },
             saved: None,
+            report: None,
         };
         message.save(folder.path()).expect("writable");
         let kept = std::fs::read(folder.path().join("1@host-plan.txt"));
