@@ -30,6 +30,7 @@ mod quota;
 mod recall;
 mod registration;
 mod relay;
+mod reports;
 mod retrieval;
 mod robustness;
 mod sender;

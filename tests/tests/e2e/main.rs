@@ -6,6 +6,7 @@ mod crash_deployment;
 mod crash_fan_out;
 mod crash_large;
 mod crash_push;
+mod crash_reports;
 mod disk;
 mod interop;
 mod large;
