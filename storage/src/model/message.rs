@@ -2,18 +2,20 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::{MessageReport, ReportRequest, UnixMillis};
 
-/// A canonical address of record (requirements §2.13), made by the edge; opaque to the store.
+/// A canonical address of record (requirements §2.13), made by the edge; opaque to the store. Cheap to clone: rows of
+/// jobs are, once per leg.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(String);
+pub struct Address(Arc<str>);
 
 impl Address {
     /// Takes over a text that the caller has already made canonical.
     #[must_use]
     pub fn new(canonical: impl Into<String>) -> Self {
-        Self(canonical.into())
+        Self(canonical.into().into())
     }
 
     /// The text.
