@@ -6,6 +6,8 @@
 //! because the secret is the store's. A stranger cannot make one, so nobody can have a message of
 //! somebody else refused.
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, Mac};
 use rand::Rng;
 use sha2::Sha256;
@@ -41,12 +43,12 @@ pub fn marked_branch(mark: Mark, secret: &[u8], call_id: &str, rng: &mut impl Rn
     let prefix = mark.prefix();
     let nonce = sip::token::random_base62(rng, NONCE_LENGTH);
     let mark = mac(secret, &nonce, call_id).finalize().into_bytes();
-    let mark: String = mark
-        .iter()
-        .take(MARK_OCTETS)
-        .map(|octet| format!("{octet:02x}"))
-        .collect();
-    format!("{prefix}{nonce}-{mark}")
+    let mut branch = format!("{prefix}{nonce}-");
+    for octet in mark.iter().take(MARK_OCTETS) {
+        // A String takes what it is given.
+        let _ = write!(branch, "{octet:02x}");
+    }
+    branch
 }
 
 /// Whether a branch was made with this mark and secret for this Call-ID. Takes the same time whatever

@@ -39,8 +39,8 @@ impl Leg<'_> {
         format!("cf-{}-{}", self.job, self.index)
     }
 
-    /// The copy, without Via and Route, which belong to the try. It has the history if that fits, or if every hop is
-    /// congestion safe (CFP-15, DLM-04); `overhead` are the octets that Via and Route will take. A history that no request
+    /// The copy with these values of Route, and without Via, which belongs to the try. It has the history if that fits, or
+    /// if every hop is congestion safe (CFP-15, DLM-04); `via` are the octets that Via will take. A history that no request
     /// can hold is left out too.
     ///
     /// # Errors
@@ -48,22 +48,28 @@ impl Leg<'_> {
     pub(crate) fn copy(
         &self,
         template: &Template,
+        routes: &[String],
         is_congestion_safe: bool,
-        overhead: usize,
+        via: impl FnOnce() -> usize,
     ) -> Result<Request, NotATemplate> {
-        let whole = self.with(&template.head, &template.entity);
+        let whole = self.with(&template.head, routes, &template.entity);
         let Some(without_history) = &template.entity_without_history else {
             return whole;
         };
         match whole {
-            Ok(copy) if is_congestion_safe || copy.as_bytes().len() + overhead <= SAFE_OCTETS => {
+            Ok(copy) if is_congestion_safe || copy.as_bytes().len() + via() <= SAFE_OCTETS => {
                 Ok(copy)
             }
-            _ => self.with(&template.head, without_history),
+            _ => self.with(&template.head, routes, without_history),
         }
     }
 
-    fn with(&self, head: &Bytes, entity: &Bytes) -> Result<Request, NotATemplate> {
+    fn with(
+        &self,
+        head: &Bytes,
+        routes: &[String],
+        entity: &Bytes,
+    ) -> Result<Request, NotATemplate> {
         let (fields, body) = parted(entity).ok_or(NotATemplate)?;
         let own = self.own_content(fields, body);
         let body = own.as_deref().unwrap_or(body);
@@ -73,8 +79,18 @@ impl Leg<'_> {
             self.call_id(),
             body.len()
         );
-        let mut octets = BytesMut::with_capacity(head.len() + entity.len() + own.len() + 64);
-        octets.put(format!("MESSAGE {target} SIP/2.0\r\n").as_bytes());
+        let first: usize = routes.iter().map(|route| route.len() + 9).sum();
+        let first = first + target.len() + "MESSAGE  SIP/2.0\r\n".len();
+        let mut octets =
+            BytesMut::with_capacity(first + head.len() + fields.len() + own.len() + body.len());
+        for part in ["MESSAGE ", target, " SIP/2.0\r\n"] {
+            octets.put(part.as_bytes());
+        }
+        for route in routes {
+            for part in ["Route: ", route, "\r\n"] {
+                octets.put(part.as_bytes());
+            }
+        }
         octets.put(head.as_ref());
         octets.put(fields);
         octets.put(own.as_bytes());
@@ -142,7 +158,11 @@ mod tests {
     #[test]
     fn cfp_18_a_copy_is_the_same_octets_in_every_try() {
         let template = template("Content-Type: text/plain\r\n\r\nhi\r\n\r\nho", None);
-        let made = || to_bob().copy(&template, false, 200).expect("a template");
+        let made = || {
+            to_bob()
+                .copy(&template, &[], false, || 200)
+                .expect("a template")
+        };
         assert_eq!(made().as_bytes(), made().as_bytes());
         let copy = made();
         assert_eq!(copy.raw_uri(), "sip:bob@example.org");
@@ -160,8 +180,25 @@ mod tests {
     }
 
     #[test]
+    fn routes_come_first_and_count() {
+        let routes = ["<sip:core.example.org;lr>".to_owned()];
+        let short = template("\r\nhi", None);
+        let copy = to_bob().copy(&short, &routes, false, || 0);
+        let copy = copy.expect("a template");
+        let lines = String::from_utf8_lossy(copy.as_bytes()).into_owned();
+        let expected = "MESSAGE sip:bob@example.org SIP/2.0\r\nRoute: <sip:core.example.org;lr>\r\nMax-Forwards: 67\r\n";
+        assert!(lines.starts_with(expected), "{lines}");
+        let long = "x".repeat(1_050);
+        let long = template(&format!("\r\n{long}"), Some("\r\nshort"));
+        for (routes, octets) in [(&[][..], 1_050), (&routes, 5)] {
+            let copy = to_bob().copy(&long, routes, false, || 30);
+            assert_eq!(copy.expect("a template").body().len(), octets);
+        }
+    }
+
+    #[test]
     fn a_body_without_fields_is_one_too() {
-        let copy = to_bob().copy(&template("\r\nhi", None), false, 0);
+        let copy = to_bob().copy(&template("\r\nhi", None), &[], false, || 0);
         assert_eq!(copy.expect("a template").body(), "hi");
     }
 
@@ -170,7 +207,7 @@ mod tests {
         let long = format!("Content-Type: text/plain\r\n\r\n{}", "long".repeat(240));
         let template = template(&long, Some("Content-Type: text/plain\r\n\r\nshort"));
         let body = |is_safe: bool, overhead: usize| {
-            let copy = to_bob().copy(&template, is_safe, overhead);
+            let copy = to_bob().copy(&template, &[], is_safe, || overhead);
             copy.expect("a template").body().len()
         };
         assert_eq!(body(false, 40), 960);
@@ -186,7 +223,7 @@ mod tests {
         );
         let template = template(&endless, Some("Content-Type: text/plain\r\n\r\nshort"));
         for is_safe in [false, true] {
-            let copy = to_bob().copy(&template, is_safe, 0);
+            let copy = to_bob().copy(&template, &[], is_safe, || 0);
             assert_eq!(copy.expect("a template").body(), "short");
         }
     }
@@ -197,7 +234,7 @@ mod tests {
                     imdn.Message-ID: 1\r\nimdn.Disposition-Notification: positive-delivery\r\n\r\n\
                     Content-Type: text/plain\r\n\r\nhi";
         let copy = to_bob()
-            .copy(&template(cpim, None), false, 0)
+            .copy(&template(cpim, None), &[], false, || 0)
             .expect("a template");
         let body = String::from_utf8_lossy(copy.body()).into_owned();
         assert!(body.starts_with("To: <sip:bob@example.org>\r\n"), "{body}");
@@ -214,7 +251,7 @@ mod tests {
     #[test]
     fn what_is_no_template_makes_no_copy() {
         for entity in ["", "no empty line", "\r"] {
-            let copy = to_bob().copy(&template(entity, None), false, 0);
+            let copy = to_bob().copy(&template(entity, None), &[], false, || 0);
             assert_eq!(copy.err(), Some(NotATemplate), "{entity}");
         }
     }

@@ -220,7 +220,7 @@ mod tests {
             target: "sip:bob@example.org",
             host: "im.example.org",
         };
-        Some(leg.copy(&made, false, 0).expect("a template"))
+        Some(leg.copy(&made, &[], false, || 0).expect("a template"))
     }
 
     #[test]

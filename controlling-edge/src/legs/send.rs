@@ -2,7 +2,7 @@
 
 use edge::attempt::{attempt, hop_down};
 use edge::way::Way;
-use sip::{HostPort, Name, Request, Via};
+use sip::{HostPort, Request, Via};
 use storage_client::fan_out::LegOutcome;
 
 use crate::copies::{Leg, NotATemplate, Template};
@@ -38,17 +38,13 @@ fn copy(
     way: &Way,
     branch: &str,
 ) -> Result<Request, NotATemplate> {
-    let routes = way.routes.iter();
-    let route: usize = routes.map(|route| route.len() + "Route: \r\n".len()).sum();
-    let sent_by = edge.sip.sent_by(way.transport).parse::<HostPort>();
-    let via = sent_by.map_or(0, |sent_by| {
-        let via = Via::new(way.transport, sent_by, branch).to_string();
-        via.len() + "Via: \r\n".len()
-    });
+    let via = || {
+        let sent_by = edge.sip.sent_by(way.transport).parse::<HostPort>();
+        sent_by.map_or(0, |sent_by| {
+            let via = Via::new(way.transport, sent_by, branch).to_string();
+            via.len() + "Via: \r\n".len()
+        })
+    };
     let is_safe = edge.next_hop.is_some() && edge.config.sip.next_hop_congestion_safe;
-    let copy = leg.copy(template, is_safe, route + via)?;
-    Ok(match way.routes.first() {
-        Some(route) => copy.edit().prepend(Name::Route, route).build(),
-        None => copy,
-    })
+    leg.copy(template, &way.routes, is_safe, via)
 }
