@@ -3,11 +3,14 @@
 //! outlives the process.
 //!
 //! Its sync is simulated: [`MemoryStore::hold_syncs`] and [`MemoryStore::fail_syncs`] let tests
-//! see what their code does while, or after, a disk does not keep its promise.
+//! see what their code does while, or after, a disk does not keep its promise. A store made by
+//! [`MemoryStore::on_disk`] leaves every sync to its owner, reads nothing that is not synced, and can
+//! die: that is what the simulation runs on.
 
 mod accounts;
 mod claims;
 mod deposits;
+mod disk;
 mod fan_out;
 mod messages;
 mod model;
@@ -28,6 +31,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::deposits::Decided;
+use self::disk::Disk;
 use self::model::Model;
 use self::sync_gate::SyncGate;
 use crate::config::StoreConfig;
@@ -45,9 +49,14 @@ use crate::store::{Outcomes, Store, StoreError, Swept, Synced};
 use crate::timekeeper::{Timekeeper, Times};
 use crate::watch::{MailboxWatch, Watches};
 
+pub use self::disk::{DiskImage, Survivors};
+
 /// The in-memory store.
 pub struct MemoryStore {
+    /// With all that is decided.
     model: Arc<Mutex<Model>>,
+    /// What of it is synced, if that is simulated.
+    disk: Option<Arc<Disk>>,
     times: Timekeeper,
     gate: Arc<SyncGate>,
     watches: Arc<Watches>,
@@ -70,6 +79,86 @@ impl MemoryStore {
             watches: Arc::default(),
             report_watch: Arc::default(),
             secret,
+            disk: None,
+        }
+    }
+
+    /// An empty store on a disk whose syncs begin and end when [`MemoryStore::begin_sync`] and
+    /// [`MemoryStore::end_sync`] are called, and not before.
+    #[must_use]
+    pub fn on_disk(config: StoreConfig, clock: impl Clock, secret: [u8; 32]) -> Self {
+        let now = clock.now();
+        Self::open_on_disk(DiskImage(Box::new(Model::new(config, secret, now))), clock)
+    }
+
+    /// A store that goes on from what another one has left on its disk.
+    #[must_use]
+    pub fn open_on_disk(image: DiskImage, clock: impl Clock) -> Self {
+        let DiskImage(model) = image;
+        let model = *model;
+        Self {
+            hostname: model.config.hostname.clone(),
+            secret: model.secret,
+            times: Timekeeper::new(Arc::new(clock), model.latest_time()),
+            gate: Arc::new(SyncGate::of_disk()),
+            watches: Arc::default(),
+            report_watch: Arc::default(),
+            disk: Some(Arc::new(Disk::new(model.clone()))),
+            model: Arc::new(Mutex::new(model)),
+        }
+    }
+
+    /// Waits until something has changed that no completed sync covers. Only of a store on a disk;
+    /// of another one never.
+    pub async fn unsynced(&self) {
+        match &self.disk {
+            Some(disk) => disk.unsynced().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Begins a sync of all that has changed so far.
+    pub fn begin_sync(&self) {
+        if let Some(disk) = &self.disk {
+            disk.begin_sync(&self.lock());
+        }
+    }
+
+    /// The sync under way has completed: who waited for it is answered.
+    pub fn end_sync(&self) {
+        let synced = self.disk.as_ref().and_then(|disk| disk.end_sync());
+        if let Some(changes) = synced {
+            self.gate.synced(changes);
+        }
+    }
+
+    /// What would be found on the disk if the process died now and nothing were left but what was
+    /// synced.
+    #[must_use]
+    pub fn durable(&self) -> DiskImage {
+        match &self.disk {
+            Some(disk) => disk.image(Survivors::Synced, &self.lock()),
+            None => DiskImage(Box::new(self.lock().reopened())),
+        }
+    }
+
+    /// The process has died: it does nothing any more, and this is what is found on its disk.
+    #[must_use]
+    pub fn die(&self, survivors: Survivors) -> DiskImage {
+        let model = self.lock();
+        let image = match &self.disk {
+            Some(disk) => disk.image(survivors, &model),
+            None => DiskImage(Box::new(model.reopened())),
+        };
+        drop(model);
+        self.shut();
+        image
+    }
+
+    fn shut(&self) {
+        self.lock().close();
+        if let Some(disk) = &self.disk {
+            disk.with_synced(Model::close);
         }
     }
 
@@ -102,9 +191,12 @@ impl MemoryStore {
         &self,
         read: impl FnOnce(&Model, Times) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let model = self.lock();
-        model.check_open()?;
-        read(&model, self.times.read())
+        let times = self.times.read();
+        let checked = |model: &Model| model.check_open().and_then(|()| read(model, times));
+        match &self.disk {
+            Some(disk) => disk.with_synced(|model| checked(model)),
+            None => checked(&self.lock()),
+        }
     }
 
     /// Changes what no sync is promised for.
@@ -114,7 +206,20 @@ impl MemoryStore {
     ) -> Result<T, StoreError> {
         let mut model = self.lock();
         model.check_writable()?;
-        change(&mut model, self.times.read())
+        let changed = change(&mut model, self.times.read());
+        self.note_change();
+        changed
+    }
+
+    fn note_change(&self) {
+        if let Some(disk) = &self.disk {
+            disk.changed();
+        }
+    }
+
+    /// Changes so far, where they are counted.
+    fn position(&self) -> u64 {
+        self.disk.as_ref().map_or(0, |disk| disk.position())
     }
 
     /// Changes the model, then waits for the simulated sync.
@@ -123,7 +228,8 @@ impl MemoryStore {
         change: impl FnOnce(&mut Model, Times) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let answer = self.change(change)?;
-        synced(&self.gate, &self.model, (&self.watches, &self.report_watch)).await?;
+        let watches = (&*self.watches, &*self.report_watch);
+        synced(&self.gate, self.position(), &self.model, watches).await?;
         Ok(answer)
     }
 }
@@ -131,10 +237,11 @@ impl MemoryStore {
 /// Waits for the simulated sync, and tells who watches.
 async fn synced(
     gate: &SyncGate,
+    changes: u64,
     model: &Mutex<Model>,
     (watches, reports): (&Watches, &ReportWatch),
 ) -> Result<(), StoreError> {
-    let passed = gate.pass().await;
+    let passed = gate.pass(changes).await;
     passed.map_err(|cause| lock(model).latch(cause))?;
     let all: Vec<_> = lock(model).accounts.keys().copied().collect();
     watches.changed(all.into_iter());
@@ -207,13 +314,15 @@ impl Store for MemoryStore {
             )
         };
         let decided: Vec<_> = deposits.into_iter().map(decide).collect();
+        self.note_change();
+        let changes = self.position();
         drop(model);
         let (model, gate) = (Arc::clone(&self.model), Arc::clone(&self.gate));
         let watches = Arc::clone(&self.watches);
         let reports = Arc::clone(&self.report_watch);
         let outcomes = outcomes.clone();
         tokio::spawn(async move {
-            let synced = synced(&gate, &model, (&watches, &reports)).await;
+            let synced = synced(&gate, changes, &model, (&watches, &reports)).await;
             let answers = decided.into_iter().map(|(tag, decided)| {
                 let decided = synced.clone().and(decided);
                 (tag, decided.map(Decided::into_outcome))
@@ -390,10 +499,11 @@ impl Store for MemoryStore {
     }
 
     fn is_registered(&self, address: &Address) -> bool {
-        let model = self.lock();
-        let mailbox = model.mailbox(address);
-        let registered = mailbox.map(|mailbox| model.registration(mailbox, self.times.read()));
-        matches!(registered, Some(Ok(registered)) if !registered.bindings.is_empty())
+        let registered = self.read(|model, times| {
+            let mailbox = model.mailbox(address).ok_or(StoreError::NotFound)?;
+            model.registration(mailbox, times)
+        });
+        registered.is_ok_and(|registered| !registered.bindings.is_empty())
     }
 
     async fn reachable_with_waiting(
@@ -420,9 +530,17 @@ impl Store for MemoryStore {
         after: Sequence,
         limit: TakeLimit,
     ) -> Result<Vec<Taken>, StoreError> {
+        let times = self.times.read();
         let mut model = self.lock();
         model.check_writable()?;
-        Ok(model.take(claim, after, limit, self.times.read()))
+        let Some(disk) = &self.disk else {
+            return Ok(model.take(claim, after, limit, times));
+        };
+        let taken = disk.with_synced(|synced| synced.take(claim, after, limit, times));
+        let numbers = taken.iter().map(|taken| taken.message.envelope.id.number);
+        let taken_now = (claim.mailbox, claim.generation, numbers.collect());
+        model.take_again(&[taken_now]);
+        Ok(taken)
     }
 
     async fn acknowledge(
@@ -509,6 +627,6 @@ impl Store for MemoryStore {
     }
 
     async fn close(&self) {
-        self.lock().close();
+        self.shut();
     }
 }

@@ -32,7 +32,7 @@ use crate::value::{JobValue, LegListValue, LegPhase, LegValue};
 const JOBS_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// All there is of fan-out.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct FanOut {
     groups: BTreeMap<AddressKey, Group>,
     /// By owner and name.

@@ -22,6 +22,7 @@ use crate::store::StoreError;
 use crate::value::is_inline;
 
 /// Everything a store knows.
+#[derive(Clone)]
 pub(super) struct Model {
     pub(super) config: StoreConfig,
     pub(super) secret: [u8; 32],
@@ -45,12 +46,13 @@ pub(super) struct Model {
 }
 
 /// The receipt of an accepted message, as long as retries of it are recognised.
+#[derive(Clone)]
 pub(super) struct FirstCopy {
     pub(super) receipt: Receipt,
     pub(super) until: UnixMillis,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct AccountRecord {
     pub(super) address: Option<Address>,
     pub(super) aliases: Vec<Address>,
@@ -70,6 +72,7 @@ pub(super) struct AccountRecord {
     pub(super) last_sequence: Sequence,
 }
 
+#[derive(Clone)]
 pub(super) struct ClaimRecord {
     pub(super) edge: String,
     pub(super) claimed_at: UnixMillis,
@@ -79,6 +82,7 @@ pub(super) struct ClaimRecord {
     pub(super) taken: BTreeSet<MessageNumber>,
 }
 
+#[derive(Clone)]
 pub(super) struct MessageRecord {
     pub(super) envelope: Envelope,
     /// Never `Claimed`.
@@ -177,11 +181,55 @@ impl Model {
         StoreError::Latched { cause }
     }
 
+    /// The latest time that is written anywhere.
+    pub(super) fn latest_time(&self) -> UnixMillis {
+        let events = self.messages.values().flat_map(|message| &message.events);
+        events.map(|event| event.at).max().unwrap_or_default()
+    }
+
+    /// What a process finds that opens this store after another one died.
+    pub(super) fn reopened(&self) -> Self {
+        let mut model = self.clone();
+        model.latched = Arc::default();
+        model.closed = false;
+        model.forget_taken();
+        model
+    }
+
+    /// The claims that have taken something, and what.
+    pub(super) fn all_taken(&self) -> Vec<(MailboxId, Generation, BTreeSet<MessageNumber>)> {
+        let accounts = self.accounts.iter();
+        let claimed = accounts.filter_map(|(mailbox, account)| {
+            let claim = account.claim.as_ref()?;
+            Some((*mailbox, account.generation, claim.taken.clone()))
+        });
+        claimed.collect()
+    }
+
+    /// Adds what such claims have taken, where they still stand.
+    pub(super) fn take_again(
+        &mut self,
+        taken: &[(MailboxId, Generation, BTreeSet<MessageNumber>)],
+    ) {
+        for (mailbox, generation, numbers) in taken {
+            let account = self.accounts.get_mut(mailbox);
+            let account = account.filter(|account| account.generation == *generation);
+            let Some(claim) = account.and_then(|account| account.claim.as_mut()) else {
+                continue;
+            };
+            let waits = |number: &&MessageNumber| {
+                let message = self.messages.get(*number);
+                message.is_some_and(MessageRecord::waits)
+            };
+            claim.taken.extend(numbers.iter().filter(waits));
+        }
+    }
+
     pub(super) fn close(&mut self) {
         self.closed = true;
     }
 
-    #[cfg(test)]
+    /// What a restart of the process forgets: uploads under way, and which messages are taken.
     pub(super) fn forget_taken(&mut self) {
         for upload in std::mem::take(&mut self.uploads).into_keys() {
             self.reservations.end(upload);

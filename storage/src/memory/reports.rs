@@ -17,7 +17,7 @@ use crate::timekeeper::Times;
 use crate::value::ReportValue;
 
 /// All there is of reports.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Reports {
     rows: BTreeMap<ReportName, ReportValue>,
     dues: BTreeSet<(UnixMillis, ReportName)>,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::MemoryStore;
+use super::{MemoryStore, Survivors};
 use crate::battery::{Engine, letter};
 use crate::config::StoreConfig;
-use crate::model::{DepositOutcome, ManualClock, SystemClock};
+use crate::model::{DepositOutcome, ListQuery, ManualClock, SystemClock};
 use crate::store::{Store, StoreError};
 
 pub(crate) struct InMemory(MemoryStore);
@@ -68,4 +68,36 @@ async fn a_closed_store_says_so() {
     store.close().await;
     let answer = store.deposit(letter("bob")).await;
     assert!(matches!(answer, Err(StoreError::Closed)));
+}
+
+async fn listed(store: &MemoryStore) -> usize {
+    let query = ListQuery {
+        page_size: 10,
+        ..ListQuery::default()
+    };
+    store.list(query).await.expect("open").messages.len()
+}
+
+#[tokio::test]
+async fn a_store_on_a_disk_shows_and_keeps_what_is_synced() {
+    let store = MemoryStore::on_disk(StoreConfig::default(), SystemClock, [7; 32]);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = Box::pin(store.deposit(letter("bob")));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    store.unsynced().await;
+    assert_eq!(listed(&store).await, 0);
+    store.begin_sync();
+    let mut second = Box::pin(store.deposit(letter("carol")));
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    store.end_sync();
+    assert!(first.as_mut().poll(&mut context).is_ready());
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    assert_eq!(listed(&store).await, 1);
+    let left = |survivors| MemoryStore::open_on_disk(store.die(survivors), SystemClock);
+    assert_eq!(listed(&left(Survivors::Synced)).await, 1);
+    assert_eq!(listed(&left(Survivors::Written)).await, 2);
+    assert!(matches!(
+        store.deposit(letter("bob")).await,
+        Err(StoreError::Closed)
+    ));
 }

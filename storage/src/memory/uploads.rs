@@ -21,7 +21,7 @@ const MAX_RANGES: usize = 1_024;
 /// Octets that are reserved ahead of those that come unannounced.
 const AHEAD_OCTETS: u64 = 1 << 20;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct UploadRecord {
     coverage: Coverage,
     octets: Vec<u8>,

@@ -12,7 +12,7 @@ const TOLERATED: u32 = 1;
 const SENDERS: usize = 4_096;
 
 /// When the next report may go to each sender.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ReportPace {
     senders: HashMap<Address, Slots>,
     trimmed_at: usize,

@@ -18,14 +18,14 @@ pub(crate) enum Purpose<O> {
 }
 
 /// The reservations of all uploads; `O` says whose they are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reservations<O> {
     uploads: BTreeMap<UploadId, Reservation<O>>,
     lease: Duration,
     limit: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Reservation<O> {
     purpose: Purpose<O>,
     octets: u64,

@@ -10,7 +10,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const SENDERS: usize = 4_096;
 
 /// What each sender has left.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SenderRates {
     senders: HashMap<AddressKey, Allowance>,
     trimmed_at: usize,
