@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::account::Accounts;
-use crate::bind::Listeners;
+use crate::bind::{Connections, Incoming, Listeners};
 use crate::config::Config;
 use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
@@ -86,6 +86,22 @@ impl<S: Store> App<S> {
         Self::assemble(config, store, clock, readiness, listeners)
     }
 
+    /// Over a store that is open already and connections that are handed in: binds nothing, not even
+    /// the operators' Unix socket.
+    ///
+    /// # Errors
+    /// None yet.
+    pub fn with_connections(
+        config: Config,
+        store: Arc<S>,
+        clock: Arc<dyn Clock>,
+        readiness: &Readiness,
+        connections: Connections,
+    ) -> Result<Self, Fatal> {
+        let listeners = Listeners::handed_in(connections);
+        Self::assemble(config, store, clock, readiness, listeners)
+    }
+
     fn assemble(
         config: Config,
         store: Arc<S>,
@@ -93,15 +109,16 @@ impl<S: Store> App<S> {
         readiness: &Readiness,
         listeners: Listeners,
     ) -> Result<Self, Fatal> {
-        let address = |name: &str, listener: &tokio::net::TcpListener| {
-            let address = listener.local_addr();
+        let address = |name: &str, incoming: &Incoming| {
+            let address = incoming.address();
             let address = address.map_err(|error| Fatal::new(Code::Bug, error.to_string()));
-            address.map(|address| (name.to_owned(), address))
+            address.map(|address| address.map(|address| (name.to_owned(), address)))
         };
-        let addresses = vec![
+        let addresses = [
             address("data", &listeners.data)?,
             address("operator", &listeners.operator)?,
         ];
+        let addresses = addresses.into_iter().flatten().collect();
         warn_of_exposure(&config, readiness);
         Ok(Self {
             store_condition: readiness.condition("store"),
@@ -207,10 +224,10 @@ impl<S: Store> App<S> {
             operator: operator_listener,
             operator_socket,
         } = self.listeners;
-        tasks.spawn("data listener", data.tcp(data_listener, stop.clone()));
+        tasks.spawn("data listener", data.serve(data_listener, stop.clone()));
         tasks.spawn(
             "operator listener",
-            operator.tcp(operator_listener, stop.clone()),
+            operator.serve(operator_listener, stop.clone()),
         );
         if let Some(socket) = operator_socket {
             tasks.spawn("operator socket", operator.unix(socket, stop.clone()));

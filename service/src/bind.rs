@@ -6,14 +6,41 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use daemon::exit::{Code, Fatal};
+use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::mpsc;
 
 use crate::config::Process;
 
+/// Connections that are handed in, where the service listens on nothing.
+#[derive(Debug)]
+pub struct Connections {
+    /// Of edges.
+    pub data: mpsc::Receiver<DuplexStream>,
+    /// Of operators.
+    pub operator: mpsc::Receiver<DuplexStream>,
+}
+
+/// Where connections come from.
+pub(crate) enum Incoming {
+    Tcp(TcpListener),
+    HandedIn(mpsc::Receiver<DuplexStream>),
+}
+
+impl Incoming {
+    /// What is bound; none if connections are handed in.
+    pub(crate) fn address(&self) -> std::io::Result<Option<SocketAddr>> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(Some),
+            Self::HandedIn(_) => Ok(None),
+        }
+    }
+}
+
 /// The bound listeners.
 pub(crate) struct Listeners {
-    pub(crate) data: TcpListener,
-    pub(crate) operator: TcpListener,
+    pub(crate) data: Incoming,
+    pub(crate) operator: Incoming,
     pub(crate) operator_socket: Option<Socket>,
 }
 
@@ -38,10 +65,19 @@ impl Listeners {
     pub(crate) fn bind(process: &Process) -> Result<Self, Fatal> {
         let socket = process.operator_socket.as_deref();
         Ok(Self {
-            data: tcp("storage.listen", process.listen)?,
-            operator: tcp("storage.operator_listen", process.operator_listen)?,
+            data: Incoming::Tcp(tcp("storage.listen", process.listen)?),
+            operator: Incoming::Tcp(tcp("storage.operator_listen", process.operator_listen)?),
             operator_socket: socket.map(unix).transpose()?,
         })
+    }
+
+    /// Nothing is bound.
+    pub(crate) fn handed_in(connections: Connections) -> Self {
+        Self {
+            data: Incoming::HandedIn(connections.data),
+            operator: Incoming::HandedIn(connections.operator),
+            operator_socket: None,
+        }
     }
 }
 

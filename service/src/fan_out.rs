@@ -7,7 +7,6 @@ mod session;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures_util::StreamExt;
 use proto::v1;
@@ -143,7 +142,7 @@ impl<S: Store> FanOutService for FanOuts<S> {
     ) -> Result<Response<v1::AcceptJobReply>, Status> {
         let mut request = request.into_inner();
         let remaining = convert::required(request.remaining.take(), "the time is missing")?;
-        let deadline = Instant::now() + convert::duration(remaining);
+        let deadline = crate::now() + convert::duration(remaining);
         let request = convert::job_request(request, deadline)?;
         let outcome = self.store.accept_job(request).await;
         let (answer, result) = match outcome.map_err(|error| status::of_store(&error))? {

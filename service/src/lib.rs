@@ -40,4 +40,10 @@ mod sweeper;
 mod waiting;
 
 pub use app::App;
+pub use bind::Connections;
 pub use config::{Common, Config, Dedupe, FanOut, Limits, Process, Provisioning, Push, Retention};
+
+/// The monotonic time of the runtime, which a test may hold.
+fn now() -> std::time::Instant {
+    tokio::time::Instant::now().into_std()
+}

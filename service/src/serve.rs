@@ -22,8 +22,9 @@ use proto::v1::settings_service_server::SettingsServiceServer;
 use proto::v1::subscription_service_server::SubscriptionServiceServer;
 use proto::v1::waiting_service_server::WaitingServiceServer;
 use storage::Store;
-use tokio::net::TcpListener;
-use tokio_stream::wrappers::UnixListenerStream;
+use tokio::io::DuplexStream;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic::service::Routes;
@@ -32,7 +33,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
 use crate::account::Accounts;
-use crate::bind::Socket;
+use crate::bind::{Incoming, Socket};
 use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
 use crate::deposit::Deposits;
@@ -171,16 +172,30 @@ impl Listener {
     }
 
     /// Serves until the shutdown and the end of what is under way.
-    pub(crate) fn tcp(
+    pub(crate) fn serve(
         &self,
-        listener: TcpListener,
+        incoming: Incoming,
         shutdown: CancellationToken,
     ) -> impl Future<Output = Result<(), Fatal>> + use<> {
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let served = server().add_routes(self.routes.clone());
         async move {
-            let served = served.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned());
-            served.await.map_err(|error| failed(&error))
+            let shutdown = shutdown.cancelled_owned();
+            let served = match incoming {
+                Incoming::Tcp(listener) => {
+                    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    served
+                        .serve_with_incoming_shutdown(incoming, shutdown)
+                        .await
+                }
+                Incoming::HandedIn(connections) => {
+                    let incoming =
+                        ReceiverStream::new(connections).map(Ok::<DuplexStream, std::io::Error>);
+                    served
+                        .serve_with_incoming_shutdown(incoming, shutdown)
+                        .await
+                }
+            };
+            served.map_err(|error| failed(&error))
         }
     }
 

@@ -14,7 +14,7 @@ use tonic::Status;
 use super::Context;
 use super::receipt::{Novelty, deposited};
 use crate::delivery::release::Release;
-use crate::{convert, status};
+use crate::{convert, now, status};
 
 /// An entry.
 pub(super) struct Entry {
@@ -106,7 +106,7 @@ impl UnderWay {
     pub(super) fn new(correlation: u64, deposit: &Deposit) -> Self {
         Self {
             correlation,
-            begun: Instant::now(),
+            begun: now(),
             class: deposit.class,
             served_user: deposit.served_user.clone(),
         }
@@ -121,7 +121,9 @@ impl UnderWay {
         let correlation = self.correlation;
         let decided = outcome.map(|outcome| match outcome {
             DepositOutcome::Stored(receipt) => {
-                context.counters.accepted(self.class, self.begun.elapsed());
+                context
+                    .counters
+                    .accepted(self.class, now().duration_since(self.begun));
                 let registered = context.store.is_registered(&self.served_user);
                 if registered {
                     context.watch.deposited(self.served_user);

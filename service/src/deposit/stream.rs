@@ -19,7 +19,7 @@ use tonic::{Code, Status, Streaming};
 use super::Context;
 use super::entry::{Entry, Other, UnderWay, Wanted};
 use crate::convert;
-use crate::status;
+use crate::{now, status};
 
 type Replies = mpsc::Sender<Result<v1::ExchangeReply, Status>>;
 
@@ -30,7 +30,7 @@ pub(super) async fn serve<S: Store>(
     mut requests: Streaming<v1::ExchangeRequest>,
     replies: Replies,
 ) {
-    let opened_at = Instant::now();
+    let opened_at = now();
     let mut stream = Outgoing {
         replies,
         opened_at,
@@ -158,7 +158,7 @@ fn accept<S: Store>(
         let message = format!("more than {} entries unanswered", context.window);
         return Err(Status::resource_exhausted(message));
     }
-    let now = Instant::now();
+    let now = now();
     let sent_at = request.stream_clock.map(convert::duration);
     // An edge cannot have sent it later than now, whatever its clock says.
     let clock = sent_at.map_or(now, |clock| now.min(opened_at + clock));
@@ -226,7 +226,9 @@ impl Outgoing {
     fn reply(&self, reply: Reply) -> v1::ExchangeReply {
         v1::ExchangeReply {
             reply: Some(reply),
-            stream_clock: Some(convert::proto_duration(self.opened_at.elapsed())),
+            stream_clock: Some(convert::proto_duration(
+                now().duration_since(self.opened_at),
+            )),
         }
     }
 }

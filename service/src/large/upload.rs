@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proto::v1;
 use proto::v1::upload_reply::Answer;
@@ -19,7 +19,7 @@ use crate::convert::{job_refusal, large_job, refusal};
 use crate::deposit::receipt::{Novelty, deposited};
 use crate::fan_out::count_job;
 use crate::fan_out::receipt::accepted;
-use crate::status;
+use crate::{now, status};
 
 /// Most octets of a piece.
 const PIECE_OCTETS: usize = 256 << 10;
@@ -40,7 +40,7 @@ pub(super) async fn serve<S: Store>(
     let Request::Open(open) = incoming.next().await? else {
         return Err(Status::invalid_argument("an upload begins with its id"));
     };
-    let begun = Instant::now();
+    let begun = now();
     let upload = UploadId(open.upload);
     context.counters.begun();
     let served = match receive(context, upload, &mut incoming).await {
@@ -62,7 +62,7 @@ pub(super) async fn serve<S: Store>(
         }
         Err(status) => (Ending::Abandoned, Err(status)),
     };
-    context.counters.ended(ending, begun.elapsed());
+    context.counters.ended(ending, now().duration_since(begun));
     reply
 }
 
@@ -142,7 +142,7 @@ async fn commit<S: Store>(
     upload: UploadId,
     deposit: v1::LargeDeposit,
 ) -> Result<(Ending, Answer), Status> {
-    let begun = Instant::now();
+    let begun = now();
     let deposit = match large_deposit(deposit, begun + COMMIT_TIME) {
         Ok(deposit) => deposit,
         Err(status) => {
@@ -154,7 +154,9 @@ async fn commit<S: Store>(
     let outcome = context.store.commit_upload(upload, deposit).await;
     Ok(match outcome.map_err(|error| status::of_store(&error))? {
         DepositOutcome::Stored(receipt) => {
-            context.counters.accepted(class, begun.elapsed());
+            context
+                .counters
+                .accepted(class, now().duration_since(begun));
             context.watch.deposited(served_user);
             (
                 Ending::Stored,
@@ -174,7 +176,7 @@ async fn commit_job<S: Store>(
     upload: UploadId,
     job: v1::LargeJob,
 ) -> Result<(Ending, Answer), Status> {
-    let job = match large_job(job, Instant::now() + COMMIT_TIME) {
+    let job = match large_job(job, now() + COMMIT_TIME) {
         Ok(job) => job,
         Err(status) => {
             context.store.abandon(upload).await;

@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 use super::edges::EdgeName;
 use super::handle::{
     AlreadyAttached, Attachment, EdgeStatus, INPUTS, Input, Scheduler, SchedulerStatus, Withdrawal,
-    now,
 };
 use super::machine::{Machine, Started};
 use super::policy::Policy;
 use super::start::{Job, Starter};
+use crate::now;
 use crate::subscription::Distributor;
 
 /// Mailboxes read from the store at a time, and planned ones below which more are read.

@@ -1,6 +1,6 @@
 //! How the rest of the service talks to the scheduler.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use storage::model::{ClaimToken, Claimant, MailboxId, Registered, Sequence, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
@@ -211,9 +211,4 @@ impl Scheduler {
         self.inputs.send(input(answer)).await.ok()?;
         question.await.ok()
     }
-}
-
-/// The driver's time, which a test may hold.
-pub(super) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
