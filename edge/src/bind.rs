@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::config::{Listening, Msrp, Sip, Tls};
 use crate::signature::Signature;
+use crate::surroundings::Surroundings;
 
 /// Binds every SIP listener. `section` is that of the listeners, for the sentence about one that cannot
 /// be bound.
@@ -22,7 +23,7 @@ pub async fn sip(
     section: &str,
     listening: &Listening<'_>,
     (sip, tls): (&Sip, &Tls),
-    signature: &Signature,
+    (signature, surroundings): (&Signature, &Surroundings),
 ) -> Result<(SipEndpoint, Incoming), Fatal> {
     let listen = |(transport, address)| SipListener { transport, address };
     let timers = Timers {
@@ -37,6 +38,7 @@ pub async fn sip(
         tls: tls.sip(),
         server: Some(signature.product().to_owned()),
         timers,
+        network: surroundings.network.clone(),
         ..SipConfig::default()
     });
     bound.await.map_err(|error| match error {
@@ -80,7 +82,7 @@ pub async fn msrp(
     (listen, listen_tls): (SocketAddr, Option<SocketAddr>),
     msrp: &Msrp,
     listening: &Listening<'_>,
-    signature: &Signature,
+    (signature, surroundings): (&Signature, &Surroundings),
 ) -> Result<MsrpEndpoint, Fatal> {
     let bound = MsrpEndpoint::bind(MsrpConfig {
         advertised_host: Some(signature.host().to_string()),
@@ -90,6 +92,7 @@ pub async fn msrp(
         connect_timeout: msrp.connect_timeout,
         connects_per_second: usize::try_from(msrp.connects_per_second).unwrap_or(usize::MAX),
         tls: listen_tls.map(|listen| msrp.tls(listen)),
+        network: surroundings.network.clone(),
         ..MsrpConfig::new(listen)
     });
     bound.await.map_err(|error| match error {

@@ -30,19 +30,32 @@ pub mod sending;
 pub mod signature;
 pub mod site;
 pub mod status;
+pub mod surroundings;
 pub mod trust;
 pub mod user_agent;
 pub mod way;
 pub mod xcap;
 
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use net::sip::Source;
 
+/// Shows another time than the operating system.
+static WALL_CLOCK: OnceLock<fn() -> SystemTime> = OnceLock::new();
+
 /// The wall clock; the pure decisions get it as an argument.
 #[must_use]
 pub fn now() -> SystemTime {
-    SystemTime::now()
+    WALL_CLOCK
+        .get()
+        .map_or_else(SystemTime::now, |clock| clock())
+}
+
+/// Takes the time of all edges of this process from `clock`, for the simulation. The first call counts.
+pub fn take_time_from(clock: fn() -> SystemTime) {
+    // A second clock is none.
+    let _ = WALL_CLOCK.set(clock);
 }
 
 /// Transport and address of a peer, as it is stored and logged.

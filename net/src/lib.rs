@@ -2,6 +2,7 @@
 
 pub mod hop;
 pub mod msrp;
+pub mod network;
 mod places;
 pub mod resolve;
 pub mod sip;

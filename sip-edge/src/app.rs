@@ -12,11 +12,12 @@ use edge::dialogs::Dialogs;
 use edge::mark::Mark;
 use edge::next_hop::{self, NextHop};
 use edge::reception::Receptions;
+use edge::surroundings::Surroundings;
 use edge::trust::TrustedPeers;
 use edge::user_agent::{Calling, UserAgent};
 use net::sip::Incoming;
 use sip::Transport;
-use storage_client::{ClientConfig, StorageClient};
+use storage_client::{ClientConfig, Connector, StorageClient};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,18 @@ impl App {
     /// [`Code::Config`] for contradictions in the configuration, mistakes in the users file and
     /// certificates that cannot be used, [`Code::Unavailable`] for an address that cannot be bound.
     pub async fn build(config: Config, readiness: &Readiness) -> Result<Self, Fatal> {
+        Self::build_in(Surroundings::default(), config, readiness).await
+    }
+
+    /// The same in surroundings that are not the operating system.
+    ///
+    /// # Errors
+    /// As [`App::build`].
+    pub async fn build_in(
+        surroundings: Surroundings,
+        config: Config,
+        readiness: &Readiness,
+    ) -> Result<Self, Fatal> {
         let site = Site::new(&config).ok_or_else(|| contradictions(&config))?;
         let digest = Digest::load(&config)
             .map_err(|why| Fatal::new(Code::Config, format!("registrar.users: {why}")))?;
@@ -67,7 +80,7 @@ impl App {
             SECTION,
             &config.listening(),
             (&config.sip, &config.tls),
-            &site.signature,
+            (&site.signature, &surroundings),
         )
         .await?;
         let msrp = bind::msrp(
@@ -75,7 +88,7 @@ impl App {
             (config.process.msrp_listen, config.process.msrp_listen_tls),
             &config.msrp,
             &config.listening(),
-            &site.signature,
+            (&site.signature, &surroundings),
         )
         .await?;
         let xcap = bind::xcap("xcap.listen", config.xcap.listen).await?;
@@ -85,7 +98,7 @@ impl App {
         let user_agent = UserAgent {
             signature: site.signature.clone(),
             mark: Mark::Delivery,
-            storage: StorageClient::connect(client_config(&config)),
+            storage: StorageClient::connect(client_config(&config, surroundings.connector)),
             next_hop: next_hop(&config, &site),
             dialogs: Dialogs::default(),
             calling: calling(&config),
@@ -262,8 +275,9 @@ fn contradictions(config: &Config) -> Fatal {
     Fatal::new(Code::Config, sentences.join("\n"))
 }
 
-fn client_config(config: &Config) -> ClientConfig {
+fn client_config(config: &Config, connector: Option<Connector>) -> ClientConfig {
     ClientConfig {
+        connector,
         deposit_deadline: config.limits.deposit_time,
         ..ClientConfig::new(config.process.storage.clone(), config.process.name.clone())
     }

@@ -1,10 +1,18 @@
 //! The HTTP/2 connection to the storage service.
 
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
+use tonic::codegen::Service;
+use tonic::codegen::http::Uri;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::ClientConfig;
+use crate::{ClientConfig, Connector};
 
 /// Enough for a window of pager messages in flight.
 const STREAM_WINDOW_OCTETS: u32 = 4 << 20;
@@ -24,20 +32,45 @@ const BULK_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A channel that connects when it is used and again after it broke. An address that is no URL
 /// yields a channel that never connects; the configuration is expected to have been checked.
 pub(crate) fn open(config: &ClientConfig) -> Channel {
-    endpoint(config)
+    let endpoint = endpoint(config)
         .initial_stream_window_size(STREAM_WINDOW_OCTETS)
-        .initial_connection_window_size(CONNECTION_WINDOW_OCTETS)
-        .connect_lazy()
+        .initial_connection_window_size(CONNECTION_WINDOW_OCTETS);
+    lazy(&endpoint, config)
 }
 
 /// The same for octets of large messages.
 pub(crate) fn open_bulk(config: &ClientConfig) -> Channel {
-    endpoint(config)
+    let endpoint = endpoint(config)
         .keep_alive_timeout(BULK_KEEP_ALIVE_TIMEOUT)
         .initial_stream_window_size(BULK_WINDOW_OCTETS)
         .initial_connection_window_size(BULK_CONNECTION_OCTETS)
-        .max_frame_size(BULK_FRAME_OCTETS)
-        .connect_lazy()
+        .max_frame_size(BULK_FRAME_OCTETS);
+    lazy(&endpoint, config)
+}
+
+fn lazy(endpoint: &Endpoint, config: &ClientConfig) -> Channel {
+    match &config.connector {
+        Some(connector) => endpoint.connect_with_connector_lazy(Connect(connector.clone())),
+        None => endpoint.connect_lazy(),
+    }
+}
+
+/// A connector as the channel wants it.
+struct Connect(Connector);
+
+impl Service<Uri> for Connect {
+    type Response = TokioIo<DuplexStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let connecting = self.0.connect();
+        Box::pin(async { connecting.await.map(TokioIo::new) })
+    }
 }
 
 fn endpoint(config: &ClientConfig) -> Endpoint {

@@ -1,12 +1,21 @@
 //! What an edge says about itself and its patience.
 
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::io::DuplexStream;
 
 /// Where the storage service is and how long to wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientConfig {
     /// Base URL of the data listener, such as `http://127.0.0.1:7400`.
     pub address: String,
+    /// Makes the connections; without one they are TCP connections to the address.
+    pub connector: Option<Connector>,
     /// Name of this edge: unique among the edges of the store, the same after a restart.
     pub edge: String,
     /// Time in which a deposit is answered, or else is not stored (PFM-05).
@@ -47,6 +56,7 @@ impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             address: "http://127.0.0.1:7400".to_owned(),
+            connector: None,
             edge: "edge".to_owned(),
             deposit_deadline: Duration::from_secs(3),
             acknowledge_deadline: Duration::from_secs(30),
@@ -61,3 +71,36 @@ impl Default for ClientConfig {
         }
     }
 }
+
+/// A connection under way.
+pub type Connecting = Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>>;
+
+/// Makes connections to a storage service that listens on no socket.
+#[derive(Clone)]
+pub struct Connector(Arc<dyn Fn() -> Connecting + Send + Sync>);
+
+impl Connector {
+    /// `connect` is called for each new connection.
+    pub fn new(connect: impl Fn() -> Connecting + Send + Sync + 'static) -> Self {
+        Self(Arc::new(connect))
+    }
+
+    pub(crate) fn connect(&self) -> Connecting {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").finish_non_exhaustive()
+    }
+}
+
+/// The same one, not one that does the same.
+impl PartialEq for Connector {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Connector {}

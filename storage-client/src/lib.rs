@@ -46,7 +46,7 @@ mod stay;
 
 pub use attach::{PushJob, PushJobs};
 pub use client::{StorageClient, StoreIdentity};
-pub use config::ClientConfig;
+pub use config::{ClientConfig, Connecting, Connector};
 pub use deferred::{ClaimedMessage, DeferredPage};
 pub use deposit::{Deposit, DepositAnswer, Refusal, RefusalReason};
 pub use deposited::Deposited;

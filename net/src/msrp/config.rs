@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::msrp::InboxRules;
 use ipnet::IpNet;
 
+use crate::network::Network;
 use crate::resolve::Resolver;
 use crate::tls::{CertificateFiles, HANDSHAKE_TIMEOUT, RELOAD_INTERVAL, TlsError};
 
@@ -15,6 +17,8 @@ use crate::tls::{CertificateFiles, HANDSHAKE_TIMEOUT, RELOAD_INTERVAL, TlsError}
 pub struct MsrpConfig {
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
+    /// What is listened and connected on; the operating system, if there is none.
+    pub network: Option<Arc<dyn Network>>,
     /// How MSRP is spoken over TLS; without it none is accepted and none connected.
     pub tls: Option<MsrpTlsConfig>,
     /// Host of our paths; none takes the address that was bound.
@@ -55,6 +59,7 @@ impl MsrpConfig {
     pub fn new(address: SocketAddr) -> MsrpConfig {
         MsrpConfig {
             address,
+            network: None,
             tls: None,
             advertised_host: None,
             allow_networks: Vec::new(),

@@ -44,7 +44,10 @@ pub(super) struct Shared {
 impl MsrpEndpoint {
     /// Binds the listeners and begins to accept.
     pub async fn bind(config: MsrpConfig) -> Result<MsrpEndpoint, BindError> {
-        let listener = Listener::bind(config.address).await?;
+        let listener = match &config.network {
+            Some(network) => Listener::passed(&**network, config.address)?,
+            None => Listener::bind(config.address).await?,
+        };
         let local_address = listener.address;
         let (secure, secure_listener) = match &config.tls {
             Some(tls) => Secure::bind(tls)

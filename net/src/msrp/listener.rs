@@ -7,21 +7,49 @@ use std::time::Duration;
 
 use metrics::counter;
 use rustls::pki_types::CertificateDer;
+use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::config::{BindError, MsrpTlsConfig};
 use super::connection::Stream;
 use super::endpoint::Shared;
+use crate::network::{Connections, Network};
 use crate::places::Places;
 use crate::tls::{Fingerprint, MsrpTls};
 
 /// Pause after the system refused to accept, as it does without free descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Passed(Box<dyn Connections>),
+}
+
+enum Accepted {
+    Tcp(TcpStream),
+    Passed(DuplexStream),
+}
+
+impl Socket {
+    async fn accept(&self) -> io::Result<(Accepted, SocketAddr)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, remote) = listener.accept().await?;
+                Ok((Accepted::Tcp(prepared(stream)), remote))
+            }
+            Self::Passed(port) => {
+                let (stream, remote) = port.accept().await;
+                Ok((Accepted::Passed(stream), remote))
+            }
+        }
+    }
+}
+
 /// A socket that listens, and its real address.
 #[derive(Debug)]
 pub(super) struct Listener {
-    socket: TcpListener,
+    socket: Socket,
     pub(super) address: SocketAddr,
 }
 
@@ -30,6 +58,19 @@ impl Listener {
         let failed = |source: io::Error| BindError::Listen { address, source };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
+        let socket = Socket::Tcp(socket);
+        Ok(Listener { socket, address })
+    }
+
+    /// The same on a network that is passed in.
+    pub(super) fn passed(
+        network: &dyn Network,
+        address: SocketAddr,
+    ) -> Result<Listener, BindError> {
+        let port = network.listen(address);
+        let port = port.map_err(|source| BindError::Listen { address, source })?;
+        let address = port.local();
+        let socket = Socket::Passed(port);
         Ok(Listener { socket, address })
     }
 
@@ -69,13 +110,13 @@ impl Listener {
 async fn serve(
     shared: Arc<Shared>,
     tls: Option<Arc<MsrpTls>>,
-    stream: TcpStream,
+    stream: Accepted,
     remote: SocketAddr,
 ) {
-    let stream = prepared(stream);
-    let established = match tls {
-        None => Established::clear(stream),
-        Some(tls) => {
+    let established = match (stream, tls) {
+        (Accepted::Passed(stream), _) => Established::clear(stream),
+        (Accepted::Tcp(stream), None) => Established::clear(stream),
+        (Accepted::Tcp(stream), Some(tls)) => {
             let own = tls.current();
             // On the heap: a handshake is large, and the task lives as long as the connection.
             let shaking = Box::pin(Established::secured(own.accept(stream)));
@@ -128,7 +169,7 @@ pub(super) struct Established {
 }
 
 impl Established {
-    pub(super) fn clear(stream: TcpStream) -> Established {
+    pub(super) fn clear(stream: impl Stream + 'static) -> Established {
         Established {
             stream: Box::new(stream),
             certificate: None,

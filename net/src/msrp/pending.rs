@@ -226,6 +226,14 @@ impl PendingSession {
         let when = (Instant::now(), deadline);
         let due = shared.pacer.reserve(signalling_peer, address.ip(), when);
         sleep_until(due.ok_or(OpenError::TooMany)?).await;
+        if let Some(network) = &shared.config.network {
+            let connecting = timeout(shared.config.connect_timeout, network.connect(address));
+            let stream = connecting.await.map_err(|_| OpenError::Timeout)?;
+            let established = Established::clear(stream.map_err(OpenError::Connect)?);
+            let (connection, reading) = shared.start_connection(established, address.ip());
+            shared.tasks.spawn(reading);
+            return Ok(connection);
+        }
         let connecting = timeout(shared.config.connect_timeout, TcpStream::connect(address));
         let stream = connecting.await.map_err(|_| OpenError::Timeout)?;
         let stream = stream.map_err(OpenError::Connect)?;

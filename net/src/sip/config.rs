@@ -1,11 +1,13 @@
 //! What an endpoint is told when it is bound.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sip::transaction::{LayerLimits, Timers};
 use sip::{Limits, Transport};
 
+use crate::network::Network;
 use crate::resolve::Resolver;
 use crate::tls::TlsConfig;
 
@@ -23,6 +25,8 @@ pub struct SipListener {
 pub struct SipConfig {
     /// Where to listen; all are bound before the first message is served.
     pub listeners: Vec<SipListener>,
+    /// Where UDP listeners are bound; the operating system, if there is none.
+    pub network: Option<Arc<dyn Network>>,
     /// How TLS is spoken; without it none is accepted and none connected.
     pub tls: Option<TlsConfig>,
     /// Host name or address written into the sent-by of our Vias, without port.
@@ -73,6 +77,7 @@ impl Default for SipConfig {
         let listen = |transport| SipListener { transport, address };
         Self {
             listeners: vec![listen(Transport::Udp), listen(Transport::Tcp)],
+            network: None,
             tls: None,
             advertised_host: Ipv4Addr::LOCALHOST.to_string(),
             server: None,

@@ -1,4 +1,4 @@
-//! UDP sockets: one message per datagram.
+//! UDP sockets, or what stands for them: one message per datagram.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,6 +14,7 @@ use super::core::Core;
 use super::flow::Flow;
 use super::metric;
 use super::receive;
+use crate::network::Datagrams;
 
 /// Largest UDP payload; a datagram is never cut.
 const MAX_DATAGRAM: usize = 65_535;
@@ -24,8 +25,14 @@ const BURST: usize = 32;
 /// One bound socket.
 #[derive(Debug)]
 pub(crate) struct UdpChannel {
-    socket: UdpSocket,
+    port: Port,
     local: SocketAddr,
+}
+
+#[derive(Debug)]
+enum Port {
+    Socket(UdpSocket),
+    Passed(Box<dyn Datagrams>),
 }
 
 impl UdpChannel {
@@ -35,13 +42,23 @@ impl UdpChannel {
 
     /// Waits until the runtime knows that the socket can be written; before, nothing can be sent.
     pub(crate) async fn ready(&self) -> io::Result<()> {
-        self.socket.writable().await
+        match &self.port {
+            Port::Socket(socket) => socket.writable().await,
+            Port::Passed(_) => Ok(()),
+        }
     }
 
     /// Sends one datagram without waiting. A full socket buffer loses it, as the network may: the transaction layers
     /// of both sides retransmit.
     pub(crate) fn send(&self, bytes: &Bytes, destination: SocketAddr) -> io::Result<()> {
-        match self.socket.try_send_to(bytes, destination) {
+        let socket = match &self.port {
+            Port::Socket(socket) => socket,
+            Port::Passed(port) => {
+                port.send(bytes, destination);
+                return Ok(());
+            }
+        };
+        match socket.try_send_to(bytes, destination) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 metric::dropped(metric::Drop::SendBufferFull);
@@ -68,6 +85,12 @@ pub(crate) fn bind(
 }
 
 fn bind_one(address: SocketAddr, config: &SipConfig) -> io::Result<UdpChannel> {
+    if let Some(network) = &config.network {
+        let port = network.bind(address)?;
+        let local = port.local();
+        let port = Port::Passed(port);
+        return Ok(UdpChannel { port, local });
+    }
     let socket = Socket::new(
         Domain::for_address(address),
         Type::DGRAM,
@@ -84,7 +107,8 @@ fn bind_one(address: SocketAddr, config: &SipConfig) -> io::Result<UdpChannel> {
     socket.bind(&address.into())?;
     let socket = UdpSocket::from_std(socket.into())?;
     let local = socket.local_addr()?;
-    Ok(UdpChannel { socket, local })
+    let port = Port::Socket(socket);
+    Ok(UdpChannel { port, local })
 }
 
 /// Asks for the configured buffers. Linux grants at most `net.core.rmem_max` and `wmem_max` without an error, and
@@ -116,20 +140,27 @@ fn set_buffers(socket: &Socket, config: &SipConfig) -> io::Result<()> {
 /// Serves one socket until the endpoint closes.
 pub(crate) async fn serve(core: Arc<Core>, channel: Arc<UdpChannel>) {
     let shutdown = core.shutdown.clone();
-    shutdown
-        .run_until_cancelled(receive_all(&core, &channel))
-        .await;
+    let receiving = async {
+        match &channel.port {
+            Port::Socket(socket) => receive_all(&core, &channel, socket).await,
+            Port::Passed(port) => loop {
+                let (datagram, source) = port.receive().await;
+                take(&core, &channel, &datagram, source);
+            },
+        }
+    };
+    shutdown.run_until_cancelled(receiving).await;
 }
 
-async fn receive_all(core: &Arc<Core>, channel: &Arc<UdpChannel>) {
+async fn receive_all(core: &Arc<Core>, channel: &Arc<UdpChannel>, socket: &UdpSocket) {
     let mut buffer = vec![0; MAX_DATAGRAM];
     loop {
-        if let Err(error) = channel.socket.readable().await {
+        if let Err(error) = socket.readable().await {
             tracing::error!(%error, "udp socket failed");
             return;
         }
         for _ in 0..BURST {
-            match channel.socket.try_recv_from(&mut buffer) {
+            match socket.try_recv_from(&mut buffer) {
                 Ok((length, source)) => {
                     let datagram = buffer.get(..length).unwrap_or_default();
                     take(core, channel, datagram, source);

@@ -222,7 +222,7 @@ async fn hop_report<'a>(
 }
 
 fn report(paused: Option<std::time::Instant>) -> Request {
-    let left = paused.map(|until| until.saturating_duration_since(std::time::Instant::now()));
+    let left = paused.map(|until| until.saturating_duration_since(Instant::now().into_std()));
     let left = left.filter(|left| !left.is_zero());
     Request::Hop(v1::HopReport {
         paused: left.map(convert::proto_duration),
