@@ -3,6 +3,7 @@
 #   make run          try Restante on this machine; DEMO=once shows the story and ends
 #   make test         the whole test suite, as CI runs it
 #   make bench        a benchmark of docs/benchmarks.md; which one and options in BENCH="push --rounds 1"
+#   make simulation   random histories of a deployment (docs/simulation.md); how many and from which seed: SEEDS=10000 FROM=0
 #   make image        container image from source (needs a registry for the base images)
 #   make runtime      container image from binaries built here (needs no registry)
 
@@ -12,7 +13,11 @@ SHELL := /bin/bash
 # release | dev: what `run` and `runtime` build.
 PROFILE ?= release
 
-.PHONY: help run test bench image runtime
+# Histories of `simulation`.
+SEEDS ?= 10000
+FROM ?= 0
+
+.PHONY: help run test bench simulation image runtime
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -22,6 +27,9 @@ run:
 
 test:
 	@scripts/test
+
+simulation:
+	cargo run --locked --release -p restante-simulation -- --seeds $(SEEDS) --from $(FROM)
 
 bench:
 	@scripts/bench $(BENCH)

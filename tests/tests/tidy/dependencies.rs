@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::tree::{assert_none, root};
 
 /// Crate, and those of ours it may import. The tests may import all.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("restante-proto", &[]),
     ("restante-storage", &[]),
     ("restante-sip", &[]),
@@ -66,6 +66,20 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         &["restante-proto", "restante-storage-client", "restante-sip"],
     ),
     ("restante-bench", &["restante-storage"]),
+    (
+        "restante-simulation",
+        &[
+            "restante-storage",
+            "restante-service",
+            "restante-storage-client",
+            "restante-sip",
+            "restante-net",
+            "restante-edge",
+            "restante-sip-edge",
+            "restante-controlling-edge",
+            "restante-daemon",
+        ],
+    ),
 ];
 
 const EDGE: &[&str] = &[

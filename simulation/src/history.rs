@@ -1,0 +1,235 @@
+//! One history: trouble, then peace, then the reckoning.
+
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::client::Client;
+use crate::clock;
+use crate::edge_host::EdgeHost;
+use crate::ledger::Letter;
+use crate::misfortune::Victims;
+use crate::network::Switch;
+use crate::plant::Plant;
+use crate::sender::{self, Sender};
+use crate::store_host::StoreHost;
+use crate::world::World;
+
+/// How long the trouble lasts at least and at most.
+const TROUBLE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(60));
+
+/// In which time everything accepted has come to its user once all is mended: a lease, the longest pause of the
+/// scheduler and a transaction that had begun before.
+const SETTLING: Duration = Duration::from_secs(120);
+
+/// In which time a message comes to a user who is there, while nothing is broken (DLV-17): the pause before a push,
+/// and what stands in line.
+const PROMPT: Duration = Duration::from_secs(10);
+
+/// Messages to each user in the time of peace.
+const IN_PEACE: usize = 6;
+
+/// How a history ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The promises that were broken.
+    pub violations: Vec<String>,
+    /// The same for two runs of one seed.
+    pub hash: u64,
+    /// All that happened.
+    pub trace: Vec<String>,
+    /// Messages that were accepted.
+    pub accepted: usize,
+}
+
+/// Lives through the history of a seed. For a process of its own: see [`crate::runner`].
+///
+/// # Panics
+/// If the runtime cannot be made, or the simulation itself is broken.
+#[must_use]
+pub fn run(seed: u64, plant: Option<Plant>) -> Report {
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build();
+    let world = World::new(seed, plant);
+    let history = Box::pin(live(world.clone()));
+    runtime.expect("a runtime").block_on(history);
+    let (hash, trace) = {
+        let trace = world.trace();
+        (trace.hash(), trace.lines().to_vec())
+    };
+    let ledger = world.ledger();
+    let accepted = ledger
+        .entries()
+        .filter(|(_, entry)| entry.accepted.is_some());
+    Report {
+        violations: world.violations(),
+        hash,
+        trace,
+        accepted: accepted.count(),
+    }
+}
+
+struct Cast {
+    senders: Vec<Sender>,
+    victims: Victims,
+}
+
+impl Cast {
+    async fn assemble(world: &World) -> Self {
+        let switch = Switch::new(world.clone());
+        let store = StoreHost::new(world.clone(), switch.clone());
+        let edges = 2 + u8::try_from(world.pick(2)).unwrap_or_default();
+        let edges: Vec<_> = (0..edges)
+            .map(|place| EdgeHost::new(world.clone(), switch.clone(), place))
+            .collect();
+        for edge in &edges {
+            edge.start().await;
+        }
+        let client = |user| Client::new(world.clone(), switch.clone(), user, edges.clone());
+        let clients: Vec<_> = (0..1 + world.pick(3)).map(client).collect();
+        for client in clients.iter().filter(|_| world.chance(70)) {
+            client.come_back();
+        }
+        let senders = 1 + u8::try_from(world.pick(3)).unwrap_or_default();
+        let sender = |place| {
+            let around = (world.clone(), &switch);
+            Sender::new(around, place, edges.clone(), store.clone())
+        };
+        Self {
+            senders: (0..senders).map(sender).collect(),
+            victims: Victims {
+                world: world.clone(),
+                switch,
+                store,
+                edges,
+                clients,
+            },
+        }
+    }
+}
+
+async fn live(world: World) {
+    edge::take_time_from(clock::wall);
+    world.note("the history begins");
+    let cast = Cast::assemble(&world).await;
+    sleep(world.millis(0, 2_000)).await;
+    let letters = trouble(&world, &cast).await;
+    cast.victims.mend().await;
+    settle(&world, &cast, letters).await;
+    if world.violations().is_empty() {
+        peace(&world, &cast).await;
+    }
+    reckon(&world, &cast).await;
+}
+
+/// Messages are sent while things break. Returns those who are still at it.
+async fn trouble(world: &World, cast: &Cast) -> JoinSet<()> {
+    let mut writing = JoinSet::new();
+    for sender in &cast.senders {
+        let (sender, world) = (sender.clone(), world.clone());
+        let (users, letters) = (cast.victims.clients.len(), 2 + world.pick(6));
+        writing.spawn(async move {
+            for _ in 0..letters {
+                sleep(world.between(Duration::ZERO, sender::PAUSE.1)).await;
+                sender.send(world.pick(users)).await;
+            }
+        });
+    }
+    let trouble = world.between(TROUBLE.0, TROUBLE.1);
+    // What it has broken when the time is over is mended by whoever goes on.
+    let _ = timeout(trouble, cast.victims.clone().strike()).await;
+    writing
+}
+
+/// All senders come to their end, and all that was accepted comes to its user.
+async fn settle(world: &World, cast: &Cast, mut letters: JoinSet<()>) {
+    let written = async { while letters.join_next().await.is_some() {} };
+    if timeout(SETTLING, written).await.is_err() {
+        world.violated("messages are not accepted although nothing is broken");
+    }
+    for client in &cast.victims.clients {
+        if timeout(SETTLING, client.register()).await.is_err() {
+            world.violated("a REGISTER is not answered although nothing is broken");
+        }
+    }
+    let settled = async {
+        while !world.ledger().is_settled() {
+            sleep(Duration::from_millis(250)).await;
+        }
+    };
+    if timeout(SETTLING, settled).await.is_err() {
+        world
+            .violated("P2: what was accepted does not come to its user although nothing is broken");
+    }
+}
+
+/// Messages to users who are there, one upon the other, while nothing is broken: each comes promptly.
+async fn peace(world: &World, cast: &Cast) {
+    let mut sending = JoinSet::new();
+    for user in 0..cast.victims.clients.len() {
+        for _ in 0..IN_PEACE {
+            let sender = cast.senders[world.pick(cast.senders.len())].clone();
+            let (world, pause) = (world.clone(), world.millis(0, 15_000));
+            sending.spawn(async move {
+                sleep(pause).await;
+                let letter = sender.send(user).await;
+                if !comes_promptly(&world, letter).await {
+                    world.violated(format!(
+                        "DLV-17: message {letter} waits although its user is there"
+                    ));
+                }
+            });
+        }
+    }
+    while sending.join_next().await.is_some() {}
+}
+
+async fn comes_promptly(world: &World, letter: Letter) -> bool {
+    let coming = async {
+        while !world.ledger().is_seen(letter) {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(PROMPT, coming).await.is_ok()
+}
+
+/// What is on disk in the end agrees with what senders were told and users have seen.
+async fn reckon(world: &World, cast: &Cast) {
+    // The last acknowledgements.
+    sleep(Duration::from_secs(10)).await;
+    let stored = cast.victims.store.messages().await;
+    let mut wrong = Vec::new();
+    let ledger = world.ledger();
+    for (letter, entry) in ledger.entries() {
+        let copies = stored
+            .iter()
+            .filter(|(_, id, _)| sender::letter_of(id) == Some(letter));
+        let copies: Vec<_> = copies.collect();
+        if copies.len() > 1 {
+            wrong.push(format!(
+                "P3: message {letter} is stored {} times",
+                copies.len()
+            ));
+        }
+        if entry.accepted.is_some() && entry.seen.is_none() {
+            wrong.push(format!(
+                "P2: message {letter} was accepted and never came: {copies:?}"
+            ));
+        }
+        if entry.accepted.is_some() && copies.is_empty() {
+            wrong.push(format!("P2: message {letter} was accepted and is gone"));
+        }
+        let is_open = copies.iter().any(|(_, _, state)| !sender::is_over(*state));
+        if entry.seen.is_some() && is_open {
+            wrong.push(format!(
+                "P4: message {letter} came and is not settled: {copies:?}"
+            ));
+        }
+    }
+    drop(ledger);
+    for wrong in wrong {
+        world.violated(wrong);
+    }
+}

@@ -1,0 +1,525 @@
+//! Looks at what the service asks of its store, and at the answers; plants two of the bugs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use storage::fan_out::{GroupPlace, GroupWithDocument};
+use storage::model::{
+    Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
+    Deposit, DepositOutcome, Event, Generation, Group, GroupOrder, GroupRefusal, Job, JobAdmission,
+    JobAdmissionOutcome, JobClass, JobNumber, JobOutcome, JobPage, JobQuery, JobRequest,
+    JobWithTemplate, LargeDeposit, LargeJob, Leg, LegBatch, LegOutcome, LegSettled, LegToken,
+    ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Notified, Order, Owner,
+    PartKind, Publish, PublishRefusal, Recall, RecallOutcome, Refusal, Registered, Registration,
+    RegistrationRefusal, ReleaseOutcome, Released, ReportBatch, ReportSettled, ReportToken,
+    Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage, Subscribe,
+    Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken, UnixMillis,
+    UploadId, UserSettings, Waiting, WaitingQuestion,
+};
+use storage::{
+    FanOutStore, MailboxWatch, MemoryStore, Outcomes, ReportStore, ReportWatch, Store, StoreError,
+    Swept, Synced,
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::plant::Plant;
+use crate::world::World;
+
+/// A store between the service and the real one.
+pub struct Observer {
+    world: World,
+    store: Arc<MemoryStore>,
+    granted: Granted,
+}
+
+/// The last claim of each mailbox, over all lives of the store.
+pub type Granted = Arc<Mutex<BTreeMap<MailboxId, Generation>>>;
+
+impl Observer {
+    /// In front of this store.
+    #[must_use]
+    pub fn new(world: World, store: Arc<MemoryStore>, granted: Granted) -> Self {
+        Self {
+            world,
+            store,
+            granted,
+        }
+    }
+
+    fn granted(&self) -> MutexGuard<'_, BTreeMap<MailboxId, Generation>> {
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The claim that counts now, for the store with the planted bug.
+    fn present(&self, claim: ClaimToken) -> ClaimToken {
+        let generation = self.granted().get(&claim.mailbox).copied();
+        ClaimToken {
+            generation: generation.unwrap_or(claim.generation),
+            ..claim
+        }
+    }
+
+    fn is_superseded(&self, claim: ClaimToken) -> bool {
+        let granted = self.granted();
+        let generation = granted.get(&claim.mailbox);
+        generation.is_some_and(|generation| *generation > claim.generation)
+    }
+}
+
+impl Store for Observer {
+    async fn claim(&self, request: ClaimRequest) -> Result<ClaimGrant, StoreError> {
+        let edge = request.edge.clone();
+        let granted = self.store.claim(request).await;
+        if let Ok(ClaimGrant::Granted(claim)) = granted {
+            self.granted().insert(claim.mailbox, claim.generation);
+            let (mailbox, generation) = (claim.mailbox.0, claim.generation.0);
+            self.world.note(format!(
+                "store: mailbox {mailbox} claimed by {edge}, generation {generation}"
+            ));
+        }
+        granted
+    }
+
+    async fn acknowledge(
+        &self,
+        claim: ClaimToken,
+        number: MessageNumber,
+        settlement: Settlement,
+    ) -> Result<Synced<Settled>, StoreError> {
+        let was_superseded = self.is_superseded(claim);
+        let shown = match self.world.has(Plant::LateAcknowledgement) {
+            true => self.present(claim),
+            false => claim,
+        };
+        let what = format!(
+            "{number:?} of generation {}: {settlement:?}",
+            claim.generation.0
+        );
+        let settled = self.store.acknowledge(shown, number, settlement).await;
+        self.world.note(format!(
+            "store: acknowledged {what} → {:?}",
+            settled.as_deref()
+        ));
+        if was_superseded && settled.as_deref() == Ok(&Settled::Settled) {
+            self.world
+                .violated("P4: an acknowledgement of a superseded claim has settled a message");
+        }
+        settled
+    }
+
+    async fn release(
+        &self,
+        claim: ClaimToken,
+        last_seen: Sequence,
+        outcome: ReleaseOutcome,
+    ) -> Result<Released, StoreError> {
+        let what = format!(
+            "mailbox {}, generation {}, {outcome:?}",
+            claim.mailbox.0, claim.generation.0
+        );
+        let released = self.store.release(claim, last_seen, outcome).await;
+        self.world
+            .note(format!("store: released {what} → {released:?}"));
+        released
+    }
+
+    fn is_registered(&self, address: &Address) -> bool {
+        let is_forgotten = self.world.has(Plant::LostWakeUp) && self.world.chance(50);
+        self.store.is_registered(address) && !is_forgotten
+    }
+
+    async fn deposit(&self, deposit: Deposit) -> Result<DepositOutcome, StoreError> {
+        self.store.deposit(deposit).await
+    }
+
+    async fn admit(&self, admission: Admission) -> Result<AdmissionOutcome, StoreError> {
+        self.store.admit(admission).await
+    }
+
+    async fn stage(
+        &self,
+        upload: UploadId,
+        offset: u64,
+        octets: Bytes,
+    ) -> Result<Result<(), Refusal>, StoreError> {
+        self.store.stage(upload, offset, octets).await
+    }
+
+    async fn commit_upload(
+        &self,
+        upload: UploadId,
+        deposit: LargeDeposit,
+    ) -> Result<DepositOutcome, StoreError> {
+        self.store.commit_upload(upload, deposit).await
+    }
+
+    async fn abandon(&self, upload: UploadId) -> () {
+        self.store.abandon(upload).await;
+    }
+
+    async fn add_sender_bye(
+        &self,
+        number: MessageNumber,
+        octets: Bytes,
+    ) -> Result<Synced<()>, StoreError> {
+        self.store.add_sender_bye(number, octets).await
+    }
+
+    async fn holds(&self, claim: ClaimToken, number: MessageNumber) -> Result<bool, StoreError> {
+        self.store.holds(claim, number).await
+    }
+
+    fn deposit_all(&self, deposits: Vec<(u64, Deposit)>, outcomes: &UnboundedSender<Outcomes>) {
+        self.store.deposit_all(deposits, outcomes);
+    }
+
+    async fn message(&self, number: MessageNumber) -> Result<StoredMessage, StoreError> {
+        self.store.message(number).await
+    }
+
+    async fn timeline(&self, number: MessageNumber) -> Result<Vec<Event>, StoreError> {
+        self.store.timeline(number).await
+    }
+
+    async fn read_part(
+        &self,
+        number: MessageNumber,
+        part: PartKind,
+        offset: u64,
+        length: usize,
+    ) -> Result<Bytes, StoreError> {
+        self.store.read_part(number, part, offset, length).await
+    }
+
+    async fn list(&self, query: ListQuery) -> Result<ListPage, StoreError> {
+        self.store.list(query).await
+    }
+
+    async fn mailbox(&self, address: Address) -> Result<Option<MailboxId>, StoreError> {
+        self.store.mailbox(address).await
+    }
+
+    async fn account(&self, mailbox: MailboxId) -> Result<Address, StoreError> {
+        self.store.account(mailbox).await
+    }
+
+    async fn create_account(&self, address: Address) -> Result<Synced<MailboxId>, StoreError> {
+        self.store.create_account(address).await
+    }
+
+    async fn delete_account(&self, address: Address) -> Result<Synced<()>, StoreError> {
+        self.store.delete_account(address).await
+    }
+
+    async fn list_accounts(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> Result<Vec<Account>, StoreError> {
+        self.store.list_accounts(after, limit).await
+    }
+
+    async fn add_alias(&self, address: Address, alias: Address) -> Result<Synced<()>, StoreError> {
+        self.store.add_alias(address, alias).await
+    }
+
+    async fn remove_alias(&self, alias: Address) -> Result<Synced<()>, StoreError> {
+        self.store.remove_alias(alias).await
+    }
+
+    async fn publish(
+        &self,
+        publish: Publish,
+    ) -> Result<Result<Synced<SettingsChanged>, PublishRefusal>, StoreError> {
+        self.store.publish(publish).await
+    }
+
+    async fn order_settings(
+        &self,
+        address: Address,
+        order: SettingsOrder,
+    ) -> Result<Synced<SettingsChanged>, StoreError> {
+        self.store.order_settings(address, order).await
+    }
+
+    async fn settings(&self, mailbox: MailboxId) -> Result<UserSettings, StoreError> {
+        self.store.settings(mailbox).await
+    }
+
+    async fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {
+        self.store.summary(mailbox).await
+    }
+
+    async fn register(
+        &self,
+        registration: Registration,
+    ) -> Result<Result<Synced<Registered>, RegistrationRefusal>, StoreError> {
+        self.store.register(registration).await
+    }
+
+    async fn registration(&self, mailbox: MailboxId) -> Result<Registered, StoreError> {
+        self.store.registration(mailbox).await
+    }
+
+    async fn subscribe(
+        &self,
+        subscribe: Subscribe,
+    ) -> Result<Result<Synced<Subscribed>, SubscriptionRefusal>, StoreError> {
+        self.store.subscribe(subscribe).await
+    }
+
+    async fn adopt_subscription(
+        &self,
+        id: SubscriptionId,
+        owner: Owner,
+    ) -> Result<Option<Synced<Subscribed>>, StoreError> {
+        self.store.adopt_subscription(id, owner).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        id: SubscriptionId,
+        epoch: u32,
+    ) -> Result<Option<Synced<Subscription>>, StoreError> {
+        self.store.unsubscribe(id, epoch).await
+    }
+
+    async fn remember_notified(
+        &self,
+        notified: Vec<(SubscriptionId, u32, Notified)>,
+    ) -> Result<(), StoreError> {
+        self.store.remember_notified(notified).await
+    }
+
+    async fn list_subscriptions(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> Result<Vec<(MailboxId, Vec<Subscription>)>, StoreError> {
+        self.store.list_subscriptions(after, limit).await
+    }
+
+    async fn waiting(
+        &self,
+        questions: Vec<WaitingQuestion>,
+    ) -> Result<Vec<Option<Waiting>>, StoreError> {
+        self.store.waiting(questions).await
+    }
+
+    fn watch(&self) -> MailboxWatch {
+        self.store.watch()
+    }
+
+    async fn reachable_with_waiting(
+        &self,
+        after: Option<MailboxId>,
+        limit: usize,
+    ) -> Result<Vec<MailboxId>, StoreError> {
+        self.store.reachable_with_waiting(after, limit).await
+    }
+
+    async fn renew(&self, claim: ClaimToken, lease: Duration) -> Result<bool, StoreError> {
+        self.store.renew(claim, lease).await
+    }
+
+    async fn take(
+        &self,
+        claim: ClaimToken,
+        after: Sequence,
+        limit: TakeLimit,
+    ) -> Result<Vec<Taken>, StoreError> {
+        self.store.take(claim, after, limit).await
+    }
+
+    async fn carry_out(
+        &self,
+        number: MessageNumber,
+        order: Order,
+    ) -> Result<Synced<StoredMessage>, StoreError> {
+        self.store.carry_out(number, order).await
+    }
+
+    async fn delete_own(
+        &self,
+        owner: Address,
+        number: MessageNumber,
+        version: Option<u64>,
+    ) -> Result<Synced<StoredMessage>, StoreError> {
+        self.store.delete_own(owner, number, version).await
+    }
+
+    async fn recall(&self, recall: Recall) -> Result<RecallOutcome, StoreError> {
+        self.store.recall(recall).await
+    }
+
+    async fn claimant(&self, mailbox: MailboxId) -> Result<Option<Claimant>, StoreError> {
+        self.store.claimant(mailbox).await
+    }
+
+    async fn sweep(&self, now: UnixMillis, limit: usize) -> Result<Swept, StoreError> {
+        self.store.sweep(now, limit).await
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        self.store.secret()
+    }
+
+    fn hostname(&self) -> &str {
+        self.store.hostname()
+    }
+
+    fn disk_reads(&self) -> u64 {
+        self.store.disk_reads()
+    }
+
+    fn unready(&self) -> Option<String> {
+        self.store.unready()
+    }
+
+    async fn latched(&self) -> StoreError {
+        self.store.latched().await
+    }
+
+    async fn close(&self) -> () {
+        self.store.close().await;
+    }
+}
+
+impl FanOutStore for Observer {
+    async fn change_group(
+        &self,
+        order: GroupOrder,
+    ) -> Result<Result<Synced<Group>, GroupRefusal>, StoreError> {
+        self.store.change_group(order).await
+    }
+
+    async fn group(&self, uri: Address) -> Result<Option<Group>, StoreError> {
+        self.store.group(uri).await
+    }
+
+    async fn group_document(
+        &self,
+        owner: Address,
+        name: String,
+    ) -> Result<Option<GroupWithDocument>, StoreError> {
+        self.store.group_document(owner, name).await
+    }
+
+    async fn which_are_groups(&self, uris: Vec<Address>) -> Result<Vec<bool>, StoreError> {
+        self.store.which_are_groups(uris).await
+    }
+
+    async fn list_groups(
+        &self,
+        after: Option<GroupPlace>,
+        limit: usize,
+    ) -> Result<Vec<(GroupPlace, Group)>, StoreError> {
+        self.store.list_groups(after, limit).await
+    }
+
+    async fn accept_job(&self, request: JobRequest) -> Result<JobOutcome, StoreError> {
+        self.store.accept_job(request).await
+    }
+
+    async fn admit_job(&self, admission: JobAdmission) -> Result<JobAdmissionOutcome, StoreError> {
+        self.store.admit_job(admission).await
+    }
+
+    async fn commit_job(&self, upload: UploadId, job: LargeJob) -> Result<JobOutcome, StoreError> {
+        self.store.commit_job(upload, job).await
+    }
+
+    async fn holds_leg(&self, token: LegToken) -> Result<bool, StoreError> {
+        self.store.holds_leg(token).await
+    }
+
+    async fn read_job_content(
+        &self,
+        number: JobNumber,
+        offset: u64,
+        length: usize,
+    ) -> Result<Bytes, StoreError> {
+        self.store.read_job_content(number, offset, length).await
+    }
+
+    async fn claim_legs(
+        &self,
+        owner: Owner,
+        class: JobClass,
+        limit: usize,
+        lease: Duration,
+    ) -> Result<LegBatch, StoreError> {
+        self.store.claim_legs(owner, class, limit, lease).await
+    }
+
+    async fn renew_legs(
+        &self,
+        tokens: Vec<LegToken>,
+        lease: Duration,
+    ) -> Result<Vec<LegToken>, StoreError> {
+        self.store.renew_legs(tokens, lease).await
+    }
+
+    async fn settle_legs(
+        &self,
+        settlements: Vec<(LegToken, LegOutcome)>,
+    ) -> Result<Synced<Vec<LegSettled>>, StoreError> {
+        self.store.settle_legs(settlements).await
+    }
+
+    async fn release_former(&self, owner: Owner) -> Result<usize, StoreError> {
+        self.store.release_former(owner).await
+    }
+
+    async fn job_template(&self, number: JobNumber) -> Result<JobWithTemplate, StoreError> {
+        self.store.job_template(number).await
+    }
+
+    async fn job(&self, number: JobNumber) -> Result<Job, StoreError> {
+        self.store.job(number).await
+    }
+
+    async fn list_jobs(&self, query: JobQuery) -> Result<JobPage, StoreError> {
+        self.store.list_jobs(query).await
+    }
+
+    async fn list_legs(
+        &self,
+        number: JobNumber,
+        from: u32,
+        limit: usize,
+    ) -> Result<Vec<Leg>, StoreError> {
+        self.store.list_legs(number, from, limit).await
+    }
+
+    async fn cancel_job(
+        &self,
+        number: JobNumber,
+        reason: String,
+    ) -> Result<Synced<Job>, StoreError> {
+        self.store.cancel_job(number, reason).await
+    }
+}
+
+impl ReportStore for Observer {
+    async fn claim_reports(
+        &self,
+        limit: usize,
+        lease: Duration,
+    ) -> Result<ReportBatch, StoreError> {
+        self.store.claim_reports(limit, lease).await
+    }
+
+    async fn settle_reports(
+        &self,
+        settlements: Vec<(ReportToken, LegOutcome)>,
+    ) -> Result<Synced<Vec<ReportSettled>>, StoreError> {
+        self.store.settle_reports(settlements).await
+    }
+
+    fn report_watch(&self) -> &ReportWatch {
+        self.store.report_watch()
+    }
+}

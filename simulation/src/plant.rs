@@ -1,0 +1,23 @@
+//! Bugs that are planted to see that they are found.
+
+use clap::ValueEnum;
+
+/// What is broken on purpose. All are made by what stands around the product, none is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Plant {
+    /// Now and then the disk says that a sync has completed and has done nothing (P1).
+    SyncSkipped,
+    /// The store takes an acknowledgement of a superseded claim for one of the present claim (P4).
+    LateAcknowledgement,
+    /// Now and then nobody is told that a message came for a user who is there (DLV-17).
+    LostWakeUp,
+}
+
+impl Plant {
+    /// All of them.
+    pub const ALL: [Self; 3] = [
+        Self::SyncSkipped,
+        Self::LateAcknowledgement,
+        Self::LostWakeUp,
+    ];
+}

@@ -1,0 +1,197 @@
+//! The host with the storage process, which dies and comes back with what its disk has kept.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use daemon::readiness::Readiness;
+use net::network::Network as _;
+use service::{App, Config, Connections};
+use storage::memory::DiskImage;
+use storage::model::{MessageNumber, State};
+use storage::{MemoryStore, Store as _};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::SimulatedClock;
+use crate::disk::{Disk, Health};
+use crate::network::Switch;
+use crate::observer::{Granted, Observer};
+use crate::world::World;
+
+/// Where it is.
+pub const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 9, 1));
+
+/// Where edges connect.
+pub const DATA: SocketAddr = SocketAddr::new(ADDRESS, 7400);
+
+/// Connections that wait to be served.
+const CONNECTIONS: usize = 16;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct StoreHost {
+    world: World,
+    switch: Switch,
+    config: Config,
+    granted: Granted,
+    state: Arc<Mutex<Process>>,
+}
+
+enum Process {
+    Runs {
+        store: Arc<MemoryStore>,
+        disk: Disk,
+        stop: CancellationToken,
+    },
+    Dead(DiskImage),
+}
+
+/// Short times, so that a history is short.
+fn config() -> Config {
+    let mut config = Config::default();
+    config.process.hostname = "store.example.org".to_owned();
+    config.push.delay = Duration::from_millis(500);
+    config.push.on_deposit = Some(Duration::from_secs(1));
+    config.push.lease = Duration::from_secs(8);
+    config.push.backoff = [2, 5, 10].map(Duration::from_secs).to_vec();
+    config
+}
+
+impl StoreHost {
+    /// A host whose process has a new, empty store, and runs.
+    #[must_use]
+    pub fn new(world: World, switch: Switch) -> Self {
+        let config = config();
+        let store = MemoryStore::on_disk(config.store(), SimulatedClock, world.secret());
+        let image = store.durable();
+        let host = Self {
+            world,
+            switch,
+            config,
+            granted: Granted::default(),
+            state: Arc::new(Mutex::new(Process::Dead(image))),
+        };
+        host.start();
+        host
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Process> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the process, unless it runs.
+    pub fn start(&self) {
+        let mut process = self.lock();
+        let Process::Dead(image) = &*process else {
+            return;
+        };
+        let store = Arc::new(MemoryStore::open_on_disk(image.clone(), SimulatedClock));
+        let disk = Disk::new(self.world.clone(), Arc::clone(&store));
+        let stop = CancellationToken::new();
+        tokio::spawn(stop.clone().run_until_cancelled_owned(disk.clone().run()));
+        self.serve(&store, &stop);
+        self.world.note("store: runs");
+        *process = Process::Runs { store, disk, stop };
+    }
+
+    fn serve(&self, store: &Arc<MemoryStore>, stop: &CancellationToken) {
+        let place = self.switch.come_up(ADDRESS);
+        let port = place.listen(DATA).expect("a host that has just come up");
+        let (sender, data) = mpsc::channel(CONNECTIONS);
+        let accepting = async move {
+            loop {
+                let (connection, _) = port.accept().await;
+                if sender.send(connection).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::spawn(stop.clone().run_until_cancelled_owned(accepting));
+        let (_, operator) = mpsc::channel(1);
+        let connections = Connections { data, operator };
+        let observer = Observer::new(
+            self.world.clone(),
+            Arc::clone(store),
+            Arc::clone(&self.granted),
+        );
+        let app = App::with_connections(
+            self.config.clone(),
+            Arc::new(observer),
+            Arc::new(SimulatedClock),
+            &Readiness::new(),
+            connections,
+        );
+        let app = app.expect("nothing is bound");
+        let (world, stop) = (self.world.clone(), stop.clone());
+        tokio::spawn(async move {
+            let outcome = app.run(stop.clone()).await;
+            // One that was told to end has not failed.
+            if let (Err(fatal), false) = (outcome, stop.is_cancelled()) {
+                world.violated(format!("the storage process ended: {fatal:?}"));
+            }
+        });
+    }
+
+    /// Kills the process, if it runs.
+    pub fn kill(&self) {
+        let mut process = self.lock();
+        if let Process::Runs { disk, stop, .. } = &*process {
+            let image = disk.die();
+            stop.cancel();
+            self.switch.go_down(ADDRESS);
+            *process = Process::Dead(image);
+        }
+    }
+
+    /// From now on its disk is like this, until it dies.
+    pub fn disk(&self, health: Health) {
+        if let Process::Runs { disk, .. } = &*self.lock() {
+            disk.be(health);
+        }
+    }
+
+    /// Whether it does not accept anything until it is restarted.
+    #[must_use]
+    pub fn is_latched(&self) -> bool {
+        match &*self.lock() {
+            Process::Runs { store, .. } => store.unready().is_some(),
+            Process::Dead(_) => false,
+        }
+    }
+
+    /// A look at what is safe on the disk now.
+    #[must_use]
+    pub fn durable(&self) -> MemoryStore {
+        let image = match &*self.lock() {
+            Process::Runs { disk, .. } => disk.durable(),
+            Process::Dead(image) => image.clone(),
+        };
+        MemoryStore::open_on_disk(image, SimulatedClock)
+    }
+
+    /// What is safe of every message: its number, body and state.
+    pub async fn messages(&self) -> Vec<(MessageNumber, String, State)> {
+        let store = self.durable();
+        let mut query = storage::model::ListQuery {
+            page_size: 1_000,
+            ..Default::default()
+        };
+        let mut found = Vec::new();
+        loop {
+            let page = store.list(query.clone()).await.expect("an open store");
+            for message in page.messages {
+                let number = message.envelope.id.number;
+                found.push((
+                    number,
+                    message.envelope.headers.call_id.clone(),
+                    message.state,
+                ));
+            }
+            match page.next {
+                Some(next) => query.page_token = Some(next),
+                None => return found,
+            }
+        }
+    }
+}
