@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
+use storage::config::SenderLimits;
 use storage::model::{
     ClaimGrant, ClaimRequest, DepositOutcome, ListQuery, PageToken, ReleaseOutcome, Sequence,
     SystemClock,
@@ -96,6 +97,11 @@ pub(crate) fn run(args: FlatArgs) -> anyhow::Result<()> {
 async fn measure(args: FlatArgs) -> anyhow::Result<()> {
     let config = StoreConfig {
         data_dir: args.data.clone(),
+        // A thousand senders for all that is stored.
+        sender: SenderLimits {
+            messages: None,
+            octets: None,
+        },
         ..StoreConfig::default()
     };
     let bench = Arc::new(Bench {

@@ -80,6 +80,7 @@ fn message(number: u64) -> Deposit {
     Deposit {
         served_user,
         sender: Some(format!("sip:sender{}@example.org", number % 1_000)),
+        sender_exempt: false,
         class: Class::Pager,
         priority: Priority::Normal,
         is_text: true,

@@ -95,7 +95,12 @@ daemon::section! {
         mailbox_octets: Octets = "50MiB",
         /// Undelivered notifications of one mailbox, which have a quota of their own.
         mailbox_imdn: u64 = 200,
-        /// When a sender may try again who met a full mailbox.
+        /// Messages of one sender that are stored and undelivered, over all mailboxes; `off`: no bound. What stores
+        /// send of themselves and copies of messages to groups do not count.
+        sender_stored: Option<u64> = "10000",
+        /// Octets of one sender that are stored and undelivered; `off`: no bound.
+        sender_stored_octets: Option<Octets> = "200MiB",
+        /// When a sender may try again who met a full mailbox, or has too much stored himself.
         full_retry_after: Duration = "1h",
         /// Large messages that may arrive at a time.
         uploads: u32 = 1024,
@@ -311,7 +316,7 @@ impl Config {
     }
 
     /// Times and places of which there must be some.
-    fn rooms(&self) -> [(bool, &'static str, &'static str); 13] {
+    fn rooms(&self) -> [(bool, &'static str, &'static str); 14] {
         let (limits, push) = (&self.limits, &self.push);
         [
             (
@@ -368,6 +373,11 @@ impl Config {
                 limits.mailbox_messages > 0,
                 "limits.mailbox_messages",
                 "must not be 0: every mailbox would be full",
+            ),
+            (
+                limits.sender_stored != Some(0),
+                "limits.sender_stored",
+                "must not be 0: nothing would be stored; off sets no bound",
             ),
             (
                 limits.mailbox_octets.0 > 0,
@@ -443,6 +453,10 @@ impl Config {
                 memory_octets: limits.upload_memory.as_usize(),
             },
             report_rate: self.reports.sender_rate,
+            sender: store::SenderLimits {
+                messages: limits.sender_stored,
+                octets: limits.sender_stored_octets.map(Octets::get),
+            },
             full_retry_after: limits.full_retry_after,
             disk_reserve_octets: limits.disk_reserve.get(),
             max_refusals: self.push.max_refusals,

@@ -32,6 +32,7 @@ use edge::checks::{Received, admit};
 use edge::dialogs::Routed;
 use edge::identity::AssertedIdentity;
 use edge::now;
+use edge::own_delivery::is_leg;
 use edge::refuse::Refusal;
 use edge::{response, status};
 pub(crate) use standing::Standing;
@@ -165,18 +166,27 @@ fn capabilities(edge: &Edge, request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// Whether a sender may send one more message now (ERR-18a). What our stores send of themselves is bounded where
-/// it comes from (requirements §3.6).
+/// Whether a sender may send one more message now (ERR-18a), and whether he is exempt from what one sender may do: what
+/// our stores send of themselves and legs of fan-outs are bounded where they come from (requirements §3.6).
 ///
 /// # Errors
 /// When he may.
-pub(crate) fn may_send(edge: &Edge, originator: Option<&AssertedIdentity>) -> Result<(), Refusal> {
-    let limited = originator.filter(|originator| !edge.site.is_store(&originator.address));
-    limited.map_or(Ok(()), |originator| {
-        let sender = originator.address.to_string();
-        let taken = edge.sender_rates.take(&sender, Instant::now());
-        taken.map_err(Refusal::SenderRate)
-    })
+pub(crate) fn may_send(
+    edge: &Edge,
+    request: &Request,
+    originator: Option<&AssertedIdentity>,
+) -> Result<bool, Refusal> {
+    let Some(originator) = originator else {
+        return Ok(false);
+    };
+    let store = edge.storage.store();
+    let is_leg = || store.is_some_and(|store| is_leg(request.headers(), &store.secret));
+    if edge.site.is_store(&originator.address) || is_leg() {
+        return Ok(true);
+    }
+    let sender = originator.address.to_string();
+    let taken = edge.sender_rates.take(&sender, Instant::now());
+    taken.map_err(Refusal::SenderRate).map(|()| false)
 }
 
 /// What the sender is told of a refusal by the store.

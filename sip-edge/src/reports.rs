@@ -146,7 +146,7 @@ async fn keep(edge: &Arc<Edge>, store: &StoreIdentity, report: &Report) -> LegOu
     };
     let request = with_via(edge, store, report, &request);
     let arrival = ("reports of this store".to_owned(), now());
-    let deposit = match pager_mode::read(&request, &edge.site, arrival, |_| Ok(())) {
+    let deposit = match pager_mode::read(&request, &edge.site, arrival, |_| Ok(true)) {
         Ok(pager_mode::Pager::Deposit(deposit)) => deposit,
         Ok(pager_mode::Pager::Composing) => return never("no report"),
         Err(refusal) => return answered(status::status(&refusal).code(), None),

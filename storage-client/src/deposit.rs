@@ -25,6 +25,8 @@ pub struct Deposit {
     pub served_user: String,
     /// The asserted identity of the sender; `None` if none was required.
     pub sender: Option<String>,
+    /// Does not count in what its sender may have stored (requirements §3.6).
+    pub sender_exempt: bool,
     /// Its class.
     pub class: Class,
     /// Its parsed priority.

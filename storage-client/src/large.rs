@@ -18,6 +18,8 @@ pub struct AdmissionRequest {
     pub served_user: String,
     /// The asserted identity of the sender; `None` if none was required.
     pub sender: Option<String>,
+    /// Does not count in what its sender may have stored (requirements §3.6).
+    pub sender_exempt: bool,
     /// What the offer says (LMO-08); `None` if it says nothing.
     pub announced_octets: Option<u64>,
     /// The offer has file attributes (DEF-19).
@@ -40,6 +42,8 @@ pub struct LargeDeposit {
     pub served_user: String,
     /// The asserted identity of the sender; `None` if none was required.
     pub sender: Option<String>,
+    /// Does not count in what its sender may have stored (requirements §3.6).
+    pub sender_exempt: bool,
     /// Its class.
     pub class: Class,
     /// Its parsed priority.

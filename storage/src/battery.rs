@@ -13,6 +13,7 @@ pub(crate) mod recalls;
 pub(crate) mod registrations;
 pub(crate) mod releases;
 pub(crate) mod reports;
+pub(crate) mod senders;
 pub(crate) mod settings;
 pub(crate) mod subscriptions;
 pub(crate) mod sweeps;
@@ -190,6 +191,16 @@ macro_rules! battery {
                 settled_held_and_expired_messages_do_not,
                 a_failed_delivery_releases_in_any_case,
                 a_superseded_release_changes_nothing;
+            senders:
+                a_sender_has_only_so_many_messages_stored,
+                a_retry_is_answered_whatever_its_sender_has_stored,
+                a_sender_has_only_so_many_octets_stored,
+                what_is_delivered_or_ends_makes_room,
+                a_redelivered_message_counts_again,
+                a_held_message_counts,
+                exempt_messages_neither_count_nor_are_refused,
+                counters_of_senders_survive_a_crash,
+                a_sender_who_has_too_much_stored_is_not_admitted;
             settings:
                 a_publication_holds_from_its_commit_to_its_end,
                 what_has_ended_is_swept_and_the_rest_stays,

@@ -62,6 +62,8 @@ pub(crate) enum Family {
     Reports,
     /// Reports by the time of their next try or the end of their lease: scanned from the front.
     ReportDue,
+    /// What each sender has stored and undelivered: read and rewritten by every deposit and every settlement.
+    Senders,
 }
 
 /// `ALL` is in the order of the numbers, so that a number is a place in it.
@@ -75,7 +77,7 @@ const _: () = {
 
 impl Family {
     /// All of them, in the order they are made.
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::Meta,
         Self::Messages,
         Self::Contents,
@@ -104,6 +106,7 @@ impl Family {
         Self::LargeTurns,
         Self::Reports,
         Self::ReportDue,
+        Self::Senders,
     ];
 
     /// Legs of this class by due time.
@@ -153,6 +156,7 @@ impl Family {
             Self::LargeTurns => "large_turns",
             Self::Reports => "reports",
             Self::ReportDue => "report_due",
+            Self::Senders => "senders",
         }
     }
 }

@@ -68,6 +68,24 @@ impl Default for Quota {
     }
 }
 
+/// How much of one sender is stored and undelivered, over all mailboxes (`limits.sender_stored`, requirements §3.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SenderLimits {
+    /// Messages; `None`: no bound.
+    pub messages: Option<u64>,
+    /// Octets of content; `None`: no bound.
+    pub octets: Option<u64>,
+}
+
+impl Default for SenderLimits {
+    fn default() -> Self {
+        Self {
+            messages: Some(10_000),
+            octets: Some(200 << 20),
+        }
+    }
+}
+
 /// Requests that may wait for the committer, by lane; more are answered
 /// [`crate::StoreError::Overloaded`] (P9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +165,9 @@ pub struct StoreConfig {
     pub dedupe_window: Duration,
     /// How much one mailbox holds.
     pub quota: Quota,
-    /// When a sender may try again whose message met a full mailbox (requirements §3.6).
+    /// How much one sender has stored.
+    pub sender: SenderLimits,
+    /// When a sender may try again whose message met a full mailbox, or a limit of his own (requirements §3.6).
     pub full_retry_after: Duration,
     /// Free octets of the disk below which deposits are refused (requirements §3.6).
     pub disk_reserve_octets: u64,
@@ -180,6 +200,7 @@ impl Default for StoreConfig {
             retention: Retention::default(),
             dedupe_window: DAY,
             quota: Quota::default(),
+            sender: SenderLimits::default(),
             full_retry_after: Duration::from_secs(3_600),
             disk_reserve_octets: 256 << 20,
             max_refusals: 3,

@@ -15,6 +15,8 @@ pub(crate) const IDENTITY: [u8; 1] = [1];
 pub(crate) const COUNTERS: [u8; 1] = [2];
 /// Key of the row with the upload ids that are spoken for, in `Meta`.
 pub(crate) const UPLOADS: [u8; 1] = [3];
+/// Key of the row that says that `Senders` has been counted, in `Meta`.
+pub(crate) const SENDERS_COUNTED: [u8; 1] = [4];
 
 /// Last octet of the key of an envelope, in `Messages`.
 const ENVELOPE: u8 = 0;

@@ -28,6 +28,7 @@ mod queue;
 mod rehearsal;
 mod reports;
 mod row;
+mod senders;
 mod shared;
 mod submit;
 mod submit_all;

@@ -13,6 +13,7 @@ mod mailbox;
 mod message;
 mod meta;
 mod report;
+mod sender;
 mod settings;
 mod subscription;
 mod timeline;
@@ -34,6 +35,7 @@ pub(crate) use mailbox::MailboxValue;
 pub(crate) use message::{EnvelopeValue, Place, StateValue, is_inline};
 pub(crate) use meta::{Counters, Identity, UploadsValue};
 pub(crate) use report::ReportValue;
+pub(crate) use sender::SenderValue;
 pub(crate) use subscription::SubscriptionsValue;
 pub(crate) use timeline::{AttemptValue, EventValue};
 

@@ -55,6 +55,7 @@ impl Letter {
                 "sip:sender{}@example.org",
                 self.sender
             ))),
+            sender_exempt: self.sender.is_multiple_of(3),
             class: Class::Pager,
             priority: Priority::Normal,
             is_text: true,

@@ -147,6 +147,7 @@ impl Large {
         let admit = AdmitRequest {
             served_user: uri(&self.user),
             sender: "sip:alice@example.org".to_owned(),
+            sender_exempt: false,
             announced_octets: Some(self.body.len() as u64),
             file_transfer: true,
         };

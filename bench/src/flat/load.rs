@@ -40,6 +40,7 @@ pub(super) fn message(number: u64, mailbox: u64) -> Deposit {
     Deposit {
         served_user: address(mailbox),
         sender: Some(Address::new(sender.clone())),
+        sender_exempt: false,
         class: Class::Pager,
         priority: Priority::Normal,
         is_text: true,

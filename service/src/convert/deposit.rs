@@ -23,6 +23,7 @@ pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit
     Ok(Deposit {
         served_user,
         sender: address(deposit.sender),
+        sender_exempt: deposit.sender_exempt,
         class,
         priority,
         is_text: deposit.is_text,

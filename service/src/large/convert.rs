@@ -16,6 +16,8 @@ const PARTS_OCTETS: usize = 1 << 20;
 pub(super) fn admission(request: v1::AdmitRequest) -> Result<Admission, Status> {
     Ok(Admission {
         served_user: required(address(request.served_user), "the served user is missing")?,
+        sender: address(request.sender),
+        sender_exempt: request.sender_exempt,
         announced_octets: request.announced_octets,
         file_transfer: request.file_transfer,
     })
@@ -33,6 +35,7 @@ pub(super) fn large_deposit(
         priority: priority(deposit.priority()),
         served_user: required(address(deposit.served_user), "the served user is missing")?,
         sender: address(deposit.sender),
+        sender_exempt: deposit.sender_exempt,
         is_text: deposit.is_text,
         headers: headers(deposit.headers.unwrap_or_default()),
         msrp_message_id: deposit.msrp_message_id,

@@ -31,6 +31,7 @@ fn request(announced_octets: Option<u64>) -> AdmissionRequest {
     AdmissionRequest {
         served_user: BOB.to_owned(),
         sender: Some(ALICE.to_owned()),
+        sender_exempt: false,
         announced_octets,
         file_transfer: true,
     }
@@ -47,6 +48,7 @@ fn message(msrp_message_id: &str, octets: usize) -> LargeDeposit {
     LargeDeposit {
         served_user: BOB.to_owned(),
         sender: Some(ALICE.to_owned()),
+        sender_exempt: false,
         class: Class::Large,
         priority: Priority::Normal,
         is_text: false,

@@ -211,6 +211,7 @@ async fn what_was_admitted_for_a_mailbox_is_no_job() {
     let request = AdmissionRequest {
         served_user: BOB.to_owned(),
         sender: Some(ALICE.to_owned()),
+        sender_exempt: false,
         announced_octets: Some(3),
         file_transfer: false,
     };

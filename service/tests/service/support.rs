@@ -162,6 +162,7 @@ pub(crate) fn message_to(served_user: &str, number: u32) -> Deposit {
     Deposit {
         served_user: served_user.to_owned(),
         sender: Some(ALICE.to_owned()),
+        sender_exempt: false,
         class: Class::Pager,
         priority: Priority::Normal,
         is_text: true,

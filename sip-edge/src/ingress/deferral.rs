@@ -91,7 +91,7 @@ fn read(edge: &Edge, transaction: &ServerTransaction) -> Result<Wanted, Refusal>
         return Ok(Wanted::Onward(Box::new(onward)));
     }
     let arrival = (peer(transaction.source()), now());
-    let may_send = |originator: Option<&_>| may_send(edge, originator);
+    let may_send = |originator: Option<&_>| may_send(edge, request, originator);
     let read = pager_mode::read(request, &edge.site, arrival, may_send)?;
     match read {
         Pager::Deposit(_) if edge.draining.is_cancelled() => Err(Refusal::Overloaded),

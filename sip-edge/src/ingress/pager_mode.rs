@@ -23,7 +23,8 @@ pub(crate) enum Pager {
     Composing,
 }
 
-/// Reads a MESSAGE that passed the checks of §1.20. `may_send` says whether its sender may send one more.
+/// Reads a MESSAGE that passed the checks of §1.20. `may_send` says whether its sender may send one more,
+/// and whether he is exempt from what one sender may do.
 ///
 /// # Errors
 /// In the order of the table: identity, served user, privacy, lifetime, rate of the sender, size.
@@ -31,7 +32,7 @@ pub(crate) fn read(
     request: &Request,
     site: &Site,
     (received_from, now): (String, SystemTime),
-    may_send: impl FnOnce(Option<&AssertedIdentity>) -> Result<(), Refusal>,
+    may_send: impl FnOnce(Option<&AssertedIdentity>) -> Result<bool, Refusal>,
 ) -> Result<Pager, Refusal> {
     let originator = originator(request.headers(), site)?;
     let served_user = served_user(request, site)?;
@@ -44,7 +45,7 @@ pub(crate) fn read(
     }
     privacy::check(request)?;
     let expires_at = lifetime::of_message(request, now)?;
-    may_send(originator.as_ref())?;
+    let sender_exempt = may_send(originator.as_ref())?;
     if request.body().len() > site.message_body_octets {
         return Err(Refusal::BodyTooLarge);
     }
@@ -57,6 +58,7 @@ pub(crate) fn read(
         is_text: is_text(content_type.as_ref(), cpim),
         headers: headers(request, originator.as_ref(), cpim),
         sender: originator.map(|originator| originator.address.to_string()),
+        sender_exempt,
         duplicate_key: duplicate::key(request)?,
         body_octets: request.body().len() as u64,
         body_offset: (request.as_bytes().len() - request.body().len()) as u64,

@@ -22,6 +22,8 @@ pub(crate) struct Envelope {
     pub(crate) served_user: String,
     /// Who sends.
     pub(crate) originator: Option<AssertedIdentity>,
+    /// He is bounded elsewhere.
+    pub(crate) sender_exempt: bool,
     /// What the offer says of a file.
     pub(crate) file: Option<FileAttributes>,
     /// Transport and address of the peer that handed the INVITE over.
@@ -86,6 +88,7 @@ impl Envelope {
                 .originator
                 .as_ref()
                 .map(|originator| originator.address.to_string()),
+            sender_exempt: self.sender_exempt,
             class: if is_notification {
                 Class::Imdn
             } else {

@@ -32,6 +32,7 @@ pub(crate) fn deposit(deposit: Deposit) -> v1::Deposit {
         received_from: deposit.received_from,
         remaining: None,
         report_request: deposit.report_request.map(proto_report_request),
+        sender_exempt: deposit.sender_exempt,
     }
 }
 

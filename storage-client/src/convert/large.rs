@@ -21,6 +21,7 @@ pub(crate) fn admission_request(request: AdmissionRequest) -> v1::AdmitRequest {
         sender: request.sender.unwrap_or_default(),
         announced_octets: request.announced_octets,
         file_transfer: request.file_transfer,
+        sender_exempt: request.sender_exempt,
     }
 }
 
@@ -50,6 +51,7 @@ pub(crate) fn large_deposit(deposit: LargeDeposit) -> v1::LargeDeposit {
         received_from: deposit.received_from,
         file: deposit.file.map(proto_file),
         report_request: deposit.report_request.map(proto_report_request),
+        sender_exempt: deposit.sender_exempt,
     }
 }
 

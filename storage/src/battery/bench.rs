@@ -277,6 +277,7 @@ pub(crate) fn deposit_to(user: &str, call_id: &str, body: &str) -> Deposit {
     Deposit {
         served_user: address(user),
         sender: Some(address("alice")),
+        sender_exempt: false,
         class: Class::Pager,
         priority: Priority::Normal,
         is_text: true,

@@ -158,6 +158,8 @@ pub(crate) async fn an_upload_becomes_what_it_was_admitted_for<E: Engine>() {
     let octets = octets(SMALL);
     let for_a_job = bench.admit_job(Some(SMALL as u64)).await;
     let admission = Admission {
+        sender: Some(address("alice")),
+        sender_exempt: false,
         served_user: address("bob"),
         announced_octets: Some(SMALL as u64),
         file_transfer: false,
@@ -308,6 +310,8 @@ pub(crate) async fn a_content_counts_for_no_mailbox<E: Engine>() {
     let _upload = bench.admit_job(Some(LARGE as u64)).await;
     let octets = octets(SMALL);
     let admission = Admission {
+        sender: Some(address("alice")),
+        sender_exempt: false,
         served_user: address("alice"),
         announced_octets: Some(SMALL as u64),
         file_transfer: false,

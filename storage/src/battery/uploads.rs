@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::bench::{Bench, EVERYTHING, Engine, MINUTE, address, letter};
-use crate::config::{Quota, Retention, StoreConfig, UploadLimits};
+use crate::config::{Quota, Retention, SenderLimits, StoreConfig, UploadLimits};
 use crate::model::{
     Admission, AdmissionOutcome, Class, DepositOutcome, FileAttributes, Headers, LargeDeposit,
     MessageNumber, Part, PartKind, Priority, Receipt, Refusal, State, TakeLimit, UploadId, Verb,
@@ -24,6 +24,7 @@ pub(crate) fn octets(length: usize) -> Bytes {
 
 pub(crate) fn large_deposit(user: &str, msrp_message_id: &str, octets: usize) -> LargeDeposit {
     LargeDeposit {
+        sender_exempt: false,
         served_user: address(user),
         sender: Some(address("alice")),
         class: Class::Large,
@@ -51,6 +52,8 @@ pub(crate) fn large_deposit(user: &str, msrp_message_id: &str, octets: usize) ->
 impl<E: Engine> Bench<E> {
     async fn ask(&self, user: &str, announced_octets: Option<u64>) -> AdmissionOutcome {
         let admission = Admission {
+            sender: Some(address("alice")),
+            sender_exempt: false,
             served_user: address(user),
             announced_octets,
             file_transfer: false,
@@ -104,6 +107,10 @@ impl<E: Engine> Bench<E> {
 
 pub(crate) fn quota(octets: u64) -> StoreConfig {
     StoreConfig {
+        sender: SenderLimits {
+            messages: None,
+            octets: None,
+        },
         quota: Quota {
             octets,
             ..Quota::default()
@@ -344,6 +351,8 @@ pub(crate) async fn only_so_many_uploads_are_under_way<E: Engine>() {
     let first = bench.admit("bob", 10).await;
     bench.admit("bob", 10).await;
     let admission = Admission {
+        sender: Some(address("alice")),
+        sender_exempt: false,
         served_user: address("carol"),
         announced_octets: Some(10),
         file_transfer: false,
@@ -560,6 +569,7 @@ pub(crate) async fn file_attributes_are_kept<E: Engine>() {
     let upload = bench.admit("bob", SMALL).await;
     bench.write(upload, 0, &octets(SMALL), SMALL).await;
     let deposit = LargeDeposit {
+        sender_exempt: false,
         file: Some(file.clone()),
         ..large_deposit("bob", "a", SMALL)
     };

@@ -57,8 +57,7 @@ impl Model {
             file_transfer: deposit.file.is_some(),
         };
         let facts = self.facts(&deposit, &fingerprint, upload, times);
-        let retry_after = self.config.full_retry_after;
-        match decide(facts, ask, &self.config.quota, retry_after) {
+        match decide(facts, ask, &self.config) {
             Decision::Refuse(refusal) => Decided::Refused(refusal),
             Decision::Duplicate(receipt) => {
                 self.absorb(&receipt, times);
@@ -82,6 +81,7 @@ impl Model {
             account_known: mailbox.is_some() || self.config.provisioning == Provisioning::Open,
             barring,
             usage,
+            sender: self.stored_by(deposit.sender.as_ref(), deposit.sender_exempt),
             disk_full: self.is_disk_full(),
         }
     }
@@ -177,6 +177,7 @@ impl Model {
             state: State::Stored,
             parts: Some(deposit.parts),
             octets,
+            sender_exempt: deposit.sender_exempt,
             attempts: 0,
             redeliveries: 0,
             refusals: 0,

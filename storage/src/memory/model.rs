@@ -19,7 +19,7 @@ use crate::rule::reservation::Reservations;
 use crate::rule::retention;
 use crate::rule::settings::Sayings;
 use crate::store::StoreError;
-use crate::value::is_inline;
+use crate::value::{SenderValue, is_inline};
 
 /// Everything a store knows.
 #[derive(Clone)]
@@ -90,6 +90,7 @@ pub(super) struct MessageRecord {
     /// `None` once removed.
     pub(super) parts: Option<Vec<Part>>,
     pub(super) octets: u64,
+    pub(super) sender_exempt: bool,
     pub(super) attempts: u32,
     pub(super) redeliveries: u32,
     pub(super) refusals: u32,
@@ -292,6 +293,20 @@ impl Model {
             count(&mut summary, message);
         }
         summary
+    }
+
+    /// What a sender has stored and undelivered, counted afresh; `None` for one who is not bounded.
+    pub(super) fn stored_by(&self, sender: Option<&Address>, exempt: bool) -> Option<SenderValue> {
+        let sender = sender.filter(|_| !exempt);
+        let is_theirs = |message: &&MessageRecord| {
+            message.waits() && !message.sender_exempt && message.envelope.sender.as_ref() == sender
+        };
+        let theirs = self.messages.values().filter(is_theirs);
+        sender.map(|_| {
+            theirs.fold(SenderValue::default(), |sum, message| {
+                sum.plus(message.octets)
+            })
+        })
     }
 
     /// Changes one message, and the version of its mailbox if that changed a counter.

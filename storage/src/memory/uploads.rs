@@ -65,6 +65,7 @@ impl Model {
             account_known: self.mailbox(address).is_some() || is_open,
             barring,
             usage,
+            sender: self.stored_by(admission.sender.as_ref(), admission.sender_exempt),
             disk_full: self.is_disk_full_with(announced.unwrap_or_default()),
         };
         let ask = Ask {
@@ -73,7 +74,7 @@ impl Model {
             file_transfer: admission.file_transfer,
         };
         let quota = &self.config.quota;
-        if let Decision::Refuse(refusal) = decide(facts, ask, quota, self.config.full_retry_after) {
+        if let Decision::Refuse(refusal) = decide(facts, ask, &self.config) {
             return Ok(AdmissionOutcome::Refused(refusal));
         }
         let max_octets = announced.unwrap_or(quota.octets.saturating_sub(usage.octets));

@@ -28,6 +28,9 @@ pub struct Deposit {
     pub served_user: Address,
     /// The asserted identity of the sender.
     pub sender: Option<Address>,
+    /// It does not count in what its sender may have stored: sent by a store itself, or a leg of a fan-out, which are
+    /// bounded where they come from (requirements §3.6).
+    pub sender_exempt: bool,
     /// Its class.
     pub class: Class,
     /// Its priority.
@@ -69,7 +72,7 @@ pub struct Receipt {
 }
 
 /// How the store answered a deposit. It decides in the order duplicate, unknown user, barred,
-/// mailbox full, disk (PFM-13).
+/// mailbox full, limit of the sender, disk (PFM-13).
 #[derive(Clone, Debug)]
 pub enum DepositOutcome {
     /// A new message, on disk.

@@ -20,6 +20,10 @@ pub const INLINE_OCTETS: u64 = 256 << 10;
 pub struct Admission {
     /// The served user; an address or alias.
     pub served_user: Address,
+    /// The asserted identity of the sender.
+    pub sender: Option<Address>,
+    /// See [`Deposit::sender_exempt`].
+    pub sender_exempt: bool,
     /// What the offer says; `None` if it says nothing.
     pub announced_octets: Option<u64>,
     /// The offer has file attributes (DEF-19).
@@ -47,6 +51,8 @@ pub struct LargeDeposit {
     pub served_user: Address,
     /// The asserted identity of the sender.
     pub sender: Option<Address>,
+    /// See [`Deposit::sender_exempt`].
+    pub sender_exempt: bool,
     /// Its class.
     pub class: Class,
     /// Its priority.
@@ -79,6 +85,7 @@ impl LargeDeposit {
         Deposit {
             served_user: self.served_user,
             sender: self.sender,
+            sender_exempt: self.sender_exempt,
             class: self.class,
             priority: self.priority,
             is_text: self.is_text,

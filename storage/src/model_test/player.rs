@@ -217,6 +217,8 @@ impl<E: Engine> Player<E> {
 
     async fn admit(&mut self, user: User, octets: usize, is_announced: bool) -> String {
         let admission = Admission {
+            sender: Some(address("alice")),
+            sender_exempt: false,
             served_user: address(name(user)),
             announced_octets: is_announced.then_some(octets as u64),
             file_transfer: false,

@@ -162,6 +162,7 @@ impl Transaction<'_> {
     ) -> Result<(), Interrupt> {
         let mut mailbox = self.existing_mailbox(loaded.mailbox)?;
         recount(&mut mailbox, &loaded.envelope, &loaded.state, &state);
+        self.recount_sender(loaded, &state)?;
         for event in events {
             self.append_event(loaded.number, &mut state, &mut mailbox, event);
         }

@@ -12,14 +12,13 @@ pub use self::report::{CheckReport, Finding};
 
 use std::sync::Arc;
 
-use self::restate::Restate;
 use super::RocksStore;
 use super::submit::submit;
 use crate::store::StoreError;
 
 impl RocksStore {
-    /// Removes what uploads have left behind whose process died, then reads everything and compares. With `restate`, counters of mailboxes that are wrong are
-    /// written anew from their messages; nothing else is changed.
+    /// Removes what uploads have left behind whose process died, then reads everything and compares. With `restate`, counters of mailboxes and senders that
+    /// are wrong are written anew from their messages; nothing else is changed.
     ///
     /// # Errors
     /// The disk fails while reading, or a row cannot be understood at all.
@@ -38,8 +37,7 @@ impl RocksStore {
         });
         let (mut report, wrong) = checking.await.map_err(|_| StoreError::Closed)??;
         if restate {
-            for (mailbox, counted) in wrong {
-                let restate = Restate { mailbox, counted };
+            for restate in wrong {
                 submit(&self.shared, &self.queues, restate).await?;
                 report.restated += 1;
             }

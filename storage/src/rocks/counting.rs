@@ -1,7 +1,10 @@
-//! What a message adds to the counters of its mailbox (MWI-09).
+//! What a message adds to the counters of its mailbox (MWI-09), and of its sender (requirements §3.6).
 
+use super::change::Loaded;
+use super::transaction::{Interrupt, Transaction};
+use crate::key::AddressKey;
 use crate::model::{Class, MessageCount, MessageNumber, Priority, State};
-use crate::value::{EnvelopeValue, MailboxValue, StateValue};
+use crate::value::{EnvelopeValue, MailboxValue, SenderValue, StateValue};
 
 /// The part of one message in the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,4 +114,48 @@ fn subtract(sum: &mut MessageCount, count: MessageCount) {
     sum.old = sum.old.saturating_sub(count.old);
     sum.new_urgent = sum.new_urgent.saturating_sub(count.new_urgent);
     sum.old_urgent = sum.old_urgent.saturating_sub(count.old_urgent);
+}
+
+impl Transaction<'_> {
+    /// What a sender has stored and undelivered; `None` for one who is not bounded.
+    pub(super) fn stored_by(
+        &mut self,
+        sender: Option<AddressKey>,
+    ) -> Result<Option<SenderValue>, Interrupt> {
+        sender
+            .map(|sender| Ok(self.sender(sender)?.unwrap_or_default()))
+            .transpose()
+    }
+
+    /// A message of so many octets has been stored.
+    pub(super) fn add_to_sender(
+        &mut self,
+        sender: AddressKey,
+        octets: u64,
+    ) -> Result<(), Interrupt> {
+        let row = self.sender(sender)?.unwrap_or_default();
+        self.set_sender(sender, Some(row.plus(octets)));
+        Ok(())
+    }
+
+    /// Brings the counters of the sender from one state of a message to another.
+    pub(super) fn recount_sender(
+        &mut self,
+        loaded: &Loaded,
+        after: &StateValue,
+    ) -> Result<(), Interrupt> {
+        let waits = |state: &StateValue| !state.state.is_settled();
+        let (waited, waits) = (waits(&loaded.state), waits(after));
+        let sender = match loaded.envelope.bounded_sender() {
+            Some(sender) if waited != waits => self.shared.address_key(sender),
+            _ => return Ok(()),
+        };
+        let octets = loaded.envelope.octets();
+        if waits {
+            return self.add_to_sender(sender, octets);
+        }
+        let row = self.sender(sender)?;
+        self.set_sender(sender, row.and_then(|row| row.minus(octets)));
+        Ok(())
+    }
 }

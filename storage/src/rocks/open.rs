@@ -17,7 +17,7 @@ use super::queue::Queues;
 use super::row::RowKey;
 use super::shared::Shared;
 use super::uploads::run_flusher;
-use super::{RocksStore, number_floor, options};
+use super::{RocksStore, number_floor, options, senders};
 use crate::column_family::Family;
 use crate::config::StoreConfig;
 use crate::key;
@@ -58,6 +58,8 @@ impl RocksStore {
         let database = open_database(&config, &folder, &horizon)?;
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let start = start(&config, &folder, &database, &mut *disk, clock.now())?;
+        senders::count_once(&database, &start.identity.secret, &mut *disk)
+            .map_err(|error| folder.damaged(error))?;
         let recorder = number_floor::record(&config.data_dir, start.counters.next_number)
             .and_then(|()| {
                 let floor = start.counters.next_number;

@@ -125,6 +125,7 @@ fn of(family: Family, cache: &Cache, horizon: &Horizon) -> Options {
         | Family::Subscriptions
         | Family::Groups
         | Family::Legs
+        | Family::Senders
         | Family::LegLists
         | Family::Reports => blocks.set_bloom_filter(FILTER_BITS, false),
         // States are asked for in vain until something happens to their message.

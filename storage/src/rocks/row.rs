@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::value::{
     self, AccountValue, AddressValue, BindingsValue, ClaimValue, DuplicateValue, EnvelopeValue,
     GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue, MailboxValue,
-    ReportValue, SenderJobsValue, StateValue, SubscriptionsValue,
+    ReportValue, SenderJobsValue, SenderValue, StateValue, SubscriptionsValue,
 };
 
 /// Names a row. No peer chooses what is in it: numbers are the store's own, the others are keyed hashes. So the maps
@@ -37,6 +37,7 @@ pub(super) enum RowKey {
     LegList(AddressKey),
     SenderJobs(AddressKey),
     Report(ReportName),
+    Sender(AddressKey),
     /// Not a row: the result of a scan, good for as long as the mailbox does not change.
     FirstWaiting(FirstWaiting),
 }
@@ -72,6 +73,7 @@ pub(super) enum Row {
     LegList(LegListValue),
     SenderJobs(SenderJobsValue),
     Report(ReportValue),
+    Sender(SenderValue),
     FirstWaiting(Sequence),
 }
 
@@ -106,6 +108,7 @@ impl RowKey {
             Self::LegList(list) => (Family::LegLists, list.to_vec()),
             Self::SenderJobs(sender) => (Family::Turns, sender.to_vec()),
             Self::Report(name) => (Family::Reports, key::report(*name).to_vec()),
+            Self::Sender(sender) => (Family::Senders, sender.to_vec()),
             Self::FirstWaiting(_) => return None,
         };
         Some(place)
@@ -132,6 +135,7 @@ impl RowKey {
             | Self::LegList(_)
             | Self::SenderJobs(_)
             | Self::Report(_)
+            | Self::Sender(_)
             | Self::FirstWaiting(_) => None,
         }
     }
@@ -157,6 +161,7 @@ impl RowKey {
             Self::LegList(_) => Row::LegList(value::decode(octets)?),
             Self::SenderJobs(_) => Row::SenderJobs(value::decode(octets)?),
             Self::Report(_) => Row::Report(value::decode(octets)?),
+            Self::Sender(_) => Row::Sender(value::decode(octets)?),
             Self::FirstWaiting(_) => return Err(StoreError::Corrupt { what: "row key" }),
         })
     }
@@ -184,6 +189,7 @@ impl Row {
             Self::LegList(row) => value::encode(row),
             Self::SenderJobs(row) => value::encode(row),
             Self::Report(row) => value::encode(row),
+            Self::Sender(row) => value::encode(row),
             Self::FirstWaiting(_) => return None,
         })
     }

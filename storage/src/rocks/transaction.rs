@@ -21,7 +21,7 @@ use crate::timekeeper::Times;
 use crate::value::{
     self, AccountValue, AddressValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
     EnvelopeValue, GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue,
-    MailboxValue, Mark, ReportValue, SenderJobsValue, StateValue, SubscriptionsValue,
+    MailboxValue, Mark, ReportValue, SenderJobsValue, SenderValue, StateValue, SubscriptionsValue,
 };
 
 /// Why an operation stopped in the middle; nothing of it was written.
@@ -308,4 +308,5 @@ rows! {
     leg_list_row, set_leg_list_row: LegList(key: AddressKey) => LegListValue;
     sender_jobs, set_sender_jobs: SenderJobs(key: AddressKey) => SenderJobsValue;
     report_row, set_report_row: Report(name: ReportName) => ReportValue;
+    sender, set_sender: Sender(key: AddressKey) => SenderValue;
 }

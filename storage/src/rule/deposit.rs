@@ -1,9 +1,10 @@
 //! Whether a deposit is stored (PFM-13).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::config::Quota;
+use crate::config::{Quota, SenderLimits, StoreConfig};
 use crate::model::{Barring, Class, Refusal};
+use crate::value::SenderValue;
 
 /// What a decision needs to know of the deposit.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Facts<R> {
     pub(crate) account_known: bool,
     pub(crate) barring: Barring,
     pub(crate) usage: Usage,
+    /// What the sender has stored; `None` for one who is not bounded.
+    pub(crate) sender: Option<SenderValue>,
     pub(crate) disk_full: bool,
 }
 
@@ -42,13 +45,9 @@ pub(crate) enum Decision<R> {
     Store,
 }
 
-/// Decides in the order of PFM-13: duplicate, unknown user, barred, mailbox full, disk.
-pub(crate) fn decide<R>(
-    facts: Facts<R>,
-    ask: Ask,
-    quota: &Quota,
-    retry_after: Duration,
-) -> Decision<R> {
+/// Decides in the order of PFM-13: duplicate, unknown user, barred, mailbox full, limit of the sender, disk.
+pub(crate) fn decide<R>(facts: Facts<R>, ask: Ask, config: &StoreConfig) -> Decision<R> {
+    let retry_after = config.full_retry_after;
     if let Some(receipt) = facts.duplicate {
         return Decision::Duplicate(receipt);
     }
@@ -56,8 +55,13 @@ pub(crate) fn decide<R>(
         Refusal::UnknownUser
     } else if is_barred(facts.barring, ask) {
         Refusal::Barred
-    } else if !fits(facts.usage, ask, quota) {
+    } else if !fits(facts.usage, ask, &config.quota) {
         Refusal::MailboxFull { retry_after }
+    } else if !facts
+        .sender
+        .is_none_or(|stored| may_store(stored, ask, &config.sender))
+    {
+        Refusal::SenderLimit { retry_after }
     } else if facts.disk_full {
         Refusal::DiskFull
     } else {
@@ -89,8 +93,17 @@ pub(crate) fn fits(usage: Usage, ask: Ask, quota: &Quota) -> bool {
     has_place && usage.octets.saturating_add(ask.octets) <= quota.octets
 }
 
+/// Whether a sender who has that much stored may have one message more.
+fn may_store(stored: SenderValue, ask: Ask, limits: &SenderLimits) -> bool {
+    let octets = stored.octets.saturating_add(ask.octets);
+    limits.messages.is_none_or(|most| stored.messages < most)
+        && limits.octets.is_none_or(|most| octets <= most)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const RETRY: Duration = Duration::from_secs(3_600);
@@ -109,22 +122,34 @@ mod tests {
                 imdn: 1,
                 octets: 0,
             },
+            sender: Some(SenderValue {
+                messages: 1,
+                octets: 0,
+            }),
             disk_full: true,
         }
     }
 
     fn decided(facts: &Facts<u8>, class: Class) -> Decision<u8> {
-        let quota = Quota {
-            messages: 1,
-            octets: 10,
-            imdn: 1,
+        let config = StoreConfig {
+            quota: Quota {
+                messages: 1,
+                octets: 10,
+                imdn: 1,
+            },
+            sender: SenderLimits {
+                messages: Some(1),
+                octets: Some(15),
+            },
+            full_retry_after: RETRY,
+            ..StoreConfig::default()
         };
         let ask = Ask {
             class,
             octets: 10,
             file_transfer: false,
         };
-        decide(facts.clone(), ask, &quota, RETRY)
+        decide(facts.clone(), ask, &config)
     }
 
     #[test]
@@ -142,6 +167,15 @@ mod tests {
         facts.barring.pager = false;
         assert_eq!(refused(&facts), Refusal::MailboxFull { retry_after: RETRY });
         facts.usage.messages = 0;
+        let limit = Refusal::SenderLimit { retry_after: RETRY };
+        assert_eq!(refused(&facts), limit);
+        let too_many_octets = SenderValue {
+            messages: 0,
+            octets: 6,
+        };
+        facts.sender = Some(too_many_octets);
+        assert_eq!(refused(&facts), limit);
+        facts.sender = None;
         assert_eq!(refused(&facts), Refusal::DiskFull);
         facts.disk_full = false;
         assert_eq!(decided(&facts, Class::Pager), Decision::Store);
@@ -153,6 +187,7 @@ mod tests {
         facts.duplicate = None;
         facts.account_known = true;
         facts.disk_full = false;
+        facts.sender = None;
         facts.usage.imdn = 0;
         assert_eq!(decided(&facts, Class::Imdn), Decision::Store);
         assert_eq!(
@@ -167,6 +202,7 @@ mod tests {
         facts.duplicate = None;
         facts.account_known = true;
         facts.disk_full = false;
+        facts.sender = None;
         facts.usage = Usage {
             octets: 1,
             ..Usage::default()

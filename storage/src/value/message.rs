@@ -18,7 +18,12 @@ pub(crate) struct EnvelopeValue {
     pub(crate) parts: Vec<(PartKind, u64)>,
     /// The upload whose rows in `Large` are its `SendBody`; `None` if that is in `Contents`.
     pub(crate) staged: Option<UploadId>,
+    /// It does not count in what its sender has stored (requirements §3.6).
+    pub(crate) sender_exempt: bool,
 }
+
+/// With the class: the message does not count for its sender. Earlier versions knew no such message.
+const EXEMPT: u8 = 0x80;
 
 /// What is known of a message only when its turn has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +45,14 @@ impl EnvelopeValue {
     pub(crate) fn inline_octets(&self) -> u64 {
         let inline = self.parts.iter().filter(|part| is_inline(**part));
         inline.map(|(_, octets)| octets).sum()
+    }
+
+    /// Whom it counts for in what is stored and undelivered (requirements §3.6).
+    pub(crate) fn bounded_sender(&self) -> Option<&Address> {
+        self.envelope
+            .sender
+            .as_ref()
+            .filter(|_| !self.sender_exempt)
     }
 
     /// The upload whose rows are this part.
@@ -81,7 +94,8 @@ impl EnvelopeValue {
         out.u64(place.mailbox.0);
         out.u64(place.number.0);
         out.text(&envelope.id.hostname);
-        out.u8(envelope.class as u8);
+        let exempt = if self.sender_exempt { EXEMPT } else { 0 };
+        out.u8(envelope.class as u8 | exempt);
         out.u8(envelope.priority as u8);
         out.flag(envelope.is_text);
         out.u64(place.received_at.0);
@@ -131,7 +145,8 @@ impl Value for EnvelopeValue {
         let mailbox = MailboxId(fields.u64()?);
         let number = MessageNumber(fields.u64()?);
         let hostname = fields.text()?;
-        let class = class(fields.u8()?)?;
+        let kind = fields.u8()?;
+        let (class, sender_exempt) = (class(kind & !EXEMPT)?, kind & EXEMPT != 0);
         let priority = priority(fields.u8()?)?;
         let is_text = fields.flag()?;
         let received_at = UnixMillis(fields.u64()?);
@@ -165,6 +180,7 @@ impl Value for EnvelopeValue {
             order,
             parts,
             staged,
+            sender_exempt,
         })
     }
 }

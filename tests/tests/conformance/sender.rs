@@ -1,7 +1,7 @@
 //! Requirements §3.6: what one sender may cause, and what that costs others.
 
 use restante_tests::sip::{RequestText, SipText, example, fresh};
-use restante_tests::{Deployment, Scene};
+use restante_tests::{Deployment, Part, Scene, uri};
 
 fn somebody() -> String {
     format!("bob-{}", fresh())
@@ -75,4 +75,33 @@ async fn ct_pfm_34_by_default_no_sender_is_too_fast() {
             assert_eq!(response.status(), Some(202), "{response}");
         }
     }
+}
+
+#[tokio::test]
+async fn ct_pfm_33_a_sender_with_too_much_stored_is_told_so_until_some_of_it_is_delivered() {
+    let plan = Deployment::all().set("limits.sender_stored", "10");
+    let mut scene = Scene::start(plan).await;
+    let users: Vec<_> = (0..10).map(|_| somebody()).collect();
+    for user in &users {
+        scene.deposit(&example::message(user)).await;
+    }
+    let refused = scene.call(&example::message(&somebody())).await.response;
+    assert_eq!(refused.status(), Some(480), "{refused}");
+    let seconds: u32 = refused.field("Retry-After").parse().expect("a number");
+    assert!(seconds > 0);
+    assert_eq!(scene.status(&from_carol()).await, 202);
+    // What is counted is on disk with the messages.
+    scene.deployment.kill(Part::All).await;
+    scene.deployment.launch(Part::All).await;
+    scene.reconnect().await;
+    assert_eq!(scene.status(&example::message(&somebody())).await, 480);
+    scene.register(&users[0]).await;
+    let ids = scene.receive(&users[0], 1).await;
+    scene
+        .operator
+        .until(&ids[0], proto::v1::MessageState::Delivered)
+        .await;
+    scene.deposit(&example::message(&users[1])).await;
+    assert_eq!(scene.status(&example::message(&somebody())).await, 480);
+    assert_eq!(scene.operator.list(&uri(&users[1])).await.len(), 2);
 }

@@ -18,7 +18,7 @@ fn now() -> SystemTime {
 
 fn outcome(request: &Request) -> Result<Pager, Refusal> {
     let arrival = ("tcp 192.0.2.11:5060".to_owned(), now());
-    read(request, &df1(), arrival, |_| Ok(()))
+    read(request, &df1(), arrival, |_| Ok(false))
 }
 
 fn deposit(request: &Request) -> Deposit {

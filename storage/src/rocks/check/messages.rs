@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::restate::Restate;
 use super::{CheckReport, Finding};
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
@@ -9,30 +10,56 @@ use crate::model::{MailboxId, MessageNumber, UploadId};
 use crate::rocks::change::chunks_of;
 use crate::rocks::counting::{Share, is_deliverable};
 use crate::rocks::query::{Found, MessageScan};
+use crate::rocks::senders::SenderCounts;
 use crate::rocks::shared::Shared;
 use crate::store::StoreError;
-use crate::value::{self, LocationValue, MailboxValue, OwnerValue, WaitingValue};
+use crate::value::{self, LocationValue, MailboxValue, OwnerValue, SenderValue, WaitingValue};
 
 impl Shared {
-    /// Mailboxes with wrong counters, and the right ones.
+    /// Wrong counters of mailboxes and senders, as they should be.
     pub(super) fn check_mailboxes(
         &self,
         report: &mut CheckReport,
-    ) -> Result<Vec<(MailboxId, MailboxValue)>, StoreError> {
+    ) -> Result<Vec<Restate>, StoreError> {
         let mut wrong = Vec::new();
+        let mut senders = SenderCounts::default();
         let mut scan = self.database.scan(Family::Mailboxes, &[], None);
         while let Some((mailbox, row)) = scan.step(|key, octets| {
             let row: MailboxValue = value::decode(octets)?;
             Ok((key::decode_mailbox(key)?, row))
         })? {
             report.mailboxes += 1;
-            let counted = self.check_mailbox(mailbox, &row, report)?;
+            let counted = self.check_mailbox(mailbox, &row, (&mut senders, report))?;
             if counted != row {
                 report.add(Finding::Counters(mailbox));
-                wrong.push((mailbox, counted));
+                wrong.push(Restate::Mailbox(mailbox, counted));
             }
         }
+        self.check_senders(senders, (&mut wrong, report))?;
         Ok(wrong)
+    }
+
+    fn check_senders(
+        &self,
+        mut counted: SenderCounts,
+        (wrong, report): (&mut Vec<Restate>, &mut CheckReport),
+    ) -> Result<(), StoreError> {
+        let mut scan = self.database.scan(Family::Senders, &[], None);
+        while let Some((sender, row)) = scan.step(|key, octets| {
+            let row: SenderValue = value::decode(octets)?;
+            Ok((key::decode_address(key)?, row))
+        })? {
+            let right = counted.take(&sender);
+            if right != Some(row) {
+                report.add(Finding::Sender);
+                wrong.push(Restate::Sender(sender, right));
+            }
+        }
+        for (sender, right) in counted.into_rest() {
+            report.add(Finding::Sender);
+            wrong.push(Restate::Sender(sender, Some(right)));
+        }
+        Ok(())
     }
 
     /// The row as it should be.
@@ -40,7 +67,7 @@ impl Shared {
         &self,
         mailbox: MailboxId,
         row: &MailboxValue,
-        report: &mut CheckReport,
+        (senders, report): (&mut SenderCounts, &mut CheckReport),
     ) -> Result<MailboxValue, StoreError> {
         let mut counted = without_counts(row);
         let mut scan = MessageScan::new(&self.database, mailbox, MessageNumber::default())?;
@@ -49,6 +76,7 @@ impl Shared {
             report.messages += 1;
             self.check_message(mailbox, number, &found, report)?;
             Share::of(&found.envelope, &found.state).add_to(&mut counted);
+            senders.add(&self.secret, &found.envelope, &found.state);
             counted.last_number = counted.last_number.max(number);
             if is_deliverable(&found.state) {
                 counted.deliverable += 1;

@@ -12,6 +12,9 @@ pub enum Finding {
     /// The counters of a mailbox are not the sums of its messages. Can be restated.
     #[error("mailbox {}: its counters do not match its messages", .0.0)]
     Counters(MailboxId),
+    /// The counters of a sender are not the sums of his messages. Can be restated.
+    #[error("a sender: his counters do not match his messages")]
+    Sender,
     /// The number of a message does not lead to it.
     #[error("message {}: it is not found by its number", .0.0)]
     Location(MessageNumber),
@@ -56,7 +59,7 @@ pub struct CheckReport {
     pub findings: Vec<Finding>,
     /// How many findings there are in all.
     pub total_findings: u64,
-    /// Mailboxes whose counters were written anew.
+    /// Mailboxes and senders whose counters were written anew.
     pub restated: u64,
 }
 

@@ -1,15 +1,17 @@
-//! Writing the counters of a mailbox anew.
+//! Writing counters anew.
 
+use crate::key::AddressKey;
 use crate::model::MailboxId;
 use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
-use crate::value::MailboxValue;
+use crate::value::{MailboxValue, SenderValue};
 
-pub(super) struct Restate {
-    pub(super) mailbox: MailboxId,
-    /// As counted from the messages.
-    pub(super) counted: MailboxValue,
+/// As counted from the messages.
+pub(super) enum Restate {
+    Mailbox(MailboxId, MailboxValue),
+    /// `None`: the sender has nothing stored.
+    Sender(AddressKey, Option<SenderValue>),
 }
 
 impl Operation for Restate {
@@ -18,13 +20,18 @@ impl Operation for Restate {
     const LANE: Lane = Lane::Bulk;
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<(), Interrupt> {
-        let row = transaction.existing_mailbox(self.mailbox)?;
-        let right = MailboxValue {
-            version: row.version + 1,
-            last_order: row.last_order,
-            ..self.counted.clone()
-        };
-        transaction.set_mailbox(self.mailbox, Some(right));
+        match self {
+            Self::Mailbox(mailbox, counted) => {
+                let row = transaction.existing_mailbox(*mailbox)?;
+                let right = MailboxValue {
+                    version: row.version + 1,
+                    last_order: row.last_order,
+                    ..counted.clone()
+                };
+                transaction.set_mailbox(*mailbox, Some(right));
+            }
+            Self::Sender(sender, counted) => transaction.set_sender(*sender, *counted),
+        }
         Ok(())
     }
 }

@@ -47,12 +47,17 @@ impl Transaction<'_> {
 pub(in crate::rocks) struct Admit {
     pub(in crate::rocks) admission: Admission,
     pub(in crate::rocks) address: AddressKey,
+    /// Whom it will count for.
+    sender: Option<AddressKey>,
 }
 
 impl Admit {
     pub(in crate::rocks) fn new(admission: Admission, shared: &Shared) -> Self {
+        let sender = admission.sender.as_ref();
+        let sender = sender.filter(|_| !admission.sender_exempt);
         Self {
             address: shared.address_key(&admission.served_user),
+            sender: sender.map(|sender| shared.address_key(sender)),
             admission,
         }
     }
@@ -68,6 +73,7 @@ impl Operation for Admit {
         let mailboxes = mailbox.map(|mailbox| transaction.mailboxes_of(mailbox));
         let mailboxes = mailboxes.unwrap_or_default();
         let (usage, barring) = transaction.usage(&mailboxes, self.address, None)?;
+        let sender = transaction.stored_by(self.sender)?;
         let shared = transaction.shared;
         let config = &shared.config;
         let announced = self.admission.announced_octets;
@@ -76,6 +82,7 @@ impl Operation for Admit {
             account_known: mailbox.is_some() || config.provisioning == Provisioning::Open,
             barring,
             usage,
+            sender,
             disk_full: shared
                 .free_space
                 .has_no_room_for(announced.unwrap_or_default()),
@@ -85,7 +92,7 @@ impl Operation for Admit {
             octets: announced.unwrap_or(1),
             file_transfer: self.admission.file_transfer,
         };
-        let decision = decide(facts, ask, &config.quota, config.full_retry_after);
+        let decision = decide(facts, ask, config);
         if let Decision::Refuse(refusal) = decision {
             return Ok(AdmissionOutcome::Refused(refusal));
         }

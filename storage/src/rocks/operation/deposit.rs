@@ -44,6 +44,8 @@ pub(in crate::rocks) struct DepositMessage {
     expires_at: Option<UnixMillis>,
     deadline: Instant,
     address: AddressKey,
+    /// Whom it counts for.
+    sender: Option<AddressKey>,
     fingerprint: Fingerprint,
     octets: u64,
     /// The upload that a large message comes from.
@@ -109,7 +111,10 @@ impl DepositMessage {
                 report_request: deposit.report_request,
             },
             staged: None,
+            sender_exempt: deposit.sender_exempt,
         };
+        let sender = envelope.bounded_sender();
+        let sender = sender.map(|sender| shared.address_key(sender));
         Self {
             sealed: envelope.encode_sealed(),
             octets: envelope.octets(),
@@ -118,6 +123,7 @@ impl DepositMessage {
             expires_at: deposit.expires_at,
             deadline: deposit.deadline,
             address,
+            sender,
             fingerprint,
             upload: None,
         }
@@ -164,6 +170,7 @@ impl DepositMessage {
         let mailboxes = mailbox.map(|mailbox| transaction.mailboxes_of(mailbox));
         let mailboxes = mailboxes.unwrap_or_default();
         let (usage, barring) = transaction.usage(&mailboxes, self.address, except)?;
+        let sender = transaction.stored_by(self.sender)?;
         let shared = transaction.shared;
         let is_open = shared.config.provisioning == Provisioning::Open;
         let mut facts = Facts {
@@ -171,6 +178,7 @@ impl DepositMessage {
             account_known: mailbox.is_some() || is_open,
             barring,
             usage,
+            sender,
             disk_full: shared.free_space.is_full(),
         };
         for id in mailboxes {
@@ -219,6 +227,9 @@ impl DepositMessage {
         row.deliverable += 1;
         let fresh = StateValue::fresh(&self.envelope.envelope);
         Share::of(&self.envelope, &fresh).add_to(&mut row);
+        if let Some(sender) = self.sender {
+            transaction.add_to_sender(sender, self.octets)?;
+        }
         let place = self.place(mailbox, number, row.last_order, transaction);
         let receipt = Receipt {
             id: MessageId {
@@ -361,7 +372,7 @@ impl Operation for DepositMessage {
         };
         let facts = self.facts(mailbox, transaction)?;
         let config = &transaction.shared.config;
-        match decide(facts, ask, &config.quota, config.full_retry_after) {
+        match decide(facts, ask, config) {
             Decision::Refuse(refusal) => Ok(Decided::Refused(refusal)),
             Decision::Duplicate(first) => {
                 absorb(&first, transaction)?;

@@ -89,6 +89,8 @@ async fn deposits(store: &Arc<RocksStore>, from: u64, times: &Times) -> u64 {
 async fn upload(store: &RocksStore, number: u64, stop: &AtomicBool, octets: &AtomicU64) {
     let piece: Bytes = (0..PIECE_OCTETS).map(|_| rand::random::<u8>()).collect();
     let admission = Admission {
+        sender: Some(address("alice")),
+        sender_exempt: false,
         served_user: crate::battery::address(&format!("large{number}")),
         announced_octets: Some(UPLOAD_OCTETS as u64),
         file_transfer: false,

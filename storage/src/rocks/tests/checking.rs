@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::rocks::check::{CheckReport, Finding};
 use crate::rocks::tests::OnDisk;
-use crate::value::{self, MailboxValue, OwnerValue};
+use crate::value::{self, MailboxValue, OwnerValue, SenderValue};
 
 async fn checked(bench: &Bench<OnDisk>, restate: bool) -> CheckReport {
     let report = bench.store().check(restate).await;
@@ -281,4 +281,30 @@ async fn wrong_counters_are_restated() {
     assert_eq!(found.restated, 1);
     assert!(checked(&bench, false).await.is_sound());
     assert_eq!(bench.deliver_all("carol").await.len(), 1);
+}
+
+#[tokio::test]
+async fn wrong_counters_of_senders_are_restated() {
+    let bench = lived_in().await;
+    let sender = bench.store().shared.address_key(&address("alice"));
+    let nobody = bench.store().shared.address_key(&address("nobody"));
+    erase(&bench, Family::Senders, &sender);
+    let wrong = value::encode(&SenderValue::default().plus(300));
+    put(&bench, Family::Senders, &nobody, &wrong);
+    let found = checked(&bench, true).await;
+    assert_eq!(found.findings, [Finding::Sender, Finding::Sender]);
+    assert_eq!(found.restated, 2);
+    assert!(checked(&bench, false).await.is_sound());
+}
+
+#[tokio::test]
+async fn a_store_that_did_not_count_senders_does_so_when_it_is_opened() {
+    let bench = lived_in().await;
+    let sender = bench.store().shared.address_key(&address("alice"));
+    erase(&bench, Family::Senders, &sender);
+    erase(&bench, Family::Meta, &key::SENDERS_COUNTED);
+    let bench = bench.reopen().await;
+    assert!(checked(&bench, false).await.is_sound());
+    let row = bench.store().shared.database.read(Family::Senders, &sender);
+    assert!(row.expect("it can be read").is_some());
 }

@@ -298,6 +298,8 @@ async fn a_close_finishes_what_is_queued() {
 async fn staged(store: &RocksStore) -> (UploadId, LargeDeposit) {
     let octets = 300_000;
     let admission = Admission {
+        sender: Some(address("alice")),
+        sender_exempt: false,
         served_user: address("bob"),
         announced_octets: Some(octets as u64),
         file_transfer: false,

@@ -21,8 +21,8 @@ use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
     EnvelopeValue, EventValue, GroupDocumentValue, GroupValue, Identity, JobValue, LegListValue,
     LegPhase, LegValue, Link, LocationValue, MailboxValue, Mark, OwnerValue, ReportValue,
-    RosterValue, SenderJobsValue, StateValue, SubscriptionsValue, TemplateValue, UploadsValue,
-    Value, WaitingValue, decode, decode_chunk, encode, encode_chunk,
+    RosterValue, SenderJobsValue, SenderValue, StateValue, SubscriptionsValue, TemplateValue,
+    UploadsValue, Value, WaitingValue, decode, decode_chunk, encode, encode_chunk,
 };
 
 const AT: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -87,6 +87,7 @@ pub(super) fn envelope() -> EnvelopeValue {
         order: 300,
         parts: vec![(PartKind::Message, 305)],
         staged: Some(UploadId(5)),
+        sender_exempt: false,
     }
 }
 
@@ -544,6 +545,11 @@ fn still_reads<V: Value + Debug + PartialEq>(file: &str, value: &V) {
 #[test]
 fn files_of_version_1_are_still_read_and_written() {
     still_reads("envelope.hex", &envelope());
+    let exempt = EnvelopeValue {
+        sender_exempt: true,
+        ..envelope()
+    };
+    still_reads("exempt_envelope.hex", &exempt);
     still_reads("state.hex", &state());
     still_reads("reported_envelope.hex", &reported_envelope());
     still_reads("reported_state.hex", &reported_state());
@@ -575,6 +581,11 @@ fn files_of_version_1_are_still_read_and_written() {
     still_reads("leg.hex", &leg());
     still_reads("leg_list.hex", &leg_list());
     still_reads("sender_jobs.hex", &SenderJobsValue(300));
+    let sender = SenderValue {
+        messages: 300,
+        octets: 70_000,
+    };
+    still_reads("sender.hex", &sender);
     still_reads("identity.hex", &identity());
     still_reads("counters.hex", &counters());
     still_reads("uploads.hex", &UploadsValue(1 << 40));

@@ -100,12 +100,16 @@ pub(super) fn envelope() -> impl Strategy<Value = EnvelopeValue> {
     let kinds = (class, priority, any::<bool>(), headers());
     let numbers = (any::<u64>(), any::<u64>(), time(), time(), any::<u64>());
     let staged = option::of(any::<u64>().prop_map(UploadId));
-    let parts = (vec((part_kind(), any::<u64>()), 0..4), staged);
+    let parts = (
+        vec((part_kind(), any::<u64>()), 0..4),
+        staged,
+        any::<bool>(),
+    );
     let parts = (parts, any::<Option<[u8; 32]>>(), option::of(file()));
     (names, kinds, numbers, parts).prop_map(|(names, kinds, numbers, parts)| {
         let (id, mailbox, served_user, sender, received_from) = names;
         let (class, priority, is_text, headers) = kinds;
-        let ((parts, staged), sha256, file) = parts;
+        let ((parts, staged, sender_exempt), sha256, file) = parts;
         let (body_octets, body_offset, received_at, expires_at, order) = numbers;
         let envelope = Envelope {
             sequence: Sequence(id.number.0),
@@ -131,6 +135,7 @@ pub(super) fn envelope() -> impl Strategy<Value = EnvelopeValue> {
             order,
             parts,
             staged,
+            sender_exempt,
         }
     })
 }
