@@ -525,7 +525,7 @@ mod tests {
     fn what_must_be_there_may_not_be_nothing() {
         let found = mistakes(
             "[retention]\ndefault = \"0s\"\n[dedupe]\nwindow = \"0s\"\n\
-             [limits]\nmailbox_messages = 0\nmailbox_octets = \"0\"\n[push]\nhop_pause = \"0s\"\n",
+             [limits]\nmailbox_messages = 0\nmailbox_octets = \"0\"\n[push]\nhop_pause = \"0s\"\n[reports]\nrate = 0\n",
         );
         for key in [
             "retention.default",
@@ -533,6 +533,7 @@ mod tests {
             "limits.mailbox_messages",
             "limits.mailbox_octets",
             "push.hop_pause",
+            "reports.rate",
         ] {
             assert!(found.contains(key), "{key} in {found}");
         }

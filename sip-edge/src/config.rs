@@ -235,7 +235,7 @@ impl Config {
         ]
     }
 
-    fn bounds(&self) -> [Rule; 10] {
+    fn bounds(&self) -> [Rule; 11] {
         [
             (
                 self.push.session_expires >= sip::session_timer::FLOOR,
@@ -255,6 +255,11 @@ impl Config {
             (
                 self.push.sessions > 0,
                 "push.sessions",
+                "must be at least 1",
+            ),
+            (
+                self.reports.in_flight > 0,
+                "reports.in_flight",
                 "must be at least 1",
             ),
             (

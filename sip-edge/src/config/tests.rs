@@ -48,7 +48,7 @@ fn the_default_file_gives_the_defaults() {
 #[test]
 fn all_contradictions_are_reported_at_once() {
     let text = "domains = []\n[sip]\nnext_hop = \"tel:+1\"\nrelease = \"plain\"\nt2 = \"1ms\"\n\
-                [sip-edge]\nlisten_udp = [\"0.0.0.0:5060\"]\n[registrar]\nenabled = \"on\"\n[push]\nsessions = 0\nsession_expires = \"89s\"\n[limits]\ndeposit_time = \"5s\"\n";
+                [sip-edge]\nlisten_udp = [\"0.0.0.0:5060\"]\n[registrar]\nenabled = \"on\"\n[push]\nsessions = 0\nsession_expires = \"89s\"\n[limits]\ndeposit_time = \"5s\"\n[reports]\nin_flight = 0\n";
     let found = mistakes(text);
     for key in [
         "domains",
@@ -58,6 +58,7 @@ fn all_contradictions_are_reported_at_once() {
         "sip-edge.advertised_host",
         "registrar.auth",
         "push.sessions",
+        "reports.in_flight",
         "push.session_expires",
         "limits.deposit_time",
     ] {

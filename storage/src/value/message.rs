@@ -196,6 +196,15 @@ fn unless_at_end<T>(
     }
 }
 
+/// At least one: of none nothing is written.
+fn read_reports(fields: &mut Decoder<'_>) -> Result<Vec<MessageReport>, Malformed> {
+    let reports = fields.list(read_made)?;
+    match reports.is_empty() {
+        true => Err(Malformed),
+        false => Ok(reports),
+    }
+}
+
 fn write_headers(headers: &Headers, out: &mut Encoder) {
     let texts = [
         &headers.from,
@@ -345,7 +354,7 @@ impl Value for StateValue {
             events: fields.count32()?,
             earliest_generation: Generation(fields.count()?),
             reason: fields.text()?,
-            reports: unless_at_end(fields, |fields| fields.list(read_made))?.unwrap_or_default(),
+            reports: unless_at_end(fields, read_reports)?.unwrap_or_default(),
         })
     }
 }
