@@ -72,7 +72,8 @@ impl Disk {
                 Health::Failing => self.world.millis(1, 2_000),
             };
             sleep(time).await;
-            if health == Health::Failing {
+            // It may have been replaced meanwhile.
+            if self.lock().health == Health::Failing {
                 self.world.note("disk: a sync failed");
                 self.store.fail_syncs();
                 return;
