@@ -271,12 +271,13 @@ fn flags(group: &GroupRecord) -> String {
 fn text(group: &GroupRecord) -> String {
     let yes = |flag: bool| if flag { "yes" } else { "no" };
     let head = format!(
-        "group                 {}\nname                  {}\nowner                 {}\n\
+        "group                 {}\nname                  {}\nowner                 {}\ndocument              {}\n\
          anonymous senders     {}\nnon-members may send  {}\nmembers are named     {}\n\
          members               {}\n",
         escape(&group.uri),
         escape(&group.display_name),
         escape(group.owner.as_deref().unwrap_or("operators")),
+        escape(group.document.as_deref().unwrap_or("-")),
         yes(group.allow_anonymity),
         yes(group.non_members_may_send),
         yes(group.disclose_members),

@@ -264,6 +264,14 @@ fn a_group_is_made_changed_shown_and_deleted() {
     let removed = removed.at(&fake).records();
     assert_eq!(removed[0]["command"], "group remove");
     assert_eq!(removed[0]["group"]["member_count"], 3);
+    for document in ["-", "friends.xml"] {
+        let shown = restantectl("group show team@example.org").at(&fake);
+        let line = format!("document              {document}\n");
+        assert!(shown.text().contains(&line), "{shown:?}");
+        let mut known = fan_out.lock();
+        let team = known.groups.get_mut("sip:team@example.org");
+        team.expect("it was made").document = "friends.xml".to_owned();
+    }
     let shown = restantectl("group show team@example.org").at(&fake);
     let text = shown.text();
     for line in [

@@ -19,6 +19,9 @@ pub(crate) struct GroupRecord {
     pub(crate) non_members_may_send: bool,
     #[serde(default)]
     pub(crate) disclose_members: bool,
+    /// By which its owner edits it; an import leaves that to the store.
+    #[serde(default)]
+    pub(crate) document: Option<String>,
     #[serde(default)]
     pub(crate) version: u64,
     #[serde(default)]
@@ -58,6 +61,7 @@ impl GroupRecord {
             allow_anonymity: group.allow_anonymity,
             non_members_may_send: group.non_members_may_send,
             disclose_members: group.disclose_members,
+            document: non_empty(group.document),
             version: group.version,
             member_count: group.member_count,
             members: Some(members.collect()),
