@@ -97,7 +97,7 @@ daemon::section! {
         mailbox_imdn: u64 = 200,
         /// Messages of one sender that are stored and undelivered, over all mailboxes; `off`: no bound. What stores
         /// send of themselves and copies of messages to groups do not count.
-        sender_stored: Option<u64> = "10000",
+        sender_stored: Option<u64> = 10000,
         /// Octets of one sender that are stored and undelivered; `off`: no bound.
         sender_stored_octets: Option<Octets> = "200MiB",
         /// When a sender may try again who met a full mailbox, or has too much stored himself.
