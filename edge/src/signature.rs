@@ -1,7 +1,7 @@
 //! How this edge signs what it sends: product, store identity, warnings (SRV-01, PFM-04).
 
 use crate::profile::Profile;
-use sip::{Host, NameAddr, SipUri, Transport};
+use sip::{Host, NameAddr, SipUri, Transport, Uri};
 
 /// Version written behind the product's name.
 const PRODUCT: &str = concat!("Restante/", env!("CARGO_PKG_VERSION"));
@@ -40,6 +40,16 @@ impl Signature {
     /// The store as it asserts itself; prints in angle brackets.
     pub fn store_identity(&self) -> &NameAddr {
         &self.store_identity
+    }
+
+    /// The store as chat clients of RCS know one (requirements 4.6).
+    #[must_use]
+    pub fn standfw_identity(&self) -> NameAddr {
+        let mut identity = self.store_identity.clone();
+        if let Uri::Sip(uri) = &mut identity.uri {
+            uri.user = Some("rcse-standfw".to_owned());
+        }
+        identity
     }
 
     /// The advertised host.

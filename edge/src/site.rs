@@ -15,7 +15,7 @@ pub struct Site {
     pub next_hop: Option<SipUri>,
     /// Whether a message without an asserted sender is refused (3.8).
     pub requires_identity: bool,
-    store_address: Option<Aor>,
+    store_addresses: [Option<Aor>; 2],
     domains: Vec<String>,
     hosts: Vec<Host>,
 }
@@ -37,9 +37,14 @@ impl Site {
             .map(|(_, address)| address.ip().into())
             .collect();
         hosts.push(host.clone());
+        let signature = Signature::new(&sip.release, store_identity, host, profile);
+        let store = [
+            signature.store_identity().clone(),
+            signature.standfw_identity(),
+        ];
         Some(Self {
-            store_address: Aor::from_uri(&store_identity.clone().into()),
-            signature: Signature::new(&sip.release, store_identity, host, profile),
+            store_addresses: store.map(|identity| Aor::from_uri(&identity.uri)),
+            signature,
             next_hop,
             requires_identity: trust.require_asserted_identity,
             domains: common
@@ -86,10 +91,11 @@ impl Site {
         is_domain || realm.parse().is_ok_and(|host| self.hosts.contains(&host))
     }
 
-    /// Whether the address is that by which the store asserts itself.
+    /// Whether the address is one by which the store asserts itself.
     #[must_use]
     pub fn is_store(&self, address: &Aor) -> bool {
-        self.store_address.as_ref() == Some(address)
+        let mut own = self.store_addresses.iter().flatten();
+        own.any(|own| own == address)
     }
 }
 

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::account::Accounts;
 use crate::bind::{Connections, Incoming, Listeners};
-use crate::config::Config;
+use crate::config::{Config, DeliveryScope};
 use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
 use crate::delivery::release::Releases;
@@ -256,7 +256,10 @@ impl<S: Store> App<S> {
             Arc::clone(&self.store),
             scheduler.clone(),
             releases,
-            self.config.push.lease,
+            (
+                self.config.push.lease,
+                self.config.delivery.scope == DeliveryScope::All,
+            ),
             streams.clone(),
             stop.clone(),
         );

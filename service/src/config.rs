@@ -180,6 +180,21 @@ daemon::section! {
         /// `auto`: push sessions to IM clients, MESSAGE to other clients that take it; `session`:
         /// push sessions only; `message`: MESSAGE only.
         mode: DeliveryMode = "auto",
+        /// Which devices of a user get a message: `first`: the first that answers; `all`: each, once,
+        /// with its content kept for those that are missing until it expires.
+        scope: DeliveryScope = "first",
+        /// With `scope = "all"`: a device that has not been registered for so long is not waited for.
+        forget_devices: Duration = "30d",
+    }
+}
+
+daemon::choice! {
+    /// Which devices of a user get a message (requirements §3.13).
+    pub enum DeliveryScope {
+        /// The first that answers.
+        First = "first",
+        /// Each.
+        All = "all",
     }
 }
 
@@ -415,6 +430,7 @@ impl Config {
             hop_pause: push.hop_pause,
             restart_rate: push.restart_rate,
             mode: self.delivery.mode,
+            by_device: self.delivery.scope == DeliveryScope::All,
         }
     }
 
@@ -459,6 +475,12 @@ impl Config {
             },
             full_retry_after: limits.full_retry_after,
             disk_reserve_octets: limits.disk_reserve.get(),
+            scope: match self.delivery.scope {
+                DeliveryScope::First => store::DeliveryScope::First,
+                DeliveryScope::All => store::DeliveryScope::All {
+                    forget_after: self.delivery.forget_devices,
+                },
+            },
             max_refusals: self.push.max_refusals,
             settings: storage::model::Settings::default()
                 .with(Setting::OfflineDelivery, self.settings.offline_delivery),

@@ -19,7 +19,8 @@ use tonic::Status;
 
 pub(crate) use account::{account, named, page_size};
 pub(crate) use claim::{
-    acknowledgement, claim, content_octets, outcome, proto_claim, release_result, settled, taken,
+    Acknowledgement, acknowledgement, claim, content_octets, outcome, proto_claim, release_result,
+    settled, taken,
 };
 pub(crate) use deposit::{deposit, refusal};
 pub(crate) use fan_out::{

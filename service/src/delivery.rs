@@ -11,7 +11,7 @@ use std::time::Duration;
 use proto::v1;
 use proto::v1::delivery_service_server::DeliveryService;
 use storage::Store;
-use storage::model::{Sequence, TakeLimit};
+use storage::model::{Device, Sequence, TakeLimit};
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -36,6 +36,7 @@ pub(crate) struct Deliveries<S> {
     scheduler: Scheduler,
     releases: Arc<Releases<S>>,
     lease: Duration,
+    by_device: bool,
     streams: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -46,7 +47,7 @@ impl<S: Store> Deliveries<S> {
         store: Arc<S>,
         scheduler: Scheduler,
         releases: Arc<Releases<S>>,
-        lease: Duration,
+        (lease, by_device): (Duration, bool),
         streams: TaskTracker,
         shutdown: CancellationToken,
     ) -> Self {
@@ -55,6 +56,7 @@ impl<S: Store> Deliveries<S> {
             scheduler,
             releases,
             lease,
+            by_device,
             streams,
             shutdown,
         }
@@ -97,9 +99,10 @@ impl<S: Store> DeliveryService for Deliveries<S> {
             octets: request.max_octets.min(TAKE_OCTETS),
         };
         let claim = convert::claim(request.claim)?;
+        let device = request.device.map(Device::new);
         let taken = self
             .store
-            .take(claim, Sequence(request.after_sequence), limit)
+            .take_for(claim, device, Sequence(request.after_sequence), limit)
             .await
             .map_err(|error| status::of_store(&error))?;
         Ok(Response::new(convert::taken(taken, limit)))
@@ -109,6 +112,10 @@ impl<S: Store> DeliveryService for Deliveries<S> {
         &self,
         request: Request<v1::ClaimForwardRequest>,
     ) -> Result<Response<v1::ClaimForwardReply>, Status> {
+        if self.by_device {
+            // The client that answers first is not the only one that shall have it.
+            return Ok(Response::new(v1::ClaimForwardReply::default()));
+        }
         let request = request.into_inner();
         let number = convert::message_number(&request.message_id, self.store.hostname())?;
         let claimed = forward::claim(&*self.store, number, request.edge, self.lease).await;

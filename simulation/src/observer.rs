@@ -8,15 +8,15 @@ use bytes::Bytes;
 use storage::fan_out::{GroupPlace, GroupWithDocument};
 use storage::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
-    Deposit, DepositOutcome, Event, Generation, Group, GroupOrder, GroupRefusal, Job, JobAdmission,
-    JobAdmissionOutcome, JobClass, JobNumber, JobOutcome, JobPage, JobQuery, JobRequest,
-    JobWithTemplate, LargeDeposit, LargeJob, Leg, LegBatch, LegOutcome, LegSettled, LegToken,
-    ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Notified, Order, Owner,
-    PartKind, Publish, PublishRefusal, Recall, RecallOutcome, Refusal, Registered, Registration,
-    RegistrationRefusal, ReleaseOutcome, Released, ReportBatch, ReportSettled, ReportToken,
-    Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage, Subscribe,
-    Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken, UnixMillis,
-    UploadId, UserSettings, Waiting, WaitingQuestion,
+    Deposit, DepositOutcome, Device, Event, Generation, Group, GroupOrder, GroupRefusal, Job,
+    JobAdmission, JobAdmissionOutcome, JobClass, JobNumber, JobOutcome, JobPage, JobQuery,
+    JobRequest, JobWithTemplate, LargeDeposit, LargeJob, Leg, LegBatch, LegOutcome, LegSettled,
+    LegToken, ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Notified, Order,
+    Owner, PartKind, Publish, PublishRefusal, Recall, RecallOutcome, Refusal, Registered,
+    Registration, RegistrationRefusal, ReleaseOutcome, Released, ReportBatch, ReportSettled,
+    ReportToken, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage,
+    Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken,
+    UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
 };
 use storage::{
     FanOutStore, MailboxWatch, MemoryStore, Outcomes, ReportStore, ReportWatch, Store, StoreError,
@@ -82,9 +82,10 @@ impl Store for Observer {
         granted
     }
 
-    async fn acknowledge(
+    async fn acknowledge_for(
         &self,
         claim: ClaimToken,
+        device: Option<Device>,
         number: MessageNumber,
         settlement: Settlement,
     ) -> Result<Synced<Settled>, StoreError> {
@@ -97,7 +98,10 @@ impl Store for Observer {
             "{number:?} of generation {}: {settlement:?}",
             claim.generation.0
         );
-        let settled = self.store.acknowledge(shown, number, settlement).await;
+        let settled = self
+            .store
+            .acknowledge_for(shown, device, number, settlement)
+            .await;
         self.world.note(format!(
             "store: acknowledged {what} → {:?}",
             settled.as_deref()
@@ -324,13 +328,14 @@ impl Store for Observer {
         self.store.renew(claim, lease).await
     }
 
-    async fn take(
+    async fn take_for(
         &self,
         claim: ClaimToken,
+        device: Option<Device>,
         after: Sequence,
         limit: TakeLimit,
     ) -> Result<Vec<Taken>, StoreError> {
-        self.store.take(claim, after, limit).await
+        self.store.take_for(claim, device, after, limit).await
     }
 
     async fn carry_out(

@@ -20,8 +20,8 @@ pub use edge::config::{
     Common, Large, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers, Xcap,
 };
 pub use sections::{
-    Delivery, DeliveryMode, Forward, InitialHeaders, MessageWaitingConfig, Participating, Process,
-    Push, Registrar, RegistrarAuth, RegistrarSwitch, Reports, SettingName, Settings,
+    Compat, Delivery, DeliveryMode, Forward, InitialHeaders, MessageWaitingConfig, Participating,
+    Process, Push, Registrar, RegistrarAuth, RegistrarSwitch, Reports, SettingName, Settings,
 };
 
 /// The hard limit for the answer to a MESSAGE (requirements §3.1).
@@ -52,6 +52,8 @@ pub struct Config {
     pub xcap: Xcap,
     /// By what is delivered.
     pub delivery: Delivery,
+    /// Conventions of some clients.
+    pub compat: Compat,
     /// Push sessions.
     pub push: Push,
     /// Delivery reports.
@@ -70,7 +72,7 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 17] = [
+    pub const DOCS: [&'static SectionDoc; 18] = [
         &Common::DOC,
         &Process::DOC,
         &Sip::DOC,
@@ -82,6 +84,7 @@ impl Config {
         &Settings::DOC,
         &Xcap::DOC,
         &Delivery::DOC,
+        &Compat::DOC,
         &Push::DOC,
         &Reports::DOC,
         &Large::DOC,
@@ -104,6 +107,7 @@ impl Config {
             settings: document.read(),
             xcap: document.read(),
             delivery: document.read(),
+            compat: document.read(),
             push: document.read(),
             reports: document.read(),
             large: document.read(),

@@ -7,6 +7,7 @@
 //! The rest drives them; sessions are set up by [`edge::sending`].
 
 mod content;
+pub(crate) mod device;
 pub(crate) mod encapsulate;
 #[cfg(test)]
 pub(crate) mod example;
@@ -32,15 +33,16 @@ use tokio_util::task::TaskTracker;
 use crate::config::DeliveryMode;
 use crate::edge::Edge;
 use crate::{event, metrics};
+use device::{Delivery, deliver_by_device};
 use edge::next_hop::NextHop;
 use edge::now;
 pub(crate) use encapsulate::is_private;
-use mailbox::Ending;
+use mailbox::{Ending, Mailbox};
 use message_run::MessageRun;
 use mode::{Choice, choose};
 use outcome::of_invite;
 use push_session::PushSession;
-use session::{establish, store};
+use session::{as_standfw, establish, store};
 use way::{Way, way};
 
 /// Channels in the metrics.
@@ -91,39 +93,72 @@ async fn deliver_by_mode(edge: &Arc<Edge>, job: &PushJob) -> (&'static str, Endi
     for known in [&edge.unsuited, &edge.sessionless] {
         known.follow(&job.served_user, &job.bindings, now());
     }
+    if job.by_device {
+        return Box::pin(deliver_by_device(edge, job)).await;
+    }
+    let delivery = Delivery::of(job);
+    let mut mailbox = Mailbox::new(edge, delivery);
+    deliver_to(edge, delivery, &job.bindings, &mut mailbox).await
+}
+
+/// Delivers to the clients of these bindings by what they can do; also says by what it was.
+async fn deliver_to<'a>(
+    edge: &'a Arc<Edge>,
+    delivery: Delivery<'a>,
+    bindings: &[Binding],
+    mailbox: &mut Mailbox<'a>,
+) -> (&'static str, Ending) {
+    let user = &delivery.served_user;
     // Ends at the latest when every binding is known as unsuited.
     loop {
-        let is_unsuited = |binding: &Binding| edge.unsuited.contains(&job.served_user, binding);
-        match choose(edge.config.delivery.mode, &job.bindings, is_unsuited) {
+        let is_unsuited = |binding: &Binding| edge.unsuited.contains(user, binding);
+        match choose(edge.config.delivery.mode, bindings, is_unsuited) {
             Choice::Session(bindings) => {
-                if let Some(ending) = push(edge, job, &bindings).await {
+                if let Some(ending) = push(edge, delivery, &bindings, mailbox).await {
                     return (MSRP, ending);
                 }
             }
-            Choice::Message(bindings) => return (MESSAGE, by_message(edge, job, &bindings).await),
+            Choice::Message(bindings) => {
+                return (
+                    MESSAGE,
+                    by_message(edge, delivery, &bindings, mailbox).await,
+                );
+            }
             Choice::Nobody => return (NONE, Ending::not_begun(nobody())),
         }
     }
 }
 
 /// A push session; `None` if the client can do none, which is remembered.
-async fn push(edge: &Arc<Edge>, job: &PushJob, bindings: &[&Binding]) -> Option<Ending> {
+async fn push<'a>(
+    edge: &'a Arc<Edge>,
+    job: Delivery<'a>,
+    bindings: &[&Binding],
+    mailbox: &mut Mailbox<'a>,
+) -> Option<Ending> {
     let Some(way) = way(edge, bindings) else {
         return Some(Ending::not_begun(nowhere()));
     };
     if let Err(paused) = way.admit(edge) {
         return Some(Ending::not_begun(paused));
     }
-    let inviter = store(&edge.site.signature);
+    let signature = &edge.site.signature;
+    let mut inviter = store(signature);
+    if edge.config.compat.rcse_standfw {
+        match mailbox.peek().await {
+            Ok(first) => inviter = as_standfw(inviter, signature, first),
+            Err(outcome) => return Some(mailbox.ending(outcome, false)),
+        }
+    }
     let failure = match Box::pin(establish(edge, job, &way, inviter)).await {
         Ok(established) => {
-            let session = PushSession::new(edge, job, established);
+            let session = PushSession::new(edge, job, established, mailbox);
             return Some(Box::pin(session.run()).await);
         }
         Err(failure) => failure,
     };
     let may_fall_back = edge.config.delivery.mode == DeliveryMode::Auto && failure.is_unsuited();
-    if may_fall_back && remember_unsuited(edge, job, &way, bindings) {
+    if may_fall_back && remember_unsuited(edge, &job, &way, bindings) {
         return None;
     }
     Some(Ending::not_begun(of_invite(&failure, way.is_core)))
@@ -137,9 +172,14 @@ fn remember_unsuited(edge: &Edge, job: &PushJob, way: &Way, bindings: &[&Binding
         .remember(&job.served_user, forked.chain(asked))
 }
 
-async fn by_message(edge: &Arc<Edge>, job: &PushJob, bindings: &[&Binding]) -> Ending {
+async fn by_message<'a>(
+    edge: &'a Arc<Edge>,
+    job: Delivery<'a>,
+    bindings: &[&Binding],
+    mailbox: &mut Mailbox<'a>,
+) -> Ending {
     match way(edge, bindings) {
-        Some(way) => Box::pin(MessageRun::new(edge, job, bindings, &way).run()).await,
+        Some(way) => Box::pin(MessageRun::new(edge, job, bindings, &way).run(mailbox)).await,
         None => Ending::not_begun(nowhere()),
     }
 }

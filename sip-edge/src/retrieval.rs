@@ -20,6 +20,7 @@ use sip::{Request, StatusCode, Uri};
 use storage_client::ClaimedMessage;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, TakeLimits, TakenMessage};
 
+use crate::delivery::device::Delivery;
 use crate::delivery::encapsulate::encapsulate;
 use crate::delivery::sending::{Parcel, Sending};
 use crate::delivery::session::check;
@@ -129,7 +130,7 @@ async fn run(edge: Arc<Edge>, invite: ServerTransaction, agreed: Agreed) {
         session,
         terms,
     };
-    let mut sending = Sending::new(&edge, &fetch.job, established);
+    let mut sending = Sending::new(&edge, Delivery::of(&fetch.job), established);
     let outcome = deliver(&edge, &fetch, &message_id, &mut sending).await;
     // Before the BYE, so that who fetches the next one then finds the mailbox free.
     give_back(&edge, &fetch, &message_id, outcome).await;

@@ -57,6 +57,8 @@ pub struct PushJob {
     pub attempt: u64,
     /// What a take from the beginning would bring; `None`: take.
     pub first: Option<TakenBatch>,
+    /// Each device gets each message: takes and acknowledgements name one.
+    pub by_device: bool,
     lease: Lease<Claim>,
 }
 
@@ -73,6 +75,7 @@ impl PushJob {
             bindings,
             attempt: claim.generation,
             first: None,
+            by_device: false,
             lease,
         }
     }

@@ -227,7 +227,23 @@ impl StorageClient {
         message_id: impl Into<String>,
         settlement: Settlement,
     ) -> Result<AcknowledgeResult, Unavailable> {
-        let entry = convert::acknowledge(claim, message_id.into(), settlement);
+        self.acknowledge_for(claim, None, message_id, settlement)
+            .await
+    }
+
+    /// As [`StorageClient::acknowledge`] at one device, where the job is by device.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn acknowledge_for(
+        &self,
+        claim: Claim,
+        device: Option<&str>,
+        message_id: impl Into<String>,
+        settlement: Settlement,
+    ) -> Result<AcknowledgeResult, Unavailable> {
+        let what = (message_id.into(), device.map(str::to_owned));
+        let entry = convert::acknowledge(claim, what, settlement);
         let patience = self.config.acknowledge_deadline;
         self.exchange
             .call(Entry::Acknowledge(entry), patience)
@@ -478,11 +494,26 @@ impl StorageClient {
         after_sequence: u64,
         limits: TakeLimits,
     ) -> Result<TakenBatch, Unavailable> {
+        self.take_for(claim, None, after_sequence, limits).await
+    }
+
+    /// As [`StorageClient::take`] for one device, where the job is by device: what it has still to get.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn take_for(
+        &self,
+        claim: Claim,
+        device: Option<&str>,
+        after_sequence: u64,
+        limits: TakeLimits,
+    ) -> Result<TakenBatch, Unavailable> {
         let request = self.request(v1::TakeMessagesRequest {
             claim: Some(convert::claim_request(claim)),
             after_sequence,
             max_messages: limits.messages,
             max_octets: limits.octets,
+            device: device.map(str::to_owned),
         });
         let reply = self.delivery().take_messages(request).await;
         reply

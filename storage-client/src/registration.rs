@@ -49,6 +49,8 @@ pub struct Binding {
     pub user_agent: String,
     /// When it ends.
     pub expires_at: SystemTime,
+    /// `pub-gruu` of the Contact (RFC 5627), empty if none.
+    pub gruu: String,
 }
 
 /// One change that a REGISTER asks for.

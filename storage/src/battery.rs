@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 mod bench;
 pub(crate) mod claims;
 pub(crate) mod deposits;
+pub(crate) mod devices;
 pub(crate) mod groups;
 pub(crate) mod large_jobs;
 pub(crate) mod legs;
@@ -20,7 +21,9 @@ pub(crate) mod sweeps;
 pub(crate) mod timelines;
 pub(crate) mod uploads;
 
-pub(crate) use bench::{Bench, Engine, MINUTE, START, address, deposit_to, letter, registration};
+pub(crate) use bench::{
+    Bench, Engine, MINUTE, START, address, binding, deposit_to, letter, registration,
+};
 
 /// Runs the named claims of this folder on an engine.
 macro_rules! battery {
@@ -84,6 +87,17 @@ macro_rules! battery {
                 lifetimes_are_capped,
                 receipts_never_go_backwards,
                 content_is_kept_to_the_octet;
+            devices:
+                each_device_gets_each_message_once,
+                what_a_device_has_is_not_offered_to_it,
+                content_stays_for_those_that_are_missing_until_it_expires,
+                a_device_unseen_for_long_is_not_waited_for,
+                a_new_device_gets_what_is_still_there,
+                what_one_device_refuses_another_may_take,
+                a_message_that_all_devices_refuse_is_refused,
+                something_newer_for_any_device_asks_to_look_again,
+                a_redelivered_message_goes_to_each_device_again,
+                devices_survive_a_crash;
             groups:
                 a_group_is_there_after_reopening,
                 members_are_added_once_and_removed,

@@ -86,6 +86,19 @@ impl Default for SenderLimits {
     }
 }
 
+/// Which devices of a user get a message (`delivery.scope`, requirements §3.13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeliveryScope {
+    /// The first that answers.
+    #[default]
+    First,
+    /// Each.
+    All {
+        /// A device that was not registered for so long is not waited for any more.
+        forget_after: Duration,
+    },
+}
+
 /// Requests that may wait for the committer, by lane; more are answered
 /// [`crate::StoreError::Overloaded`] (P9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +184,8 @@ pub struct StoreConfig {
     pub full_retry_after: Duration,
     /// Free octets of the disk below which deposits are refused (requirements §3.6).
     pub disk_reserve_octets: u64,
+    /// Which devices of a user get a message.
+    pub scope: DeliveryScope,
     /// Refusals on distinct registrations after which a message is a dead letter
     /// (`push.max_refusals`, requirements §3.5).
     pub max_refusals: u32,
@@ -203,6 +218,7 @@ impl Default for StoreConfig {
             sender: SenderLimits::default(),
             full_retry_after: Duration::from_secs(3_600),
             disk_reserve_octets: 256 << 20,
+            scope: DeliveryScope::default(),
             max_refusals: 3,
             settings: Settings::default(),
             queues: QueueLimits::default(),

@@ -37,7 +37,7 @@ use self::sync_gate::SyncGate;
 use crate::config::StoreConfig;
 use crate::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
-    Clock, Deposit, DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId,
+    Clock, Deposit, DepositOutcome, Device, Event, LargeDeposit, ListPage, ListQuery, MailboxId,
     MailboxSummary, MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal,
     Recall, RecallOutcome, Refusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome,
     Released, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage,
@@ -524,9 +524,10 @@ impl Store for MemoryStore {
             .await
     }
 
-    async fn take(
+    async fn take_for(
         &self,
         claim: ClaimToken,
+        device: Option<Device>,
         after: Sequence,
         limit: TakeLimit,
     ) -> Result<Vec<Taken>, StoreError> {
@@ -534,24 +535,28 @@ impl Store for MemoryStore {
         let mut model = self.lock();
         model.check_writable()?;
         let Some(disk) = &self.disk else {
-            return Ok(model.take(claim, after, limit, times));
+            return Ok(model.take(claim, device.as_ref(), (after, limit), times));
         };
-        let taken = disk.with_synced(|synced| synced.take(claim, after, limit, times));
+        let taken =
+            disk.with_synced(|synced| synced.take(claim, device.as_ref(), (after, limit), times));
         let numbers = taken.iter().map(|taken| taken.message.envelope.id.number);
         let taken_now = (claim.mailbox, claim.generation, numbers.collect());
         model.take_again(&[taken_now]);
         Ok(taken)
     }
 
-    async fn acknowledge(
+    async fn acknowledge_for(
         &self,
         claim: ClaimToken,
+        device: Option<Device>,
         number: MessageNumber,
         settlement: Settlement,
     ) -> Result<Synced<Settled>, StoreError> {
-        self.write(|model, times| Ok(model.acknowledge(claim, number, settlement, times)))
-            .await
-            .map(Synced::after_sync)
+        self.write(|model, times| {
+            Ok(model.acknowledge(claim, device.as_ref(), number, settlement, times))
+        })
+        .await
+        .map(Synced::after_sync)
     }
 
     async fn release(

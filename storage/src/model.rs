@@ -5,6 +5,7 @@ mod account;
 mod claim;
 mod content;
 mod deposit;
+mod device;
 mod fan_out;
 mod group;
 mod large;
@@ -26,6 +27,7 @@ pub use claim::{
 };
 pub use content::{Part, PartKind};
 pub use deposit::{Deposit, DepositOutcome, DuplicateKey, Receipt, Refusal};
+pub use device::{Device, DeviceDelivery, DeviceState, KnownDevice};
 pub use fan_out::{
     ClaimedLeg, CopyControl, Job, JobAdmission, JobAdmissionOutcome, JobClass, JobCounts,
     JobNumber, JobOutcome, JobPage, JobQuery, JobReceipt, JobRefusal, JobRequest, JobState,

@@ -3,13 +3,19 @@
 mod history;
 mod player;
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use self::history::{Step, step};
 use self::player::Player;
+use crate::config::DeliveryScope;
 use crate::memory::tests::InMemory;
 use crate::rocks::tests::OnDisk;
+
+/// Devices unseen for so long are forgotten.
+const DAY: Duration = Duration::from_secs(86_400);
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -19,16 +25,23 @@ proptest! {
     })]
 
     #[test]
-    fn both_engines_tell_the_same_story(steps in proptest::collection::vec(step(), 1..120)) {
+    fn both_engines_tell_the_same_story(
+        steps in proptest::collection::vec(step(), 1..120),
+        is_for_all in any::<bool>(),
+    ) {
+        let scope = match is_for_all {
+            true => DeliveryScope::All { forget_after: DAY },
+            false => DeliveryScope::First,
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.expect("a runtime needs nothing");
-        runtime.block_on(compare(steps))?;
+        runtime.block_on(compare(scope, steps))?;
     }
 }
 
-async fn compare(steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let mut model = Player::<InMemory>::new();
-    let mut engine = Player::<OnDisk>::new();
+async fn compare(scope: DeliveryScope, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut model = Player::<InMemory>::new(scope);
+    let mut engine = Player::<OnDisk>::new(scope);
     for (place, step) in steps.iter().enumerate() {
         let expected = model.play(step).await;
         let answer = engine.play(step).await;

@@ -79,9 +79,9 @@ use crate::column_family::Family;
 use crate::key;
 use crate::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
-    Deposit, DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
-    MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal, Recall,
-    RecallOutcome, Refusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome,
+    Deposit, DepositOutcome, Device, Event, LargeDeposit, ListPage, ListQuery, MailboxId,
+    MailboxSummary, MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal,
+    Recall, RecallOutcome, Refusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome,
     Released, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage,
     Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken,
     UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
@@ -419,27 +419,31 @@ impl Store for RocksStore {
         Ok(lease_until.is_some())
     }
 
-    async fn take(
+    async fn take_for(
         &self,
         claim: ClaimToken,
+        device: Option<Device>,
         after: Sequence,
         limit: TakeLimit,
     ) -> Result<Vec<Taken>, StoreError> {
         self.shared.check_writable()?;
         self.read_little(move |shared, reach| {
-            shared.take(claim, after, limit, shared.times.read(), reach)
+            let (place, times) = ((after, limit), shared.times.read());
+            shared.take(claim, device.as_ref(), place, times, reach)
         })
         .await
     }
 
-    async fn acknowledge(
+    async fn acknowledge_for(
         &self,
         claim: ClaimToken,
+        device: Option<Device>,
         number: MessageNumber,
         settlement: Settlement,
     ) -> Result<Synced<Settled>, StoreError> {
         let operation = Acknowledge {
             claim,
+            device,
             number,
             settlement,
         };

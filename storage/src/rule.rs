@@ -3,6 +3,7 @@
 pub(crate) mod blocks;
 pub(crate) mod coverage;
 pub(crate) mod deposit;
+pub(crate) mod device;
 pub(crate) mod duplicate;
 pub(crate) mod fan_out;
 pub(crate) mod group;

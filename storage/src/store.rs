@@ -13,9 +13,9 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
-    Deposit, DepositOutcome, Event, LargeDeposit, ListPage, ListQuery, MailboxId, MailboxSummary,
-    MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal, Recall,
-    RecallOutcome, Refusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome,
+    Deposit, DepositOutcome, Device, Event, LargeDeposit, ListPage, ListQuery, MailboxId,
+    MailboxSummary, MessageNumber, Notified, Order, Owner, PartKind, Publish, PublishRefusal,
+    Recall, RecallOutcome, Refusal, Registered, Registration, RegistrationRefusal, ReleaseOutcome,
     Released, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage,
     Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken,
     UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
@@ -360,12 +360,35 @@ pub trait Store: crate::fan_out::FanOutStore + crate::report::ReportStore {
         claim: ClaimToken,
         after: Sequence,
         limit: TakeLimit,
+    ) -> impl Future<Output = Result<Vec<Taken>, StoreError>> + Send {
+        self.take_for(claim, None, after, limit)
+    }
+
+    /// As [`Store::take`], where each device shall have each message: those that this one has still to get,
+    /// also if others have them.
+    fn take_for(
+        &self,
+        claim: ClaimToken,
+        device: Option<Device>,
+        after: Sequence,
+        limit: TakeLimit,
     ) -> impl Future<Output = Result<Vec<Taken>, StoreError>> + Send;
 
     /// Settles one taken message, and returns once that is synced.
     fn acknowledge(
         &self,
         claim: ClaimToken,
+        number: MessageNumber,
+        settlement: Settlement,
+    ) -> impl Future<Output = Result<Synced<Settled>, StoreError>> + Send {
+        self.acknowledge_for(claim, None, number, settlement)
+    }
+
+    /// As [`Store::acknowledge`], where each device shall have each message: at this one.
+    fn acknowledge_for(
+        &self,
+        claim: ClaimToken,
+        device: Option<Device>,
         number: MessageNumber,
         settlement: Settlement,
     ) -> impl Future<Output = Result<Synced<Settled>, StoreError>> + Send;

@@ -101,7 +101,7 @@ pub(crate) fn inviter(template: &LegTemplate, call_id: String) -> Result<Inviter
         from: String::new(),
         asserted_identity: None,
         max_forwards: 0,
-        accept_contact: ACCEPT_CONTACT,
+        accept_contact: ACCEPT_CONTACT.into(),
         date: None,
         headers: Vec::new(),
         attributes: Vec::new(),

@@ -2,6 +2,7 @@
 //! of a message that goes in the name of its sender (requirements 4.3), of a copy of a message to many
 //! (CFL-08, CFL-09).
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -34,7 +35,7 @@ pub struct Inviter {
     /// Hops that it may take.
     pub max_forwards: u8,
     /// Value of Accept-Contact.
-    pub accept_contact: &'static str,
+    pub accept_contact: Cow<'static, str>,
     /// Value of Date; none for now.
     pub date: Option<String>,
     /// Further fields.
@@ -103,7 +104,7 @@ impl Invitation {
                 date.unwrap_or_else(|| sip_date(now).to_string()),
             )
             .header(Name::Expires, self.ring_timeout.as_secs())
-            .header(Name::AcceptContact, inviter.accept_contact)
+            .header(Name::AcceptContact, &inviter.accept_contact)
             .header(Name::Allow, ALLOW)
             .header(Name::Supported, "timer");
         let builder = self
@@ -205,7 +206,7 @@ mod tests {
             from: identity.clone(),
             asserted_identity: Some(identity),
             max_forwards: MAX_FORWARDS,
-            accept_contact: "*;+g.oma.sip-im;require;explicit",
+            accept_contact: "*;+g.oma.sip-im;require;explicit".into(),
             date: None,
             headers: Vec::new(),
             attributes: Vec::new(),

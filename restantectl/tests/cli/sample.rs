@@ -57,6 +57,7 @@ pub(crate) fn message(number: u64) -> Message {
             status: ReportStatus::Stored.into(),
             state: ReportState::Sent.into(),
         }],
+        devices: Vec::new(),
     }
 }
 
@@ -180,6 +181,7 @@ fn binding() -> Binding {
         has_im_tag: true,
         allows_message: true,
         kind: RegistrationKind::Direct.into(),
+        gruu: String::new(),
         user_agent: "Client/1\u{7}".to_owned(),
         expires_at: at(3_600),
     }

@@ -1,6 +1,6 @@
 //! `show`.
 
-use proto::v1::{Message, MessageClass, PartKind};
+use proto::v1::{DeviceDelivery, DeviceState, Message, MessageClass, PartKind};
 use tonic::Status;
 
 use crate::fake::{Fake, State};
@@ -25,6 +25,48 @@ fn table_shows_what_is_asked_for() {
         .golden("show.txt");
     let all = "show 1@store.example --headers --timeline --body";
     restantectl(all).at(&fake).well().golden("show-all.txt");
+}
+
+#[test]
+fn devices_are_shown_with_what_they_said() {
+    let device = |instance: &str, state: DeviceState, reason: &str| DeviceDelivery {
+        instance: instance.to_owned(),
+        state: state.into(),
+        at: message(1).received_at,
+        refusals: 1,
+        reason: reason.to_owned(),
+    };
+    let with_devices = Message {
+        devices: vec![
+            device("", DeviceState::Delivered, "MSRP 200"),
+            device("<urn:uuid:b>", DeviceState::Refused, "MSRP 415"),
+        ],
+        ..message(1)
+    };
+    let mut state = service(1);
+    state.messages = vec![reply(with_devices)];
+    let fake = Fake::start(state);
+    let text = restantectl("show 1@store.example").at(&fake).well().text();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("Device:"))
+        .collect();
+    let at = "2026-08-23T10:00:00.250Z";
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(
+        lines[0].ends_with(&format!("(account) delivered {at} MSRP 200")),
+        "{text}"
+    );
+    assert!(
+        lines[1].ends_with(&format!("<urn:uuid:b> refused {at} MSRP 415")),
+        "{text}"
+    );
+    let record = &restantectl("show 1@store.example -o jsonl")
+        .at(&fake)
+        .well()
+        .records()[0];
+    assert_eq!(record["devices"][1]["state"], "refused");
+    assert!(record["devices"][0]["instance"].is_null());
 }
 
 #[test]

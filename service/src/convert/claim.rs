@@ -3,8 +3,8 @@
 use proto::v1;
 use proto::v1::acknowledge::Settlement as ProtoSettlement;
 use storage::model::{
-    ClaimToken, Generation, MailboxId, MessageNumber, Released, Settled, Settlement, TakeLimit,
-    Taken,
+    ClaimToken, Device, Generation, MailboxId, MessageNumber, Released, Settled, Settlement,
+    TakeLimit, Taken,
 };
 use tonic::Status;
 
@@ -29,11 +29,19 @@ pub(crate) fn proto_claim(claim: ClaimToken) -> v1::Claim {
     }
 }
 
-/// Which message is settled under which claim, and how.
+/// Which message is settled under which claim, at which device if that matters, and how.
+pub(crate) struct Acknowledgement {
+    pub(crate) claim: ClaimToken,
+    pub(crate) device: Option<Device>,
+    pub(crate) number: MessageNumber,
+    pub(crate) settlement: Settlement,
+}
+
+/// What is settled.
 pub(crate) fn acknowledgement(
     acknowledge: v1::Acknowledge,
     hostname: &str,
-) -> Result<(ClaimToken, MessageNumber, Settlement), Status> {
+) -> Result<Acknowledgement, Status> {
     let settlement = match required(acknowledge.settlement, "the settlement is missing")? {
         ProtoSettlement::Delivered(delivered) => Settlement::Delivered { by: delivered.by },
         ProtoSettlement::Refused(refused) => Settlement::Refused {
@@ -44,8 +52,12 @@ pub(crate) fn acknowledgement(
             refusal: failed.refusal,
         },
     };
-    let number = message_number(&acknowledge.message_id, hostname)?;
-    Ok((claim(acknowledge.claim)?, number, settlement))
+    Ok(Acknowledgement {
+        claim: claim(acknowledge.claim)?,
+        device: acknowledge.device.map(Device::new),
+        number: message_number(&acknowledge.message_id, hostname)?,
+        settlement,
+    })
 }
 
 /// The answer to an acknowledgement.

@@ -2,9 +2,9 @@
 
 use proto::v1;
 use storage::model::{
-    Address, Class, Disposition, Event, EventKind, FileAttributes, Headers, MessageId,
-    MessageNumber, MessageReport, Part, PartKind, Priority, ReportRequest, ReportState,
-    ReportStatus, State, StoredMessage,
+    Address, Class, DeviceDelivery, DeviceState, Disposition, Event, EventKind, FileAttributes,
+    Headers, MessageId, MessageNumber, MessageReport, Part, PartKind, Priority, ReportRequest,
+    ReportState, ReportStatus, State, StoredMessage,
 };
 use tonic::Status;
 
@@ -295,6 +295,22 @@ pub(crate) fn message(message: StoredMessage) -> v1::Message {
         file: envelope.file.map(proto_file),
         report_request: envelope.report_request.map(proto_report_request),
         reports: message.reports.into_iter().map(message_report).collect(),
+        devices: message.devices.into_iter().map(device).collect(),
+    }
+}
+
+fn device(delivery: DeviceDelivery) -> v1::DeviceDelivery {
+    let state = match delivery.state {
+        DeviceState::Waiting => v1::DeviceState::Waiting,
+        DeviceState::Delivered => v1::DeviceState::Delivered,
+        DeviceState::Refused => v1::DeviceState::Refused,
+    };
+    v1::DeviceDelivery {
+        instance: delivery.device.as_str().to_owned(),
+        state: state.into(),
+        at: Some(timestamp(delivery.at)),
+        refusals: delivery.refusals,
+        reason: delivery.reason,
     }
 }
 

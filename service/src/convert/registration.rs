@@ -63,6 +63,7 @@ fn binding(binding: v1::Binding) -> Result<Binding, Status> {
         kind,
         user_agent: binding.user_agent,
         expires_at: time(required(binding.expires_at, "a binding has no end")?),
+        gruu: binding.gruu,
     })
 }
 
@@ -93,6 +94,7 @@ fn proto_binding(binding: Binding) -> v1::Binding {
         kind: kind.into(),
         user_agent: binding.user_agent,
         expires_at: Some(timestamp(binding.expires_at)),
+        gruu: binding.gruu,
     }
 }
 

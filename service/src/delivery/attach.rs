@@ -216,5 +216,6 @@ fn push_job(job: Job) -> v1::PushJob {
         // Unique under every registration, and after a restart too.
         attempt: job.claim.generation.0,
         first: job.first.map(|first| convert::taken(first, FIRST_TAKE)),
+        by_device: job.by_device,
     }
 }

@@ -5,14 +5,13 @@ use std::time::Instant;
 use proto::v1;
 use proto::v1::exchange_answer::Answer;
 use proto::v1::exchange_entry::Request;
-use storage::model::{
-    Address, ClaimToken, Class, Deposit, DepositOutcome, MessageNumber, Settled, Settlement,
-};
+use storage::model::{Address, Class, Deposit, DepositOutcome, Settled};
 use storage::{Store, StoreError};
 use tonic::Status;
 
 use super::Context;
 use super::receipt::{Novelty, deposited};
+use crate::convert::Acknowledgement;
 use crate::delivery::release::Release;
 use crate::{convert, now, status};
 
@@ -30,7 +29,7 @@ pub(super) enum Wanted {
 
 /// What is no deposit.
 pub(super) enum Other {
-    Acknowledge(ClaimToken, MessageNumber, Settlement),
+    Acknowledge(Acknowledgement),
     Release(Release),
     /// Why it makes no sense.
     Nonsense(Status),
@@ -56,8 +55,7 @@ impl Wanted {
                 return Ok(Self::Deposit(Box::new(deposit)));
             }
             Some(Request::Acknowledge(acknowledge)) => {
-                let (claim, number, settlement) = convert::acknowledgement(acknowledge, hostname)?;
-                Other::Acknowledge(claim, number, settlement)
+                Other::Acknowledge(convert::acknowledgement(acknowledge, hostname)?)
             }
             Some(Request::Release(release)) => Other::Release(Release::decode(release)?),
             None => return Err(Status::invalid_argument("it is empty")),
@@ -74,9 +72,16 @@ impl Other {
         context: &Context<S>,
     ) -> v1::ExchangeAnswer {
         let done = match self {
-            Self::Acknowledge(claim, number, settlement) => {
-                let settled = context.store.acknowledge(claim, number, settlement).await;
-                settled.map(|settled| {
+            Self::Acknowledge(acknowledgement) => {
+                let Acknowledgement {
+                    claim,
+                    device,
+                    number,
+                    settlement,
+                } = acknowledgement;
+                let store = &context.store;
+                let settled = store.acknowledge_for(claim, device, number, settlement);
+                settled.await.map(|settled| {
                     let settled = settled.into_inner();
                     if settled == Settled::Superseded {
                         context.counters.superseded();

@@ -210,6 +210,7 @@ impl<S: Store> Driver<S> {
                 takers: self.machine.takers(),
                 lease: self.policy.lease,
                 mode: self.policy.mode,
+                by_device: self.policy.by_device,
             };
             self.starts.push(Box::pin(starter.start(start)));
         }

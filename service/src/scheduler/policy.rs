@@ -83,6 +83,8 @@ pub(crate) struct Policy {
     pub(crate) restart_rate: u32,
     /// By what is delivered, and so to whom.
     pub(crate) mode: DeliveryMode,
+    /// Each device gets each message.
+    pub(crate) by_device: bool,
 }
 
 impl Policy {
@@ -143,6 +145,7 @@ mod tests {
             hop_pause: Duration::from_secs(5),
             restart_rate: 100,
             mode: DeliveryMode::Auto,
+            by_device: false,
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) bindings: Vec<Binding>,
     /// The first messages, taken within [`FIRST_TAKE`]; `None`: to be taken.
     pub(crate) first: Option<Vec<Taken>>,
+    /// Each device gets each message.
+    pub(crate) by_device: bool,
 }
 
 /// What carrying out a start needs.
@@ -40,6 +42,7 @@ pub(super) struct Starter<S> {
     pub(super) takers: Vec<EdgeName>,
     pub(super) lease: Duration,
     pub(super) mode: DeliveryMode,
+    pub(super) by_device: bool,
 }
 
 impl<S: Store> Starter<S> {
@@ -96,7 +99,7 @@ impl<S: Store> Starter<S> {
     /// The first messages, if they may go at once and are little. What cannot be read now is the edge's
     /// to take.
     async fn first(&self, claim: ClaimToken, bindings: &[Binding]) -> Option<Vec<Taken>> {
-        if !goes_by_message(bindings, self.mode) {
+        if self.by_device || !goes_by_message(bindings, self.mode) {
             return None;
         }
         let taken = self
@@ -123,6 +126,7 @@ impl<S: Store> Starter<S> {
             served_user: served_user?,
             bindings: registered.bindings,
             first,
+            by_device: self.by_device,
         };
         if self.jobs.try_send(job).is_ok() {
             metrics::counter!("restante_pushes_started_total").increment(1);
@@ -176,6 +180,7 @@ mod tests {
             kind: RegistrationKind::Direct,
             user_agent: String::new(),
             expires_at: UnixMillis(1),
+            gruu: String::new(),
         };
         Registered {
             bindings: clients.iter().map(binding).collect(),

@@ -27,6 +27,7 @@ fn policy() -> Policy {
         hop_pause: 10 * SECOND,
         restart_rate: 100,
         mode: DeliveryMode::Auto,
+        by_device: false,
     }
 }
 

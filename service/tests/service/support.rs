@@ -211,6 +211,7 @@ pub(crate) fn register(address: &str, cseq: u32) -> Registration {
         kind: RegistrationKind::ThirdParty,
         user_agent: "test".to_owned(),
         expires_at: SystemTime::now() + Duration::from_secs(3_600),
+        gruu: String::new(),
     };
     Registration {
         address: address.to_owned(),

@@ -157,6 +157,15 @@ daemon::choice! {
 }
 
 daemon::section! {
+    /// Conventions that some clients rely on.
+    pub struct Compat in "compat" {
+        /// Push sessions assert the user part `rcse-standfw`, by which chat clients of RCS know a store, and name the
+        /// sender of their first message in Referred-By, unless he wants privacy.
+        rcse_standfw: bool = false,
+    }
+}
+
+daemon::section! {
     /// By what deferred messages are delivered.
     pub struct Delivery in "delivery" {
         /// `auto`: push sessions to IM clients, MESSAGE to other clients that take it; `session`:

@@ -24,6 +24,7 @@ pub(crate) fn binding(contact: &str, has_im_tag: bool, allows_message: bool) -> 
         kind: RegistrationKind::Direct,
         user_agent: String::new(),
         expires_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
+        gruu: String::new(),
     }
 }
 

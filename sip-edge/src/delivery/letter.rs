@@ -84,7 +84,7 @@ fn sender(
         from: from.to_string(),
         asserted_identity: Some(asserted.clone()).filter(|_| is_told),
         max_forwards: MAX_FORWARDS,
-        accept_contact: ACCEPT_CONTACT,
+        accept_contact: ACCEPT_CONTACT.into(),
         date: Some(date),
         headers,
         attributes: Vec::new(),

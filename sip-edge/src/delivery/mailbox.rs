@@ -7,6 +7,7 @@ use storage_client::delivery::{
     DeliveryOutcome, DeliveryResult, ReleaseResult, TakeLimits, TakenMessage,
 };
 
+use super::device::Delivery;
 use crate::edge::Edge;
 use crate::event;
 
@@ -35,7 +36,7 @@ impl Ending {
 /// The mailbox of one job, in the order of its messages.
 pub(crate) struct Mailbox<'a> {
     edge: &'a Edge,
-    job: &'a PushJob,
+    job: Delivery<'a>,
     taken: VecDeque<TakenMessage>,
     last_sequence: u64,
     /// Whether nothing followed what has been taken.
@@ -46,7 +47,7 @@ pub(crate) struct Mailbox<'a> {
 
 impl<'a> Mailbox<'a> {
     /// From its first message.
-    pub(crate) fn new(edge: &'a Edge, job: &'a PushJob) -> Self {
+    pub(crate) fn new(edge: &'a Edge, job: Delivery<'a>) -> Self {
         let first = job.first.clone().unwrap_or_default();
         Self {
             edge,
@@ -58,14 +59,35 @@ impl<'a> Mailbox<'a> {
         }
     }
 
+    /// What follows this place.
+    pub(crate) fn after(edge: &'a Edge, job: Delivery<'a>, last_sequence: u64) -> Self {
+        Self {
+            edge,
+            job,
+            taken: VecDeque::new(),
+            last_sequence,
+            is_exhausted: false,
+            is_told_to_look: false,
+        }
+    }
+
+    /// What [`next`](Self::next) would bring.
+    ///
+    /// # Errors
+    /// Why nothing more can be taken.
+    pub(crate) async fn peek(&mut self) -> Result<Option<&TakenMessage>, DeliveryOutcome> {
+        if self.taken.is_empty() && !self.is_exhausted {
+            self.take().await?;
+        }
+        Ok(self.taken.front())
+    }
+
     /// The next message; `None` if all there were have been given out.
     ///
     /// # Errors
     /// Why nothing more can be taken.
     pub(crate) async fn next(&mut self) -> Result<Option<TakenMessage>, DeliveryOutcome> {
-        if self.taken.is_empty() && !self.is_exhausted {
-            self.take().await?;
-        }
+        self.peek().await?;
         let next = self.taken.pop_front();
         if let Some(taken) = &next {
             self.last_sequence = taken.message.sequence;
@@ -76,7 +98,12 @@ impl<'a> Mailbox<'a> {
     async fn take(&mut self) -> Result<(), DeliveryOutcome> {
         let storage = &self.edge.storage;
         let taken = storage
-            .take(self.job.claim, self.last_sequence, TakeLimits::default())
+            .take_for(
+                self.job.claim,
+                self.job.device,
+                self.last_sequence,
+                TakeLimits::default(),
+            )
             .await;
         let taken = taken.map_err(|_| interrupted("store unavailable"))?;
         // Nothing to take although told so: another look would bring the same.
@@ -92,25 +119,24 @@ impl<'a> Mailbox<'a> {
     /// Gives the mailbox back as completed; `None` if something newer waits, which
     /// [`next`](Self::next) brings.
     pub(crate) async fn complete(&mut self) -> Option<Ending> {
-        let completed = DeliveryOutcome::completed();
-        let storage = &self.edge.storage;
-        let released = storage
-            .release(self.job.claim, self.last_sequence, completed.clone())
-            .await;
-        match released {
-            Ok(ReleaseResult::Released) => Some(self.ending(completed, true)),
-            Ok(ReleaseResult::LookAgain) => {
-                self.is_exhausted = false;
-                self.is_told_to_look = true;
-                None
-            }
-            Ok(ReleaseResult::Superseded) => {
-                Some(self.ending(interrupted("claim superseded"), true))
-            }
-            Err(unavailable) => {
-                event::release_failed(&unavailable.reason);
-                Some(self.ending(completed, true))
-            }
+        if self.job.device.is_some() {
+            return self.look_once_more().await;
+        }
+        let ending = give_back(self.edge, &self.job, self.last_sequence).await;
+        if ending.is_none() {
+            self.is_exhausted = false;
+            self.is_told_to_look = true;
+        }
+        ending
+    }
+
+    /// The mailbox is given back when each device has had its turn.
+    async fn look_once_more(&mut self) -> Option<Ending> {
+        self.is_exhausted = false;
+        match self.peek().await {
+            Ok(Some(_)) => None,
+            Ok(None) => Some(self.ending(DeliveryOutcome::completed(), false)),
+            Err(outcome) => Some(self.ending(outcome, false)),
         }
     }
 
@@ -120,6 +146,28 @@ impl<'a> Mailbox<'a> {
             outcome,
             last_sequence: self.last_sequence,
             is_released,
+        }
+    }
+}
+
+/// Gives the mailbox of a job back as completed; `None` if something newer waits.
+pub(crate) async fn give_back(edge: &Edge, job: &PushJob, last_sequence: u64) -> Option<Ending> {
+    let ending = |outcome| Ending {
+        outcome,
+        last_sequence,
+        is_released: true,
+    };
+    let completed = DeliveryOutcome::completed();
+    let released = edge
+        .storage
+        .release(job.claim, last_sequence, completed.clone());
+    match released.await {
+        Ok(ReleaseResult::Released) => Some(ending(completed)),
+        Ok(ReleaseResult::LookAgain) => None,
+        Ok(ReleaseResult::Superseded) => Some(ending(interrupted("claim superseded"))),
+        Err(unavailable) => {
+            event::release_failed(&unavailable.reason);
+            Some(ending(completed))
         }
     }
 }

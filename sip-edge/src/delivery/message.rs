@@ -39,6 +39,8 @@ pub(crate) struct Addressing<'a> {
     pub(crate) is_trusted: bool,
     /// Whether it is for an IM client.
     pub(crate) has_im_tag: bool,
+    /// What else Accept-Contact asks for, as further parameters; empty if nothing.
+    pub(crate) feature: &'a str,
 }
 
 /// The request, without the Via, which has the mark and is put on when it is sent.
@@ -77,7 +79,11 @@ pub(crate) fn request(
         builder = builder.append(Name::Date, sip_date(message.received_at));
     }
     if to.has_im_tag {
-        builder = builder.append(Name::AcceptContact, ACCEPT_CONTACT);
+        let wanted = match to.feature {
+            "" => ACCEPT_CONTACT.to_owned(),
+            feature => format!("{ACCEPT_CONTACT}{feature};require;explicit"),
+        };
+        builder = builder.append(Name::AcceptContact, wanted);
     }
     let asserted = &message.headers.asserted_identity;
     if to.is_trusted && !is_private && !asserted.is_empty() {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use edge::open_session::OpenSession;
 use edge::sending::InviteFailure;
 use sip::{HostPort, Request, Via};
-use storage_client::PushJob;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement, TakenMessage};
 use storage_client::registration::Binding;
 
+use super::device::{Aim, Delivery};
 use super::encapsulate::came_by_send;
 use super::letter::{Letter, letter};
 use super::mailbox::{Ending, Mailbox};
@@ -26,12 +26,12 @@ use edge::now;
 const SAFE_OCTETS: usize = 1_300;
 
 /// Delivers a mailbox by MESSAGE.
-pub(crate) struct MessageRun<'a> {
+pub(crate) struct MessageRun<'a, 'b> {
     edge: &'a Arc<Edge>,
-    job: &'a PushJob,
-    way: &'a Way,
+    job: Delivery<'a>,
+    way: &'b Way,
     /// Bindings of the clients that may be invited.
-    invitable: Vec<&'a Binding>,
+    invitable: Vec<&'b Binding>,
 }
 
 /// Why a message is passed over as a MESSAGE.
@@ -42,14 +42,14 @@ enum Unfit {
     Skipped(&'static str),
 }
 
-impl<'a> MessageRun<'a> {
+impl<'a, 'b> MessageRun<'a, 'b> {
     /// `bindings` are those that `way` was chosen among. Only an IM client is invited: another phone
     /// would ring, and could do nothing with the session.
     pub(crate) fn new(
         edge: &'a Arc<Edge>,
-        job: &'a PushJob,
-        bindings: &[&'a Binding],
-        way: &'a Way,
+        job: Delivery<'a>,
+        bindings: &[&'b Binding],
+        way: &'b Way,
     ) -> Self {
         let is_invitable = |binding: &&&Binding| {
             binding.has_im_tag && !edge.sessionless.contains(&job.served_user, binding)
@@ -63,8 +63,7 @@ impl<'a> MessageRun<'a> {
     }
 
     /// Delivers what is there and what comes meanwhile.
-    pub(crate) async fn run(mut self) -> Ending {
-        let mut mailbox = Mailbox::new(self.edge, self.job);
+    pub(crate) async fn run(mut self, mailbox: &mut Mailbox<'a>) -> Ending {
         loop {
             let taken = match mailbox.next().await {
                 Ok(Some(taken)) => taken,
@@ -201,12 +200,14 @@ impl<'a> MessageRun<'a> {
         if came_by_send(taken) {
             return Err(Unfit::TooLarge);
         }
+        let aim = Aim::new(&self.job, self.way.binding.as_ref(), self.way.is_core);
         let to = Addressing {
-            uri: self.way.message_uri(&self.job.served_user),
+            uri: self.way.message_uri(&aim.uri),
             routes: &self.way.routes,
             served_user: &self.job.served_user,
             is_trusted: self.way.is_core,
             has_im_tag: self.way.has_im_tag(),
+            feature: &aim.feature,
         };
         let request = request(taken, &to, &self.edge.site.signature);
         let request = request.map_err(|_| Unfit::Skipped("not deliverable"))?;
@@ -243,7 +244,7 @@ impl<'a> MessageRun<'a> {
         });
         let storage = &self.edge.storage;
         let told = storage
-            .acknowledge(self.job.claim, message_id, settlement)
+            .acknowledge_for(self.job.claim, self.job.device, message_id, settlement)
             .await;
         told.map(|_| ()).map_err(|_| store_unavailable())
     }

@@ -3,9 +3,9 @@
 
 use edge::open_session::OpenSession;
 use edge::sending::Established;
-use storage_client::PushJob;
 use storage_client::delivery::TakenMessage;
 
+use super::device::Delivery;
 use super::encapsulate::encapsulate;
 use super::mailbox::{Ending, Mailbox};
 use super::sending::{Parcel, Sending};
@@ -15,16 +15,21 @@ use crate::event;
 use edge::now;
 
 /// A session that delivers one claimed mailbox.
-pub(crate) struct PushSession<'a> {
+pub(crate) struct PushSession<'a, 'm> {
     sending: Sending<'a>,
-    mailbox: Mailbox<'a>,
+    mailbox: &'m mut Mailbox<'a>,
 }
 
-impl<'a> PushSession<'a> {
-    pub(crate) fn new(edge: &'a Edge, job: &'a PushJob, established: Established) -> Self {
+impl<'a, 'm> PushSession<'a, 'm> {
+    pub(crate) fn new(
+        edge: &'a Edge,
+        job: Delivery<'a>,
+        established: Established,
+        mailbox: &'m mut Mailbox<'a>,
+    ) -> Self {
         Self {
             sending: Sending::new(edge, job, established),
-            mailbox: Mailbox::new(edge, job),
+            mailbox,
         }
     }
 

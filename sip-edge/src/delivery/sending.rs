@@ -7,11 +7,12 @@ use edge::sending::terms::Terms;
 use edge::sending::{Established, SendEnd, Session, Step};
 use msrp::{MessageId, OutboundMessage};
 use net::msrp::SendTicket;
+use storage_client::Unavailable;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement};
 use storage_client::message::Message;
-use storage_client::{PushJob, Unavailable};
 
 use super::content::Content;
+use super::device::Delivery;
 use super::outcome::{Meaning, of_send};
 use crate::edge::Edge;
 use crate::{event, metrics};
@@ -50,7 +51,7 @@ struct Sent {
 /// A session while it sends.
 pub(crate) struct Sending<'a> {
     edge: &'a Edge,
-    job: &'a PushJob,
+    job: Delivery<'a>,
     session: Session<'a, Sent>,
     octets_in_flight: u64,
     /// Why nothing more is sent.
@@ -58,7 +59,7 @@ pub(crate) struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    pub(crate) fn new(edge: &'a Edge, job: &'a PushJob, established: Established) -> Self {
+    pub(crate) fn new(edge: &'a Edge, job: Delivery<'a>, established: Established) -> Self {
         Self {
             edge,
             job,
@@ -177,7 +178,7 @@ impl<'a> Sending<'a> {
 /// Waits for the outcome of a SEND and tells the store what it means.
 async fn settle(
     edge: &Edge,
-    job: &PushJob,
+    job: Delivery<'_>,
     message_id: String,
     octets: u64,
     ticket: SendTicket,
@@ -188,7 +189,7 @@ async fn settle(
         Some(settlement) => {
             let told = edge
                 .storage
-                .acknowledge(job.claim, message_id.clone(), settlement)
+                .acknowledge_for(job.claim, job.device, message_id.clone(), settlement)
                 .await;
             told.map(|_| ())
         }

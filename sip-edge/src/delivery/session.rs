@@ -7,9 +7,10 @@ use edge::sending::{self, Errand, Established, InviteFailure};
 use edge::signature::Signature;
 use msrp::AcceptTypes;
 use msrp::encapsulate::SIPFRAG;
-use storage_client::PushJob;
+use storage_client::delivery::TakenMessage;
 
-use super::encapsulate::Encapsulated;
+use super::device::{Aim, Delivery};
+use super::encapsulate::{Encapsulated, is_private};
 use super::way::Way;
 use crate::edge::Edge;
 
@@ -27,13 +28,30 @@ pub(super) fn store(signature: &Signature) -> Inviter {
         from: identity.clone(),
         asserted_identity: Some(identity),
         max_forwards: MAX_FORWARDS,
-        accept_contact: ACCEPT_CONTACT,
+        accept_contact: ACCEPT_CONTACT.into(),
         date: None,
         headers: Vec::new(),
         attributes: Vec::new(),
         accept_types: AcceptTypes::any(),
         content_type: CONTAINER.to_owned(),
         icon: None,
+    }
+}
+
+/// As chat clients of RCS know it (requirements 4.6): by a user part, and with the sender of the message that comes
+/// first, unless he wants privacy.
+pub(super) fn as_standfw(
+    store: Inviter,
+    signature: &Signature,
+    first: Option<&TakenMessage>,
+) -> Inviter {
+    let first = first.filter(|taken| !is_private(&taken.message.headers.privacy));
+    let sender = first.and_then(|taken| taken.message.sender.as_ref());
+    let referred_by = sender.map(|sender| ("Referred-By".to_owned(), format!("<{sender}>")));
+    Inviter {
+        asserted_identity: Some(signature.standfw_identity().to_string()),
+        headers: referred_by.into_iter().collect(),
+        ..store
     }
 }
 
@@ -44,12 +62,17 @@ pub(super) fn store(signature: &Signature) -> Inviter {
 /// How it came to nothing.
 pub(super) async fn establish(
     edge: &Edge,
-    job: &PushJob,
+    job: Delivery<'_>,
     way: &Way,
-    inviter: Inviter,
+    mut inviter: Inviter,
 ) -> Result<Established, InviteFailure> {
+    let aim = Aim::new(&job, way.binding.as_ref(), way.is_core);
+    if !aim.feature.is_empty() {
+        let feature = &aim.feature;
+        inviter.accept_contact = format!("*;+g.oma.sip-im{feature};require;explicit").into();
+    }
     let errand = Errand {
-        target: &job.served_user,
+        target: &aim.uri,
         way,
         inviter,
     };

@@ -99,6 +99,7 @@ mod tests {
             kind: RegistrationKind::Direct,
             user_agent: String::new(),
             expires_at: registered + Duration::from_secs(3_600),
+            gruu: String::new(),
         };
         let request = edge::example::request(crate::registration::example::REGISTER);
         let answered = registered + Duration::from_millis(7);

@@ -67,6 +67,7 @@ impl Origin {
             kind: self.kind,
             user_agent: self.user_agent.clone(),
             expires_at,
+            gruu: gruu(contact),
         })
     }
 
@@ -113,6 +114,15 @@ fn instance(contact: &NameAddr) -> String {
     contact
         .params
         .value("+sip.instance")
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// `pub-gruu`, which only a registrar gives (RFC 5627 §5.3).
+fn gruu(contact: &NameAddr) -> String {
+    contact
+        .params
+        .value("pub-gruu")
         .unwrap_or_default()
         .to_owned()
 }

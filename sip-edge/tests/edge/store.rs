@@ -345,6 +345,7 @@ impl State {
             bindings: self.bindings.clone(),
             attempt: self.generation,
             first: None,
+            by_device: false,
         };
         Some((
             self.jobs.clone()?,

@@ -128,6 +128,7 @@ impl Driver {
             bindings: convert::bindings(job.bindings),
             attempt: job.attempt,
             first: job.first.map(convert::taken),
+            by_device: job.by_device,
             lease: self.leases.hold(claim, Instant::now(), lease),
         };
         if self.jobs.try_send(job).is_err() {

@@ -30,7 +30,7 @@ pub(crate) fn claim_request(claim: Claim) -> v1::Claim {
 
 pub(crate) fn acknowledge(
     claim: Claim,
-    message_id: String,
+    (message_id, device): (String, Option<String>),
     settlement: Settlement,
 ) -> v1::Acknowledge {
     let settlement = match settlement {
@@ -44,6 +44,7 @@ pub(crate) fn acknowledge(
         claim: Some(claim_request(claim)),
         message_id,
         settlement: Some(settlement),
+        device,
     }
 }
 

@@ -71,6 +71,7 @@ fn proto_binding(binding: Binding) -> v1::Binding {
         kind: kind.into(),
         user_agent: binding.user_agent,
         expires_at: Some(timestamp(binding.expires_at)),
+        gruu: binding.gruu,
     }
 }
 
@@ -97,5 +98,6 @@ fn binding(binding: v1::Binding) -> Option<Binding> {
         kind,
         user_agent: binding.user_agent,
         expires_at: time(binding.expires_at?)?,
+        gruu: binding.gruu,
     })
 }

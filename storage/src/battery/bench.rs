@@ -333,5 +333,6 @@ pub(crate) fn binding(user: &str, contact: &str, cseq: u32) -> Binding {
         kind: RegistrationKind::Direct,
         user_agent: "phone".to_owned(),
         expires_at: START.after(Duration::from_secs(3_600)),
+        gruu: String::new(),
     }
 }

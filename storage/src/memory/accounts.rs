@@ -5,8 +5,8 @@ use crate::config::Provisioning;
 use crate::model::{
     Account, Address, Barring, MailboxId, Registered, Registration, RegistrationRefusal,
 };
-use crate::rule::registration;
 use crate::rule::settings::Sayings;
+use crate::rule::{device, registration};
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 
@@ -66,6 +66,7 @@ impl Model {
         let account = self.account_mut(mailbox);
         account.aliases.clear();
         account.bindings.clear();
+        account.devices.clear();
         account.said = Sayings::default();
         account.deleted = true;
         for mailbox in self.mailboxes_of(mailbox) {
@@ -170,8 +171,12 @@ impl Model {
                 }
             }
         }
+        let scope = self.config.scope;
         let account = self.account_mut(mailbox);
         account.registrations += u64::from(binds);
+        if !registration::is_query(registration) {
+            account.devices = device::seen(&account.devices, &new, scope, times.wall);
+        }
         account.bindings = new;
         Ok(Registered {
             refused_aliases,

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::model::{ClaimRecord, MessageRecord, Model, settle};
+use crate::config::StoreConfig;
 use crate::model::{
-    ClaimGrant, ClaimRequest, ClaimToken, Claimant, EventKind, Generation, MailboxId,
-    MessageNumber, ReleaseOutcome, Released, Sequence, Settled, Settlement, State, TakeLimit,
-    Taken, UnixMillis,
+    ClaimGrant, ClaimRequest, ClaimToken, Claimant, Device, EventKind, Generation, KnownDevice,
+    MailboxId, MessageNumber, ReleaseOutcome, Released, Sequence, Settled, Settlement, State,
+    TakeLimit, Taken, UnixMillis,
 };
+use crate::rule::device::{self, Consequence};
 use crate::rule::report::refused;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
@@ -38,11 +40,9 @@ impl Model {
             mailbox: request.mailbox,
             generation: Generation(account.generation.0 + 1),
         };
-        let mut deliverable = self.deliverable_after(token, Sequence::default(), times.wall);
-        if deliverable.next().is_none() {
+        if !self.can_deliver(token, Sequence::default(), times.wall) {
             return Ok(ClaimGrant::Empty);
         }
-        drop(deliverable);
         if has_lapsed {
             self.record_failed_attempt(request.mailbox, "the lease ran out", times.wall);
         }
@@ -98,7 +98,7 @@ impl Model {
     ) -> impl Iterator<Item = (MessageNumber, &MessageRecord)> {
         self.messages_of(token.mailbox)
             .filter(move |(_, message)| {
-                message.state == State::Stored
+                message.is_deliverable()
                     && message.envelope.sequence > after
                     && message.envelope.expires_at > now
                     && message.earliest_generation <= token.generation
@@ -106,11 +106,24 @@ impl Model {
             .map(|(number, message)| (*number, message))
     }
 
+    /// Whether a claim can deliver something after this place to a device that is registered.
+    fn can_deliver(&self, token: ClaimToken, after: Sequence, now: UnixMillis) -> bool {
+        let account = self.accounts.get(&token.mailbox);
+        let bindings = account.map_or(&[][..], |account| &account.bindings);
+        let live = device::live(bindings, now);
+        let mut deliverable = self.deliverable_after(token, after, now);
+        deliverable.any(|(_, message)| {
+            let is_done = |device: &Device| device::is_done(&message.devices, device);
+            live.iter().any(|device| !is_done(device))
+                || device::done(&message.devices).next().is_none()
+        })
+    }
+
     pub(super) fn take(
         &mut self,
         token: ClaimToken,
-        after: Sequence,
-        limit: TakeLimit,
+        device: Option<&Device>,
+        (after, limit): (Sequence, TakeLimit),
         times: Times,
     ) -> Vec<Taken> {
         if self.current(token).is_none_or(|claim| claim.released) {
@@ -119,6 +132,13 @@ impl Model {
         let mut numbers = Vec::new();
         let mut octets = 0;
         for (number, message) in self.deliverable_after(token, after, times.wall) {
+            let may_go = match device {
+                Some(device) => !device::is_done(&message.devices, device),
+                None => message.waits(),
+            };
+            if !may_go {
+                continue;
+            }
             let message_octets = message.inline_octets();
             let is_full = numbers.len() >= limit.messages
                 || message_octets > limit.octets.saturating_sub(octets);
@@ -148,6 +168,7 @@ impl Model {
     pub(super) fn acknowledge(
         &mut self,
         token: ClaimToken,
+        device: Option<&Device>,
         number: MessageNumber,
         settlement: Settlement,
         times: Times,
@@ -157,7 +178,13 @@ impl Model {
         let Some(message) = message.filter(|m| mailboxes.contains(&m.envelope.mailbox)) else {
             return Settled::Unknown(number);
         };
-        let waits = message.waits();
+        let is_open = match device {
+            Some(device) => {
+                let may_come = message.waits() || message.is_deliverable();
+                may_come && !device::is_done(&message.devices, device)
+            }
+            None => message.waits(),
+        };
         let is_early = message.earliest_generation > token.generation;
         let Some(claim) = self.current(token) else {
             return Settled::Superseded;
@@ -167,24 +194,25 @@ impl Model {
         }
         let was_taken = claim.taken.remove(&number);
         let is_final = !matches!(settlement, Settlement::Failed { .. });
-        let counts = waits || (was_taken && is_final);
+        let counts = is_open || (was_taken && is_final);
         if !counts {
             return Settled::AlreadySettled;
         }
-        self.settle_attempt(token, number, settlement, times);
+        self.settle_attempt(token, device, (number, settlement), times);
         Settled::Settled
     }
 
     fn settle_attempt(
         &mut self,
         token: ClaimToken,
-        number: MessageNumber,
-        settlement: Settlement,
+        device: Option<&Device>,
+        (number, settlement): (MessageNumber, Settlement),
         times: Times,
     ) {
         let now = times.wall;
         let account = self.account_mut(token.mailbox);
         let registrations = account.registrations;
+        let known = account.devices.clone();
         let claim = account.claim.as_ref();
         let (edge, claimed_at) =
             claim.map_or((String::new(), now), |c| (c.edge.clone(), c.claimed_at));
@@ -195,6 +223,19 @@ impl Model {
             message.attempts += 1;
             let taken_at = claimed_at.max(message.envelope.received_at);
             message.record(taken_at, EventKind::Claimed, generation, &edge, "");
+            if let Some(device) = device {
+                let word = device::Word {
+                    device,
+                    settlement: &settlement,
+                    registrations,
+                    at: now,
+                };
+                let kind = settle_at(message, config, &word, &known);
+                let detail = device::detail(settlement.said(), device);
+                message.record(now, kind, generation, &edge, &detail);
+                ended = kind;
+                return;
+            }
             let (kind, detail) = match settlement {
                 Settlement::Delivered { by } => {
                     settle(message, config, State::Delivered, now, "");
@@ -237,11 +278,9 @@ impl Model {
             return Released::Superseded;
         }
         let has_failed = !outcome.reason.is_empty();
-        let mut newer = self.deliverable_after(token, last_seen, times.wall);
-        if !has_failed && newer.next().is_some() {
+        if !has_failed && self.can_deliver(token, last_seen, times.wall) {
             return Released::LookAgain;
         }
-        drop(newer);
         if has_failed {
             self.record_failed_attempt(token.mailbox, &outcome.reason, times.wall);
         }
@@ -272,5 +311,42 @@ impl Model {
                 );
             }
         }
+    }
+}
+
+/// What a word of one device does to a message; what the timeline calls it.
+fn settle_at(
+    message: &mut MessageRecord,
+    config: &StoreConfig,
+    word: &device::Word<'_>,
+    known: &[KnownDevice],
+) -> EventKind {
+    let devices = device::told(&message.devices, word, config.max_refusals);
+    let is_missing = device::is_missing(&devices, known, config.scope, word.at);
+    let said = word.settlement.said();
+    let consequence = device::consequence(&devices, word.device, message.state, is_missing);
+    match consequence {
+        Consequence::Delivered { is_missing } => delivered(message, config, is_missing, word.at),
+        Consequence::Refused => settle(message, config, State::Refused, word.at, said),
+        Consequence::None => said.clone_into(&mut message.reason),
+    }
+    message.devices = devices;
+    device::event(consequence, word.settlement)
+}
+
+/// While others are missing the content stays until it would have expired.
+fn delivered(message: &mut MessageRecord, config: &StoreConfig, is_missing: bool, now: UnixMillis) {
+    let had = (message.state, message.settled_at, message.parts.clone());
+    settle(message, config, State::Delivered, now, "");
+    if had.0 == State::Delivered {
+        message.settled_at = had.1;
+    }
+    let expires_at = message.envelope.expires_at;
+    if is_missing && had.2.is_some() && expires_at > now {
+        message.due_at = match message.parts.is_some() {
+            true => message.due_at.max(expires_at),
+            false => expires_at,
+        };
+        message.parts = had.2;
     }
 }

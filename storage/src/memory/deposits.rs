@@ -185,6 +185,7 @@ impl Model {
             settled_at: None,
             reason: String::new(),
             reports: Vec::new(),
+            devices: Vec::new(),
             earliest_generation: Generation::default(),
             due_at: expires_at,
             events: Vec::new(),

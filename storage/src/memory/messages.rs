@@ -38,6 +38,7 @@ impl Model {
             reason: record.reason.clone(),
             content_retained: record.parts.is_some(),
             reports: record.reports.clone(),
+            devices: record.devices.clone(),
         })
     }
 
@@ -221,6 +222,7 @@ fn apply(message: &mut MessageRecord, effect: Effect, next: Generation) {
             message.refused_on = None;
             message.earliest_generation = next;
             message.due_at = message.envelope.expires_at;
+            message.devices = Vec::new();
         }
         Effect::Hold => message.state = State::Held,
         Effect::Unhold => message.state = State::Stored,

@@ -10,9 +10,9 @@ use super::reports::Reports;
 use super::uploads::UploadRecord;
 use crate::config::StoreConfig;
 use crate::model::{
-    Address, Binding, Class, Envelope, Event, EventKind, Generation, MailboxId, MailboxSummary,
-    MessageCount, MessageNumber, MessageReport, Part, Priority, Receipt, Sequence, State,
-    Subscription, UnixMillis, UploadId,
+    Address, Binding, Class, DeviceDelivery, Envelope, Event, EventKind, Generation, KnownDevice,
+    MailboxId, MailboxSummary, MessageCount, MessageNumber, MessageReport, Part, Priority, Receipt,
+    Sequence, State, Subscription, UnixMillis, UploadId,
 };
 use crate::rule::duplicate::Fingerprint;
 use crate::rule::reservation::Reservations;
@@ -63,6 +63,7 @@ pub(super) struct AccountRecord {
     pub(super) members: Vec<MailboxId>,
     pub(super) member_of: Option<MailboxId>,
     pub(super) bindings: Vec<Binding>,
+    pub(super) devices: Vec<KnownDevice>,
     pub(super) subscriptions: Vec<Subscription>,
     /// REGISTERs that bound something; zero for an account nobody has registered.
     pub(super) registrations: u64,
@@ -99,6 +100,7 @@ pub(super) struct MessageRecord {
     pub(super) settled_at: Option<UnixMillis>,
     pub(super) reason: String,
     pub(super) reports: Vec<MessageReport>,
+    pub(super) devices: Vec<DeviceDelivery>,
     /// Claims before this one have nothing to say about the message any more.
     pub(super) earliest_generation: Generation,
     /// When the sweep looks at it next.
@@ -113,6 +115,12 @@ impl MessageRecord {
         let octets = parts.map(|part| (part.kind, part.octets.len() as u64));
         let inline = octets.filter(|part| is_inline(*part));
         inline.map(|(_, octets)| octets).sum()
+    }
+
+    /// Whether it is among those that are taken: it waits, or others than who has it may have to get it.
+    pub(super) fn is_deliverable(&self) -> bool {
+        let is_for_others = || self.parts.is_some() && !self.devices.is_empty();
+        self.state == State::Stored || (self.state == State::Delivered && is_for_others())
     }
 
     pub(super) fn waits(&self) -> bool {
@@ -262,7 +270,7 @@ impl Model {
 
     pub(super) fn has_deliverable(&self, mailbox: MailboxId) -> bool {
         self.messages_of(mailbox)
-            .any(|(_, message)| message.state == State::Stored)
+            .any(|(_, message)| message.is_deliverable())
     }
 
     pub(super) fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {

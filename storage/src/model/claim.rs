@@ -84,6 +84,17 @@ pub enum Settlement {
     },
 }
 
+impl Settlement {
+    /// What was said, for the timeline.
+    #[must_use]
+    pub fn said(&self) -> &str {
+        match self {
+            Self::Delivered { by } => by,
+            Self::Refused { reason } | Self::Failed { reason, .. } => reason,
+        }
+    }
+}
+
 /// The answer to an acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {

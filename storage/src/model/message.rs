@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{MessageReport, ReportRequest, UnixMillis};
+use super::{DeviceDelivery, MessageReport, ReportRequest, UnixMillis};
 
 /// A canonical address of record (requirements §2.13), made by the edge; opaque to the store. Cheap to clone: rows of
 /// jobs are, once per leg.
@@ -261,4 +261,6 @@ pub struct StoredMessage {
     pub content_retained: bool,
     /// What its sender is told, or was.
     pub reports: Vec<MessageReport>,
+    /// What became of it at each device, where each shall have it.
+    pub devices: Vec<DeviceDelivery>,
 }

@@ -50,6 +50,8 @@ pub struct Binding {
     pub user_agent: String,
     /// When it ends.
     pub expires_at: UnixMillis,
+    /// `pub-gruu` of its Contact (RFC 5627), empty if none: where requests for this device go.
+    pub gruu: String,
 }
 
 /// One change that a REGISTER asks for.

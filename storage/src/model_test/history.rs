@@ -25,11 +25,13 @@ pub(super) enum Step {
     Take {
         older: bool,
         messages: usize,
+        device: Option<u8>,
     },
     Acknowledge {
         older: bool,
         nth: Nth,
         ending: Ending,
+        device: Option<u8>,
     },
     Renew {
         older: bool,
@@ -177,9 +179,11 @@ fn delivery() -> impl Strategy<Value = Step> {
     let older = || proptest::bool::weighted(0.2);
     prop_oneof![
         4 => user().prop_map(Step::Claim),
-        4 => (older(), 0..4usize).prop_map(|(older, messages)| Step::Take { older, messages }),
-        6 => (older(), nth(), ending)
-            .prop_map(|(older, nth, ending)| Step::Acknowledge { older, nth, ending }),
+        4 => (older(), 0..4usize, device())
+            .prop_map(|(older, messages, device)| Step::Take { older, messages, device }),
+        6 => (older(), nth(), ending, device()).prop_map(|(older, nth, ending, device)| {
+            Step::Acknowledge { older, nth, ending, device }
+        }),
         1 => older().prop_map(|older| Step::Renew { older }),
         3 => (older(), nth(), any::<bool>()).prop_map(|(older, last_seen, failed)| Step::Release {
             older,
@@ -187,6 +191,10 @@ fn delivery() -> impl Strategy<Value = Step> {
             failed,
         }),
     ]
+}
+
+fn device() -> impl Strategy<Value = Option<u8>> {
+    proptest::option::weighted(0.7, 0..3u8)
 }
 
 fn order() -> impl Strategy<Value = Step> {

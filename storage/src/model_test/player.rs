@@ -9,12 +9,12 @@ use super::history::{BODIES, Ending, Nth, PublishKind, Step, User};
 use crate::battery::reports::request;
 use crate::battery::uploads::large_deposit;
 use crate::battery::{Bench, Engine, MINUTE, START, address, deposit_to, registration};
-use crate::config::{Quota, StoreConfig};
+use crate::config::{DeliveryScope, Quota, StoreConfig};
 use crate::model::{
     Admission, AdmissionOutcome, Binding, BindingChange, ClaimGrant, ClaimRequest, ClaimToken,
-    Deposit, DepositOutcome, Entity, EntityTag, Generation, ListQuery, MailboxId, MessageNumber,
-    Order, PartKind, Publish, PublishChange, Recall, Registration, ReleaseOutcome, Sequence,
-    Setting, SettingValues, SettingsOrder, Settlement, TakeLimit, UploadId, Verb,
+    Deposit, DepositOutcome, Device, Entity, EntityTag, Generation, ListQuery, MailboxId,
+    MessageNumber, Order, PartKind, Publish, PublishChange, Recall, Registration, ReleaseOutcome,
+    Sequence, Setting, SettingValues, SettingsOrder, Settlement, TakeLimit, UploadId, Verb,
 };
 use crate::rule::duplicate::sha256;
 use crate::store::Store;
@@ -46,6 +46,14 @@ fn name(user: User) -> &'static str {
     USERS[usize::from(user) % USERS.len()]
 }
 
+/// The device of a number; the first has no instance.
+fn instance(device: u8) -> Device {
+    match device {
+        0 => Device::default(),
+        _ => Device::new(format!("<urn:uuid:{device}>")),
+    }
+}
+
 fn number(nth: Nth) -> MessageNumber {
     MessageNumber(START.0 * 1_000 + nth)
 }
@@ -63,8 +71,9 @@ fn decided(outcome: DepositOutcome) -> String {
 }
 
 impl<E: Engine> Player<E> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(scope: DeliveryScope) -> Self {
         let config = StoreConfig {
+            scope,
             quota: Quota {
                 messages: 5,
                 octets: 900_000,
@@ -288,21 +297,29 @@ impl<E: Engine> Player<E> {
                 }
                 told(grant)
             }
-            Step::Take { older, messages } => {
+            Step::Take {
+                older,
+                messages,
+                device,
+            } => {
                 let limit = TakeLimit {
                     messages,
                     octets: u64::MAX,
                 };
-                let taken = store.take(self.claim(older), Sequence(0), limit).await;
+                let (claim, device) = (self.claim(older), device.map(instance));
+                let taken = store.take_for(claim, device, Sequence(0), limit).await;
                 told(taken)
             }
-            Step::Acknowledge { older, nth, ending } => {
-                let claim = self.claim(older);
-                told(
-                    store
-                        .acknowledge(claim, number(nth), settlement(ending))
-                        .await,
-                )
+            Step::Acknowledge {
+                older,
+                nth,
+                ending,
+                device,
+            } => {
+                let (claim, device) = (self.claim(older), device.map(instance));
+                let (number, settlement) = (number(nth), settlement(ending));
+                let settled = store.acknowledge_for(claim, device, number, settlement);
+                told(settled.await)
             }
             Step::Renew { older } => told(store.renew(self.claim(older), MINUTE).await),
             Step::Release {
@@ -502,16 +519,21 @@ fn register(user: User, device: u8, alias: Option<User>, ends: bool, cseq: u32) 
             .collect(),
         changes: match ends {
             true => vec![unbind],
-            false => bind.changes.into_iter().map(for_a_month).collect(),
+            false => bind
+                .changes
+                .into_iter()
+                .map(|change| for_a_month(change, device))
+                .collect(),
         },
         ..bind
     }
 }
 
-fn for_a_month(change: BindingChange) -> BindingChange {
+fn for_a_month(change: BindingChange, device: u8) -> BindingChange {
     match change {
         BindingChange::Bind(binding) => BindingChange::Bind(Binding {
             expires_at: START.after(MINUTE * 60 * 24 * 30),
+            instance: instance(device).as_str().to_owned(),
             ..binding
         }),
         other => other,

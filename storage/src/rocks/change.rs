@@ -11,7 +11,7 @@ use crate::model::{
     Envelope, Event, EventKind, MailboxId, MessageNumber, MessageReport, PartKind, ReportState,
     ReportStatus, State, UnixMillis,
 };
-use crate::rule::{report, retention};
+use crate::rule::{device, report, retention};
 use crate::store::StoreError;
 use crate::value::{self, EnvelopeValue, EventValue, MailboxValue, Mark, StateValue, WaitingValue};
 
@@ -35,11 +35,7 @@ impl Loaded {
     }
 
     pub(super) fn waiting(&self, state: &StateValue) -> WaitingValue {
-        WaitingValue {
-            octets: self.envelope.inline_octets(),
-            expires_at: self.envelope.envelope.expires_at,
-            earliest_generation: state.earliest_generation,
-        }
+        waiting(&self.envelope, state)
     }
 
     /// Keys of its content but for what is staged.
@@ -49,6 +45,16 @@ impl Loaded {
         parts.flat_map(|(part, octets)| {
             (0..chunks_of(*octets)).map(|chunk| key::content(self.number, *part, chunk))
         })
+    }
+}
+
+/// The row in `Waiting` of a message that has one.
+pub(super) fn waiting(envelope: &EnvelopeValue, state: &StateValue) -> WaitingValue {
+    WaitingValue {
+        octets: envelope.inline_octets(),
+        expires_at: envelope.envelope.expires_at,
+        earliest_generation: state.earliest_generation,
+        done: device::done(&state.devices).cloned().collect(),
     }
 }
 
@@ -207,7 +213,9 @@ impl Transaction<'_> {
         let place = key::waiting(loaded.mailbox, loaded.number);
         match (is_deliverable(&loaded.state), is_deliverable(state)) {
             (true, false) => self.erase(Family::Waiting, place),
-            (false, true) => {
+            (_, true)
+                if !is_deliverable(&loaded.state) || loaded.state.devices != state.devices =>
+            {
                 let row = loaded.waiting(state);
                 self.append(Family::Waiting, place, || value::encode(&row));
             }

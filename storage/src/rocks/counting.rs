@@ -73,9 +73,10 @@ pub(super) fn recount(
     }
 }
 
-/// Whether the message has a row in `Waiting`.
+/// Whether the message has a row in `Waiting`: it waits, or it has got to a device and may have to get to others.
 pub(super) fn is_deliverable(state: &StateValue) -> bool {
-    state.state == State::Stored
+    let is_for_others = || state.content_retained && !state.devices.is_empty();
+    state.state == State::Stored || (state.state == State::Delivered && is_for_others())
 }
 
 fn leave_waiting(mailbox: &mut MailboxValue, number: MessageNumber) {

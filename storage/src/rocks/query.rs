@@ -36,6 +36,7 @@ pub(super) fn stored_message(envelope: Envelope, state: &StateValue) -> StoredMe
         reason: state.reason.clone(),
         content_retained: state.content_retained,
         reports: state.reports.clone(),
+        devices: state.devices.clone(),
     }
 }
 

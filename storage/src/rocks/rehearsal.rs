@@ -14,8 +14,9 @@ use super::shared::Shared;
 use super::transaction::{Interrupt, Mode, Rows, Transaction};
 use super::waiting::WaitingScan;
 use crate::model::{MailboxId, MessageNumber, UnixMillis};
+use crate::rule::device;
 use crate::store::StoreError;
-use crate::value::{AddressValue, Counters};
+use crate::value::{AddressValue, Counters, WaitingValue};
 
 /// Reads what `operation` needs as far as it is in memory; `None` if that is not enough. Never blocks.
 pub(super) fn rehearse_in_memory(
@@ -124,11 +125,26 @@ impl Recorder<'_> {
         let database = &self.shared.database;
         let mut scan = WaitingScan::new(database, question.mailbox, after, self.reach);
         while let Some((number, row)) = scan.next()? {
-            if row.expires_at > self.now && row.earliest_generation <= question.generation {
+            let may_go =
+                row.expires_at > self.now && row.earliest_generation <= question.generation;
+            if may_go && self.is_for_somebody(question.mailbox, &row)? {
                 return Ok(Some(Row::FirstWaiting(crate::model::Sequence(number.0))));
             }
         }
         Ok(None)
+    }
+}
+
+impl Recorder<'_> {
+    /// Whether a device that is registered has still to get it.
+    fn is_for_somebody(&self, mailbox: MailboxId, row: &WaitingValue) -> Result<bool, Interrupt> {
+        if row.done.is_empty() {
+            return Ok(true);
+        }
+        let directory = &self.shared.directory;
+        let bindings = directory.bindings(directory.owner(mailbox))?;
+        let live = device::live(&bindings.unwrap_or_default().bindings, self.now);
+        Ok(live.iter().any(|device| !row.done.contains(device)))
     }
 }
 

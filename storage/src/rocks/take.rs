@@ -3,6 +3,7 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
+use super::counting::is_deliverable;
 use super::database::{Reach, ReadError};
 use super::query::stored_message;
 use super::shared::Shared;
@@ -10,11 +11,12 @@ use super::waiting::WaitingScan;
 use crate::column_family::Family;
 use crate::key;
 use crate::model::{
-    ClaimToken, Claimant, MailboxId, MessageNumber, Sequence, State, TakeLimit, Taken,
+    ClaimToken, Claimant, Device, MailboxId, MessageNumber, Sequence, State, TakeLimit, Taken,
 };
+use crate::rule::device;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
-use crate::value::{self, ClaimValue, WaitingValue};
+use crate::value::{self, ClaimValue, StateValue, WaitingValue};
 
 /// What is copied on an async thread, if it is in memory: some 100 µs at most.
 const FEW_MESSAGES: usize = 16;
@@ -32,8 +34,8 @@ impl Shared {
     pub(super) fn take(
         &self,
         token: ClaimToken,
-        after: Sequence,
-        limit: TakeLimit,
+        device: Option<&Device>,
+        (after, limit): (Sequence, TakeLimit),
         times: Times,
         reach: Reach,
     ) -> Result<Vec<Taken>, ReadError> {
@@ -41,7 +43,9 @@ impl Shared {
             return Ok(Vec::new());
         };
         let can_deliver = |row: &WaitingValue| {
-            row.expires_at > times.wall && row.earliest_generation <= token.generation
+            row.expires_at > times.wall
+                && row.earliest_generation <= token.generation
+                && device.is_none_or(|device| !row.done.contains(device))
         };
         let mut candidates = Vec::new();
         for mailbox in self.directory.mailboxes_of(token.mailbox) {
@@ -56,7 +60,7 @@ impl Shared {
         let mut octets = 0;
         while let Some(candidate) = next_within(&mut candidates, &taken, octets, limit) {
             octets += candidate.octets;
-            taken.extend(self.taken(candidate, reach)?);
+            taken.extend(self.taken(candidate, device, reach)?);
         }
         let numbers: Vec<_> = taken.iter().map(|t| t.message.envelope.id.number).collect();
         self.taken.add(token, claim.lease_until, &numbers);
@@ -125,9 +129,18 @@ impl Shared {
     }
 
     /// One that was settled since the scan is passed over.
-    fn taken(&self, candidate: Candidate, reach: Reach) -> Result<Option<Taken>, ReadError> {
+    fn taken(
+        &self,
+        candidate: Candidate,
+        device: Option<&Device>,
+        reach: Reach,
+    ) -> Result<Option<Taken>, ReadError> {
         let found = self.find_in(candidate.mailbox, candidate.number, reach)?;
-        let Some(found) = found.filter(|found| found.state.state == State::Stored) else {
+        let may_go = |state: &StateValue| match device {
+            Some(device) => is_deliverable(state) && !device::is_done(&state.devices, device),
+            None => state.state == State::Stored,
+        };
+        let Some(found) = found.filter(|found| may_go(&found.state)) else {
             return Ok(None);
         };
         let parts = match self.inline_parts(&found.envelope, reach) {

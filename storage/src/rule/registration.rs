@@ -132,6 +132,7 @@ mod tests {
             allows_message: true,
             kind,
             user_agent: String::new(),
+            gruu: String::new(),
             expires_at: UnixMillis(2_000 + number),
         }
     }

@@ -1,7 +1,9 @@
 //! Accounts, the addresses that lead to them, and their bindings.
 
 use super::{Decoder, Encoder, Malformed, Value};
-use crate::model::{Address, Binding, Flow, MailboxId, RegistrationKind, UnixMillis};
+use crate::model::{
+    Address, Binding, Device, Flow, KnownDevice, MailboxId, RegistrationKind, UnixMillis,
+};
 
 /// Where an address leads. Its key is a hash of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub(crate) struct BindingsValue {
     /// REGISTERs that bound something.
     pub(crate) registrations: u64,
     pub(crate) bindings: Vec<Binding>,
+    /// Devices the account is known to have, bound or not, where each shall have each message.
+    pub(crate) devices: Vec<KnownDevice>,
 }
 
 impl BindingsValue {
@@ -80,13 +84,34 @@ impl Value for BindingsValue {
         out.count(self.registrations);
         out.seal();
         out.list(&self.bindings, |out, binding| write_binding(binding, out));
+        let has_gruus = self.bindings.iter().any(|binding| !binding.gruu.is_empty());
+        if has_gruus || !self.devices.is_empty() {
+            out.list(&self.bindings, |out, binding| out.text(&binding.gruu));
+            out.list(&self.devices, |out, known| {
+                out.text(known.device.as_str());
+                out.u64(known.seen_at.0);
+            });
+        }
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
         let registrations = fields.count()?;
+        let mut bindings = fields.list(read_binding)?;
+        let mut devices = Vec::new();
+        if !fields.is_at_end() {
+            let gruus = fields.list(Decoder::text)?;
+            if gruus.len() != bindings.len() {
+                return Err(Malformed);
+            }
+            for (binding, gruu) in bindings.iter_mut().zip(gruus) {
+                binding.gruu = gruu;
+            }
+            devices = fields.list(read_known_device)?;
+        }
         Ok(Self {
             registrations,
-            bindings: fields.list(read_binding)?,
+            bindings,
+            devices,
         })
     }
 }
@@ -128,6 +153,14 @@ fn read_binding(fields: &mut Decoder<'_>) -> Result<Binding, Malformed> {
                 token: fields.text()?,
             })
         })?,
+        gruu: String::new(),
+    })
+}
+
+fn read_known_device(fields: &mut Decoder<'_>) -> Result<KnownDevice, Malformed> {
+    Ok(KnownDevice {
+        device: Device::new(fields.text()?),
+        seen_at: UnixMillis(fields.u64()?),
     })
 }
 

@@ -193,6 +193,21 @@ impl<'a> Decoder<'a> {
         (0..length).map(|_| read(self)).collect()
     }
 
+    /// A list at the end of a value, which is written only if there is something in it.
+    pub(crate) fn list_at_end<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<Vec<T>, Malformed> {
+        if self.is_at_end() {
+            return Ok(Vec::new());
+        }
+        let items = self.list(read)?;
+        match items.is_empty() {
+            true => Err(Malformed),
+            false => Ok(items),
+        }
+    }
+
     /// Whether no field is left: an earlier version has written fewer.
     pub(super) fn is_at_end(&self) -> bool {
         self.0.is_empty()

@@ -2,7 +2,7 @@
 
 use super::{Decoder, Encoder, Malformed, Value};
 use crate::model::{
-    Generation, JobNumber, MailboxId, MessageId, MessageNumber, Receipt, UnixMillis,
+    Device, Generation, JobNumber, MailboxId, MessageId, MessageNumber, Receipt, UnixMillis,
 };
 
 /// A row whose key says everything.
@@ -71,11 +71,13 @@ impl Value for OwnerValue {
 }
 
 /// What a take decides on before it reads a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WaitingValue {
     pub(crate) octets: u64,
     pub(crate) expires_at: UnixMillis,
     pub(crate) earliest_generation: Generation,
+    /// Devices that it is not for any more.
+    pub(crate) done: Vec<Device>,
 }
 
 impl Value for WaitingValue {
@@ -85,6 +87,10 @@ impl Value for WaitingValue {
         out.count(self.octets);
         out.u64(self.expires_at.0);
         out.count(self.earliest_generation.0);
+        if !self.done.is_empty() {
+            out.seal();
+            out.list(&self.done, |out, device| out.text(device.as_str()));
+        }
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
@@ -92,6 +98,7 @@ impl Value for WaitingValue {
             octets: fields.count()?,
             expires_at: UnixMillis(fields.u64()?),
             earliest_generation: Generation(fields.count()?),
+            done: fields.list_at_end(|fields| fields.text().map(Device::new))?,
         })
     }
 }

@@ -3,9 +3,9 @@
 use super::report::{read_made, read_request, write_made, write_request};
 use super::{Decoder, Encoder, FORMAT, Malformed, NO_KEY, Value};
 use crate::model::{
-    Address, Class, Envelope, FileAttributes, Generation, Headers, INLINE_OCTETS, MailboxId,
-    MessageId, MessageNumber, MessageReport, PartKind, Priority, Sequence, State, UnixMillis,
-    UploadId,
+    Address, Class, Device, DeviceDelivery, DeviceState, Envelope, FileAttributes, Generation,
+    Headers, INLINE_OCTETS, MailboxId, MessageId, MessageNumber, MessageReport, PartKind, Priority,
+    Sequence, State, UnixMillis, UploadId,
 };
 
 /// An envelope, and what the engine must know of its content.
@@ -196,15 +196,6 @@ fn unless_at_end<T>(
     }
 }
 
-/// At least one: of none nothing is written.
-fn read_reports(fields: &mut Decoder<'_>) -> Result<Vec<MessageReport>, Malformed> {
-    let reports = fields.list(read_made)?;
-    match reports.is_empty() {
-        true => Err(Malformed),
-        false => Ok(reports),
-    }
-}
-
 fn write_headers(headers: &Headers, out: &mut Encoder) {
     let texts = [
         &headers.from,
@@ -298,6 +289,8 @@ pub(crate) struct StateValue {
     pub(crate) earliest_generation: Generation,
     pub(crate) reason: String,
     pub(crate) reports: Vec<MessageReport>,
+    /// What became of it at each device; none where the first that answers gets everything.
+    pub(crate) devices: Vec<DeviceDelivery>,
 }
 
 impl StateValue {
@@ -316,6 +309,7 @@ impl StateValue {
             earliest_generation: Generation::default(),
             reason: String::new(),
             reports: Vec::new(),
+            devices: Vec::new(),
         }
     }
 }
@@ -336,13 +330,16 @@ impl Value for StateValue {
         out.count(self.earliest_generation.0);
         out.seal();
         out.text(&self.reason);
-        if !self.reports.is_empty() {
+        if !self.reports.is_empty() || !self.devices.is_empty() {
             out.list(&self.reports, |out, made| write_made(made, out));
+        }
+        if !self.devices.is_empty() {
+            out.list(&self.devices, |out, device| write_device(device, out));
         }
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
+        let mut value = Self {
             state: state(fields.u8()?)?,
             attempts: fields.count32()?,
             redeliveries: fields.count32()?,
@@ -354,9 +351,49 @@ impl Value for StateValue {
             events: fields.count32()?,
             earliest_generation: Generation(fields.count()?),
             reason: fields.text()?,
-            reports: unless_at_end(fields, read_reports)?.unwrap_or_default(),
-        })
+            reports: Vec::new(),
+            devices: Vec::new(),
+        };
+        if !fields.is_at_end() {
+            value.reports = fields.list(read_made)?;
+            value.devices = fields.list_at_end(read_device)?;
+            if value.reports.is_empty() && value.devices.is_empty() {
+                return Err(Malformed);
+            }
+        }
+        Ok(value)
     }
+}
+
+fn write_device(delivery: &DeviceDelivery, out: &mut Encoder) {
+    out.text(delivery.device.as_str());
+    out.u8(delivery.state as u8);
+    out.u64(delivery.at.0);
+    out.count(u64::from(delivery.refusals));
+    out.option(delivery.refused_on, Encoder::count);
+    out.text(&delivery.reason);
+}
+
+fn read_device(fields: &mut Decoder<'_>) -> Result<DeviceDelivery, Malformed> {
+    Ok(DeviceDelivery {
+        device: Device::new(fields.text()?),
+        state: device_state(fields.u8()?)?,
+        at: UnixMillis(fields.u64()?),
+        refusals: fields.count32()?,
+        refused_on: fields.option(Decoder::count)?,
+        reason: fields.text()?,
+    })
+}
+
+fn device_state(number: u8) -> Result<DeviceState, Malformed> {
+    [
+        DeviceState::Waiting,
+        DeviceState::Delivered,
+        DeviceState::Refused,
+    ]
+    .into_iter()
+    .find(|state| *state as u8 == number)
+    .ok_or(Malformed)
 }
 
 fn class(number: u8) -> Result<Class, Malformed> {

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 
 use proptest::prelude::*;
 
-use super::{Encoder, Value, decode, encode};
+use super::{Encoder, StateValue, Value, WaitingValue, decode, encode};
 use crate::store::StoreError;
 
 /// Reads back what it writes; every shorter text is refused, and so are trailing octets.
@@ -62,7 +62,11 @@ proptest! {
 
     #[test]
     fn states_round_trip(value in strategies::state()) {
-        round_trips(&value);
+        let before = StateValue {
+            devices: Vec::new(),
+            ..value.clone()
+        };
+        round_trips_since(&value, encode(&value).len() - encode(&before).len());
     }
 
     #[test]
@@ -72,7 +76,12 @@ proptest! {
 
     #[test]
     fn bindings_round_trip(value in strategies::bindings()) {
-        round_trips(&value);
+        let mut before = value.clone();
+        before.devices.clear();
+        for binding in &mut before.bindings {
+            binding.gruu.clear();
+        }
+        round_trips_since(&value, encode(&value).len() - encode(&before).len());
     }
 
     #[test]
@@ -94,7 +103,11 @@ proptest! {
     ) {
         round_trips(&claim);
         round_trips(&receipt);
-        round_trips(&waiting);
+        let before = WaitingValue {
+            done: Vec::new(),
+            ..waiting
+        };
+        round_trips_since(&waiting, encode(&waiting).len() - encode(&before).len());
         round_trips(&address);
         round_trips(&account);
         round_trips(&event);

@@ -7,6 +7,7 @@ mod claims;
 mod deferral;
 mod delivery;
 mod delivery_failure;
+mod devices;
 mod error;
 mod fan_out;
 mod fan_out_bounds;

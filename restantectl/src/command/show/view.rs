@@ -40,7 +40,7 @@ fn fields(message: &ListedMessage) -> String {
     };
     let file = message.file.as_ref().map(FileRecord::line);
     let reports = message.reports_line();
-    Fields::default()
+    let fields = Fields::default()
         .line("Message-ID", &message.message_id)
         .line("URI", &message.message_uri)
         .line("Served user", &message.served_user)
@@ -62,7 +62,12 @@ fn fields(message: &ListedMessage) -> String {
         .optional("Settled", message.settled_at.as_deref())
         .line("Attempts", &message.attempts.to_string())
         .line("Redeliveries", &message.redeliveries.to_string())
-        .line("Sequence", &message.sequence.to_string())
+        .line("Sequence", &message.sequence.to_string());
+    let devices = message.devices.iter();
+    devices
+        .fold(fields, |fields, device| {
+            fields.line("Device", &device.line())
+        })
         .text()
 }
 

@@ -3,9 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proto::v1::{
-    Disposition, Event, EventKind, FileAttributes, GetMessageReply, Message, MessageClass,
-    MessageHeaders, MessageReport, MessageState, Priority, ReportRequest, ReportState,
-    ReportStatus,
+    DeviceDelivery, DeviceState, Disposition, Event, EventKind, FileAttributes, GetMessageReply,
+    Message, MessageClass, MessageHeaders, MessageReport, MessageState, Priority, ReportRequest,
+    ReportState, ReportStatus,
 };
 use serde::Serialize;
 
@@ -38,6 +38,8 @@ pub(crate) struct ListedMessage {
     pub(crate) reports_asked: Vec<String>,
     /// Reports that were made.
     pub(crate) reports: Vec<ReportRecord>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) devices: Vec<DeviceRecord>,
     pub(crate) headers: HeaderRecord,
 }
 
@@ -144,6 +146,11 @@ impl From<Message> for ListedMessage {
             file: message.file.map(FileRecord::from),
             reports_asked: asked(message.report_request.as_ref()),
             reports: message.reports.into_iter().map(Into::into).collect(),
+            devices: message
+                .devices
+                .into_iter()
+                .map(DeviceRecord::from)
+                .collect(),
             headers: message.headers.unwrap_or_default().into(),
         }
     }
@@ -165,6 +172,28 @@ impl From<MessageReport> for ReportRecord {
     }
 }
 
+/// What became of a message at one device.
+#[derive(Debug, Serialize)]
+pub(crate) struct DeviceRecord {
+    pub(crate) instance: Option<String>,
+    pub(crate) state: String,
+    pub(crate) at: Option<String>,
+    pub(crate) refusals: u32,
+    pub(crate) reason: Option<String>,
+}
+
+impl From<DeviceDelivery> for DeviceRecord {
+    fn from(device: DeviceDelivery) -> Self {
+        Self {
+            state: word(device.state, DeviceState::as_str_name, "DEVICE_STATE_"),
+            instance: non_empty(device.instance),
+            at: rfc3339(device.at),
+            refusals: device.refusals,
+            reason: non_empty(device.reason),
+        }
+    }
+}
+
 impl ListedMessage {
     /// The reports asked for and those made, in one line; `None` if none was asked for.
     pub(crate) fn reports_line(&self) -> Option<String> {
@@ -180,6 +209,18 @@ impl ListedMessage {
             true => format!("{asked} asked for"),
             false => format!("{asked} asked for; {}", made.join(", ")),
         })
+    }
+}
+
+impl DeviceRecord {
+    /// It, in one line.
+    pub(crate) fn line(&self) -> String {
+        let instance = self.instance.as_deref().unwrap_or("(account)");
+        let at = self.at.as_deref().unwrap_or("-");
+        let reason = self.reason.as_deref().unwrap_or_default();
+        format!("{instance} {} {at} {reason}", self.state)
+            .trim_end()
+            .to_owned()
     }
 }
 

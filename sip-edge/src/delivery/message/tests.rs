@@ -14,6 +14,7 @@ fn through_the_core(routes: &[String]) -> Addressing<'_> {
         served_user: "sip:bob@example.org",
         is_trusted: true,
         has_im_tag: false,
+        feature: "",
     }
 }
 
@@ -164,6 +165,7 @@ fn only_im_clients_are_asked_for_by_feature() {
     let accept_contact = |has_im_tag| {
         let to = Addressing {
             has_im_tag,
+            feature: "",
             ..to_a_device()
         };
         let delivered = delivered(&example::message(), &to);

@@ -7,7 +7,7 @@ use super::{CheckReport, Finding};
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
 use crate::model::{MailboxId, MessageNumber, UploadId};
-use crate::rocks::change::chunks_of;
+use crate::rocks::change::{chunks_of, waiting};
 use crate::rocks::counting::{Share, is_deliverable};
 use crate::rocks::query::{Found, MessageScan};
 use crate::rocks::senders::SenderCounts;
@@ -206,9 +206,5 @@ fn without_counts(row: &MailboxValue) -> MailboxValue {
 }
 
 fn expected_waiting(found: &Found) -> Option<WaitingValue> {
-    is_deliverable(&found.state).then(|| WaitingValue {
-        octets: found.envelope.inline_octets(),
-        expires_at: found.envelope.envelope.expires_at,
-        earliest_generation: found.state.earliest_generation,
-    })
+    is_deliverable(&found.state).then(|| waiting(&found.envelope, &found.state))
 }

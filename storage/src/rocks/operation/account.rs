@@ -120,6 +120,7 @@ impl Transaction<'_> {
             let none = BindingsValue {
                 registrations: bindings.registrations,
                 bindings: Vec::new(),
+                devices: Vec::new(),
             };
             self.set_bindings(mailbox, Some(Arc::new(none)));
         }

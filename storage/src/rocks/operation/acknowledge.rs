@@ -1,15 +1,22 @@
 //! Settling one taken message (P4, requirements §3.13).
 
-use crate::model::{ClaimToken, Event, EventKind, MessageNumber, Settled, Settlement, State};
+use crate::config::Retention;
+use crate::model::{
+    ClaimToken, Device, Event, EventKind, MessageNumber, Settled, Settlement, State, UnixMillis,
+};
 use crate::rocks::change::{Loaded, settle};
+use crate::rocks::counting::is_deliverable;
 use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
+use crate::rule::device::{self, Consequence};
 use crate::rule::report::refused;
 use crate::value::{ClaimValue, StateValue};
 
 pub(in crate::rocks) struct Acknowledge {
     pub(in crate::rocks) claim: ClaimToken,
+    /// Where each device shall have each message: which one this is about.
+    pub(in crate::rocks) device: Option<Device>,
     pub(in crate::rocks) number: MessageNumber,
     pub(in crate::rocks) settlement: Settlement,
 }
@@ -55,7 +62,18 @@ impl Acknowledge {
     fn still_counts(&self, loaded: &Loaded, transaction: &Transaction<'_>) -> bool {
         let is_final = !matches!(self.settlement, Settlement::Failed { .. });
         let was_taken = || transaction.shared.taken.contains(self.claim, self.number);
-        !loaded.state.state.is_settled() || (is_final && was_taken())
+        self.is_open(&loaded.state) || (is_final && was_taken())
+    }
+
+    /// Whether something is still to come of the message, at the device if it is about one.
+    fn is_open(&self, state: &StateValue) -> bool {
+        let waits = !state.state.is_settled();
+        match &self.device {
+            Some(device) => {
+                (waits || is_deliverable(state)) && !device::is_done(&state.devices, device)
+            }
+            None => waits,
+        }
     }
 
     fn settle(
@@ -64,7 +82,10 @@ impl Acknowledge {
         claim: &ClaimValue,
         transaction: &mut Transaction<'_>,
     ) -> Result<Settled, Interrupt> {
-        let (mut state, kind, detail) = self.outcome(loaded, transaction)?;
+        let (mut state, kind, detail) = match &self.device {
+            Some(device) => self.outcome_at(device, loaded, transaction)?,
+            None => self.outcome(loaded, transaction)?,
+        };
         state.attempts += 1;
         let event = |at, kind, detail: &str| Event {
             at,
@@ -76,7 +97,7 @@ impl Acknowledge {
         let taken_at = claim.claimed_at.max(loaded.envelope.envelope.received_at);
         let mut events = vec![
             event(taken_at, EventKind::Claimed, ""),
-            event(transaction.times.wall, kind, detail),
+            event(transaction.times.wall, kind, &detail),
         ];
         if let Some(status) = refused(&self.settlement, kind) {
             events.extend(transaction.report_end(loaded, &mut state, status));
@@ -89,23 +110,60 @@ impl Acknowledge {
         &self,
         loaded: &Loaded,
         transaction: &mut Transaction<'_>,
-    ) -> Result<(StateValue, EventKind, &str), Interrupt> {
+    ) -> Result<(StateValue, EventKind, String), Interrupt> {
         let now = transaction.times.wall;
         let retention = &transaction.shared.config.retention;
         Ok(match &self.settlement {
             Settlement::Delivered { by } => {
                 let state = settle(loaded, State::Delivered, now, "", retention);
-                (state, EventKind::Delivered, by)
+                (state, EventKind::Delivered, by.clone())
             }
             Settlement::Refused { reason } => {
                 let state = settle(loaded, State::Refused, now, reason, retention);
-                (state, EventKind::Refused, reason)
+                (state, EventKind::Refused, reason.clone())
             }
             Settlement::Failed { reason, refusal } => {
                 let (state, kind) = self.failed(loaded, reason, *refusal, transaction)?;
-                (state, kind, reason)
+                (state, kind, reason.clone())
             }
         })
+    }
+
+    /// Where each device shall have it: the first that has it settles the message, whose content stays for those
+    /// that are missing; it is refused once all that are known have refused it.
+    fn outcome_at(
+        &self,
+        device: &Device,
+        loaded: &Loaded,
+        transaction: &mut Transaction<'_>,
+    ) -> Result<(StateValue, EventKind, String), Interrupt> {
+        let now = transaction.times.wall;
+        let bindings = transaction.bindings(self.claim.mailbox)?;
+        let bindings = bindings.unwrap_or_default();
+        let config = &transaction.shared.config;
+        let word = device::Word {
+            device,
+            settlement: &self.settlement,
+            registrations: bindings.registrations,
+            at: now,
+        };
+        let devices = device::told(&loaded.state.devices, &word, config.max_refusals);
+        let is_missing = device::is_missing(&devices, &bindings.devices, config.scope, now);
+        let said = self.settlement.said();
+        let consequence = device::consequence(&devices, device, loaded.state.state, is_missing);
+        let state = match consequence {
+            Consequence::Delivered { is_missing } => {
+                delivered(loaded, is_missing, now, &config.retention)
+            }
+            Consequence::Refused => settle(loaded, State::Refused, now, said, &config.retention),
+            Consequence::None => StateValue {
+                reason: said.to_owned(),
+                ..loaded.state.clone()
+            },
+        };
+        let kind = device::event(consequence, &self.settlement);
+        let detail = device::detail(said, device);
+        Ok((StateValue { devices, ..state }, kind, detail))
     }
 
     /// Refusals count once per registration; the last one makes a dead letter
@@ -146,4 +204,26 @@ impl Acknowledge {
         };
         Ok((counted, EventKind::Refused))
     }
+}
+
+/// A message that one device has. While others are missing its content stays until it would have expired.
+fn delivered(
+    loaded: &Loaded,
+    is_missing: bool,
+    now: UnixMillis,
+    retention: &Retention,
+) -> StateValue {
+    let mut state = settle(loaded, State::Delivered, now, "", retention);
+    if loaded.state.state == State::Delivered {
+        state.settled_at = loaded.state.settled_at;
+    }
+    let expires_at = loaded.envelope.envelope.expires_at;
+    if is_missing && loaded.state.content_retained && expires_at > now {
+        state.due_at = match state.content_retained {
+            true => state.due_at.max(expires_at),
+            false => expires_at,
+        };
+        state.content_retained = true;
+    }
+    state
 }

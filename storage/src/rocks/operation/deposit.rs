@@ -324,6 +324,7 @@ impl DepositMessage {
                 octets: self.envelope.inline_octets(),
                 expires_at,
                 earliest_generation: Default::default(),
+                done: Vec::new(),
             })
         });
         transaction.append_due(Due {

@@ -99,6 +99,7 @@ fn redelivered(loaded: &Loaded, earliest_generation: Generation) -> StateValue {
         refused_on: None,
         earliest_generation,
         due_at: loaded.envelope.envelope.expires_at,
+        devices: Vec::new(),
         ..loaded.state.clone()
     }
 }

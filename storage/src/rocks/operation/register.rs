@@ -8,6 +8,7 @@ use crate::model::{Address, MailboxId, Registered, Registration, RegistrationRef
 use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
+use crate::rule::device;
 use crate::rule::registration::{self, binds, is_query};
 use crate::value::BindingsValue;
 
@@ -41,8 +42,10 @@ impl Operation for Register {
             None if binds(&self.0) => transaction.create_account(key, &self.0.address)?,
             None => return Ok(Ok(Registered::nobody())),
         };
+        let scope = transaction.shared.config.scope;
         let new = BindingsValue {
             registrations: old.registrations + u64::from(binds(&self.0)),
+            devices: device::seen(&old.devices, &bindings, scope, now),
             bindings,
         };
         self.write(mailbox, &old, new, transaction).map(Ok)

@@ -136,6 +136,7 @@ impl Operation for TrimBindings {
             let live = BindingsValue {
                 registrations: old.registrations,
                 bindings: registration::live(&old.bindings, self.now),
+                devices: old.devices.clone(),
             };
             if live != *old {
                 transaction.set_bindings(*mailbox, Some(Arc::new(live)));

@@ -254,6 +254,7 @@ async fn rows_that_belong_to_nothing_are_found() {
         octets: 1,
         expires_at: crate::battery::START,
         earliest_generation: Default::default(),
+        done: Vec::new(),
     };
     put(&bench, Family::Waiting, &nothing, &value::encode(&row));
     let found = checked(&bench, false).await;

@@ -143,6 +143,7 @@ fn set_07_a_lifetime_is_shortened_never_lengthened() {
         allows_message: true,
         kind: crate::model::RegistrationKind::Direct,
         user_agent: String::new(),
+        gruu: String::new(),
         expires_at: NOW.after(seconds(end)),
     };
     let table = [

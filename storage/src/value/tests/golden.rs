@@ -8,13 +8,14 @@ use std::path::Path;
 use bytes::Bytes;
 
 use crate::model::{
-    Address, Barring, Binding, Class, CopyControl, Disposition, Entity, EntityTag, Envelope, Event,
-    EventKind, FileAttributes, Flow, Generation, Group, GroupDocument, GroupMember, Headers, Job,
-    JobClass, JobCounts, JobNumber, JobState, LegName, LegTemplate, MailboxId, MessageCount,
-    MessageId, MessageNumber, MessageReport, Notified, Override, Owner, PartKind, Priority,
-    Publication, Receipt, RegistrationKind, Report, ReportKind, ReportName, ReportRequest,
-    ReportState, ReportStatus, ReportSubject, RosterEntry, Sequence, Setting, SettingValues, State,
-    Subscription, SubscriptionDialog, UnixMillis, UploadId,
+    Address, Barring, Binding, Class, CopyControl, Device, DeviceDelivery, DeviceState,
+    Disposition, Entity, EntityTag, Envelope, Event, EventKind, FileAttributes, Flow, Generation,
+    Group, GroupDocument, GroupMember, Headers, Job, JobClass, JobCounts, JobNumber, JobState,
+    KnownDevice, LegName, LegTemplate, MailboxId, MessageCount, MessageId, MessageNumber,
+    MessageReport, Notified, Override, Owner, PartKind, Priority, Publication, Receipt,
+    RegistrationKind, Report, ReportKind, ReportName, ReportRequest, ReportState, ReportStatus,
+    ReportSubject, RosterEntry, Sequence, Setting, SettingValues, State, Subscription,
+    SubscriptionDialog, UnixMillis, UploadId,
 };
 use crate::rule::settings::Sayings;
 use crate::value::{
@@ -105,6 +106,21 @@ pub(super) fn state() -> StateValue {
         earliest_generation: Generation(2),
         reason: text("MSRP 413"),
         reports: Vec::new(),
+        devices: Vec::new(),
+    }
+}
+
+fn state_with_devices() -> StateValue {
+    StateValue {
+        devices: vec![DeviceDelivery {
+            device: Device::new("<urn:uuid:1>"),
+            state: DeviceState::Refused,
+            at: AT,
+            refusals: 3,
+            refused_on: Some(5),
+            reason: text("MSRP 415"),
+        }],
+        ..state()
     }
 }
 
@@ -243,8 +259,22 @@ pub(super) fn bindings() -> BindingsValue {
             kind: RegistrationKind::Direct,
             user_agent: text("phone/1.0"),
             expires_at: AT,
+            gruu: String::new(),
         }],
+        devices: Vec::new(),
     }
+}
+
+fn bindings_with_devices() -> BindingsValue {
+    let mut value = bindings();
+    for binding in &mut value.bindings {
+        binding.gruu = text("sip:bob@example.org;gr=urn:uuid:1");
+    }
+    value.devices = vec![KnownDevice {
+        device: Device::new("<urn:uuid:1>"),
+        seen_at: AT,
+    }];
+    value
 }
 
 pub(super) fn sayings() -> Sayings {
@@ -295,6 +325,14 @@ fn waiting() -> WaitingValue {
         octets: 305,
         expires_at: AT,
         earliest_generation: Generation(1),
+        done: Vec::new(),
+    }
+}
+
+fn waiting_with_devices() -> WaitingValue {
+    WaitingValue {
+        done: vec![Device::new("<urn:uuid:1>")],
+        ..waiting()
     }
 }
 
@@ -563,6 +601,9 @@ fn files_of_version_1_are_still_read_and_written() {
     still_reads("claim.hex", &claim());
     still_reads("receipt.hex", &receipt());
     still_reads("waiting.hex", &waiting());
+    still_reads("state_devices.hex", &state_with_devices());
+    still_reads("bindings_devices.hex", &bindings_with_devices());
+    still_reads("waiting_devices.hex", &waiting_with_devices());
     still_reads("owner.hex", &OwnerValue::Message(NUMBER));
     still_reads("location.hex", &LocationValue(MailboxId(7)));
     still_reads("mark.hex", &Mark);

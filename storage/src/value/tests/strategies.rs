@@ -5,11 +5,11 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::model::{
-    Address, Barring, Binding, Class, Entity, EntityTag, Envelope, Event, EventKind,
-    FileAttributes, Flow, Generation, Headers, MailboxId, MessageCount, MessageId, MessageNumber,
-    Notified, Override, Owner, PartKind, Priority, Publication, Receipt, RegistrationKind,
-    Sequence, Setting, SettingValues, State, Subscription, SubscriptionDialog, UnixMillis,
-    UploadId,
+    Address, Barring, Binding, Class, Device, DeviceDelivery, DeviceState, Entity, EntityTag,
+    Envelope, Event, EventKind, FileAttributes, Flow, Generation, Headers, KnownDevice, MailboxId,
+    MessageCount, MessageId, MessageNumber, Notified, Override, Owner, PartKind, Priority,
+    Publication, Receipt, RegistrationKind, Sequence, Setting, SettingValues, State, Subscription,
+    SubscriptionDialog, UnixMillis, UploadId,
 };
 use crate::rule::settings::Sayings;
 use crate::value::{
@@ -152,10 +152,16 @@ pub(super) fn state() -> impl Strategy<Value = StateValue> {
     ];
     let counts = any::<(u32, u32, u32, u32)>();
     let times = (option::of(time()), time());
-    let rest = (any::<Option<u64>>(), any::<bool>(), any::<u64>(), text());
+    let rest = (
+        any::<Option<u64>>(),
+        any::<bool>(),
+        any::<u64>(),
+        text(),
+        vec(device(), 0..3),
+    );
     (state, counts, times, rest).prop_map(|(state, counts, (settled_at, due_at), rest)| {
         let (attempts, redeliveries, refusals, events) = counts;
-        let (refused_on, content_retained, generation, reason) = rest;
+        let (refused_on, content_retained, generation, reason, devices) = rest;
         StateValue {
             state,
             attempts,
@@ -169,8 +175,27 @@ pub(super) fn state() -> impl Strategy<Value = StateValue> {
             earliest_generation: Generation(generation),
             reason,
             reports: Vec::new(),
+            devices,
         }
     })
+}
+
+fn device() -> impl Strategy<Value = DeviceDelivery> {
+    let state = prop_oneof![
+        Just(DeviceState::Waiting),
+        Just(DeviceState::Delivered),
+        Just(DeviceState::Refused),
+    ];
+    (text(), state, time(), any::<(u32, Option<u64>)>(), text()).prop_map(
+        |(device, state, at, (refusals, refused_on), reason)| DeviceDelivery {
+            device: Device::new(device),
+            state,
+            at,
+            refusals,
+            refused_on,
+            reason,
+        },
+    )
 }
 
 fn count() -> impl Strategy<Value = MessageCount> {
@@ -269,10 +294,10 @@ fn binding() -> impl Strategy<Value = Binding> {
         Just(RegistrationKind::Direct),
     ];
     let flow = option::of((text(), text()).prop_map(|(edge, token)| Flow { edge, token }));
-    let texts = (text(), text(), text(), text(), vec(text(), 0..3));
+    let texts = (text(), text(), text(), text(), vec(text(), 0..3), text());
     let numbers = any::<(u32, u32, bool, bool)>();
     (texts, numbers, time(), kind, flow).prop_map(|(texts, numbers, expires_at, kind, flow)| {
-        let (contact, instance, call_id, user_agent, path) = texts;
+        let (contact, instance, call_id, user_agent, path, gruu) = texts;
         let (reg_id, cseq, has_im_tag, allows_message) = numbers;
         Binding {
             contact,
@@ -287,15 +312,23 @@ fn binding() -> impl Strategy<Value = Binding> {
             kind,
             user_agent,
             expires_at,
+            gruu,
         }
     })
 }
 
 pub(super) fn bindings() -> impl Strategy<Value = BindingsValue> {
-    (any::<u64>(), vec(binding(), 0..4)).prop_map(|(registrations, bindings)| BindingsValue {
-        registrations,
-        bindings,
-    })
+    let known = (text(), time()).prop_map(|(device, seen_at)| KnownDevice {
+        device: Device::new(device),
+        seen_at,
+    });
+    (any::<u64>(), vec(binding(), 0..4), vec(known, 0..3)).prop_map(
+        |(registrations, bindings, devices)| BindingsValue {
+            registrations,
+            bindings,
+            devices,
+        },
+    )
 }
 
 pub(super) fn delivery() -> impl Strategy<Value = (ClaimValue, DuplicateValue, WaitingValue)> {
@@ -314,11 +347,12 @@ pub(super) fn delivery() -> impl Strategy<Value = (ClaimValue, DuplicateValue, W
         receipt: Receipt { id, received_at },
         until,
     });
-    let waiting = (any::<u64>(), time(), any::<u64>());
-    let waiting = waiting.prop_map(|(octets, expires_at, generation)| WaitingValue {
+    let waiting = (any::<u64>(), time(), any::<u64>(), vec(text(), 0..3));
+    let waiting = waiting.prop_map(|(octets, expires_at, generation, done)| WaitingValue {
         octets,
         expires_at,
         earliest_generation: Generation(generation),
+        done: done.into_iter().map(Device::new).collect(),
     });
     (claim, receipt, waiting)
 }
