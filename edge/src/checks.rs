@@ -4,8 +4,8 @@
 //! after all of them, in its own order (PFM-13). Of requests within our dialogs only the
 //! [`extensions`] are looked at, by their sessions.
 
-use sip::{Method, Request, Uri};
-use storage_client::StoreIdentity;
+use sip::{Headers, Method, Request, Uri};
+use storage_client::{StorageClient, StoreIdentity};
 
 use crate::mark::Mark;
 use crate::profile::{Profile, Treatment};
@@ -102,6 +102,14 @@ fn trust(received: &Received<'_>) -> Result<(), Refusal> {
     received
         .stranger
         .map_or(Ok(()), |refusal| Err(refusal.clone()))
+}
+
+/// Whether a request is a leg of a fan-out of this store's controlling edges (CFP-20): its sender is bounded there.
+#[must_use]
+pub fn is_leg(headers: &Headers, storage: &StorageClient) -> bool {
+    let is_ours =
+        |store: StoreIdentity| own_delivery::carries_mark(headers, Mark::Leg, &store.secret);
+    own_delivery::mentions(headers, Mark::Leg.prefix()) && storage.store().is_some_and(is_ours)
 }
 
 fn own_delivery_back(received: &Received<'_>) -> Result<(), Refusal> {

@@ -19,7 +19,7 @@ pub mod lifetime;
 pub mod mark;
 pub mod next_hop;
 pub mod open_session;
-pub mod own_delivery;
+mod own_delivery;
 pub mod privacy;
 pub mod profile;
 pub mod reception;

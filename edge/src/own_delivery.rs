@@ -20,14 +20,8 @@ pub(crate) fn carries_mark(headers: &Headers, mark: Mark, secret: &[u8]) -> bool
         .any(|branch| is_marked(mark, secret, &call_id, branch))
 }
 
-/// Whether a request is a leg of a fan-out of this store's controlling edges (CFP-20): its sender is bounded there.
-#[must_use]
-pub fn is_leg(headers: &Headers, secret: &[u8]) -> bool {
-    carries_mark(headers, Mark::Leg, secret)
-}
-
 /// Whether a text stands in any Via, letter case apart.
-fn mentions(headers: &Headers, text: &str) -> bool {
+pub(crate) fn mentions(headers: &Headers, text: &str) -> bool {
     let stands_in = |octets: &[u8]| {
         let mut places = octets.windows(text.len());
         places.any(|place| place.eq_ignore_ascii_case(text.as_bytes()))

@@ -28,11 +28,10 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::edge::Edge;
 use crate::settings::Turn;
 use crate::{event, message_waiting, metrics, reception, registration, retrieval, settings};
-use edge::checks::{Received, admit};
+use edge::checks::{Received, admit, is_leg};
 use edge::dialogs::Routed;
 use edge::identity::AssertedIdentity;
 use edge::now;
-use edge::own_delivery::is_leg;
 use edge::refuse::Refusal;
 use edge::{response, status};
 pub(crate) use standing::Standing;
@@ -179,9 +178,7 @@ pub(crate) fn may_send(
     let Some(originator) = originator else {
         return Ok(false);
     };
-    let store = edge.storage.store();
-    let is_leg = || store.is_some_and(|store| is_leg(request.headers(), &store.secret));
-    if edge.site.is_store(&originator.address) || is_leg() {
+    if edge.site.is_store(&originator.address) || is_leg(request.headers(), &edge.storage) {
         return Ok(true);
     }
     let sender = originator.address.to_string();
