@@ -163,7 +163,10 @@ async fn ct_dev_02_what_comes_while_one_is_served_goes_to_both() {
     let bob = somebody();
     let first = scene.deposit_text(&bob, "first").await.message_id;
     register(&mut scene, &bob, &[contact(A, ""), contact(B, "")]).await;
-    assert_eq!(receive(&mut scene, &bob, A, 1).await, [first.clone()]);
+    assert_eq!(
+        receive(&mut scene, &bob, A, 1).await,
+        std::slice::from_ref(&first)
+    );
     let mut of_b = session(&mut scene, &bob, B).await;
     let message = of_b.next().await;
     assert_eq!(message.message_id(), first);
@@ -217,7 +220,10 @@ async fn ct_dev_03_what_one_device_refuses_another_takes() {
     of_a.answer(message.last(), "415 Unsupported media type")
         .await;
     of_a.bye(&mut scene.core).await;
-    assert_eq!(receive(&mut scene, &bob, B, 1).await, [id.clone()]);
+    assert_eq!(
+        receive(&mut scene, &bob, B, 1).await,
+        std::slice::from_ref(&id)
+    );
     scene.operator.until(&id, MessageState::Delivered).await;
     let expected = [
         (A.to_owned(), DeviceState::Waiting, "MSRP 415".to_owned()),
@@ -239,7 +245,10 @@ async fn ct_dev_03_a_device_that_is_away_holds_up_no_other() {
         .core
         .answer(&invite, "480 Temporarily Unavailable", &[], "")
         .await;
-    assert_eq!(receive(&mut scene, &bob, B, 1).await, [id.clone()]);
+    assert_eq!(
+        receive(&mut scene, &bob, B, 1).await,
+        std::slice::from_ref(&id)
+    );
     scene.operator.until(&id, MessageState::Delivered).await;
     let of_a = devices(&scene, &id).await.remove(0);
     let (state, reason) = (of_a.1, of_a.2);
