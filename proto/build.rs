@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 15] = [
+const PROTOS: [&str; 16] = [
     "restante/v1/message.proto",
     "restante/v1/deposit.proto",
     "restante/v1/delivery.proto",
@@ -18,6 +18,7 @@ const PROTOS: [&str; 15] = [
     "restante/v1/fan_out.proto",
     "restante/v1/job.proto",
     "restante/v1/report.proto",
+    "restante/v1/event.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

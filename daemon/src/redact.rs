@@ -3,10 +3,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
-
 use crate::config::{Node, Rejection, Value};
+use crate::secret::Secret;
 
 /// The key of this process; drawn by lot at the first use unless [`Key::install`] came before.
 static KEY: OnceLock<Key> = OnceLock::new();
@@ -48,13 +46,10 @@ impl<T: fmt::Display> fmt::Debug for Redacted<T> {
 }
 
 /// The key of the hashes. Processes that share one print the same hash for the same identity.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Key(Vec<u8>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key(Secret);
 
 impl Key {
-    /// Shortest configured key in octets, below which it could be guessed.
-    const MIN_OCTETS: usize = 16;
-
     /// Makes this the key of the process. Returns whether it is; it is not if a value has already been
     /// printed or another key installed.
     pub fn install(self) -> bool {
@@ -62,15 +57,12 @@ impl Key {
     }
 
     fn random() -> Self {
-        Self(rand::random::<[u8; 32]>().to_vec())
+        Self(Secret::random())
     }
 
     /// The first 40 bits of HMAC-SHA-256: enough to tell the users of one log apart.
     fn short_hash(&self, text: &str) -> u64 {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
-        mac.update(text.as_bytes());
-        let digest = mac.finalize().into_bytes();
+        let digest = self.0.sign(text.as_bytes());
         digest
             .iter()
             .take(5)
@@ -78,26 +70,13 @@ impl Key {
     }
 }
 
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key")
-    }
-}
-
 impl Value for Key {
     fn expected() -> String {
-        format!("a secret of at least {} octets", Self::MIN_OCTETS)
+        Secret::expected()
     }
 
-    /// Its sentence does not repeat what was found: that may be most of a secret.
     fn read(node: &Node) -> Result<Self, Rejection> {
-        let text = node.text().filter(|text| text.len() >= Self::MIN_OCTETS);
-        text.map(|text| Self(text.into())).ok_or_else(|| {
-            Rejection::new(
-                node.place().clone(),
-                format!("expected {}", Self::expected()),
-            )
-        })
+        Secret::read(node).map(Self)
     }
 }
 
@@ -126,10 +105,11 @@ mod tests {
 
     #[test]
     fn hashes_depend_on_the_key_alone() {
-        let key = |text: &str| Key(text.into());
-        let hash = key("one").short_hash("alice");
-        assert_eq!(hash, key("one").short_hash("alice"));
-        assert_ne!(hash, key("two").short_hash("alice"));
+        let key = |text: &str| Key(Secret::new(text.as_bytes()).expect("long enough"));
+        let (one, two) = ("one secret of many", "two secrets of many");
+        let hash = key(one).short_hash("alice");
+        assert_eq!(hash, key(one).short_hash("alice"));
+        assert_ne!(hash, key(two).short_hash("alice"));
     }
 
     #[test]
@@ -145,6 +125,6 @@ mod tests {
             errors,
             "r.toml:2:1: log.redaction_key: expected a secret of at least 16 octets"
         );
-        assert_eq!(format!("{:?}", Key("hunter2".into())), "Key");
+        assert_eq!(format!("{:?}", Key(Secret::random())), "Key(Secret)");
     }
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::events::EventsCommand;
 use crate::command::group::GroupCommand;
 use crate::command::job::JobCommand;
 use crate::command::list::ListArgs;
-use crate::command::order::OrderArgs;
+use crate::command::order::{HoldArgs, OrderArgs};
 use crate::command::push::PushArgs;
 use crate::command::recall::RecallArgs;
 use crate::command::settings::SettingsCommand;
@@ -98,6 +99,13 @@ Examples:
   restantectl --server unix:/run/restante/operators.sock status")]
     Status,
     Watch(WatchArgs),
+    /// Follow what happens to messages
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  restantectl events watch
+  restantectl events watch --from-beginning --kind expired -o jsonl")]
+    Events(EventsCommand),
     /// See who is told what waits
     #[command(subcommand)]
     #[command(after_help = "\
@@ -114,14 +122,15 @@ Examples:
   restantectl redeliver 17@store.example --reason 'client lost it, ticket 4711'
   restantectl list --to bob@example.org --state refused -o jsonl | restantectl redeliver - --yes")]
     Redeliver(OrderArgs),
-    /// Keep stored messages back until `unhold`
+    /// Keep stored messages back until `unhold`, or until a time
     ///
     /// Held messages are not offered to their user; they still count and still expire.
     #[command(after_help = "\
 Examples:
   restantectl hold 17@store.example --reason 'legal check'
+  restantectl hold 17@store.example --until 2026-12-24T18:00:00Z
   restantectl list --from spam@example.net --state stored -o jsonl | restantectl hold - --yes")]
-    Hold(OrderArgs),
+    Hold(HoldArgs),
     /// Offer held messages again
     #[command(after_help = "\
 Examples:

@@ -5,7 +5,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use prost_types::Timestamp;
 use proto::v1::account_service_client::AccountServiceClient;
+use proto::v1::event_service_client::EventServiceClient;
 use proto::v1::group_service_client::GroupServiceClient;
 use proto::v1::job_service_client::JobServiceClient;
 use proto::v1::mailbox_service_client::MailboxServiceClient;
@@ -24,7 +26,8 @@ use proto::v1::{
     Mailbox, Message, MessageOrder, OverrideSettingsRequest, PresetSettingsRequest,
     PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest,
     RecallMessageRequest, RemoveAliasRequest, RemoveMembersRequest, SettingValues, Status,
-    UpdateGroupRequest, UserSettings, WatchMailboxReply, WatchMailboxRequest,
+    UpdateGroupRequest, UserSettings, WatchEventsReply, WatchEventsRequest, WatchMailboxReply,
+    WatchMailboxRequest,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Streaming};
@@ -46,6 +49,8 @@ pub(crate) enum Order {
     Redeliver,
     /// Keep it back.
     Hold,
+    /// Keep it back until then, in seconds since 1970.
+    HoldUntil(i64),
     /// Offer it again.
     Unhold,
     /// End it as if its lifetime were over.
@@ -63,6 +68,7 @@ pub(crate) struct Client {
     accounts: AccountServiceClient<Channel>,
     settings: SettingsAdminServiceClient<Channel>,
     waiting: WaitingServiceClient<Channel>,
+    events: EventServiceClient<Channel>,
     groups: GroupServiceClient<Channel>,
     jobs: JobServiceClient<Channel>,
 }
@@ -84,7 +90,8 @@ impl Client {
             operators: OperatorServiceClient::new(channel.clone()),
             accounts: AccountServiceClient::new(channel.clone()),
             settings: SettingsAdminServiceClient::new(channel.clone()),
-            waiting: WaitingServiceClient::new(channel),
+            waiting: WaitingServiceClient::new(channel.clone()),
+            events: EventServiceClient::new(channel),
             groups: groups.max_decoding_message_size(REPLY_OCTETS_MAX),
             jobs: jobs.max_decoding_message_size(REPLY_OCTETS_MAX),
             server,
@@ -166,13 +173,17 @@ impl Client {
         let message = MessageOrder {
             message_id: id.to_string(),
             reason: reason.to_owned(),
+            deliver_after: match order {
+                Order::HoldUntil(seconds) => Some(Timestamp { seconds, nanos: 0 }),
+                _ => None,
+            },
         };
         let request = self.request(message);
         let operators = &mut self.operators;
         let answer = async {
             match order {
                 Order::Redeliver => operators.redeliver_message(request).await,
-                Order::Hold => operators.hold_message(request).await,
+                Order::Hold | Order::HoldUntil(_) => operators.hold_message(request).await,
                 Order::Unhold => operators.unhold_message(request).await,
                 Order::Expire => operators.expire_message(request).await,
                 Order::Delete => operators.delete_message(request).await,
@@ -336,6 +347,20 @@ impl Client {
         })
     }
 
+    /// What happens to messages.
+    pub(crate) async fn events(
+        &mut self,
+        request: WatchEventsRequest,
+    ) -> Result<MessageEvents, Failure> {
+        let answer = self.events.watch_events(Request::new(request));
+        let replies = finish(&self.server, self.deadline, answer).await?;
+        Ok(MessageEvents {
+            server: self.server.clone(),
+            deadline: self.deadline,
+            replies,
+        })
+    }
+
     /// One page of groups, without their members.
     pub(crate) async fn groups(
         &mut self,
@@ -476,6 +501,21 @@ impl MailboxEvents {
                 Some(None) => {}
             }
         }
+    }
+}
+
+/// What happens to messages.
+pub(crate) struct MessageEvents {
+    server: Server,
+    deadline: Duration,
+    replies: Streaming<WatchEventsReply>,
+}
+
+impl MessageEvents {
+    /// The next reply, however long it takes; nothing once the server has ended the watch.
+    pub(crate) async fn next(&mut self) -> Result<Option<WatchEventsReply>, Failure> {
+        let reply = self.replies.message().await;
+        reply.map_err(|status| failure(&self.server, self.deadline, &status))
     }
 }
 

@@ -19,6 +19,8 @@ use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
 use crate::delivery::release::Releases;
 use crate::deposit::Deposits;
+use crate::event_log::Events;
+use crate::event_log::webhook::Webhook;
 use crate::fan_out::{Dispatcher, FanOuts};
 use crate::group::Groups;
 use crate::health::Unready;
@@ -33,6 +35,7 @@ use crate::scheduler::{DepositWatch, Driver, Scheduler};
 use crate::serve::{self, Listener};
 use crate::settings::SettingsServices;
 use crate::subscription::{Distributor, Subscriptions};
+use crate::sweeper::Alarms;
 use crate::waiting::WaitingMailboxes;
 use crate::{health, sweeper};
 
@@ -198,7 +201,10 @@ impl<S: Store> App<S> {
             store: Arc::clone(&self.store),
             dispatcher: dispatcher.clone(),
         };
-        let operator = self.operator(scheduler, watch, jobs, streams, stop)?;
+        let alarms = Alarms::default();
+        let offered = watch.clone();
+        let steered = (scheduler, watch, alarms.clone());
+        let operator = self.operator(steered, jobs, streams, stop)?;
         let mut tasks = Tasks::new();
         let mut spawn = |name, task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
             tasks.spawn(name, async move {
@@ -211,7 +217,12 @@ impl<S: Store> App<S> {
         spawn("fan-out", Box::pin(dispatching));
         let distributing = distributor.run(Arc::clone(&self.store), stop.clone());
         spawn("waiting indication", Box::pin(distributing));
-        let sweeps = sweeper::run(Arc::clone(&self.store), self.clock, stop.clone());
+        if let Some(webhook) = Webhook::new(&self.config.events)? {
+            let posting = webhook.run(Arc::clone(&self.store), stop.clone());
+            spawn("webhook", Box::pin(posting));
+        }
+        let told = (alarms, offered);
+        let sweeps = sweeper::run(Arc::clone(&self.store), self.clock, told, stop.clone());
         spawn("sweeper", Box::pin(sweeps));
         let store = health::watch_store(self.store, self.store_condition, unready, stop.clone());
         spawn("store condition", Box::pin(store));
@@ -309,8 +320,7 @@ impl<S: Store> App<S> {
 
     fn operator(
         &self,
-        scheduler: Scheduler,
-        watch: DepositWatch,
+        (scheduler, watch, alarms): (Scheduler, DepositWatch, Alarms),
         jobs: Jobs<S>,
         streams: &TaskTracker,
         stop: &CancellationToken,
@@ -323,6 +333,7 @@ impl<S: Store> App<S> {
             scheduler,
             watch,
             readiness: self.readiness.clone(),
+            alarms,
             started_at: self.clock.now(),
         };
         let mailboxes = Mailboxes::new(Arc::clone(&self.store), Arc::clone(&self.clock));
@@ -330,7 +341,8 @@ impl<S: Store> App<S> {
         let groups = Groups {
             store: Arc::clone(&self.store),
         };
-        let rest = (waiting, groups, jobs);
+        let events = Events::new(Arc::clone(&self.store), streams.clone(), stop.clone());
+        let rest = (waiting, groups, jobs, events);
         serve::operator(mailboxes, operators, accounts, settings, rest)
     }
 

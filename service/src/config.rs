@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use daemon::config::{Document, Octets, Section, SectionDoc};
+use daemon::http_client::Root;
 use daemon::listen::check_exposure;
+use daemon::secret::Secret;
 use storage::StoreConfig;
 use storage::config as store;
 use storage::model::Setting;
@@ -28,6 +30,16 @@ daemon::choice! {
         Open = "open",
         /// Accounts and aliases made by an operator.
         Listed = "listed",
+    }
+}
+
+daemon::choice! {
+    /// What becomes of a message for a full mailbox (requirements §3.6).
+    pub enum MailboxFull {
+        /// It is refused.
+        RejectNew = "reject-new",
+        /// The oldest messages make way.
+        DropOldest = "drop-oldest",
     }
 }
 
@@ -95,6 +107,9 @@ daemon::section! {
         mailbox_octets: Octets = "50MiB",
         /// Undelivered notifications of one mailbox, which have a quota of their own.
         mailbox_imdn: u64 = 200,
+        /// What becomes of a message for a full mailbox: `reject-new`, it is refused; `drop-oldest`, the oldest messages make
+        /// way, urgent ones after all others and for urgent ones only.
+        mailbox_full: MailboxFull = "reject-new",
         /// Messages of one sender that are stored and undelivered, over all mailboxes; `off`: no bound. What stores
         /// send of themselves and copies of messages to groups do not count.
         sender_stored: Option<u64> = 10000,
@@ -142,6 +157,30 @@ daemon::section! {
         /// Push deferred messages when he registers; `false`: they wait for his retrieval, and his
         /// waiting indication tells of them.
         offline_delivery: bool = true,
+    }
+}
+
+daemon::section! {
+    /// Events out: what happens to messages, told to gateways that wake phones or send SMS. No content.
+    pub struct Events in "events" {
+        /// Keep a log of what happens to messages, for `WatchEvents` and the webhook.
+        enabled: bool = false,
+        /// How long an event is kept for those who come later.
+        retention: Duration = "24h",
+        /// Events that are kept at most; beyond them the oldest go.
+        max_events: u64 = 1000000,
+        /// Where events are posted as they happen: `https://HOST[:PORT]/PATH`.
+        webhook: Option<String> = "off",
+        /// Signs what is posted.
+        webhook_secret: Option<Secret> = "off",
+        /// File whose first line is that secret.
+        webhook_secret_file: Option<PathBuf> = "off",
+        /// PEM file of the authorities that the certificate of the webhook must lead to.
+        webhook_ca: PathBuf = "/etc/ssl/certs/ca-certificates.crt",
+        /// How long the webhook may take to answer.
+        webhook_timeout: Duration = "10s",
+        /// Accept that events are posted in clear beyond this machine.
+        insecure: bool = false,
     }
 }
 
@@ -210,6 +249,55 @@ daemon::choice! {
     }
 }
 
+impl Events {
+    /// Where events are posted.
+    pub(crate) fn webhook_root(&self) -> Option<Root> {
+        self.webhook.as_deref()?.parse().ok()
+    }
+
+    fn checks(&self) -> [(bool, &'static str, &'static str); 7] {
+        let root = self.webhook_root();
+        let is_posted = self.webhook.is_some();
+        [
+            (
+                !is_posted || root.is_some(),
+                "events.webhook",
+                "must be `https://HOST[:PORT]/PATH`",
+            ),
+            (
+                self.insecure || root.is_none_or(|root| root.is_safe()),
+                "events.webhook",
+                "is posted to in clear beyond this machine; use https, or accept it with `insecure = true` in [events]",
+            ),
+            (
+                !is_posted || self.enabled,
+                "events.webhook",
+                "needs `enabled = true` in [events]: there is nothing to post",
+            ),
+            (
+                self.webhook_secret.is_none() || self.webhook_secret_file.is_none(),
+                "events.webhook_secret_file",
+                "must be off where events.webhook_secret is set",
+            ),
+            (
+                !self.webhook_timeout.is_zero(),
+                "events.webhook_timeout",
+                "must not be 0: no event would be posted in time",
+            ),
+            (
+                !self.retention.is_zero(),
+                "events.retention",
+                "must not be 0: no event would be there when it is asked for",
+            ),
+            (
+                self.max_events > 0,
+                "events.max_events",
+                "must not be 0: no event would be there when it is asked for",
+            ),
+        ]
+    }
+}
+
 /// Everything the process is told before it starts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
@@ -231,6 +319,8 @@ pub struct Config {
     pub fan_out: FanOut,
     /// Delivery reports.
     pub reports: Reports,
+    /// Who is told what happens.
+    pub events: Events,
     /// What users say if they say nothing.
     pub settings: Settings,
     /// What the operator has accepted and is reminded of in log and readiness.
@@ -239,7 +329,7 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 10] = [
+    pub const DOCS: [&'static SectionDoc; 11] = [
         &Common::DOC,
         &Process::DOC,
         &Retention::DOC,
@@ -249,6 +339,7 @@ impl Config {
         &Delivery::DOC,
         &FanOut::DOC,
         &Reports::DOC,
+        &Events::DOC,
         &Settings::DOC,
     ];
 
@@ -264,6 +355,7 @@ impl Config {
             delivery: document.read(),
             fan_out: document.read(),
             reports: document.read(),
+            events: document.read(),
             settings: document.read(),
             warnings: Vec::new(),
         };
@@ -325,7 +417,10 @@ impl Config {
                 "must not be 0: every message would be refused",
             ),
         ];
-        let checks = checks.into_iter().chain(self.rooms());
+        let checks = checks
+            .into_iter()
+            .chain(self.rooms())
+            .chain(self.events.checks());
         let wrong = checks.filter(|(holds, ..)| !holds);
         wrong.map(|(_, key, sentence)| (key, sentence)).collect()
     }
@@ -452,6 +547,10 @@ impl Config {
                 timeline: self.retention.timeline,
                 reports: self.retention.reports,
             },
+            event_log: self.events.enabled.then_some(store::EventLogConfig {
+                retention: self.events.retention,
+                entries: self.events.max_events,
+            }),
             dedupe_window: self.dedupe.window,
             quota: store::Quota {
                 messages: limits.mailbox_messages,
@@ -469,6 +568,10 @@ impl Config {
                 memory_octets: limits.upload_memory.as_usize(),
             },
             report_rate: self.reports.sender_rate,
+            mailbox_full: match limits.mailbox_full {
+                MailboxFull::RejectNew => store::MailboxFull::RejectNew,
+                MailboxFull::DropOldest => store::MailboxFull::DropOldest,
+            },
             sender: store::SenderLimits {
                 messages: limits.sender_stored,
                 octets: limits.sender_stored_octets.map(Octets::get),

@@ -3,6 +3,7 @@
 mod account;
 mod claim;
 mod deposit;
+mod event_log;
 mod fan_out;
 mod history;
 mod mailbox;
@@ -23,6 +24,7 @@ pub(crate) use claim::{
     settled, taken,
 };
 pub(crate) use deposit::{deposit, refusal};
+pub(crate) use event_log::{message_event, position, read_position};
 pub(crate) use fan_out::{
     asked_about, claimed_leg, document_name, fan_out_owner, group, group_document, group_head,
     job_admission, job_leg, job_refusal, job_request, job_states, job_template, large_job,
@@ -31,8 +33,8 @@ pub(crate) use fan_out::{
 pub(crate) use history::history;
 pub(crate) use mailbox::{list_query, mailbox};
 pub(crate) use message::{
-    address, class, event, file, headers, message, message_number, part, part_kind, priority,
-    report_request,
+    address, class, event, event_kind, file, headers, message, message_number, part, part_kind,
+    priority, report_request,
 };
 pub(crate) use registration::{bindings, registered, registration};
 pub(crate) use report::{claimed_report, report_outcome};

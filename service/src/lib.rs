@@ -18,6 +18,7 @@ mod convert;
 mod deferred;
 mod delivery;
 mod deposit;
+mod event_log;
 mod fan_out;
 mod group;
 mod health;

@@ -13,6 +13,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::recall::Recalls;
 use crate::scheduler::{DepositWatch, EdgeStatus, Planned, Scheduler};
+use crate::sweeper::Alarms;
 use crate::{convert, mailbox, status};
 
 /// The operator service over a store.
@@ -22,6 +23,8 @@ pub(crate) struct Operators<S> {
     pub(crate) watch: DepositWatch,
     pub(crate) recalls: Recalls<S>,
     pub(crate) readiness: Readiness,
+    /// Wakes the sweeper when a held message is to be offered again.
+    pub(crate) alarms: Alarms,
     pub(crate) started_at: UnixMillis,
 }
 
@@ -34,6 +37,10 @@ impl<S: Store> Operators<S> {
     ) -> Result<Response<v1::Message>, Status> {
         let actor = actor(&request);
         let order = request.into_inner();
+        let verb = match (verb, order.deliver_after) {
+            (Verb::Hold, Some(time)) => Verb::DeliverAfter(convert::time(time)),
+            (verb, _) => verb,
+        };
         let number = convert::message_number(&order.message_id, self.store.hostname())?;
         let order = Order {
             verb,
@@ -49,8 +56,14 @@ impl<S: Store> Operators<S> {
             // As deliverable as a new deposit (DLV-17).
             self.watch.deposited(message.envelope.served_user.clone());
         }
-        if matches!(verb, Verb::Delete | Verb::Expire | Verb::Hold) {
+        if matches!(
+            verb,
+            Verb::Delete | Verb::Expire | Verb::Hold | Verb::DeliverAfter(_)
+        ) {
             self.recalls.withdraw(&message).await;
+        }
+        if let Some(time) = message.deliver_after {
+            self.alarms.set(time);
         }
         Ok(Response::new(convert::message(message)))
     }
@@ -208,7 +221,7 @@ fn saturated(count: usize) -> u32 {
 fn name(verb: Verb) -> &'static str {
     match verb {
         Verb::Redeliver => "redeliver",
-        Verb::Hold => "hold",
+        Verb::Hold | Verb::DeliverAfter(_) => "hold",
         Verb::Unhold => "unhold",
         Verb::Expire => "expire",
         Verb::Delete => "delete",

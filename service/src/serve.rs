@@ -9,6 +9,7 @@ use proto::v1::account_service_server::AccountServiceServer;
 use proto::v1::deferred_service_server::DeferredServiceServer;
 use proto::v1::delivery_service_server::DeliveryServiceServer;
 use proto::v1::deposit_service_server::DepositServiceServer;
+use proto::v1::event_service_server::EventServiceServer;
 use proto::v1::fan_out_service_server::FanOutServiceServer;
 use proto::v1::group_service_server::GroupServiceServer;
 use proto::v1::job_service_server::JobServiceServer;
@@ -37,6 +38,7 @@ use crate::bind::{Incoming, Socket};
 use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
 use crate::deposit::Deposits;
+use crate::event_log::Events;
 use crate::fan_out::FanOuts;
 use crate::group::Groups;
 use crate::health;
@@ -120,7 +122,7 @@ pub(crate) fn operator<S: Store>(
     operators: Operators<S>,
     accounts: Accounts<S>,
     settings: SettingsServices<S>,
-    (waiting, groups, jobs): (WaitingMailboxes<S>, Groups<S>, Jobs<S>),
+    (waiting, groups, jobs, events): (WaitingMailboxes<S>, Groups<S>, Jobs<S>, Events<S>),
 ) -> Result<Listener, Fatal> {
     let routes = Routes::new(MailboxServiceServer::new(mailboxes))
         .add_service(OperatorServiceServer::new(operators))
@@ -128,7 +130,8 @@ pub(crate) fn operator<S: Store>(
         .add_service(SettingsAdminServiceServer::new(settings))
         .add_service(WaitingServiceServer::new(waiting))
         .add_service(GroupServiceServer::new(groups).max_decoding_message_size(MAX_GROUP_OCTETS))
-        .add_service(JobServiceServer::new(jobs));
+        .add_service(JobServiceServer::new(jobs))
+        .add_service(EventServiceServer::new(events));
     let names = vec![
         MailboxServiceServer::<Mailboxes<S>>::NAME,
         OperatorServiceServer::<Operators<S>>::NAME,
@@ -137,6 +140,7 @@ pub(crate) fn operator<S: Store>(
         WaitingServiceServer::<WaitingMailboxes<S>>::NAME,
         GroupServiceServer::<Groups<S>>::NAME,
         JobServiceServer::<Jobs<S>>::NAME,
+        EventServiceServer::<Events<S>>::NAME,
     ];
     Listener::new(routes, names)
 }

@@ -5,24 +5,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use storage::event_log::EventLogStore;
 use storage::fan_out::{GroupPlace, GroupWithDocument};
 use storage::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
     Deposit, DepositOutcome, Device, Event, Generation, Group, GroupOrder, GroupRefusal, Job,
     JobAdmission, JobAdmissionOutcome, JobClass, JobNumber, JobOutcome, JobPage, JobQuery,
     JobRequest, JobWithTemplate, LargeDeposit, LargeJob, Leg, LegBatch, LegOutcome, LegSettled,
-    LegToken, ListPage, ListQuery, MailboxId, MailboxSummary, MessageNumber, Notified, Order,
-    Owner, PartKind, Publish, PublishRefusal, Recall, RecallOutcome, Refusal, Registered,
-    Registration, RegistrationRefusal, ReleaseOutcome, Released, ReportBatch, ReportSettled,
-    ReportToken, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage,
-    Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken,
-    UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
+    LegToken, ListPage, ListQuery, LogPage, LogPosition, MailboxId, MailboxSummary, MessageNumber,
+    Notified, Order, Owner, PartKind, Publish, PublishRefusal, Recall, RecallOutcome, Refusal,
+    Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released, ReportBatch,
+    ReportSettled, ReportToken, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement,
+    StoredMessage, Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal,
+    TakeLimit, Taken, UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
 };
 use storage::{
     FanOutStore, MailboxWatch, MemoryStore, Outcomes, ReportStore, ReportWatch, Store, StoreError,
     Swept, Synced,
 };
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use crate::plant::Plant;
 use crate::world::World;
@@ -526,5 +528,27 @@ impl ReportStore for Observer {
 
     fn report_watch(&self) -> &ReportWatch {
         self.store.report_watch()
+    }
+}
+
+impl EventLogStore for Observer {
+    async fn read_events(&self, after: LogPosition, limit: usize) -> Result<LogPage, StoreError> {
+        self.store.read_events(after, limit).await
+    }
+
+    fn follow_events(&self) -> Option<watch::Receiver<LogPosition>> {
+        self.store.follow_events()
+    }
+
+    async fn event_cursor(&self) -> Result<Option<LogPosition>, StoreError> {
+        self.store.event_cursor().await
+    }
+
+    async fn set_event_cursor(&self, position: LogPosition) -> Result<Synced<()>, StoreError> {
+        self.store.set_event_cursor(position).await
+    }
+
+    async fn trim_events(&self) -> Result<(usize, bool), StoreError> {
+        self.store.trim_events().await
     }
 }

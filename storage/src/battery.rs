@@ -5,6 +5,8 @@ mod bench;
 pub(crate) mod claims;
 pub(crate) mod deposits;
 pub(crate) mod devices;
+pub(crate) mod displacement;
+pub(crate) mod event_log;
 pub(crate) mod groups;
 pub(crate) mod large_jobs;
 pub(crate) mod legs;
@@ -98,6 +100,23 @@ macro_rules! battery {
                 something_newer_for_any_device_asks_to_look_again,
                 a_redelivered_message_goes_to_each_device_again,
                 devices_survive_a_crash;
+            displacement:
+                the_oldest_makes_way_in_a_full_mailbox,
+                urgent_messages_make_way_after_all_others,
+                kinds_make_way_for_their_own,
+                so_many_make_way_as_octets_are_missing,
+                held_messages_do_not_make_way,
+                a_message_on_its_way_may_still_be_delivered,
+                a_crowd_in_a_full_mailbox_leaves_it_full;
+            event_log:
+                nothing_is_told_unless_it_is_wanted,
+                what_happens_to_messages_is_told_in_order,
+                a_sender_who_wants_privacy_is_not_named,
+                pages_of_the_log_join,
+                the_log_and_its_cursor_survive_a_crash,
+                old_entries_go_and_whoever_misses_them_is_told,
+                the_log_has_only_so_many_entries,
+                the_log_says_when_it_has_grown;
             groups:
                 a_group_is_there_after_reopening,
                 members_are_added_once_and_removed,
@@ -161,6 +180,8 @@ macro_rules! battery {
                 deleted_and_expired_messages_lose_their_content,
                 deleting_a_settled_message_removes_its_content,
                 impossible_orders_are_refused,
+                a_message_is_kept_back_until_its_time,
+                a_message_that_is_kept_back_expires_all_the_same,
                 an_owner_deletes_his_own_messages_only;
             recalls:
                 a_sender_takes_back_what_has_not_gone_out,

@@ -64,6 +64,8 @@ pub(crate) enum Family {
     ReportDue,
     /// What each sender has stored and undelivered: read and rewritten by every deposit and every settlement.
     Senders,
+    /// What others are told of messages: appended, read from a position, removed from the front.
+    EventLog,
 }
 
 /// `ALL` is in the order of the numbers, so that a number is a place in it.
@@ -77,7 +79,7 @@ const _: () = {
 
 impl Family {
     /// All of them, in the order they are made.
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::Meta,
         Self::Messages,
         Self::Contents,
@@ -107,6 +109,7 @@ impl Family {
         Self::Reports,
         Self::ReportDue,
         Self::Senders,
+        Self::EventLog,
     ];
 
     /// Legs of this class by due time.
@@ -157,6 +160,7 @@ impl Family {
             Self::Reports => "reports",
             Self::ReportDue => "report_due",
             Self::Senders => "senders",
+            Self::EventLog => "event_log",
         }
     }
 }

@@ -68,6 +68,16 @@ impl Default for Quota {
     }
 }
 
+/// What becomes of a message for a full mailbox (`limits.mailbox_full`, requirements §3.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MailboxFull {
+    /// It is refused.
+    #[default]
+    RejectNew,
+    /// The oldest messages make way, urgent ones after all others.
+    DropOldest,
+}
+
 /// How much of one sender is stored and undelivered, over all mailboxes (`limits.sender_stored`, requirements §3.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SenderLimits {
@@ -163,6 +173,15 @@ impl Default for FanOutLimits {
     }
 }
 
+/// How much of the event log is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventLogConfig {
+    /// For how long.
+    pub retention: Duration,
+    /// Entries; beyond them the oldest go.
+    pub entries: u64,
+}
+
 /// Everything a store must be told.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -178,6 +197,8 @@ pub struct StoreConfig {
     pub dedupe_window: Duration,
     /// How much one mailbox holds.
     pub quota: Quota,
+    /// What becomes of a message beyond that.
+    pub mailbox_full: MailboxFull,
     /// How much one sender has stored.
     pub sender: SenderLimits,
     /// When a sender may try again whose message met a full mailbox, or a limit of his own (requirements §3.6).
@@ -191,6 +212,8 @@ pub struct StoreConfig {
     pub max_refusals: u32,
     /// What holds where neither the user nor an operator says anything (DLV-06).
     pub settings: Settings,
+    /// What is kept of what happens, for others to be told; `None`: nothing is written.
+    pub event_log: Option<EventLogConfig>,
     /// Bounds of the queues.
     pub queues: QueueLimits,
     /// Bounds of fan-out.
@@ -215,12 +238,14 @@ impl Default for StoreConfig {
             retention: Retention::default(),
             dedupe_window: DAY,
             quota: Quota::default(),
+            mailbox_full: MailboxFull::default(),
             sender: SenderLimits::default(),
             full_retry_after: Duration::from_secs(3_600),
             disk_reserve_octets: 256 << 20,
             scope: DeliveryScope::default(),
             max_refusals: 3,
             settings: Settings::default(),
+            event_log: None,
             queues: QueueLimits::default(),
             fan_out: FanOutLimits::default(),
             report_rate: 10,

@@ -3,8 +3,8 @@
 //! addresses and fingerprints are keyed hashes.
 
 use crate::model::{
-    JobNumber, LegName, MailboxId, MessageNumber, PartKind, ReportKind, ReportName, ReportSubject,
-    UnixMillis, UploadId,
+    JobNumber, LegName, LogPosition, MailboxId, MessageNumber, PartKind, ReportKind, ReportName,
+    ReportSubject, UnixMillis, UploadId,
 };
 use crate::rule::duplicate::Fingerprint;
 use crate::store::StoreError;
@@ -17,6 +17,8 @@ pub(crate) const COUNTERS: [u8; 1] = [2];
 pub(crate) const UPLOADS: [u8; 1] = [3];
 /// Key of the row that says that `Senders` has been counted, in `Meta`.
 pub(crate) const SENDERS_COUNTED: [u8; 1] = [4];
+/// Key of the row that says how far the event log has got, in `Meta`.
+pub(crate) const EVENT_LOG: [u8; 1] = [5];
 
 /// Last octet of the key of an envelope, in `Messages`.
 const ENVELOPE: u8 = 0;
@@ -205,6 +207,11 @@ pub(crate) fn decode_event(key: &[u8]) -> Result<(MessageNumber, u32), StoreErro
     let (number, rest) = split_u64(key, what)?;
     let ordinal = rest.try_into().map_err(|_| StoreError::Corrupt { what })?;
     Ok((MessageNumber(number), u32::from_be_bytes(ordinal)))
+}
+
+/// The position of a key in `EventLog`.
+pub(crate) fn decode_log_position(key: &[u8]) -> Result<LogPosition, StoreError> {
+    decode_single(key, "event log key").map(LogPosition)
 }
 
 /// Mailbox, order of events: `Attempts`.

@@ -41,6 +41,7 @@
 mod battery;
 mod column_family;
 pub mod config;
+pub mod event_log;
 pub mod fan_out;
 mod key;
 pub mod memory;

@@ -11,6 +11,7 @@ mod accounts;
 mod claims;
 mod deposits;
 mod disk;
+mod event_log;
 mod fan_out;
 mod messages;
 mod model;

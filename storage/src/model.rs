@@ -6,6 +6,7 @@ mod claim;
 mod content;
 mod deposit;
 mod device;
+mod event_log;
 mod fan_out;
 mod group;
 mod large;
@@ -28,6 +29,7 @@ pub use claim::{
 pub use content::{Part, PartKind};
 pub use deposit::{Deposit, DepositOutcome, DuplicateKey, Receipt, Refusal};
 pub use device::{Device, DeviceDelivery, DeviceState, KnownDevice};
+pub use event_log::{LogEntry, LogPage, LogPosition};
 pub use fan_out::{
     ClaimedLeg, CopyControl, Job, JobAdmission, JobAdmissionOutcome, JobClass, JobCounts,
     JobNumber, JobOutcome, JobPage, JobQuery, JobReceipt, JobRefusal, JobRequest, JobState,

@@ -11,6 +11,7 @@ mod counting;
 mod database;
 mod directory;
 mod disk;
+mod event_log;
 mod fan_out;
 mod folder;
 mod free_space;

@@ -116,7 +116,9 @@ pub enum StoreError {
 pub type Outcomes = Vec<(u64, Result<DepositOutcome, StoreError>)>;
 
 /// A message store. See the module for the rules and `battery` for what every engine must do.
-pub trait Store: crate::fan_out::FanOutStore + crate::report::ReportStore {
+pub trait Store:
+    crate::fan_out::FanOutStore + crate::report::ReportStore + crate::event_log::EventLogStore
+{
     /// Stores a message, or finds that it is already there. Decides in the order of PFM-13.
     fn deposit(
         &self,
@@ -434,7 +436,8 @@ pub trait Store: crate::fan_out::FanOutStore + crate::report::ReportStore {
         mailbox: MailboxId,
     ) -> impl Future<Output = Result<Option<Claimant>, StoreError>> + Send;
 
-    /// Ends the messages whose lifetime is over by `now`, and removes the contents and timelines
+    /// Offers again the held messages whose time has come by `now`, ends those whose lifetime is over, and removes the
+    /// contents and timelines
     /// whose retention is over, at most `limit` in all. Forgets uploads whose lease is over, and rows
     /// of uploads that a process left behind when it died. Returns how many there were and whether
     /// more are due (requirements §3.2).
@@ -468,6 +471,8 @@ pub trait Store: crate::fan_out::FanOutStore + crate::report::ReportStore {
 pub struct Swept {
     /// Messages that expired undelivered.
     pub expired: Vec<MessageNumber>,
+    /// Messages whose time to be offered again has come.
+    pub unheld: Vec<MessageNumber>,
     /// Messages whose content was removed.
     pub contents_removed: usize,
     /// Uploads whose octets were removed.

@@ -7,6 +7,7 @@ mod account;
 mod codec;
 mod content;
 mod delivery;
+mod event_log;
 mod fan_out;
 mod group;
 mod mailbox;
@@ -27,6 +28,7 @@ pub(crate) use content::{decode_chunk, encode_chunk};
 pub(crate) use delivery::{
     ClaimValue, DuplicateValue, LocationValue, Mark, OwnerValue, WaitingValue,
 };
+pub(crate) use event_log::{LogEntryValue, LogValue};
 pub(crate) use fan_out::{
     JobValue, LegListValue, LegPhase, LegValue, Link, RosterValue, SenderJobsValue, TemplateValue,
 };

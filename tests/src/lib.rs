@@ -25,6 +25,7 @@ pub mod shim;
 pub mod sip;
 pub mod subscriber;
 pub mod uploads;
+pub mod webhook;
 
 pub use deployment::{Deployment, Part};
 pub use net::LoopbackNet;

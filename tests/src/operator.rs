@@ -1,6 +1,7 @@
 //! The operators' gRPC, as a client without any library of ours sees it.
 
 use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
 
 use proto::v1::group_service_client::GroupServiceClient;
 use proto::v1::job_service_client::JobServiceClient;
@@ -219,6 +220,19 @@ impl Operator {
         Ok(reply.into_inner())
     }
 
+    /// Keeps a message back for so long from now.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn hold_for(&self, id: &str, span: Duration) -> Result<Message, tonic::Status> {
+        let order = MessageOrder {
+            deliver_after: Some((SystemTime::now() + span).into()),
+            ..order(id)
+        };
+        let reply = self.orders.clone().hold_message(order).await?;
+        Ok(reply.into_inner())
+    }
+
     /// Puts a held message back.
     ///
     /// # Errors
@@ -411,6 +425,7 @@ fn order(id: &str) -> MessageOrder {
     MessageOrder {
         message_id: id.to_owned(),
         reason: "a test".to_owned(),
+        deliver_after: None,
     }
 }
 

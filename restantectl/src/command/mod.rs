@@ -1,5 +1,6 @@
 //! The commands: one file each; those that change one message by one verb share [`order`].
 
+pub(crate) mod events;
 pub(crate) mod group;
 pub(crate) mod job;
 pub(crate) mod limit;
@@ -40,7 +41,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Status => status::run(&mut session).await,
         Command::Push(args) => push::run(&args, &mut session).await,
         Command::Redeliver(args) => order::run(Order::Redeliver, &args, &mut session).await,
-        Command::Hold(args) => order::run(Order::Hold, &args, &mut session).await,
+        Command::Hold(args) => order::run(args.verb(), &args.order, &mut session).await,
         Command::Unhold(args) => order::run(Order::Unhold, &args, &mut session).await,
         Command::Expire(args) => order::run(Order::Expire, &args, &mut session).await,
         Command::Delete(args) => order::run(Order::Delete, &args, &mut session).await,
@@ -50,6 +51,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Job(command) => job::run(command, &mut session).await,
         Command::Settings(command) => settings::run(command, &mut session).await,
         Command::Subscriptions(command) => subscriptions::run(command, &mut session).await,
+        Command::Events(command) => events::run(command, &mut session).await,
         Command::Watch(args) => watch::run(&args, &mut session).await,
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Session, Tally, stopped};
 use crate::client::{Client, Order};
 use crate::exit::{Failure, complain};
+use crate::moment::parse_span;
 use crate::output::Items;
 use crate::output::record::{ChangeRecord, ErrorRecord, ListedMessage, Outcome};
 use crate::output::text::escape;
@@ -34,12 +35,40 @@ pub(crate) struct OrderArgs {
     yes: bool,
 }
 
+/// What `hold` has besides.
+#[derive(Args, Debug)]
+pub(crate) struct HoldArgs {
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
+    /// Offer them again at this time, such as 2026-08-23T14:30:00Z, or after so long, such as 2h
+    #[arg(long, value_name = "TIME", value_parser = moment_to_come)]
+    until: Option<i64>,
+}
+
+impl HoldArgs {
+    /// What is ordered.
+    pub(crate) fn verb(&self) -> Order {
+        self.until.map_or(Order::Hold, Order::HoldUntil)
+    }
+}
+
+/// Seconds since 1970 of a time, or of the end of a span from now.
+fn moment_to_come(text: &str) -> Result<i64, String> {
+    if let Ok(span) = parse_span(text) {
+        let span = chrono::TimeDelta::from_std(span).map_err(|error| error.to_string())?;
+        return Ok((chrono::Utc::now() + span).timestamp());
+    }
+    let time = chrono::DateTime::parse_from_rfc3339(text);
+    let time = time.map_err(|_| "write a time such as 2026-08-23T14:30:00Z, or a span such as 2h");
+    Ok(time?.timestamp())
+}
+
 impl Order {
     /// The command, which is also its name in records.
     fn command(self) -> &'static str {
         match self {
             Self::Redeliver => "redeliver",
-            Self::Hold => "hold",
+            Self::Hold | Self::HoldUntil(_) => "hold",
             Self::Unhold => "unhold",
             Self::Expire => "expire",
             Self::Delete => "delete",
@@ -51,6 +80,7 @@ impl Order {
         match self {
             Self::Redeliver => "deliverable again",
             Self::Hold => "held",
+            Self::HoldUntil(_) => "held until then",
             Self::Unhold => "offered again",
             Self::Expire => "expired",
             Self::Delete => "deleted",
@@ -66,7 +96,9 @@ impl Order {
             Self::Redeliver if !message.content_retained => Some("its content is gone"),
             Self::Hold if message.state() == Held => Some("it is held already"),
             Self::Unhold if message.state() != Held => Some("it is not held"),
-            Self::Hold | Self::Expire if !is_undelivered => Some("it has been settled"),
+            Self::Hold | Self::HoldUntil(_) | Self::Expire if !is_undelivered => {
+                Some("it has been settled")
+            }
             Self::Delete if !is_undelivered && !message.content_retained => {
                 Some("it has been settled and its content is gone")
             }

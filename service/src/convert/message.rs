@@ -29,7 +29,7 @@ pub(crate) fn class(class: v1::MessageClass) -> Option<Class> {
     }
 }
 
-fn proto_class(class: Class) -> v1::MessageClass {
+pub(super) fn proto_class(class: Class) -> v1::MessageClass {
     match class {
         Class::Pager => v1::MessageClass::Pager,
         Class::Large => v1::MessageClass::Large,
@@ -46,7 +46,7 @@ pub(crate) fn priority(priority: v1::Priority) -> Priority {
     }
 }
 
-fn proto_priority(priority: Priority) -> v1::Priority {
+pub(super) fn proto_priority(priority: Priority) -> v1::Priority {
     match priority {
         Priority::NonUrgent => v1::Priority::NonUrgent,
         Priority::Normal => v1::Priority::Normal,
@@ -69,7 +69,7 @@ pub(super) fn state(state: v1::MessageState) -> Option<State> {
     }
 }
 
-fn proto_state(state: State) -> v1::MessageState {
+pub(super) fn proto_state(state: State) -> v1::MessageState {
     match state {
         State::Stored => v1::MessageState::Stored,
         State::Claimed => v1::MessageState::Claimed,
@@ -266,6 +266,7 @@ pub(crate) fn address(text: String) -> Option<Address> {
 pub(crate) fn message(message: StoredMessage) -> v1::Message {
     let envelope = message.envelope;
     v1::Message {
+        deliver_after: message.deliver_after.map(timestamp),
         message_id: envelope.id.to_string(),
         message_uri: envelope.id.uri(),
         served_user: envelope.served_user.as_str().to_owned(),
@@ -314,9 +315,9 @@ fn device(delivery: DeviceDelivery) -> v1::DeviceDelivery {
     }
 }
 
-/// One entry of a timeline.
-pub(crate) fn event(event: Event) -> v1::Event {
-    let kind = match event.kind {
+/// What can happen to a message.
+pub(crate) fn event_kind(kind: EventKind) -> v1::EventKind {
+    match kind {
         EventKind::Deposited => v1::EventKind::Deposited,
         EventKind::DuplicateAbsorbed => v1::EventKind::DuplicateAbsorbed,
         EventKind::Claimed => v1::EventKind::Claimed,
@@ -334,10 +335,15 @@ pub(crate) fn event(event: Event) -> v1::Event {
         EventKind::ReportMade => v1::EventKind::ReportMade,
         EventKind::ReportSent => v1::EventKind::ReportSent,
         EventKind::ReportDropped => v1::EventKind::ReportDropped,
-    };
+        EventKind::Dropped => v1::EventKind::Dropped,
+    }
+}
+
+/// One entry of a timeline.
+pub(crate) fn event(event: Event) -> v1::Event {
     v1::Event {
         at: Some(timestamp(event.at)),
-        kind: kind.into(),
+        kind: event_kind(event.kind).into(),
         generation: event.generation.map_or(0, |generation| generation.0),
         actor: event.actor,
         detail: event.detail,

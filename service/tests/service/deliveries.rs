@@ -237,6 +237,7 @@ async fn a_redelivery_takes_the_claim_away() {
     let order = proto::v1::MessageOrder {
         message_id: id.message_id().to_owned(),
         reason: "the phone was stolen".to_owned(),
+        deliver_after: None,
     };
     let mut operators = service.operators().await;
     operators.redeliver_message(order).await.expect("retained");

@@ -19,6 +19,7 @@ fn order(message_id: &str) -> v1::MessageOrder {
     v1::MessageOrder {
         message_id: message_id.to_owned(),
         reason: "because".to_owned(),
+        deliver_after: None,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::bench::{Bench, EVERYTHING, Engine, address};
+use super::bench::{Bench, EVERYTHING, Engine, MINUTE, START, address};
 use crate::model::{
-    ClaimGrant, MessageNumber, PartKind, Released, Settled, State, StoredMessage, Verb,
+    ClaimGrant, EventKind, MessageNumber, PartKind, Released, Settled, State, StoredMessage, Verb,
 };
 use crate::store::{Store, StoreError};
 
@@ -129,4 +129,49 @@ pub(crate) async fn an_owner_deletes_his_own_messages_only<E: Engine>() {
     let after = store.summary(bob).await.expect("a mailbox");
     assert_eq!((after.text.new, after.version > version), (1, true));
     assert!(delete("bob", second, None).await.is_ok());
+}
+
+pub(crate) async fn a_message_is_kept_back_until_its_time<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let first = bench.mail("bob").await;
+    let second = bench.mail("bob").await;
+    let time = START.after(10 * MINUTE);
+    let held = bench.order(first, Verb::DeliverAfter(time)).await;
+    let held = held.expect("it waits");
+    assert_eq!((held.state, held.deliver_after), (State::Held, Some(time)));
+    assert_eq!(bench.deliver_all("bob").await, [second]);
+    bench.clock.advance(9 * MINUTE);
+    assert_eq!(bench.sweep().await.unheld, []);
+    assert_eq!(bench.grant("bob").await, ClaimGrant::Empty);
+    bench.clock.advance(MINUTE);
+    let bench = bench.crash().await;
+    assert_eq!(bench.sweep().await.unheld, [first]);
+    let offered = bench.message(first).await;
+    assert_eq!(
+        (offered.state, offered.deliver_after),
+        (State::Stored, None)
+    );
+    assert_eq!(bench.deliver_all("bob").await, [first]);
+    let told = bench.events(first).await;
+    let held = [EventKind::Deposited, EventKind::Held, EventKind::Unheld];
+    assert_eq!(told[..3], held);
+}
+
+pub(crate) async fn a_message_that_is_kept_back_expires_all_the_same<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let number = bench.mail("bob").await;
+    let time = START.after(10 * MINUTE);
+    let again = START.after(20 * MINUTE);
+    for time in [time, again] {
+        let order = Verb::DeliverAfter(time);
+        bench.order(number, order).await.expect("it waits");
+    }
+    bench.clock.advance(10 * MINUTE);
+    assert_eq!(bench.sweep().await.unheld, []);
+    bench.order(number, Verb::Unhold).await.expect("it is held");
+    bench.clock.advance(10 * MINUTE);
+    assert_eq!(bench.sweep().await.unheld, []);
+    bench.order(number, Verb::Hold).await.expect("it waits");
+    bench.clock.advance(8 * 24 * 60 * MINUTE);
+    assert_eq!(bench.sweep().await.expired, [number]);
 }

@@ -1,12 +1,13 @@
 //! Deposits of the model.
 
-use super::model::{FirstCopy, MessageRecord, Model};
+use super::model::{FirstCopy, MessageRecord, Model, settle};
 use crate::config::Provisioning;
 use crate::model::{
-    Deposit, DepositOutcome, Envelope, EventKind, Generation, MailboxId, MessageId, MessageNumber,
-    Receipt, Refusal, ReportStatus, Sequence, State, UploadId,
+    Deposit, DepositOutcome, Envelope, Event, EventKind, Generation, MailboxId, MessageId,
+    MessageNumber, Priority, Receipt, Refusal, ReportStatus, Sequence, State, UploadId,
 };
 use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
+use crate::rule::displacement::{CANDIDATES, Candidate, Lack, REASON, displaced, is_urgent};
 use crate::rule::duplicate::{Fingerprint, fingerprint};
 use crate::rule::retention;
 use crate::store::Synced;
@@ -63,8 +64,52 @@ impl Model {
                 self.absorb(&receipt, times);
                 Decided::Duplicate(receipt)
             }
-            Decision::Store => Decided::Stored(self.store(deposit, fingerprint, octets, times)),
+            Decision::Displace(lack) if !self.displace(&deposit, lack, times) => {
+                Decided::Refused(Refusal::MailboxFull {
+                    retry_after: self.config.full_retry_after,
+                })
+            }
+            Decision::Store | Decision::Displace(_) => {
+                Decided::Stored(self.store(deposit, fingerprint, octets, times))
+            }
         }
+    }
+
+    /// Drops what must go, or nothing: false if that would not be enough.
+    fn displace(&mut self, deposit: &Deposit, lack: Lack, times: Times) -> bool {
+        let Some(mailbox) = self.mailbox(&deposit.served_user) else {
+            return false;
+        };
+        let is_new_urgent = matches!(deposit.priority, Priority::Urgent | Priority::Emergency);
+        let (mut few, mut urgent) = (Vec::new(), Vec::new());
+        for (number, message) in self.messages_of(mailbox) {
+            let candidate = Candidate {
+                mailbox: message.envelope.mailbox,
+                number: *number,
+                class: message.envelope.class,
+                is_urgent: is_urgent(&message.envelope),
+                octets: message.octets,
+            };
+            let kind = match candidate.is_urgent {
+                true => &mut urgent,
+                false => &mut few,
+            };
+            if message.state == State::Stored && kind.len() < CANDIDATES {
+                kind.push(candidate);
+            }
+        }
+        few.extend(urgent);
+        let Some(displaced) = displaced(few, lack, (deposit.class, is_new_urgent)) else {
+            return false;
+        };
+        for candidate in displaced {
+            self.change(candidate.number, |message, config| {
+                settle(message, config, State::Deleted, times.wall, REASON);
+                message.record(times.wall, EventKind::Dropped, None, "", "");
+            });
+            self.report(candidate.number, ReportStatus::Failed, times);
+        }
+        true
     }
 
     fn facts(
@@ -128,8 +173,13 @@ impl Model {
             id: message.envelope.id.clone(),
             received_at: times.wall,
         };
+        let deposited = Event {
+            detail: String::new(),
+            ..message.events[0].clone()
+        };
         self.messages.insert(number, message);
         self.report(number, ReportStatus::Stored, times);
+        self.log_event(number, &deposited);
         let account = self.account_mut(mailbox);
         account.version += 1;
         account.last_sequence = Sequence(number.0);

@@ -7,7 +7,7 @@ use crate::model::{
     Address, Claimant, Event, Generation, ListPage, ListQuery, MessageNumber, Order, PageToken,
     PartKind, Recall, ReportStatus, State, StoredMessage, Verb,
 };
-use crate::rule::order::{Effect, OWNER, Subject, effect, stale};
+use crate::rule::order::{Effect, OWNER, Subject, effect, held_until, stale};
 use crate::rule::recall;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
@@ -26,7 +26,9 @@ impl Model {
         times: Times,
     ) -> Result<StoredMessage, StoreError> {
         let record = self.record(number)?;
+        let expires_at = record.envelope.expires_at;
         Ok(StoredMessage {
+            deliver_after: held_until(record.state, record.due_at, expires_at),
             envelope: record.envelope.clone(),
             state: match self.is_claimed(number, record, times) {
                 true => State::Claimed,
@@ -158,8 +160,10 @@ impl Model {
                     settle(message, config, end, times.wall, &recall.reason);
                 }
                 recall::Effect::Shorten(at) => {
+                    let old_end = message.envelope.expires_at;
+                    let held_until = held_until(message.state, message.due_at, old_end);
                     message.envelope.expires_at = at;
-                    message.due_at = at;
+                    message.due_at = held_until.map_or(at, |time| time.min(at));
                 }
             }
             let kind = effect.event();
@@ -225,7 +229,14 @@ fn apply(message: &mut MessageRecord, effect: Effect, next: Generation) {
             message.devices = Vec::new();
         }
         Effect::Hold => message.state = State::Held,
-        Effect::Unhold => message.state = State::Stored,
+        Effect::HoldUntil(time) => {
+            message.state = State::Held;
+            message.due_at = time;
+        }
+        Effect::Unhold => {
+            message.state = State::Stored;
+            message.due_at = message.envelope.expires_at;
+        }
         Effect::RemoveContent => message.parts = None,
         Effect::Settle(_) => {}
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::SetOnce;
 
+use super::event_log::EventLog;
 use super::fan_out::FanOut;
 use super::reports::Reports;
 use super::uploads::UploadRecord;
@@ -41,6 +42,7 @@ pub(super) struct Model {
     pub(super) next_upload: u64,
     pub(super) fan_out: FanOut,
     pub(super) reports: Reports,
+    pub(super) log: EventLog,
     pub(super) latched: Arc<SetOnce<String>>,
     closed: bool,
 }
@@ -153,6 +155,7 @@ impl Model {
             next_upload: 1,
             fan_out: FanOut::default(),
             reports: Reports::default(),
+            log: EventLog::new(now.0.saturating_mul(1_000)),
             config,
             secret,
             accounts: BTreeMap::new(),
@@ -327,8 +330,14 @@ impl Model {
             return;
         };
         let before = self.counted(mailbox);
+        let mut events = Vec::new();
         if let Some(message) = self.messages.get_mut(&number) {
+            let known = message.events.len();
             change(message, &self.config);
+            events.extend_from_slice(&message.events[known..]);
+        }
+        for event in events {
+            self.log_event(number, &event);
         }
         if self.counted(mailbox) != before {
             self.account_mut(mailbox).version += 1;

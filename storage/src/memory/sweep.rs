@@ -3,6 +3,7 @@
 use super::model::{MessageRecord, Model, settle};
 use crate::config::StoreConfig;
 use crate::model::{EventKind, MessageNumber, ReportStatus, State, UnixMillis};
+use crate::rule::order::held_until;
 use crate::rule::{retention, subscription};
 use crate::store::Swept;
 use crate::timekeeper::Times;
@@ -35,7 +36,15 @@ impl Model {
         let Some(message) = self.messages.get(&number) else {
             return;
         };
-        if message.waits() {
+        let expires_at = message.envelope.expires_at;
+        if held_until(message.state, message.due_at, expires_at).is_some() {
+            swept.unheld.push(number);
+            self.change(number, |message, _| {
+                message.state = State::Stored;
+                message.due_at = expires_at;
+                message.record(times.wall, EventKind::Unheld, None, "", "");
+            });
+        } else if message.waits() {
             swept.expired.push(number);
             self.change(number, |message, config| {
                 settle(message, config, State::Expired, times.wall, "");

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::deposits::Decided;
 use super::model::Model;
-use crate::config::Provisioning;
+use crate::config::{MailboxFull, Provisioning};
 use crate::model::{
     Address, Admission, AdmissionOutcome, Barring, ClaimToken, Class, LargeDeposit, MailboxId,
     MessageNumber, Part, PartKind, Refusal, UploadId,
@@ -12,6 +12,7 @@ use crate::model::{
 use crate::rule::blocks::MOST_OCTETS;
 use crate::rule::coverage::Coverage;
 use crate::rule::deposit::{Ask, Decision, Facts, Usage, decide, fits};
+use crate::rule::displacement::lack;
 use crate::rule::reservation::Purpose;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
@@ -77,7 +78,11 @@ impl Model {
         if let Decision::Refuse(refusal) = decide(facts, ask, &self.config) {
             return Ok(AdmissionOutcome::Refused(refusal));
         }
-        let max_octets = announced.unwrap_or(quota.octets.saturating_sub(usage.octets));
+        let waiting = match self.config.mailbox_full {
+            MailboxFull::RejectNew => usage.octets,
+            MailboxFull::DropOldest => 0,
+        };
+        let max_octets = announced.unwrap_or(quota.octets.saturating_sub(waiting));
         let amounts = (announced.unwrap_or(0), max_octets);
         let upload = self.begin_upload(Purpose::Message(address.clone()), amounts, times)?;
         Ok(AdmissionOutcome::Admitted { upload, max_octets })
@@ -149,7 +154,11 @@ impl Model {
         let ahead = octets.saturating_add(AHEAD_OCTETS);
         let wanted = [ahead, octets];
         let mut wanted = wanted.into_iter();
-        let granted = wanted.find(|octets| fits(usage, ask(*octets), quota));
+        let drops = self.config.mailbox_full == MailboxFull::DropOldest;
+        let granted = wanted.find(|octets| {
+            let ask = ask(*octets);
+            fits(usage, ask, quota) || drops && lack(usage, ask, quota).is_some()
+        });
         let granted = granted.ok_or(Refusal::MailboxFull {
             retry_after: self.config.full_retry_after,
         })?;

@@ -263,4 +263,6 @@ pub struct StoredMessage {
     pub reports: Vec<MessageReport>,
     /// What became of it at each device, where each shall have it.
     pub devices: Vec<DeviceDelivery>,
+    /// Until when it is held; `None` if it is not, or without end.
+    pub deliver_after: Option<UnixMillis>,
 }

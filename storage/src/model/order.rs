@@ -1,5 +1,7 @@
 //! What an operator may do to one message (STO-11).
 
+use super::UnixMillis;
+
 /// An order with who gave it and why; both go to the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
@@ -19,6 +21,8 @@ pub enum Verb {
     Redeliver,
     /// Keep a stored message back: it is counted and expires, but is not delivered.
     Hold,
+    /// Keep an undelivered message back until then (`deliver_after`); another such order moves the time.
+    DeliverAfter(UnixMillis),
     /// Offer a held message again.
     Unhold,
     /// End an undelivered message as expired.

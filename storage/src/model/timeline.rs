@@ -55,4 +55,6 @@ pub enum EventKind {
     ReportSent = 16,
     /// A report was refused, or its time was over.
     ReportDropped = 17,
+    /// Removed from a full mailbox for a newer one.
+    Dropped = 20,
 }

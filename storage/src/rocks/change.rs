@@ -170,6 +170,9 @@ impl Transaction<'_> {
         recount(&mut mailbox, &loaded.envelope, &loaded.state, &state);
         self.recount_sender(loaded, &state)?;
         for event in events {
+            let envelope = &loaded.envelope.envelope;
+            let place = (loaded.mailbox, envelope.id.clone(), envelope.expires_at);
+            self.log_event(&loaded.envelope, place, state.state, &event);
             self.append_event(loaded.number, &mut state, &mut mailbox, event);
         }
         self.move_due(loaded, &state);

@@ -114,12 +114,14 @@ impl Committer {
             has_rows: false,
             reports: Vec::new(),
             report_due: None,
+            logged: 0,
         };
         for job in jobs {
             job.run(&mut group);
         }
         let (counters, leg_dues) = (group.counters, group.leg_dues);
         let (reports, report_due) = (std::mem::take(&mut group.reports), group.report_due);
+        let logged = group.logged;
         let synced = match group.into_batch() {
             Some(batch) => self.disk.commit(&self.shared.database, batch),
             None => Ok(()),
@@ -127,6 +129,8 @@ impl Committer {
         synced.map_err(|cause| self.shared.latch(cause))?;
         self.publish(counters, leg_dues);
         self.shared.reports.changed(&reports, report_due);
+        let event_log = &self.shared.event_log;
+        event_log.grown(logged, counters.next_serial);
         Ok(())
     }
 
@@ -165,6 +169,8 @@ pub(super) struct Group<'a> {
     /// What the reports say that it makes, and the earliest time at which one is due.
     reports: Vec<ReportStatus>,
     report_due: Option<UnixMillis>,
+    /// Entries of the event log.
+    logged: u64,
 }
 
 impl Group<'_> {
@@ -210,6 +216,7 @@ impl Group<'_> {
             self.overlay.set(self.number, key, row);
         }
         for Write { family, key, value } in changes.writes {
+            self.logged += u64::from(family == Family::EventLog);
             match value {
                 Some(value) => self.families.put(&mut self.batch, family, &key, &value),
                 None => self.families.delete(&mut self.batch, family, &key),

@@ -17,7 +17,7 @@ use super::queue::Queues;
 use super::row::RowKey;
 use super::shared::Shared;
 use super::uploads::run_flusher;
-use super::{RocksStore, number_floor, options, senders};
+use super::{RocksStore, event_log, number_floor, options, senders};
 use crate::column_family::Family;
 use crate::config::StoreConfig;
 use crate::key;
@@ -60,6 +60,13 @@ impl RocksStore {
         let start = start(&config, &folder, &database, &mut *disk, clock.now())?;
         senders::count_once(&database, &start.identity.secret, &mut *disk)
             .map_err(|error| folder.damaged(error))?;
+        event_log::prepare(
+            config.event_log.as_ref(),
+            &database,
+            &start.counters,
+            &mut *disk,
+        )
+        .map_err(|error| folder.damaged(error))?;
         let recorder = number_floor::record(&config.data_dir, start.counters.next_number)
             .and_then(|()| {
                 let floor = start.counters.next_number;
@@ -82,6 +89,7 @@ impl RocksStore {
         shared
             .progress
             .reached(GroupNumber::default(), next_mailbox);
+        shared.event_log.reached(start.counters.next_serial);
         fill_directory(&shared).map_err(|error| folder.damaged(error))?;
         shared.uploads.start_at(start.first_upload);
         let queues = Arc::new(Queues::new(&config.queues));
@@ -188,7 +196,7 @@ fn start(
         jump(&mut start, config, floor, now);
     }
     raise_serials(&mut start.counters, now);
-    write(&start, database, disk).map_err(|cause| OpenError::Failed {
+    write(&start, is_new, database, disk).map_err(|cause| OpenError::Failed {
         folder: config.data_dir.clone(),
         cause,
     })?;
@@ -248,7 +256,12 @@ fn raise_serials(counters: &mut Counters, now: UnixMillis) {
 }
 
 /// Where the ids of the next opening begin is on disk with it, before the first of this one is handed out.
-fn write(start: &Start, database: &Database, disk: &mut dyn Disk) -> Result<(), String> {
+fn write(
+    start: &Start,
+    is_new: bool,
+    database: &Database,
+    disk: &mut dyn Disk,
+) -> Result<(), String> {
     let mut batch = WriteBatch::default();
     let identity = value::encode(&start.identity);
     let counters = value::encode(&start.counters);
@@ -260,6 +273,11 @@ fn write(start: &Start, database: &Database, disk: &mut dyn Disk) -> Result<(), 
     families.put(&mut batch, Family::Meta, &key::IDENTITY, &identity);
     families.put(&mut batch, Family::Meta, &key::COUNTERS, &counters);
     families.put(&mut batch, Family::Meta, &key::UPLOADS, &uploads);
+    if is_new {
+        // Nobody has stored anything: there is nothing to count.
+        let counted = value::encode(&value::Mark);
+        families.put(&mut batch, Family::Meta, &key::SENDERS_COUNTED, &counted);
+    }
     disk.commit(database, batch)
 }
 

@@ -156,7 +156,12 @@ fn of(family: Family, cache: &Cache, horizon: &Horizon) -> Options {
             options.set_soft_pending_compaction_bytes_limit(0);
             options.set_hard_pending_compaction_bytes_limit(0);
         }
-        Family::Meta | Family::Events | Family::Attempts | Family::Turns | Family::LargeTurns => {}
+        Family::Meta
+        | Family::EventLog
+        | Family::Events
+        | Family::Attempts
+        | Family::Turns
+        | Family::LargeTurns => {}
     }
     options.set_block_based_table_factory(&blocks);
     options

@@ -16,6 +16,7 @@ use crate::model::{
     PartKind, Sequence, State, StoredMessage, UploadId,
 };
 use crate::rule::blocks::BLOCK_OCTETS;
+use crate::rule::order::held_until;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 use crate::value::{self, EnvelopeValue, LocationValue, MailboxValue, StateValue, is_inline};
@@ -28,6 +29,7 @@ const PAGE: usize = 1_000;
 /// A message as operators and edges see it; never `Claimed` yet.
 pub(super) fn stored_message(envelope: Envelope, state: &StateValue) -> StoredMessage {
     StoredMessage {
+        deliver_after: held_until(state.state, state.due_at, envelope.expires_at),
         envelope,
         state: state.state,
         attempts: state.attempts,

@@ -9,12 +9,13 @@ use rustc_hash::FxHashMap;
 
 use super::committer::Rehearsed;
 use super::database::{Reach, ReadError};
-use super::row::{FirstWaiting, Row, RowKey};
+use super::row::{FirstWaiting, Oldest, Row, RowKey};
 use super::shared::Shared;
 use super::transaction::{Interrupt, Mode, Rows, Transaction};
 use super::waiting::WaitingScan;
-use crate::model::{MailboxId, MessageNumber, UnixMillis};
+use crate::model::{MailboxId, MessageNumber, State, UnixMillis};
 use crate::rule::device;
+use crate::rule::displacement::{CANDIDATES, is_urgent};
 use crate::store::StoreError;
 use crate::value::{AddressValue, Counters, WaitingValue};
 
@@ -113,6 +114,9 @@ impl Recorder<'_> {
         if let RowKey::FirstWaiting(question) = key {
             return self.first_waiting(question);
         }
+        if let RowKey::Oldest(question) = key {
+            return self.oldest(*question);
+        }
         let Some((family, place)) = key.place() else {
             return Ok(None);
         };
@@ -145,6 +149,34 @@ impl Recorder<'_> {
         let bindings = directory.bindings(directory.owner(mailbox))?;
         let live = device::live(&bindings.unwrap_or_default().bindings, self.now);
         Ok(live.iter().any(|device| !row.done.contains(device)))
+    }
+
+    /// The oldest that are not urgent; where they are few, the oldest urgent ones with them.
+    fn oldest(&self, question: Oldest) -> Result<Option<Row>, Interrupt> {
+        let Oldest {
+            mailbox,
+            urgent_too,
+        } = question;
+        let from = MessageNumber::default();
+        let mut scan = WaitingScan::new(&self.shared.database, mailbox, from, self.reach);
+        let (mut ordinary, mut urgent) = (Vec::new(), Vec::new());
+        while let Some((number, _)) = scan.next()? {
+            let found = self.shared.find_in(mailbox, number, self.reach)?;
+            // What waits for further devices alone takes no place in the mailbox.
+            let Some(found) = found.filter(|found| found.state.state == State::Stored) else {
+                continue;
+            };
+            match is_urgent(&found.envelope.envelope) {
+                false => ordinary.push(number),
+                true if urgent_too && urgent.len() < CANDIDATES => urgent.push(number),
+                true => {}
+            }
+            if ordinary.len() == CANDIDATES {
+                break;
+            }
+        }
+        ordinary.extend(urgent);
+        Ok(Some(Row::Oldest(ordinary.into())))
     }
 }
 

@@ -11,8 +11,8 @@ use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::value::{
     self, AccountValue, AddressValue, BindingsValue, ClaimValue, DuplicateValue, EnvelopeValue,
-    GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue, MailboxValue,
-    ReportValue, SenderJobsValue, SenderValue, StateValue, SubscriptionsValue,
+    GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue, LogValue,
+    MailboxValue, ReportValue, SenderJobsValue, SenderValue, StateValue, SubscriptionsValue,
 };
 
 /// Names a row. No peer chooses what is in it: numbers are the store's own, the others are keyed hashes. So the maps
@@ -38,6 +38,9 @@ pub(super) enum RowKey {
     SenderJobs(AddressKey),
     Report(ReportName),
     Sender(AddressKey),
+    EventLog,
+    /// Not a row: the result of a scan, good as long as somebody looks at each of them again.
+    Oldest(Oldest),
     /// Not a row: the result of a scan, good for as long as the mailbox does not change.
     FirstWaiting(FirstWaiting),
 }
@@ -50,6 +53,14 @@ pub(super) struct FirstWaiting {
     pub(super) generation: Generation,
     /// [`MailboxValue::last_order`]: a mailbox that has changed since is another question.
     pub(super) order: u64,
+}
+
+/// Asks for the messages of a mailbox that make way first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Oldest {
+    pub(super) mailbox: MailboxId,
+    /// Urgent ones too, after the others.
+    pub(super) urgent_too: bool,
 }
 
 /// A row, decoded.
@@ -74,7 +85,9 @@ pub(super) enum Row {
     SenderJobs(SenderJobsValue),
     Report(ReportValue),
     Sender(SenderValue),
+    EventLog(LogValue),
     FirstWaiting(Sequence),
+    Oldest(Arc<[MessageNumber]>),
 }
 
 impl RowKey {
@@ -109,7 +122,8 @@ impl RowKey {
             Self::SenderJobs(sender) => (Family::Turns, sender.to_vec()),
             Self::Report(name) => (Family::Reports, key::report(*name).to_vec()),
             Self::Sender(sender) => (Family::Senders, sender.to_vec()),
-            Self::FirstWaiting(_) => return None,
+            Self::EventLog => (Family::Meta, key::EVENT_LOG.to_vec()),
+            Self::FirstWaiting(_) | Self::Oldest(_) => return None,
         };
         Some(place)
     }
@@ -136,7 +150,9 @@ impl RowKey {
             | Self::SenderJobs(_)
             | Self::Report(_)
             | Self::Sender(_)
-            | Self::FirstWaiting(_) => None,
+            | Self::EventLog
+            | Self::FirstWaiting(_)
+            | Self::Oldest(_) => None,
         }
     }
 
@@ -162,7 +178,10 @@ impl RowKey {
             Self::SenderJobs(_) => Row::SenderJobs(value::decode(octets)?),
             Self::Report(_) => Row::Report(value::decode(octets)?),
             Self::Sender(_) => Row::Sender(value::decode(octets)?),
-            Self::FirstWaiting(_) => return Err(StoreError::Corrupt { what: "row key" }),
+            Self::EventLog => Row::EventLog(value::decode(octets)?),
+            Self::FirstWaiting(_) | Self::Oldest(_) => {
+                return Err(StoreError::Corrupt { what: "row key" });
+            }
         })
     }
 }
@@ -190,7 +209,8 @@ impl Row {
             Self::SenderJobs(row) => value::encode(row),
             Self::Report(row) => value::encode(row),
             Self::Sender(row) => value::encode(row),
-            Self::FirstWaiting(_) => return None,
+            Self::EventLog(row) => value::encode(row),
+            Self::FirstWaiting(_) | Self::Oldest(_) => return None,
         })
     }
 }

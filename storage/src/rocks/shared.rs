@@ -6,6 +6,7 @@ use tokio::sync::SetOnce;
 
 use super::database::Database;
 use super::directory::Directory;
+use super::event_log::LogState;
 use super::fan_out::FanOutState;
 use super::free_space::FreeSpace;
 use super::overlay::GroupNumber;
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub(super) watches: Watches,
     pub(super) fan_out: FanOutState,
     pub(super) reports: ReportsState,
+    pub(super) event_log: LogState,
     /// Why nothing is accepted or delivered any more (P2).
     latched: SetOnce<String>,
     closed: AtomicBool,
@@ -99,6 +101,7 @@ impl Shared {
             watches: Watches::default(),
             fan_out: FanOutState::default(),
             reports: ReportsState::default(),
+            event_log: LogState::default(),
             latched: SetOnce::new(),
             closed: AtomicBool::new(false),
         }

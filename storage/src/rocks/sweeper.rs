@@ -39,6 +39,7 @@ pub(super) async fn sweep(
         for number in closing {
             fan_out::close_legs(shared, queues, number).await?;
         }
+        swept.unheld.extend(done.unheld);
         swept.expired.extend(done.expired);
         swept.contents_removed += done.contents_removed;
     }

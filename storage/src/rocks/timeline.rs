@@ -89,7 +89,8 @@ fn waits_after(kind: EventKind) -> Option<bool> {
         | EventKind::Expired
         | EventKind::Held
         | EventKind::Recalled
-        | EventKind::Deleted => Some(false),
+        | EventKind::Deleted
+        | EventKind::Dropped => Some(false),
         EventKind::DuplicateAbsorbed
         | EventKind::Claimed
         | EventKind::AttemptFailed

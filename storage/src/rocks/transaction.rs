@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::database::ReadError;
 use super::leg_dues::EarliestDues;
-use super::row::{FirstWaiting, Row, RowKey};
+use super::row::{FirstWaiting, Oldest, Row, RowKey};
 use super::shared::Shared;
 use super::written::WrittenRows;
 use crate::column_family::Family;
@@ -21,7 +21,8 @@ use crate::timekeeper::Times;
 use crate::value::{
     self, AccountValue, AddressValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
     EnvelopeValue, GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue,
-    MailboxValue, Mark, ReportValue, SenderJobsValue, SenderValue, StateValue, SubscriptionsValue,
+    LogValue, MailboxValue, Mark, ReportValue, SenderJobsValue, SenderValue, StateValue,
+    SubscriptionsValue,
 };
 
 /// Why an operation stopped in the middle; nothing of it was written.
@@ -260,6 +261,14 @@ impl<'a> Transaction<'a> {
         Ok(false)
     }
 
+    /// The messages of a mailbox that make way first, as the rehearsal has found them.
+    pub(super) fn oldest(&mut self, question: Oldest) -> Result<Vec<MessageNumber>, Interrupt> {
+        match self.row(RowKey::Oldest(question))? {
+            Some(Row::Oldest(numbers)) => Ok(numbers.to_vec()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// The first message that a claim can deliver.
     fn first_waiting(&mut self, question: FirstWaiting) -> Result<Option<Sequence>, Interrupt> {
         match self.row(RowKey::FirstWaiting(question))? {
@@ -287,6 +296,19 @@ macro_rules! rows {
             )+
         }
     };
+}
+
+impl Transaction<'_> {
+    pub(super) fn event_log(&mut self) -> Result<Option<LogValue>, Interrupt> {
+        match self.row(RowKey::EventLog)? {
+            Some(Row::EventLog(row)) => Ok(Some(row)),
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn set_event_log(&mut self, row: Option<LogValue>) {
+        self.set(RowKey::EventLog, row.map(Row::EventLog));
+    }
 }
 
 rows! {

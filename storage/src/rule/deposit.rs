@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use crate::config::{Quota, SenderLimits, StoreConfig};
+use crate::config::{MailboxFull, Quota, SenderLimits, StoreConfig};
 use crate::model::{Barring, Class, Refusal};
+use crate::rule::displacement::{Lack, lack};
 use crate::value::SenderValue;
 
 /// What a decision needs to know of the deposit.
@@ -43,11 +44,16 @@ pub(crate) enum Decision<R> {
     Duplicate(R),
     Refuse(Refusal),
     Store,
+    /// Once so much has made way; refused as full if that cannot be.
+    Displace(Lack),
 }
 
 /// Decides in the order of PFM-13: duplicate, unknown user, barred, mailbox full, limit of the sender, disk.
 pub(crate) fn decide<R>(facts: Facts<R>, ask: Ask, config: &StoreConfig) -> Decision<R> {
     let retry_after = config.full_retry_after;
+    let has_place = fits(facts.usage, ask, &config.quota);
+    let drops = config.mailbox_full == MailboxFull::DropOldest;
+    let lack = lack(facts.usage, ask, &config.quota).filter(|_| drops && !has_place);
     if let Some(receipt) = facts.duplicate {
         return Decision::Duplicate(receipt);
     }
@@ -55,7 +61,7 @@ pub(crate) fn decide<R>(facts: Facts<R>, ask: Ask, config: &StoreConfig) -> Deci
         Refusal::UnknownUser
     } else if is_barred(facts.barring, ask) {
         Refusal::Barred
-    } else if !fits(facts.usage, ask, &config.quota) {
+    } else if !has_place && lack.is_none() {
         Refusal::MailboxFull { retry_after }
     } else if !facts
         .sender
@@ -65,7 +71,7 @@ pub(crate) fn decide<R>(facts: Facts<R>, ask: Ask, config: &StoreConfig) -> Deci
     } else if facts.disk_full {
         Refusal::DiskFull
     } else {
-        return Decision::Store;
+        return lack.map_or(Decision::Store, Decision::Displace);
     };
     Decision::Refuse(refusal)
 }

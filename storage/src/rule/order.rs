@@ -10,6 +10,8 @@ pub(crate) enum Effect {
     Redeliver,
     /// It becomes `Held`.
     Hold,
+    /// It becomes `Held` until then.
+    HoldUntil(UnixMillis),
     /// It becomes `Stored`.
     Unhold,
     /// It is settled in this state and its content removed.
@@ -23,7 +25,7 @@ impl Effect {
     pub(crate) fn event(self) -> EventKind {
         match self {
             Self::Redeliver => EventKind::Redelivered,
-            Self::Hold => EventKind::Held,
+            Self::Hold | Self::HoldUntil(_) => EventKind::Held,
             Self::Unhold => EventKind::Unheld,
             Self::Settle(State::Expired) => EventKind::Expired,
             Self::Settle(_) => EventKind::Deleted,
@@ -47,13 +49,14 @@ pub(crate) fn effect(verb: Verb, subject: Subject, now: UnixMillis) -> Result<Ef
         Verb::Redeliver => redeliver(subject, now),
         Verb::Hold if subject.state == State::Held => refuse("it is held already"),
         Verb::Hold if waits => Ok(Effect::Hold),
+        Verb::DeliverAfter(time) if waits => deliver_after(time, subject, now),
         Verb::Unhold if subject.state == State::Held => Ok(Effect::Unhold),
         Verb::Unhold => refuse("it is not held"),
         Verb::Expire if waits => Ok(Effect::Settle(State::Expired)),
         Verb::Delete if waits => Ok(Effect::Settle(State::Deleted)),
         Verb::Delete if subject.content_retained => Ok(Effect::RemoveContent),
         Verb::Delete => refuse("it is settled and its content is gone"),
-        Verb::Hold | Verb::Expire => refuse("it is settled"),
+        Verb::Hold | Verb::DeliverAfter(_) | Verb::Expire => refuse("it is settled"),
     }
 }
 
@@ -73,6 +76,30 @@ fn redeliver(subject: Subject, now: UnixMillis) -> Result<Effect, StoreError> {
         State::Recalled => refuse("its sender has taken it back"),
         State::Deleted => refuse("it was deleted"),
     }
+}
+
+/// A time that is past, or at which the message is not there any more, is a mistake of whoever says it.
+fn deliver_after(
+    time: UnixMillis,
+    subject: Subject,
+    now: UnixMillis,
+) -> Result<Effect, StoreError> {
+    if time <= now {
+        refuse("that time is past")
+    } else if time >= subject.expires_at {
+        refuse("its lifetime is over before that time")
+    } else {
+        Ok(Effect::HoldUntil(time))
+    }
+}
+
+/// Until when a message is kept back that the sweep looks at next at `due_at`; `None` if it is not, or without end.
+pub(crate) fn held_until(
+    state: State,
+    due_at: UnixMillis,
+    expires_at: UnixMillis,
+) -> Option<UnixMillis> {
+    (state == State::Held && due_at < expires_at).then_some(due_at)
 }
 
 /// Who deletes his own messages, in timelines.
@@ -138,6 +165,24 @@ mod tests {
         for (state, content, expected) in table {
             assert_eq!(allowed(state, content), expected, "{state:?} {content}");
         }
+    }
+
+    #[test]
+    fn a_message_is_kept_back_until_a_time_within_its_life() {
+        let at = |time, state| {
+            let subject = Subject {
+                state,
+                content_retained: true,
+                expires_at: UnixMillis(200),
+            };
+            effect(Verb::DeliverAfter(UnixMillis(time)), subject, NOW).ok()
+        };
+        let until = |time| Some(Effect::HoldUntil(UnixMillis(time)));
+        assert_eq!(at(101, State::Stored), until(101));
+        assert_eq!(at(199, State::Held), until(199));
+        assert_eq!(at(100, State::Stored), None);
+        assert_eq!(at(200, State::Stored), None);
+        assert_eq!(at(150, State::Delivered), None);
     }
 
     #[test]

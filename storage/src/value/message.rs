@@ -396,14 +396,14 @@ fn device_state(number: u8) -> Result<DeviceState, Malformed> {
     .ok_or(Malformed)
 }
 
-fn class(number: u8) -> Result<Class, Malformed> {
+pub(super) fn class(number: u8) -> Result<Class, Malformed> {
     [Class::Pager, Class::Large, Class::Imdn]
         .into_iter()
         .find(|class| *class as u8 == number)
         .ok_or(Malformed)
 }
 
-fn priority(number: u8) -> Result<Priority, Malformed> {
+pub(super) fn priority(number: u8) -> Result<Priority, Malformed> {
     [
         Priority::NonUrgent,
         Priority::Normal,
@@ -431,7 +431,7 @@ pub(crate) fn part_kind(number: u8) -> Result<PartKind, Malformed> {
 }
 
 /// `Claimed` is refused: it is never written.
-fn state(number: u8) -> Result<State, Malformed> {
+pub(super) fn state(number: u8) -> Result<State, Malformed> {
     [
         State::Stored,
         State::Held,

@@ -74,7 +74,7 @@ impl Value for AttemptValue {
     }
 }
 
-fn kind(number: u8) -> Result<EventKind, Malformed> {
+pub(super) fn kind(number: u8) -> Result<EventKind, Malformed> {
     [
         EventKind::Deposited,
         EventKind::DuplicateAbsorbed,
@@ -93,6 +93,7 @@ fn kind(number: u8) -> Result<EventKind, Malformed> {
         EventKind::ReportMade,
         EventKind::ReportSent,
         EventKind::ReportDropped,
+        EventKind::Dropped,
     ]
     .into_iter()
     .find(|kind| *kind as u8 == number)

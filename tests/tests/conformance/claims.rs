@@ -1,13 +1,13 @@
 //! Requirements §5.14: claims, generations, and what operators do meanwhile.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use proto::v1::{EventKind, MessageState};
 use restante_tests::deployment::Plan;
 use restante_tests::msrp::{PushSession, Pushed, Setup, chunk};
 use restante_tests::patience::{ANSWER, eventually};
 use restante_tests::sip::example::{bare_register, embedded_register};
-use restante_tests::sip::{Arrival, SipText, fresh};
+use restante_tests::sip::{Arrival, SipText, example, fresh};
 use restante_tests::{Deployment, Part, Scene, somebody, uri};
 use tonic::Code;
 
@@ -291,4 +291,29 @@ async fn ct_gen_05_once_it_is_sent_the_word_of_the_client_wins() {
         assert_eq!(count(&timeline, verb.event()), 1, "{timeline:?}");
         assert_eq!(count(&timeline, EventKind::Delivered), 1, "{timeline:?}");
     }
+}
+
+#[tokio::test]
+async fn ct_gen_05_a_message_held_until_a_time_is_delivered_then_and_not_before() {
+    let mut scene = Scene::start(Deployment::all().set("push.on_deposit", "100ms")).await;
+    let bob = somebody();
+    scene.deposit(&example::message(&bob)).await;
+    let first = scene.operator.only(&uri(&bob)).await.message_id;
+    let held = scene
+        .operator
+        .hold_for(&first, Duration::from_secs(8))
+        .await;
+    let held = held.expect("it waits");
+    assert_eq!(held.state(), MessageState::Held);
+    let time = SystemTime::try_from(held.deliver_after.expect("a time")).expect("after 1970");
+    scene.deposit(&example::message(&bob)).await;
+    scene.register(&bob).await;
+    let second = scene.receive(&bob, 1).await;
+    assert_ne!(second, std::slice::from_ref(&first));
+    // Nobody registers or writes: the time alone has it pushed.
+    assert_eq!(scene.receive(&bob, 1).await, std::slice::from_ref(&first));
+    assert!(SystemTime::now() >= time);
+    scene.operator.until(&first, MessageState::Delivered).await;
+    let past = scene.operator.hold_for(&first, Duration::ZERO).await;
+    assert_eq!(past.expect_err("settled").code(), Code::FailedPrecondition);
 }

@@ -9,6 +9,7 @@ mod delivery;
 mod delivery_failure;
 mod devices;
 mod error;
+mod events;
 mod fan_out;
 mod fan_out_bounds;
 mod forwarding;

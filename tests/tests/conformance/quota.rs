@@ -45,6 +45,37 @@ async fn ct_sto_09_a_full_mailbox_refuses_with_a_time_to_try_again() {
 }
 
 #[tokio::test]
+async fn ct_sto_09_a_full_mailbox_may_drop_its_oldest_for_the_newest() {
+    let plan = Deployment::all()
+        .set("limits.mailbox_messages", &FULL.to_string())
+        .set("limits.mailbox_full", "drop-oldest");
+    let mut scene = Scene::start(plan).await;
+    let bob = somebody();
+    let urgent = example::message(&bob).set("Priority", "urgent");
+    scene.deposit(&urgent).await;
+    for _ in 1..FULL {
+        scene.deposit(&example::message(&bob)).await;
+    }
+    let before = scene.operator.list(&uri(&bob)).await;
+    scene.deposit(&example::message(&bob)).await;
+    let oldest = &before[1].message_id;
+    assert_eq!(scene.operator.state(oldest).await, MessageState::Deleted);
+    let timeline = scene.operator.timeline(oldest).await;
+    assert_eq!(timeline, [EventKind::Deposited, EventKind::Dropped]);
+    assert_eq!(
+        scene.operator.state(&before[0].message_id).await,
+        MessageState::Stored
+    );
+    let counts = scene.operator.mailbox(&uri(&bob)).await.expect("a mailbox");
+    let full = u64::try_from(FULL).expect("few");
+    assert_eq!(counts.text.expect("always set").new, full);
+    scene.register(&bob).await;
+    let received = scene.receive(&bob, FULL).await;
+    assert_eq!(received[0], before[0].message_id);
+    assert!(!received.contains(oldest), "{received:?}");
+}
+
+#[tokio::test]
 async fn ct_pfm_30_a_repeated_message_is_known_before_anything_is_refused() {
     let mut scene = small_mailboxes().await;
     let bob = somebody();

@@ -59,6 +59,7 @@ fn fields(message: &ListedMessage) -> String {
         .optional("Received", message.received_at.as_deref())
         .optional("Received from", message.received_from.as_deref())
         .optional("Expires", message.expires_at.as_deref())
+        .optional("Held until", message.deliver_after.as_deref())
         .optional("Settled", message.settled_at.as_deref())
         .line("Attempts", &message.attempts.to_string())
         .line("Redeliveries", &message.redeliveries.to_string())

@@ -25,6 +25,9 @@ pub(crate) struct ListedMessage {
     pub(crate) body_octets: u64,
     pub(crate) received_at: Option<String>,
     pub(crate) expires_at: Option<String>,
+    /// Until when it is held, if that ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deliver_after: Option<String>,
     pub(crate) settled_at: Option<String>,
     pub(crate) attempts: u32,
     pub(crate) redeliveries: u32,
@@ -135,6 +138,7 @@ impl From<Message> for ListedMessage {
             body_octets: message.body_octets,
             received_at: rfc3339(message.received_at),
             expires_at: rfc3339(message.expires_at),
+            deliver_after: rfc3339(message.deliver_after),
             settled_at: rfc3339(message.settled_at),
             attempts: message.attempts,
             redeliveries: message.redeliveries,

@@ -2,6 +2,7 @@
 //! grow. `JSON.md` beside the sources describes each field.
 
 mod changed;
+mod event_log;
 mod group;
 mod job;
 mod mailbox;
@@ -12,6 +13,7 @@ mod user;
 mod waiting;
 
 pub(crate) use changed::{ChangeRecord, ErrorRecord, Outcome, PushRecord};
+pub(crate) use event_log::MessageEventRecord;
 pub(crate) use group::{GroupChangeRecord, GroupRecord};
 pub(crate) use job::{JobChangeRecord, JobRecord, LegRecord};
 pub(crate) use mailbox::{BindingRecord, CountRecord, DeferredListRecord, MailboxRecord};

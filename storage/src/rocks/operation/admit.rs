@@ -1,7 +1,7 @@
 //! Letting a large message in before it comes, and more of it than was announced (DEF-17,
 //! requirements §3.6). Nothing is written: reservations are in memory, and end with the process.
 
-use crate::config::Provisioning;
+use crate::config::{MailboxFull, Provisioning};
 use crate::key::AddressKey;
 use crate::model::{Admission, AdmissionOutcome, Barring, Class, MailboxId, Refusal, UploadId};
 use crate::rocks::queue::Lane;
@@ -9,6 +9,7 @@ use crate::rocks::shared::Shared;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
 use crate::rule::deposit::{Ask, Decision, Facts, Usage, decide, fits};
+use crate::rule::displacement::lack;
 use crate::rule::reservation::Purpose;
 
 /// Octets that are reserved ahead of those that come unannounced.
@@ -96,7 +97,11 @@ impl Operation for Admit {
         if let Decision::Refuse(refusal) = decision {
             return Ok(AdmissionOutcome::Refused(refusal));
         }
-        let left = config.quota.octets.saturating_sub(usage.octets);
+        let waiting = match config.mailbox_full {
+            MailboxFull::RejectNew => usage.octets,
+            MailboxFull::DropOldest => 0,
+        };
+        let left = config.quota.octets.saturating_sub(waiting);
         let max_octets = announced.unwrap_or(left);
         let upload = match transaction.is_commit() {
             true => shared.uploads.begin(
@@ -137,7 +142,8 @@ impl Operation for Extend {
                 octets,
                 file_transfer: false,
             };
-            fits(usage, ask, &config.quota)
+            let drops = config.mailbox_full == MailboxFull::DropOldest;
+            fits(usage, ask, &config.quota) || drops && lack(usage, ask, &config.quota).is_some()
         };
         let ahead = self.octets.saturating_add(AHEAD_OCTETS);
         let octets = match has_room(ahead) {

@@ -16,6 +16,7 @@ use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
 use crate::rocks::uploads::Body;
 use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
+use crate::rule::displacement::is_urgent;
 use crate::rule::duplicate::{Fingerprint, fingerprint};
 use crate::rule::retention;
 use crate::store::Synced;
@@ -240,6 +241,15 @@ impl DepositMessage {
         };
         self.report_stored(&place, &mut row, transaction);
         transaction.set_mailbox(mailbox, Some(row));
+        let event = Event {
+            at: place.received_at,
+            kind: EventKind::Deposited,
+            generation: None,
+            actor: String::new(),
+            detail: String::new(),
+        };
+        let named = (mailbox, receipt.id.clone(), place.expires_at);
+        transaction.log_event(&self.envelope, named, fresh.state, &event);
         self.remember(mailbox, &receipt, transaction);
         self.append(&place, transaction);
         Ok(receipt)
@@ -380,6 +390,17 @@ impl Operation for DepositMessage {
                 Ok(Decided::Duplicate(first.receipt))
             }
             Decision::Store => self.store(mailbox, transaction).map(Decided::Stored),
+            Decision::Displace(lack) => {
+                let mailboxes = mailbox.map(|mailbox| transaction.mailboxes_of(mailbox));
+                let envelope = &self.envelope.envelope;
+                let new = (envelope.class, is_urgent(envelope));
+                match transaction.displace(&mailboxes.unwrap_or_default(), lack, new)? {
+                    true => self.store(mailbox, transaction).map(Decided::Stored),
+                    false => Ok(Decided::Refused(Refusal::MailboxFull {
+                        retry_after: config.full_retry_after,
+                    })),
+                }
+            }
         }
     }
 }

@@ -69,8 +69,14 @@ impl CarryOut {
                 state: State::Held,
                 ..state
             },
+            Effect::HoldUntil(time) => StateValue {
+                state: State::Held,
+                due_at: time,
+                ..state
+            },
             Effect::Unhold => StateValue {
                 state: State::Stored,
+                due_at: loaded.envelope.envelope.expires_at,
                 ..state
             },
             Effect::Settle(end) => settle(loaded, end, now, &self.order.reason, retention),

@@ -14,6 +14,7 @@ use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
 use crate::rocks::take::claimant;
 use crate::rocks::transaction::{Interrupt, Transaction};
+use crate::rule::order::held_until;
 use crate::rule::recall::{Effect, effect};
 use crate::store::StoreError;
 use crate::value::{self, EnvelopeValue, StateValue};
@@ -87,8 +88,10 @@ impl RecallMessage {
             envelope: Arc::clone(&envelope),
             state: loaded.state.clone(),
         };
+        let old_end = loaded.envelope.envelope.expires_at;
+        let held_until = held_until(loaded.state.state, loaded.state.due_at, old_end);
         let state = StateValue {
-            due_at: at,
+            due_at: held_until.map_or(at, |time| time.min(at)),
             ..loaded.state.clone()
         };
         if is_deliverable(&state) {

@@ -11,6 +11,7 @@ use crate::rocks::change::{Loaded, settle, without_content};
 use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
+use crate::rule::order::held_until;
 use crate::rule::{fan_out, registration, subscription};
 use crate::store::Swept;
 use crate::value::{BindingsValue, StateValue};
@@ -71,7 +72,16 @@ fn sweep_message(
     };
     let now = transaction.times.wall;
     let retention = &transaction.shared.config.retention;
-    if !loaded.state.state.is_settled() {
+    let expires_at = loaded.envelope.envelope.expires_at;
+    if held_until(loaded.state.state, due.at, expires_at).is_some() {
+        swept.unheld.push(number);
+        let state = StateValue {
+            state: State::Stored,
+            due_at: expires_at,
+            ..loaded.state.clone()
+        };
+        save(&loaded, state, EventKind::Unheld, None, transaction)
+    } else if !loaded.state.state.is_settled() {
         swept.expired.push(number);
         let mut state = settle(&loaded, State::Expired, now, "", retention);
         let told = transaction.report_end(&loaded, &mut state, ReportStatus::Failed);

@@ -423,6 +423,7 @@ pub(super) fn timeline() -> impl Strategy<Value = (EventValue, AttemptValue)> {
         Just(EventKind::Deleted),
         Just(EventKind::ContentRemoved),
         Just(EventKind::ExpiryShortened),
+        Just(EventKind::Dropped),
     ];
     let event = (
         any::<u64>(),
