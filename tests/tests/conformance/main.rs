@@ -8,6 +8,7 @@ mod deferral;
 mod delivery;
 mod delivery_failure;
 mod devices;
+mod duplicates;
 mod error;
 mod events;
 mod fan_out;
