@@ -2,7 +2,7 @@
 
 use proto::v1::MessageState;
 use restante_tests::msrp::{PushSession, Setup};
-use restante_tests::sip::{SipPeer, SipText, example, fresh};
+use restante_tests::sip::{SipPeer, SipText, Transport, example, fresh};
 use restante_tests::{LoopbackNet, Scene, date, uri};
 
 fn somebody() -> String {
@@ -117,6 +117,61 @@ async fn ct_dlv_15_five_messages_come_in_order_and_bye_after_the_last() {
     scene.register(&bob).await;
     assert_eq!(scene.receive(&bob, 5).await, ids);
     assert_eq!(scene.states(&bob).await, [MessageState::Delivered; 5]);
+}
+
+/// The string of a Message-ID, as a number.
+fn number(id: &str) -> u64 {
+    let number = id
+        .split_once('@')
+        .and_then(|(number, _)| number.parse().ok());
+    number.unwrap_or_else(|| panic!("no Message-ID: {id}"))
+}
+
+#[tokio::test]
+async fn ct_ord_01_messages_of_five_senders_are_delivered_in_the_order_of_their_ids() {
+    const SENDERS: usize = 5;
+    const EACH: usize = 40;
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    let mut ways = Vec::new();
+    for _ in 0..SENDERS {
+        let edge = scene.deployment.edge(Transport::Tcp);
+        ways.push(scene.core.way(Transport::Tcp, edge).await);
+    }
+    // All at once, and each of them one after the other (RFC 3428 §8).
+    for number in 0..EACH {
+        let mut sent = Vec::new();
+        for (sender, way) in ways.iter().enumerate() {
+            let address = format!("<sip:sender-{sender}@example.org>");
+            let request = example::message(&bob)
+                .set("From", &format!("{address};tag={}", fresh()))
+                .set("P-Asserted-Identity", &address)
+                .body("text/plain", format!("{sender} {number}"));
+            sent.push(scene.core.send(way, &request).await);
+        }
+        for request in &sent {
+            let response = scene.core.response_to(request).await;
+            assert_eq!(response.status(), Some(202), "{response}");
+        }
+    }
+    scene.register(&bob).await;
+    let mut session = scene.accept_push(&bob).await;
+    let (mut numbers, mut of_senders) = (Vec::new(), vec![Vec::new(); SENDERS]);
+    for _ in 0..SENDERS * EACH {
+        let push = session.take().await;
+        numbers.push(number(&push.message_id()));
+        let original = SipText::new(push.original());
+        let text = String::from_utf8_lossy(original.body()).into_owned();
+        let (sender, number) = text.split_once(' ').expect("two numbers");
+        let sender: usize = sender.parse().expect("a number");
+        of_senders[sender].push(number.parse::<usize>().expect("a number"));
+    }
+    session.bye(&mut scene.core).await;
+    let is_growing = numbers.windows(2).all(|pair| pair[0] < pair[1]);
+    assert!(is_growing, "{numbers:?}");
+    for of_sender in &of_senders {
+        assert!(of_sender.iter().copied().eq(0..EACH), "{of_senders:?}");
+    }
 }
 
 #[tokio::test]
