@@ -39,6 +39,7 @@ mod robustness;
 mod sender;
 mod server;
 mod settings;
+mod states;
 mod storage_failure;
 mod torture;
 mod trigger;
