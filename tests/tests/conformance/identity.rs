@@ -1,7 +1,12 @@
 //! Requirements §5.1: who sends, and to whom.
 
-use restante_tests::sip::{SipText, Transport, example, fresh};
-use restante_tests::{Deployment, Scene, uri};
+use restante_tests::sip::{SipPeer, SipText, Transport, example, fresh};
+use restante_tests::{Deployment, LoopbackNet, Scene, somebody, uri};
+
+/// A peer that is not trusted.
+async fn stranger(scene: &Scene) -> SipPeer {
+    SipPeer::open(scene.deployment.net().host(LoopbackNet::STRANGER)).await
+}
 
 #[tokio::test]
 async fn ct_pfm_16_strangers_senders_without_identity_and_foreign_users_are_refused() {
@@ -13,13 +18,7 @@ async fn ct_pfm_16_strangers_senders_without_identity_and_foreign_users_are_refu
     assert_eq!(scene.status(&foreign).await, 404);
     let anonymous = example::message(&bob).without("P-Asserted-Identity");
     assert_eq!(scene.status(&anonymous).await, 403);
-    let mut stranger = restante_tests::sip::SipPeer::open(
-        scene
-            .deployment
-            .net()
-            .host(restante_tests::LoopbackNet::STRANGER),
-    )
-    .await;
+    let mut stranger = stranger(&scene).await;
     for transport in [Transport::Tcp, Transport::Udp] {
         let way = stranger
             .way(transport, scene.deployment.edge(transport))
@@ -121,4 +120,75 @@ async fn ct_pfm_27_the_originating_session_case_goes_on_to_the_next_route() {
     assert_eq!(response.status(), Some(200), "{response}");
     assert_eq!(response.field("X-Answer"), "yes");
     assert_eq!(scene.operator.list(&uri(&bob)).await, []);
+}
+
+#[tokio::test]
+async fn ct_prv_03_what_a_stranger_asserts_does_not_count() {
+    let mut scene = Scene::all().await;
+    let (bob, carol) = (somebody(), somebody());
+    let plain = example::message(&bob)
+        .without("P-Asserted-Identity")
+        .without("P-Served-User");
+    let served = format!("<{}>;sescase=term;regstate=unreg", uri(&carol));
+    let asserted = plain
+        .clone()
+        .set("P-Asserted-Identity", &format!("<{}>", example::ALICE));
+    let requests = [
+        asserted.clone(),
+        plain.clone().set("P-Served-User", &served),
+        asserted.clone().set("P-Served-User", &served),
+        plain,
+    ];
+    let mut stranger = stranger(&scene).await;
+    for transport in [Transport::Tcp, Transport::Udp] {
+        let way = stranger
+            .way(transport, scene.deployment.edge(transport))
+            .await;
+        for request in &requests {
+            let exchange = stranger.call(&way, request).await;
+            let response = exchange.response;
+            assert_eq!(response.status(), Some(403), "{transport} {response}");
+        }
+    }
+    assert_eq!(scene.operator.list("").await, []);
+    // The same words of the core are believed.
+    scene.deposit(&requests[2]).await;
+    scene.operator.only(&uri(&carol)).await;
+    assert_eq!(scene.operator.list(&uri(&bob)).await, []);
+}
+
+#[tokio::test]
+async fn ct_prv_04_a_sender_has_one_sip_and_one_tel_identity_and_no_third() {
+    const SIP: &str = "\"Alice\" <sip:alice@example.org>";
+    const TEL: &str = "<tel:+15550100>";
+    const NAME: &str = "P-Asserted-Identity";
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    let other = "<sip:alice@elsewhere.example>";
+    let message = || example::message(&bob).without(NAME);
+    let two = [
+        message().set(NAME, &format!("{SIP}, {TEL}")),
+        message()
+            .line(format!("{NAME}: {TEL}"))
+            .line(format!("{NAME}: {SIP}")),
+    ];
+    for request in &two {
+        scene.deposit(request).await;
+        let stored = scene.find(&bob, &request.field("Call-ID")).await;
+        let headers = stored.headers.expect("always set");
+        for identity in [SIP, TEL] {
+            assert!(headers.asserted_identity.contains(identity), "{headers:?}");
+        }
+    }
+    let three = [
+        message().set(NAME, &format!("{SIP}, {TEL}, {other}")),
+        message().set(NAME, &format!("{SIP}, {TEL}, <tel:+15550101>")),
+        message()
+            .line(format!("{NAME}: {SIP}, {TEL}"))
+            .line(format!("{NAME}: {other}")),
+    ];
+    for request in &three {
+        assert_eq!(scene.status(request).await, 400, "{request:?}");
+    }
+    assert_eq!(scene.operator.list(&uri(&bob)).await.len(), two.len());
 }

@@ -28,6 +28,7 @@ mod message_delivery;
 mod message_id;
 mod message_waiting;
 mod notification;
+mod privacy;
 mod push_answer;
 mod quota;
 mod recall;
