@@ -31,6 +31,7 @@ use crate::leases::Leases;
 use crate::message::PartKind;
 use crate::registration::{Registered, Registration};
 use crate::settings::{Publish, Published};
+use crate::store_identity::StoreIdentity;
 use crate::subscription::{
     Changes, OwnedSubscription, Subscribe, SubscriptionName, Waiting, WaitingQuestion,
 };
@@ -49,24 +50,6 @@ const DEFERRED_PAGE: u32 = 250;
 
 /// A page of them, whose senders used all the header octets they are allowed (64 KiB each), and more.
 const MAX_PAGE_OCTETS: usize = 20 << 20;
-
-/// What an edge must know about the store it works for.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StoreIdentity {
-    /// The hostname in Message-IDs.
-    pub hostname: String,
-    /// Proves branches (DLV-16). Never leaves the edge.
-    pub secret: bytes::Bytes,
-}
-
-impl std::fmt::Debug for StoreIdentity {
-    /// The secret stays secret.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoreIdentity")
-            .field("hostname", &self.hostname)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Why nothing is taken where there is no stream.
 const NO_CONNECTION: &str = "no connection to the storage service";

@@ -43,9 +43,10 @@ mod error;
 mod exchange;
 mod leases;
 mod stay;
+mod store_identity;
 
 pub use attach::{PushJob, PushJobs};
-pub use client::{StorageClient, StoreIdentity};
+pub use client::StorageClient;
 pub use config::{ClientConfig, Connecting, Connector};
 pub use deferred::{ClaimedMessage, DeferredPage};
 pub use deposit::{Deposit, DepositAnswer, Refusal, RefusalReason};
@@ -57,3 +58,4 @@ pub use exchange::MAX_ENTRY_OCTETS;
 pub use large::{
     AdmissionAnswer, AdmissionRequest, LargeDeposit, PartReader, ReadPartError, Upload, UploadError,
 };
+pub use store_identity::StoreIdentity;
