@@ -7,6 +7,8 @@
  *               taken back from them after the process was killed: that is the power cut.
  *   SHIM_HANG   while a file of this name exists, fsync and fdatasync never return
  *   SHIM_FAIL   while a file of this name exists, fsync and fdatasync fail with EIO
+ *   SHIM_SLOW   while a file of this name exists, fsync and fdatasync take as many milliseconds as it says
+ *   SHIM_FULL   while a file of this name exists, writes fail with ENOSPC
  *   SHIM_IGNORE_SYNC  while a file of this name exists, fsync and fdatasync succeed and cover nothing
  *
  * The model is a journalling file system: a completed sync of a file makes its content and its
@@ -158,6 +160,14 @@ int close(int fd) {
     return REAL(close)(fd);
 }
 
+/* Whether there is no room for what is written: -1 with errno ENOSPC. */
+static int full(int fd) {
+    const char *name = getenv("SHIM_FULL");
+    if (!is_watched(fd) || !name || access(name, F_OK) != 0) return 0;
+    errno = ENOSPC;
+    return 1;
+}
+
 /* Changes happen under the lock, so that no sync can forget the undo of one it does not cover. */
 #define CHANGE(fd, offset, length, call)        \
     do {                                        \
@@ -181,25 +191,41 @@ static size_t total(const struct iovec *vector, int count) {
 }
 
 ssize_t write(int fd, const void *octets, size_t length) {
+    if (full(fd)) return -1;
     CHANGE(fd, position(fd), length, REAL(write)(fd, octets, length));
 }
 ssize_t writev(int fd, const struct iovec *vector, int count) {
+    if (full(fd)) return -1;
     CHANGE(fd, position(fd), total(vector, count), REAL(writev)(fd, vector, count));
 }
 ssize_t pwrite(int fd, const void *octets, size_t length, off_t offset) {
+    if (full(fd)) return -1;
     CHANGE(fd, offset, length, REAL(pwrite)(fd, octets, length, offset));
 }
 ssize_t pwrite64(int fd, const void *octets, size_t length, off64_t offset) {
+    if (full(fd)) return -1;
     CHANGE(fd, offset, length, REAL(pwrite64)(fd, octets, length, offset));
 }
 int ftruncate(int fd, off_t size) { CHANGE(fd, size, SSIZE_MAX / 2, REAL(ftruncate)(fd, size)); }
 int ftruncate64(int fd, off64_t size) { CHANGE(fd, size, SSIZE_MAX / 2, REAL(ftruncate64)(fd, size)); }
 
-/* Waits while SHIM_HANG exists; -1 with errno EIO while SHIM_FAIL does. */
+/* Waits as many milliseconds as SHIM_SLOW says; no longer than the file is there. */
+static void dawdle(void) {
+    const char *name = getenv("SHIM_SLOW");
+    char text[16] = "";
+    int file = name ? (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC, 0) : -1;
+    if (file < 0) return;
+    long left = syscall(SYS_read, file, text, sizeof text - 1) > 0 ? atol(text) : 0;
+    syscall(SYS_close, file);
+    for (; left > 0 && access(name, F_OK) == 0; left--) usleep(1000);
+}
+
+/* Waits while SHIM_HANG exists, and as long as SHIM_SLOW says; -1 with errno EIO while SHIM_FAIL does. */
 static int broken(int fd) {
     const char *hang = getenv("SHIM_HANG"), *fail = getenv("SHIM_FAIL");
     if (!is_watched(fd)) return 0;
     while (hang && access(hang, F_OK) == 0) usleep(1000);
+    dawdle();
     if (fail && access(fail, F_OK) == 0) {
         errno = EIO;
         return -1;

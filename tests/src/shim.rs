@@ -1,10 +1,12 @@
-//! A disk that can be broken: `shim/disk.c`, compiled and preloaded into the process with the store.
+//! A disk that can be broken and a clock that can be set: `shim/disk.c` and `shim/clock.c`, compiled and preloaded
+//! into the process with the store.
 
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -23,7 +25,7 @@ impl Shim {
     /// When there is no C compiler.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        compile(&folder.path().join("disk.so"));
+        compile("disk.c", &folder.path().join("disk.so"));
         fs::create_dir(folder.path().join("undo")).expect("a folder of ours");
         Self { folder }
     }
@@ -37,6 +39,8 @@ impl Shim {
             .storage_variable("SHIM_UNDO", self.folder.path().join("undo"))
             .storage_variable("SHIM_HANG", self.folder.path().join("hang"))
             .storage_variable("SHIM_FAIL", self.folder.path().join("fail"))
+            .storage_variable("SHIM_SLOW", self.folder.path().join("slow"))
+            .storage_variable("SHIM_FULL", self.folder.path().join("full"))
             .storage_variable("SHIM_IGNORE_SYNC", self.folder.path().join("ignore"))
     }
 
@@ -56,6 +60,20 @@ impl Shim {
         self.switch("fail");
     }
 
+    /// From now on, a sync takes so long.
+    ///
+    /// # Panics
+    /// When the folder of the shim cannot be written to.
+    pub fn slow_down(&self, time: Duration) {
+        let millis = time.as_millis().to_string();
+        fs::write(self.folder.path().join("slow"), millis).expect("a folder of ours");
+    }
+
+    /// From now on, there is no room for anything that is written.
+    pub fn fill(&self) {
+        self.switch("full");
+    }
+
     /// From now on, syncs are pretended: they succeed and make nothing durable.
     pub fn ignore_syncs(&self) {
         self.switch("ignore");
@@ -63,7 +81,7 @@ impl Shim {
 
     /// The disk is sound again.
     pub fn mend(&self) {
-        for name in ["hang", "fail", "ignore"] {
+        for name in ["hang", "fail", "slow", "full", "ignore"] {
             // It may not be broken.
             let _ = fs::remove_file(self.folder.path().join(name));
         }
@@ -101,8 +119,51 @@ impl Default for Shim {
     }
 }
 
-fn compile(library: &Path) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim/disk.c");
+/// A wall clock that tests set.
+#[derive(Debug)]
+pub struct WallClock {
+    folder: TempDir,
+}
+
+impl WallClock {
+    /// A clock that is right.
+    ///
+    /// # Panics
+    /// When there is no C compiler.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        compile("clock.c", &folder.path().join("clock.so"));
+        Self { folder }
+    }
+
+    /// A plan whose store has this clock.
+    pub fn over(&self, plan: Plan) -> Plan {
+        plan.storage_variable("LD_PRELOAD", self.folder.path().join("clock.so"))
+            .storage_variable("SHIM_CLOCK", self.folder.path().join("off"))
+    }
+
+    /// From now on it is wrong by so many seconds.
+    ///
+    /// # Panics
+    /// When the folder of the clock cannot be written to.
+    pub fn be_off(&self, seconds: i64) {
+        // At once: who reads it finds the old number or the new one.
+        let new = self.folder.path().join("new");
+        fs::write(&new, seconds.to_string()).expect("a folder of ours");
+        fs::rename(new, self.folder.path().join("off")).expect("a folder of ours");
+    }
+}
+
+impl Default for WallClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn compile(source: &str, library: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("shim")
+        .join(source);
     let compiler = Command::new("cc")
         .args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o"])
         .args([library, &source])

@@ -1,5 +1,6 @@
 //! Restante from end to end: the real binaries, as one process and as several, over real sockets.
 
+mod clock;
 mod configuration;
 mod crash;
 mod crash_deployment;
