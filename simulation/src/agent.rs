@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use net::network::Datagrams;
 use sip::transaction::{ClientId, Event, Layer, LayerLimits, ServerId, Timers};
-use sip::{Limits, Message, Request, Response, parse_datagram};
+use sip::{Limits, Message, Request, Response, ResponseBuilder, StatusCode, parse_datagram};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
@@ -139,6 +139,12 @@ impl Element {
                     request,
                     source: peer,
                 });
+            }
+            // One request by two edges, and the first copy is not answered yet (RFC 3261 §8.2.2.2).
+            Event::Merged { id, request, .. } => {
+                let loop_detected = StatusCode::LOOP_DETECTED;
+                let response = ResponseBuilder::reply_to(&request, loop_detected).to_tag("merged");
+                self.layer.respond(now(), id, &response.build());
             }
             Event::Response { id, response, .. } if response.status().is_final() => {
                 self.tell(id, Some(response));
