@@ -51,13 +51,13 @@ async fn ct_sto_09_a_full_mailbox_may_drop_its_oldest_for_the_newest() {
         .set("limits.mailbox_full", "drop-oldest");
     let mut scene = Scene::start(plan).await;
     let bob = somebody();
-    let urgent = example::message(&bob).set("Priority", "urgent");
-    scene.deposit(&urgent).await;
+    let message = |priority| example::message(&bob).set("Priority", priority);
+    scene.deposit(&message("urgent")).await;
     for _ in 1..FULL {
-        scene.deposit(&example::message(&bob)).await;
+        scene.deposit(&message("normal")).await;
     }
     let before = scene.operator.list(&uri(&bob)).await;
-    scene.deposit(&example::message(&bob)).await;
+    scene.deposit(&message("normal")).await;
     let oldest = &before[1].message_id;
     assert_eq!(scene.operator.state(oldest).await, MessageState::Deleted);
     let timeline = scene.operator.timeline(oldest).await;
