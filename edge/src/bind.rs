@@ -93,6 +93,7 @@ pub async fn msrp(
         connects_per_second: usize::try_from(msrp.connects_per_second).unwrap_or(usize::MAX),
         tls: listen_tls.map(|listen| msrp.tls(listen)),
         network: surroundings.network.clone(),
+        sessmatch: msrp.sessmatch,
         ..MsrpConfig::new(listen)
     });
     bound.await.map_err(|error| match error {

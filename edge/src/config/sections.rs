@@ -113,6 +113,10 @@ daemon::section! {
         certificate: Option<PathBuf> = "off",
         /// The private key of the certificate.
         key: Option<PathBuf> = "off",
+        /// Whether MSRP is led to its session by the session-ids in To-Path and From-Path alone (MSR-02): for peers
+        /// behind a gateway or session border controller that puts its own address into the paths of
+        /// descriptions.
+        sessmatch: bool = false,
         /// Whether push sessions are offered over TLS; it needs `sip-edge.msrp_listen_tls`.
         offer_tls: bool = false,
     }

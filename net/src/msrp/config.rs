@@ -50,7 +50,7 @@ pub struct MsrpConfig {
     pub max_connections_per_address: usize,
     /// Finds the addresses of the hosts in peers' paths.
     pub resolver: Resolver,
-    /// Compare only the session-id of a From-Path, for peers behind a gateway that rewrites paths.
+    /// Compare only the session-ids of To-Path and From-Path, for peers behind a gateway that rewrites paths.
     pub sessmatch: bool,
 }
 

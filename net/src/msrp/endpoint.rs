@@ -15,7 +15,7 @@ use super::listener::{Established, Listener, Secure};
 use super::pace::{ConnectPacer, WrongPaths};
 use super::pending::PendingSession;
 use super::reader::Reader;
-use super::registry::{Registry, RouteRules};
+use super::registry::Registry;
 use crate::places::Places;
 use crate::tls::TlsError;
 
@@ -62,7 +62,7 @@ impl MsrpEndpoint {
             own_addresses(&config, local_address, secure.as_ref(), &advertised_host),
         );
         let shared = Arc::new(Shared {
-            registry: Arc::new(Registry::default()),
+            registry: Arc::new(Registry::new(config.sessmatch)),
             guard,
             pacer: ConnectPacer::new(config.connects_per_second),
             tasks: TaskTracker::new(),
@@ -168,10 +168,7 @@ impl Shared {
             remote,
             registry: Arc::clone(&self.registry),
             wrong_paths: Arc::clone(&self.wrong_paths),
-            rules: RouteRules {
-                path_wait: self.config.path_wait,
-                sessmatch: self.config.sessmatch,
-            },
+            path_wait: self.config.path_wait,
             unbound_timeout: self.config.unbound_timeout,
             reuse_timeout: self.config.reuse_timeout,
             target: None,

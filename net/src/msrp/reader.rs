@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::connection::{Connection, Input, Lost};
 use super::pace::WrongPaths;
-use super::registry::{Misdirected, Registry, RouteRules, SessionInput};
+use super::registry::{Misdirected, Registry, SessionInput};
 
 /// Least and most room made in the receive buffer before a read.
 const READ_OCTETS: RangeInclusive<usize> = (4 << 10)..=(64 << 10);
@@ -26,7 +26,7 @@ pub(super) struct Reader {
     pub(super) remote: IpAddr,
     pub(super) registry: Arc<Registry>,
     pub(super) wrong_paths: Arc<WrongPaths>,
-    pub(super) rules: RouteRules,
+    pub(super) path_wait: Duration,
     pub(super) unbound_timeout: Duration,
     pub(super) reuse_timeout: Duration,
     /// The session of the request that is coming in.
@@ -104,7 +104,7 @@ impl Reader {
     async fn session_of(&self, head: &RequestHead) -> Result<Option<SessionInput>, Lost> {
         let routed = self
             .registry
-            .route_request(&self.connection, head, self.rules)
+            .route_request(&self.connection, head, self.path_wait)
             .await;
         let misdirected = match routed {
             Ok(session) => return Ok(Some(session)),

@@ -15,9 +15,11 @@ use crate::tls::Fingerprint;
 pub(super) type SessionInput = mpsc::Sender<Event>;
 
 /// All sessions from `open` to their end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Registry {
     sessions: Mutex<HashMap<SessionId, Arc<Slot>>>,
+    /// Session-ids are compared, whole paths are not.
+    sessmatch: bool,
 }
 
 /// One session.
@@ -101,6 +103,14 @@ impl Misdirected {
 }
 
 impl Registry {
+    /// Without a session; whether paths are told apart by their session-ids alone.
+    pub(super) fn new(sessmatch: bool) -> Registry {
+        Registry {
+            sessions: Mutex::default(),
+            sessmatch,
+        }
+    }
+
     /// Enters a session; it stays until the registration is dropped.
     pub(super) fn register(self: &Arc<Registry>, id: SessionId, local_path: Path) -> Registration {
         let slot = Arc::new(Slot {
@@ -124,19 +134,20 @@ impl Registry {
     fn slot(&self, path: &Path) -> Option<Arc<Slot>> {
         let id = path.first().session_id()?;
         let slot = locked(&self.sessions).get(id).cloned()?;
-        (slot.local_path == *path).then_some(slot)
+        (self.sessmatch || slot.local_path == *path).then_some(slot)
     }
 
-    /// Leads a request to its session, binding the session to the connection if it is free.
+    /// Leads a request to its session, binding the session to the connection if it is free. Waits at most
+    /// `path_wait` for a peer path that is not known yet.
     pub(super) async fn route_request(
         &self,
         connection: &Arc<Connection>,
         head: &RequestHead,
-        rules: RouteRules,
+        path_wait: Duration,
     ) -> Result<SessionInput, Misdirected> {
         let slot = self.slot(&head.to_path).ok_or(Misdirected::NoSuchPath)?;
-        slot.wait_for_peer_path(rules.path_wait).await;
-        slot.bind(connection, &head.from_path, rules.sessmatch)
+        slot.wait_for_peer_path(path_wait).await;
+        slot.bind(connection, &head.from_path, self.sessmatch)
     }
 
     /// Leads a response to the session of this connection that it is addressed to.
@@ -155,15 +166,6 @@ impl Registry {
             _ => None,
         }
     }
-}
-
-/// How requests are matched to sessions.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RouteRules {
-    /// How long to wait for a peer path that is not known yet.
-    pub(super) path_wait: Duration,
-    /// Compare session-ids only.
-    pub(super) sessmatch: bool,
 }
 
 impl Slot {

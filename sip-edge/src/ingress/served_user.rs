@@ -1,7 +1,8 @@
 //! The served user of a terminating request (OPG-03): P-Served-User of a trusted peer, else the
-//! Request-URI.
+//! Request-URI, else P-Called-Party-ID: another server may have put the place of the user into the
+//! Request-URI already.
 
-use sip::{Aor, Request, SessionCase};
+use sip::{Aor, Request, SessionCase, Uri};
 
 use crate::site::Site;
 use edge::refuse::Refusal;
@@ -14,15 +15,23 @@ pub(crate) fn served_user(request: &Request, site: &Site) -> Result<Aor, Refusal
     if is_originating(request, site)? {
         return Err(Refusal::OriginatingCase);
     }
-    let address = match request.headers().served_user()? {
-        Some(served) => Aor::from_uri(&served.uri),
-        None => request.request_uri().ok().and_then(Aor::from_uri),
-    };
-    address
-        // A domain alone names nobody.
+    if let Some(served) = request.headers().served_user()? {
+        return ours(&served.uri, site).ok_or(Refusal::UserUnknown);
+    }
+    if let Some(address) = request.request_uri().ok().and_then(|uri| ours(uri, site)) {
+        return Ok(address);
+    }
+    let called = request.headers().called_party()?;
+    called
+        .and_then(|called| ours(&called.uri, site))
+        .ok_or(Refusal::UserUnknown)
+}
+
+/// The account that this names, if it is one of ours. A domain alone names nobody.
+fn ours(uri: &Uri, site: &Site) -> Option<Aor> {
+    Aor::from_uri(uri)
         .filter(|address| address.domain().is_none() || address.user().is_some())
         .filter(|address| site.serves(address))
-        .ok_or(Refusal::UserUnknown)
 }
 
 /// Whether a request is on its way out from its sender, and not to be terminated at a user of ours.
@@ -93,6 +102,23 @@ mod tests {
         for (lines, expected) in table {
             assert_eq!(served(&lines), expected.map(str::to_owned), "{lines}");
         }
+    }
+
+    #[test]
+    fn the_called_party_is_served_where_nothing_else_names_a_user_of_ours() {
+        let called = "P-Called-Party-ID: \"Bob\" <sip:robert@example.org>\r\n";
+        let moved = |lines: &str| {
+            let request = example::message_with(lines).edit();
+            let request = request.set_uri("sip:bob@203.0.113.9:5060").build();
+            served_user(&request, &df1()).map(|address| address.to_string())
+        };
+        assert_eq!(served(called), Ok("sip:bob@example.org".to_owned()));
+        assert_eq!(moved(called), Ok("sip:robert@example.org".to_owned()));
+        assert_eq!(moved(""), Err(Refusal::UserUnknown));
+        let elsewhere = "P-Called-Party-ID: <sip:bob@elsewhere.org>\r\n";
+        assert_eq!(moved(elsewhere), Err(Refusal::UserUnknown));
+        let served = format!("{called}P-Served-User: <sip:bob@elsewhere.org>\r\n");
+        assert_eq!(moved(&served), Err(Refusal::UserUnknown));
     }
 
     #[test]

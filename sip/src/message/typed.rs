@@ -122,6 +122,11 @@ impl Headers {
         self.single(Name::PServedUser, ServedUserHeader::parse)
     }
 
+    /// Whom a request was for before its Request-URI was replaced (RFC 7315 §4.2).
+    pub fn called_party(&self) -> Single<NameAddr> {
+        self.single(Name::PCalledPartyId, str::parse)
+    }
+
     /// Privacy values in lower case, separated by semicolons (RFC 3323 §4.2) or, as some senders do, by commas.
     pub fn privacy(&self) -> Vec<String> {
         let fields = self
