@@ -19,6 +19,7 @@ pub mod net;
 pub mod operator;
 pub mod patience;
 pub mod process;
+pub mod replay;
 pub mod run;
 pub mod scene;
 pub mod shim;
