@@ -1,13 +1,15 @@
-//! Programs of others that know nothing of us: a phone (baresip) behind a core (Kamailio), and all of Restante behind
-//! that core.
+//! Programs of others that know nothing of us: phones (baresip) behind a core (Kamailio), all of Restante behind that core,
+//! Wireshark's dissectors, a client by gRPC's reflection; and what such programs have sent, played again.
 
 mod capture;
 mod dissected;
 mod groups;
 mod kamailio;
+mod phones;
 mod quirks;
 mod reflection;
 mod replayed;
+mod site;
 
 use std::path::Path;
 use std::process::Command;
@@ -15,15 +17,7 @@ use std::time::Duration;
 
 use restante_tests::patience::{START, within};
 use restante_tests::process::Process;
-use restante_tests::sip::fresh;
-use restante_tests::{Deployment, LoopbackNet, Scene, uri};
 use tokio::process;
-use tokio::time::sleep;
-
-use kamailio::{Kamailio, Passwords};
-
-/// The host of the phone.
-const PHONE: u8 = 3;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -79,64 +73,4 @@ async fn line(process: &Process, seen: usize, wanted: &str) -> usize {
         }
     })
     .await
-}
-
-/// A phone with the modules that show what waits.
-fn baresip(scene: &Scene, user: &str) -> Process {
-    let net = scene.deployment.net();
-    let core = net.host(LoopbackNet::CORE);
-    let folder = scene.deployment.scratch().join("baresip");
-    std::fs::create_dir(&folder).expect("a folder");
-    let config = format!(
-        "sip_listen {}:5070\nmodule_path /usr/lib/baresip/modules\nmodule mwi.so\n\
-         module_app menu.so\nmodule_app account.so\n",
-        net.host(PHONE)
-    );
-    let account = format!(
-        "<{}>;auth_pass=secret;mwi=yes;regint=600;outbound=\"sip:{core}:5060\"\n",
-        uri(user)
-    );
-    std::fs::write(folder.join("config"), config).expect("the configuration");
-    std::fs::write(folder.join("accounts"), account).expect("the account");
-    logging("baresip", "baresip -s -f \"$1\"", &[&folder])
-}
-
-#[tokio::test]
-async fn baresip_behind_kamailio_shows_what_waits() {
-    if !are_there(&["kamailio", "baresip", "stdbuf"]) {
-        return;
-    }
-    // It shows documents of up to 255 octets, and nothing of longer ones.
-    let plan = Deployment::all().set("mwi.headers", "Message-ID");
-    let mut scene = Scene::start(plan).await;
-    let user = format!("bob-{}", fresh());
-    let waiting = scene.deposit_text(&user, "Lunch?").await;
-    let kamailio = Kamailio::start(&scene.deployment, Passwords::Asked).await;
-    let mut phone = baresip(&scene, &user);
-
-    let mut seen = line(&phone, 0, &format!("----- MWI for {} -----", uri(&user))).await;
-    seen = line(&phone, seen, "Messages-Waiting: yes").await;
-    seen = line(&phone, seen, "Text-Message: 1/0 (1/0)").await;
-    seen = line(&phone, seen, &waiting.message_id).await;
-    let subscriptions = scene.operator.subscriptions(&uri(&user)).await;
-    assert_eq!(subscriptions.len(), 1, "{subscriptions:?}");
-    scene.deposit_text(&user, "Dinner?").await;
-    seen = line(&phone, seen, "Text-Message: 2/0 (2/0)").await;
-    scene
-        .operator
-        .delete(&waiting.message_id)
-        .await
-        .expect("it waits");
-    line(&phone, seen, "Text-Message: 1/0 (1/0)").await;
-
-    // It says goodbye, through Kamailio too.
-    phone.terminate();
-    phone.ended().await;
-    within(START, "the end of the subscription", async {
-        while !scene.operator.subscriptions(&uri(&user)).await.is_empty() {
-            sleep(PAUSE).await;
-        }
-    })
-    .await;
-    kamailio.stop().await;
 }

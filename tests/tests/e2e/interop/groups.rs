@@ -1,92 +1,20 @@
 //! Storage, participating edge and controlling edge behind Kamailio: a message to a group reaches members who are online
 //! by the core, and those who are not when they are back: by the core, the participating edge, and the core again.
 
-use std::process::Stdio;
-
 use proto::v1::{Event, EventKind};
-use restante_tests::patience::{ANSWER, START, eventually, within};
-use restante_tests::run::{Ended, command, run};
+use restante_tests::patience::{START, eventually, within};
+use restante_tests::run::{Ended, run};
 use restante_tests::sip::{example, fresh};
-use restante_tests::{Deployment, LoopbackNet, uri};
+use restante_tests::uri;
 use serde_json::Value;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use super::are_there;
-use super::kamailio::{Kamailio, Passwords};
+use super::kamailio::Passwords;
+use super::site::Site;
 
 /// Octets of the large message.
 const OCTETS: usize = 300_001;
-
-/// All of Restante, and the core.
-struct Site {
-    deployment: Deployment,
-    kamailio: Kamailio,
-}
-
-impl Site {
-    async fn start() -> Self {
-        let plan = Deployment::three_processes();
-        let net = plan.net();
-        let hop = format!("sip:{};transport=tcp", Kamailio::edges(net));
-        let core = format!("{}/32", net.host(LoopbackNet::CORE));
-        let plan = plan
-            .set("sip.next_hop", &hop)
-            .set("trust.loopback", "false")
-            .set("trust.peers", &core)
-            .set("msrp.allow_networks", "127.0.0.0/8");
-        let deployment = plan.start().await;
-        let kamailio = Kamailio::start(&deployment, Passwords::NotAsked).await;
-        Self {
-            deployment,
-            kamailio,
-        }
-    }
-
-    /// A client behind the core.
-    fn client(&self, user: &str, arguments: &[&str]) -> Command {
-        let mut command = command("im-client");
-        let core = Kamailio::users(self.deployment.net());
-        let proxy = format!("sip:{core};transport=tcp");
-        command
-            .args(["--user", user, "--proxy", &proxy])
-            .args(arguments);
-        command
-    }
-
-    /// A client that receives, once the edge knows of it.
-    async fn online(&self, user: &str, arguments: &[&str]) -> Child {
-        let mut command = self.client(user, &["receive", "--for", "60s", "--json"]);
-        command.args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let client = command.stderr(Stdio::piped()).kill_on_drop(true).spawn();
-        let operator = self.deployment.operator();
-        eventually(START, "his registration", async || {
-            let mailbox = operator.mailbox(user).await.ok()?;
-            (!mailbox.bindings.is_empty()).then_some(())
-        })
-        .await;
-        client.expect("im-client")
-    }
-
-    async fn operator(&self, arguments: &[&str]) -> Vec<Value> {
-        self.deployment
-            .restantectl(arguments)
-            .await
-            .done()
-            .records()
-    }
-
-    /// The job of this class, once nothing of it is on its way.
-    async fn finished(&self, class: &str) -> Value {
-        eventually(ANSWER, "the end of the job", async || {
-            let jobs = self
-                .operator(&["job", "list", "--state", "completed"])
-                .await;
-            jobs.into_iter().find(|job| job["class"] == class)
-        })
-        .await
-    }
-}
 
 /// What a client had received when it ended.
 async fn received(client: Child) -> Vec<Value> {
@@ -115,7 +43,7 @@ async fn members_of_a_group_get_its_messages_online_and_offline_behind_kamailio(
     if !are_there(&["kamailio", "stdbuf"]) {
         return;
     }
-    let site = Site::start().await;
+    let site = Site::start(Passwords::NotAsked).await;
     let (bob, carol) = (
         uri(&format!("bob-{}", fresh())),
         uri(&format!("carol-{}", fresh())),
@@ -190,7 +118,7 @@ async fn what_a_registered_client_does_not_take_is_deferred_behind_kamailio() {
     if !are_there(&["kamailio", "stdbuf"]) {
         return;
     }
-    let site = Site::start().await;
+    let site = Site::start(Passwords::NotAsked).await;
     let (bob, carol) = (
         uri(&format!("bob-{}", fresh())),
         uri(&format!("carol-{}", fresh())),

@@ -45,17 +45,21 @@ impl Kamailio {
         let core = deployment.net().host(LoopbackNet::CORE);
         let edge = deployment.edge(Transport::Tcp);
         let controlling = deployment.address("controlling-edge.listen_tcp");
-        let given = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kamailio/kamailio.cfg");
-        let config = std::fs::read_to_string(given).expect("the configuration");
-        let config = config
-            .replace("192.0.2.11", &core.to_string())
-            .replace("192.0.2.21:5060", &edge.to_string())
-            .replace("192.0.2.22:5070", &controlling.to_string());
-        assert!(!config.contains("!192.0.2."), "{config}");
+        let given = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kamailio");
         let folder = deployment.scratch().join("kamailio");
         std::fs::create_dir(&folder).expect("a folder");
+        let list = folder.join("dispatcher.list");
+        for file in ["kamailio.cfg", "dispatcher.list"] {
+            let config = std::fs::read_to_string(given.join(file)).expect("the configuration");
+            let config = config
+                .replace("192.0.2.11", &core.to_string())
+                .replace("192.0.2.21:5060", &edge.to_string())
+                .replace("192.0.2.22:5070", &controlling.to_string())
+                .replace("/etc/kamailio/dispatcher.list", &list.display().to_string());
+            assert!(!config.contains("192.0.2."), "{config}");
+            std::fs::write(folder.join(file), config).expect("the configuration");
+        }
         let path = folder.join("kamailio.cfg");
-        std::fs::write(&path, config).expect("the configuration");
         let define = match passwords {
             Passwords::Asked => "-A NEAR_PHONES",
             Passwords::NotAsked => "-A WITHOUT_PASSWORDS",
