@@ -1,6 +1,7 @@
 # Entry points for people. Everything else is cargo.
 #
 #   make run          try Restante on this machine; DEMO=once shows the story and ends
+#   make demo         Kamailio, Restante, two clients and Prometheus in containers: a story, step by step
 #   make test         the whole test suite, as CI runs it
 #   make bench        a benchmark of docs/benchmarks.md; which one and options in BENCH="push --rounds 1"
 #   make simulation   random histories of a deployment (docs/simulation.md); how many and from which seed: SEEDS=10000 FROM=0
@@ -17,13 +18,17 @@ PROFILE ?= release
 SEEDS ?= 10000
 FROM ?= 0
 
-.PHONY: help run test bench simulation image runtime
+.PHONY: help run demo test bench simulation image runtime
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
 run:
 	@PROFILE=$(PROFILE) DEMO=$(DEMO) scripts/run
+
+demo: runtime
+	@scripts/demo-images
+	@scripts/demo-story
 
 test:
 	@scripts/test

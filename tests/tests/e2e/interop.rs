@@ -3,9 +3,11 @@
 
 mod capture;
 mod dissected;
+mod failover;
 mod groups;
 mod kamailio;
 mod phones;
+mod prometheus;
 mod quirks;
 mod reflection;
 mod replayed;

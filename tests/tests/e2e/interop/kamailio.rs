@@ -42,6 +42,15 @@ impl Kamailio {
 
     /// Starts it before the edges of a deployment.
     pub(super) async fn start(deployment: &Deployment, passwords: Passwords) -> Self {
+        Self::start_with(deployment, passwords, &[]).await
+    }
+
+    /// The same with further participating edges.
+    pub(super) async fn start_with(
+        deployment: &Deployment,
+        passwords: Passwords,
+        others: &[SocketAddr],
+    ) -> Self {
         let core = deployment.net().host(LoopbackNet::CORE);
         let edge = deployment.edge(Transport::Tcp);
         let controlling = deployment.address("controlling-edge.listen_tcp");
@@ -59,6 +68,11 @@ impl Kamailio {
             assert!(!config.contains("192.0.2."), "{config}");
             std::fs::write(folder.join(file), config).expect("the configuration");
         }
+        let others = others
+            .iter()
+            .map(|other| format!("1 sip:{other};transport=tcp\n"));
+        let edges = std::fs::read_to_string(&list).expect("the edges");
+        std::fs::write(&list, edges + &others.collect::<String>()).expect("the edges");
         let path = folder.join("kamailio.cfg");
         let define = match passwords {
             Passwords::Asked => "-A NEAR_PHONES",

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use restante_tests::deployment::Plan;
 use restante_tests::patience::{ANSWER, START, eventually};
 use restante_tests::run::command;
 use restante_tests::{Deployment, LoopbackNet};
@@ -17,17 +18,20 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) async fn start(passwords: Passwords) -> Self {
+    /// What is to be behind it.
+    pub(super) fn plan() -> Plan {
         let plan = Deployment::three_processes();
         let net = plan.net();
         let hop = format!("sip:{};transport=tcp", Kamailio::edges(net));
         let core = format!("{}/32", net.host(LoopbackNet::CORE));
-        let plan = plan
-            .set("sip.next_hop", &hop)
+        plan.set("sip.next_hop", &hop)
             .set("trust.loopback", "false")
             .set("trust.peers", &core)
-            .set("msrp.allow_networks", "127.0.0.0/8");
-        let deployment = plan.start().await;
+            .set("msrp.allow_networks", "127.0.0.0/8")
+    }
+
+    pub(super) async fn start(passwords: Passwords) -> Self {
+        let deployment = Self::plan().start().await;
         let kamailio = Kamailio::start(&deployment, passwords).await;
         Self {
             deployment,
