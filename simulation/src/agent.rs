@@ -7,7 +7,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use net::network::Datagrams;
 use sip::transaction::{ClientId, Event, Layer, LayerLimits, ServerId, Timers};
-use sip::{Limits, Message, Request, Response, ResponseBuilder, StatusCode, parse_datagram};
+use sip::{
+    Limits, Message, Method, Request, Response, ResponseBuilder, StatusCode, parse_datagram,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
@@ -43,6 +45,7 @@ impl Agent {
         let element = Element {
             layer: Layer::new(Timers::default(), LayerLimits::default()),
             waiting: HashMap::new(),
+            invites: HashMap::new(),
             port,
             incoming,
         };
@@ -68,6 +71,8 @@ impl Agent {
 struct Element {
     layer: Layer<SocketAddr>,
     waiting: HashMap<ClientId, oneshot::Sender<Option<Response>>>,
+    /// INVITEs without final response.
+    invites: HashMap<ServerId, Request>,
     port: Box<dyn Datagrams>,
     incoming: mpsc::Sender<Incoming>,
 }
@@ -117,8 +122,20 @@ impl Element {
                     Err(_) => drop(answer.send(None)),
                 }
             }
-            Command::Respond(id, response) => self.layer.respond(now(), id, &response),
+            Command::Respond(id, response) => self.respond(id, &response),
         }
+    }
+
+    fn respond(&mut self, id: ServerId, response: &Response) {
+        if response.status().is_final() {
+            self.invites.remove(&id);
+        }
+        self.layer.respond(now(), id, response);
+    }
+
+    fn reply(&mut self, (id, request): (ServerId, &Request), status: StatusCode, tag: &str) {
+        let response = ResponseBuilder::reply_to(request, status).to_tag(tag);
+        self.respond(id, &response.build());
     }
 
     fn settle(&mut self) {
@@ -133,6 +150,9 @@ impl Element {
     fn on_event(&mut self, event: Event<SocketAddr>) {
         match event {
             Event::Request { id, request, peer } => {
+                if *request.method() == Method::Invite {
+                    self.invites.insert(id, request.clone());
+                }
                 // A request that finds no room is sent again.
                 let _ = self.incoming.try_send(Incoming {
                     id,
@@ -142,9 +162,18 @@ impl Element {
             }
             // One request by two edges, and the first copy is not answered yet (RFC 3261 §8.2.2.2).
             Event::Merged { id, request, .. } => {
-                let loop_detected = StatusCode::LOOP_DETECTED;
-                let response = ResponseBuilder::reply_to(&request, loop_detected).to_tag("merged");
-                self.layer.respond(now(), id, &response.build());
+                self.reply((id, &request), StatusCode::LOOP_DETECTED, "merged");
+            }
+            Event::Cancel {
+                id,
+                request,
+                status,
+                to_tag,
+            } => self.reply((id, &request), status, &to_tag),
+            Event::Cancelled { id, .. } => {
+                if let Some(invite) = self.invites.remove(&id) {
+                    self.reply((id, &invite), StatusCode::REQUEST_TERMINATED, "cancelled");
+                }
             }
             Event::Response { id, response, .. } if response.status().is_final() => {
                 self.tell(id, Some(response));

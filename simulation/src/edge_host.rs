@@ -61,6 +61,8 @@ impl EdgeHost {
         config.process.msrp_listen = SocketAddr::new(self.address, 2855);
         config.process.storage = format!("http://{}", store_host::DATA);
         config.xcap.listen = None;
+        // Clients are on loopback, as all hosts are.
+        config.msrp.allow_networks = vec!["127.0.0.0/8".parse().expect("a network")];
         config
     }
 

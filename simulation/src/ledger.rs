@@ -6,6 +6,12 @@ use std::time::Duration;
 /// Number of a message; it is what its body says.
 pub type Letter = usize;
 
+/// Number of a push session, of all users.
+pub type SessionNumber = usize;
+
+/// Messages of a session that come again at most although the client has acknowledged them (PSH-09).
+const WINDOW: usize = 4;
+
 /// What is known of one message.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -15,8 +21,10 @@ pub struct Entry {
     pub accepted: Option<Duration>,
     /// When its user saw it first.
     pub seen: Option<Duration>,
-    /// Under which Message-IDs he did.
+    /// Under which Message-IDs it came.
     pub ids: BTreeSet<String>,
+    /// The last session in which his client has acknowledged it.
+    acknowledged: Option<SessionNumber>,
 }
 
 /// All messages of a history.
@@ -25,8 +33,11 @@ pub struct Ledger {
     entries: BTreeMap<Letter, Entry>,
     /// By Message-ID: which message it stood on.
     letters: BTreeMap<String, Letter>,
-    /// The highest Message-ID each user has seen so far.
+    /// The highest Message-ID that has come to each user so far.
     highest: BTreeMap<usize, u64>,
+    sessions: SessionNumber,
+    /// By session: what was acknowledged in it and came again all the same.
+    repeated: BTreeMap<SessionNumber, BTreeSet<Letter>>,
 }
 
 impl Ledger {
@@ -38,6 +49,7 @@ impl Ledger {
             accepted: None,
             seen: None,
             ids: BTreeSet::new(),
+            acknowledged: None,
         };
         self.entries.insert(letter, entry);
         letter
@@ -50,8 +62,15 @@ impl Ledger {
         }
     }
 
-    /// Its user has it. Returns what is wrong with that.
-    pub fn seen(&mut self, user: usize, letter: Letter, id: &str, at: Duration) -> Vec<String> {
+    /// Its user has it.
+    pub fn seen(&mut self, letter: Letter, at: Duration) {
+        if let Some(entry) = self.entries.get_mut(&letter) {
+            entry.seen.get_or_insert(at);
+        }
+    }
+
+    /// It comes to a client, which may refuse it yet. Returns what is wrong with that.
+    pub fn came(&mut self, user: usize, letter: Letter, id: &str) -> Vec<String> {
         let mut wrong = Vec::new();
         let Some(entry) = self.entries.get_mut(&letter) else {
             return vec![format!("P7: user {user} got what nobody sent")];
@@ -61,7 +80,6 @@ impl Ledger {
                 "P7: user {user} got message {letter}, which is for another"
             ));
         }
-        entry.seen.get_or_insert(at);
         if entry.ids.insert(id.to_owned()) && entry.ids.len() > 1 {
             wrong.push(format!(
                 "P3: message {letter} was stored as {:?}",
@@ -80,7 +98,35 @@ impl Ledger {
         wrong
     }
 
-    /// What is seen for the first time comes in the order of acceptance (P5).
+    /// A session begins.
+    pub fn begin_session(&mut self) -> SessionNumber {
+        self.sessions += 1;
+        self.sessions
+    }
+
+    /// A client acknowledges a message in a session.
+    pub fn acknowledged(&mut self, letter: Letter, session: SessionNumber) {
+        if let Some(entry) = self.entries.get_mut(&letter) {
+            entry.acknowledged = Some(session);
+        }
+    }
+
+    /// A message comes, in a session or not. Of what was acknowledged in an earlier one only the window comes again (P4).
+    pub fn came_again(&mut self, letter: Letter, session: Option<SessionNumber>) -> Option<String> {
+        let earlier = self.entries.get(&letter)?.acknowledged?;
+        if session == Some(earlier) {
+            return Some(format!(
+                "P4: message {letter} comes twice in session {earlier}"
+            ));
+        }
+        let repeated = self.repeated.entry(earlier).or_default();
+        repeated.insert(letter);
+        (repeated.len() > WINDOW).then(|| {
+            format!("P4: more than the window of session {earlier} comes again: {repeated:?}")
+        })
+    }
+
+    /// What comes for the first time comes in the order of acceptance (P5).
     fn in_order(&mut self, user: usize, id: &str) -> Option<String> {
         let number: Option<u64> = id.split('@').next().and_then(|number| number.parse().ok());
         let Some(number) = number else {
@@ -88,7 +134,7 @@ impl Ledger {
         };
         let highest = self.highest.entry(user).or_default();
         let is_late = number < *highest;
-        let wrong = is_late.then(|| format!("P5: user {user} saw {id} after {highest}"));
+        let wrong = is_late.then(|| format!("P5: user {user} got {id} after {highest}"));
         *highest = number.max(*highest);
         wrong
     }

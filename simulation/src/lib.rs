@@ -4,7 +4,7 @@
 //!
 //! The parts under test are the real ones: [`service::App`] with everything behind it (deposit stream, scheduler,
 //! claims, sweeper) over [`storage::MemoryStore`], whose syncs are simulated; `sip_edge::App` with everything before
-//! it; [`storage_client`] between them; [`sip::transaction`] in senders and clients. Played are the network
+//! it; [`storage_client`] between them; [`sip::transaction`] in senders and clients, `net::msrp` in clients. Played are the network
 //! ([`network`]), the disk ([`disk`]), people ([`sender`], [`client`]) and bad luck ([`misfortune`]).
 //!
 //! It is deterministic because each history has a process to itself ([`runner`]) with one thread, a runtime whose
@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod misfortune;
 pub mod network;
 pub mod observer;
+pub mod past;
 pub mod plant;
 pub mod runner;
 pub mod sender;

@@ -1,5 +1,6 @@
 //! A network that loses, repeats, delays and parts. Hosts have an address each; one that dies takes its ports and
-//! connections with it, and what is left of its process says nothing any more.
+//! connections with it, and what is left of its process says nothing any more. Where it goes without a word, the other
+//! ends of its connections hear nothing until it is back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -55,16 +56,26 @@ struct State {
     ports: BTreeMap<SocketAddr, Sender<Bytes>>,
     listeners: BTreeMap<SocketAddr, Sender<DuplexStream>>,
     parted: BTreeSet<(IpAddr, IpAddr)>,
+    /// Hosts that went without a word.
+    silent: BTreeSet<IpAddr>,
     links: Vec<(IpAddr, IpAddr, CancellationToken)>,
 }
 
 impl State {
     fn are_parted(&self, one: IpAddr, other: IpAddr) -> bool {
         self.parted.contains(&(one.min(other), one.max(other)))
+            || self.silent.contains(&one)
+            || self.silent.contains(&other)
     }
 
     fn is_alive(&self, place: (IpAddr, u64)) -> bool {
         self.hosts.get(&place.0) == Some(&place.1)
+    }
+
+    fn remove(&mut self, address: IpAddr) {
+        self.hosts.remove(&address);
+        self.ports.retain(|port, _| port.ip() != address);
+        self.listeners.retain(|port, _| port.ip() != address);
     }
 }
 
@@ -89,6 +100,13 @@ impl Switch {
         state.lives += 1;
         let life = state.lives;
         state.hosts.insert(address, life);
+        let was_silent = state.silent.remove(&address);
+        drop(state);
+        if was_silent {
+            // It resets connections that it knows nothing of.
+            self.cut(|one, other| one == address || other == address);
+            self.0.changes.send_modify(|changes| *changes += 1);
+        }
         Place {
             switch: self.clone(),
             address,
@@ -96,14 +114,17 @@ impl Switch {
         }
     }
 
-    /// A host dies.
+    /// The process of a host dies: its connections break.
     pub fn go_down(&self, address: IpAddr) {
-        let mut state = self.lock();
-        state.hosts.remove(&address);
-        state.ports.retain(|port, _| port.ip() != address);
-        state.listeners.retain(|port, _| port.ip() != address);
-        drop(state);
+        self.lock().remove(address);
         self.cut(|one, other| one == address || other == address);
+    }
+
+    /// A host goes without a word: its connections are silent until it comes up again.
+    pub fn fall_silent(&self, address: IpAddr) {
+        let mut state = self.lock();
+        state.remove(address);
+        state.silent.insert(address);
     }
 
     /// Breaks connections.

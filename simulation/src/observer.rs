@@ -1,7 +1,6 @@
-//! Looks at what the service asks of its store, and at the answers; plants two of the bugs.
+//! Looks at what the service asks of its store, and at the answers; plants some of the bugs.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,15 +8,15 @@ use storage::event_log::EventLogStore;
 use storage::fan_out::{GroupPlace, GroupWithDocument};
 use storage::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
-    Deposit, DepositOutcome, Device, Event, Generation, Group, GroupOrder, GroupRefusal, Job,
-    JobAdmission, JobAdmissionOutcome, JobClass, JobNumber, JobOutcome, JobPage, JobQuery,
-    JobRequest, JobWithTemplate, LargeDeposit, LargeJob, Leg, LegBatch, LegOutcome, LegSettled,
-    LegToken, ListPage, ListQuery, LogPage, LogPosition, MailboxId, MailboxSummary, MessageNumber,
-    Notified, Order, Owner, PartKind, Publish, PublishRefusal, Recall, RecallOutcome, Refusal,
-    Registered, Registration, RegistrationRefusal, ReleaseOutcome, Released, ReportBatch,
-    ReportSettled, ReportToken, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement,
-    StoredMessage, Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal,
-    TakeLimit, Taken, UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
+    Deposit, DepositOutcome, Device, Event, Group, GroupOrder, GroupRefusal, Job, JobAdmission,
+    JobAdmissionOutcome, JobClass, JobNumber, JobOutcome, JobPage, JobQuery, JobRequest,
+    JobWithTemplate, LargeDeposit, LargeJob, Leg, LegBatch, LegOutcome, LegSettled, LegToken,
+    ListPage, ListQuery, LogPage, LogPosition, MailboxId, MailboxSummary, MessageNumber, Notified,
+    Order, Owner, PartKind, Publish, PublishRefusal, Recall, RecallOutcome, Refusal, Registered,
+    Registration, RegistrationRefusal, ReleaseOutcome, Released, ReportBatch, ReportSettled,
+    ReportToken, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage,
+    Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken,
+    UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
 };
 use storage::{
     FanOutStore, MailboxWatch, MemoryStore, Outcomes, ReportStore, ReportWatch, Store, StoreError,
@@ -26,6 +25,7 @@ use storage::{
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
+use crate::past::Past;
 use crate::plant::Plant;
 use crate::world::World;
 
@@ -33,40 +33,14 @@ use crate::world::World;
 pub struct Observer {
     world: World,
     store: Arc<MemoryStore>,
-    granted: Granted,
+    past: Past,
 }
-
-/// The last claim of each mailbox, over all lives of the store.
-pub type Granted = Arc<Mutex<BTreeMap<MailboxId, Generation>>>;
 
 impl Observer {
     /// In front of this store.
     #[must_use]
-    pub fn new(world: World, store: Arc<MemoryStore>, granted: Granted) -> Self {
-        Self {
-            world,
-            store,
-            granted,
-        }
-    }
-
-    fn granted(&self) -> MutexGuard<'_, BTreeMap<MailboxId, Generation>> {
-        self.granted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The claim that counts now, for the store with the planted bug.
-    fn present(&self, claim: ClaimToken) -> ClaimToken {
-        let generation = self.granted().get(&claim.mailbox).copied();
-        ClaimToken {
-            generation: generation.unwrap_or(claim.generation),
-            ..claim
-        }
-    }
-
-    fn is_superseded(&self, claim: ClaimToken) -> bool {
-        let granted = self.granted();
-        let generation = granted.get(&claim.mailbox);
-        generation.is_some_and(|generation| *generation > claim.generation)
+    pub fn new(world: World, store: Arc<MemoryStore>, past: Past) -> Self {
+        Self { world, store, past }
     }
 }
 
@@ -75,7 +49,7 @@ impl Store for Observer {
         let edge = request.edge.clone();
         let granted = self.store.claim(request).await;
         if let Ok(ClaimGrant::Granted(claim)) = granted {
-            self.granted().insert(claim.mailbox, claim.generation);
+            self.past.granted(claim);
             let (mailbox, generation) = (claim.mailbox.0, claim.generation.0);
             self.world.note(format!(
                 "store: mailbox {mailbox} claimed by {edge}, generation {generation}"
@@ -91,15 +65,23 @@ impl Store for Observer {
         number: MessageNumber,
         settlement: Settlement,
     ) -> Result<Synced<Settled>, StoreError> {
-        let was_superseded = self.is_superseded(claim);
+        let was_superseded = self.past.is_superseded(claim);
         let shown = match self.world.has(Plant::LateAcknowledgement) {
-            true => self.present(claim),
+            true => self.past.present(claim),
             false => claim,
         };
+        let is_delivery = matches!(settlement, Settlement::Delivered { .. });
         let what = format!(
             "{number:?} of generation {}: {settlement:?}",
             claim.generation.0
         );
+        let settlement = match self.world.has(Plant::ForgottenAcknowledgement) {
+            true => Settlement::Failed {
+                reason: "forgotten".to_owned(),
+                refusal: false,
+            },
+            false => settlement,
+        };
         let settled = self
             .store
             .acknowledge_for(shown, device, number, settlement)
@@ -111,6 +93,9 @@ impl Store for Observer {
         if was_superseded && settled.as_deref() == Ok(&Settled::Settled) {
             self.world
                 .violated("P4: an acknowledgement of a superseded claim has settled a message");
+        }
+        if is_delivery && settled.as_deref() == Ok(&Settled::Settled) {
+            self.past.delivered(number);
         }
         settled
     }
@@ -337,7 +322,29 @@ impl Store for Observer {
         after: Sequence,
         limit: TakeLimit,
     ) -> Result<Vec<Taken>, StoreError> {
-        self.store.take_for(claim, device, after, limit).await
+        let delivered = self.past.all_delivered();
+        let taken = self
+            .store
+            .take_for(claim, device.clone(), after, limit)
+            .await;
+        for message in taken.iter().flatten() {
+            let number = message.message.envelope.id.number;
+            if delivered.contains(&number) {
+                self.world.violated(format!(
+                    "P4: {number:?} is sent again although it is settled"
+                ));
+            }
+            if self.world.has(Plant::DeliveredWhenTaken) {
+                let by = "nobody".to_owned();
+                let settlement = Settlement::Delivered { by };
+                // A bug does not look at what comes of it.
+                let _ = self
+                    .store
+                    .acknowledge_for(claim, device.clone(), number, settlement)
+                    .await;
+            }
+        }
+        taken
     }
 
     async fn carry_out(

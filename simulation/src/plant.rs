@@ -9,15 +9,10 @@ pub enum Plant {
     SyncSkipped,
     /// The store takes an acknowledgement of a superseded claim for one of the present claim (P4).
     LateAcknowledgement,
+    /// The store forgets acknowledgements that it has confirmed (P4).
+    ForgottenAcknowledgement,
+    /// What an edge takes counts as delivered before its client has it (P2).
+    DeliveredWhenTaken,
     /// Now and then nobody is told that a message came for a user who is there (DLV-17).
     LostWakeUp,
-}
-
-impl Plant {
-    /// All of them.
-    pub const ALL: [Self; 3] = [
-        Self::SyncSkipped,
-        Self::LateAcknowledgement,
-        Self::LostWakeUp,
-    ];
 }

@@ -156,6 +156,5 @@ pub fn is_over(state: State) -> bool {
     state == State::Delivered
 }
 
-/// How long a sender thinks between two messages.
-pub(crate) const PAUSE: (Duration, Duration) =
-    (Duration::from_millis(100), Duration::from_secs(12));
+/// How long a sender thinks at most between two messages.
+pub(crate) const PAUSE: Duration = Duration::from_secs(12);

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::SimulatedClock;
 use crate::disk::{Disk, Health};
 use crate::network::Switch;
-use crate::observer::{Granted, Observer};
+use crate::observer::Observer;
+use crate::past::Past;
 use crate::world::World;
 
 /// Where it is.
@@ -34,7 +35,7 @@ pub struct StoreHost {
     world: World,
     switch: Switch,
     config: Config,
-    granted: Granted,
+    past: Past,
     state: Arc<Mutex<Process>>,
 }
 
@@ -69,7 +70,7 @@ impl StoreHost {
             world,
             switch,
             config,
-            granted: Granted::default(),
+            past: Past::default(),
             state: Arc::new(Mutex::new(Process::Dead(image))),
         };
         host.start();
@@ -110,11 +111,8 @@ impl StoreHost {
         tokio::spawn(stop.clone().run_until_cancelled_owned(accepting));
         let (_, operator) = mpsc::channel(1);
         let connections = Connections { data, operator };
-        let observer = Observer::new(
-            self.world.clone(),
-            Arc::clone(store),
-            Arc::clone(&self.granted),
-        );
+        let (world, past) = (self.world.clone(), self.past.clone());
+        let observer = Observer::new(world, Arc::clone(store), past);
         let app = App::with_connections(
             self.config.clone(),
             Arc::new(observer),

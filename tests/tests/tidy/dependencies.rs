@@ -73,6 +73,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "restante-service",
             "restante-storage-client",
             "restante-sip",
+            "restante-msrp",
             "restante-net",
             "restante-edge",
             "restante-sip-edge",
