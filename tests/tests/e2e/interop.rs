@@ -9,6 +9,7 @@ mod kamailio;
 mod phones;
 mod prometheus;
 mod quirks;
+mod recorded;
 mod reflection;
 mod replayed;
 mod site;
