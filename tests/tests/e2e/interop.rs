@@ -5,6 +5,7 @@ mod capture;
 mod dissected;
 mod failover;
 mod groups;
+mod ims;
 mod kamailio;
 mod phones;
 mod prometheus;
