@@ -1,10 +1,10 @@
 //! How SIP and MSRP are spoken over TLS.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
+use ::tls::CertificateFiles;
 use net::msrp::MsrpTlsConfig;
-use net::tls::{self, CertificateFiles, TlsConfig};
+use net::tls::{self, TlsConfig};
 
 use super::{Msrp, Tls, VerifyPeers};
 
@@ -12,7 +12,7 @@ impl Tls {
     /// How SIP is spoken over TLS; `None` if it is not.
     #[must_use]
     pub fn sip(&self) -> Option<TlsConfig> {
-        let own = files(&self.certificate, &self.key)?;
+        let own = CertificateFiles::both(&self.certificate, &self.key)?;
         Some(TlsConfig {
             peer_ca: self.peer_ca.clone(),
             verify_peers: self.verifying(),
@@ -35,16 +35,8 @@ impl Msrp {
     #[must_use]
     pub fn tls(&self, listen: SocketAddr) -> MsrpTlsConfig {
         MsrpTlsConfig {
-            own: files(&self.certificate, &self.key),
+            own: CertificateFiles::both(&self.certificate, &self.key),
             ..MsrpTlsConfig::new(listen)
         }
     }
-}
-
-/// Both files, or nothing: half of it is a contradiction.
-fn files(certificate: &Option<PathBuf>, key: &Option<PathBuf>) -> Option<CertificateFiles> {
-    Some(CertificateFiles {
-        certificate: certificate.clone()?,
-        key: key.clone()?,
-    })
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ::msrp::InboxRules;
 use ipnet::IpNet;
+use tls::{CertificateFiles, HANDSHAKE_TIMEOUT, RELOAD_INTERVAL, TlsError};
 
 use crate::network::Network;
 use crate::resolve::Resolver;
-use crate::tls::{CertificateFiles, HANDSHAKE_TIMEOUT, RELOAD_INTERVAL, TlsError};
 
 /// Settings of an [`MsrpEndpoint`](super::MsrpEndpoint).
 #[derive(Debug, Clone)]

@@ -3,16 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{HANDSHAKE_TIMEOUT, RELOAD_INTERVAL};
-
-/// A certificate of ours and its key, as PEM files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateFiles {
-    /// Our certificate first, then those that lead to its authority.
-    pub certificate: PathBuf,
-    /// The private key: PKCS #8, PKCS #1 or SEC 1.
-    pub key: PathBuf,
-}
+use ::tls::{CertificateFiles, HANDSHAKE_TIMEOUT, RELOAD_INTERVAL};
 
 /// What those who connect to us must show. Those whom we connect to always show a certificate that leads to one of our
 /// authorities and names the host we look for.

@@ -5,21 +5,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair as NewKey};
 use rustls::client::Resumption;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::NoServerSessionStorage;
 use rustls::{ClientConfig, ServerConfig};
+use tls::{CertificateFiles, KeyPair, Reloading, TlsError, in_time, provider};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-use super::config::CertificateFiles;
-use super::error::TlsError;
-use super::file::KeyPair;
 use super::fingerprint::Fingerprint;
-use super::in_time;
-use super::reloading::Reloading;
-use super::verify::{AnyCertificate, provider};
+use super::verify::AnyCertificate;
 
 /// One certificate of ours, with both sides of a handshake that shows it.
 pub(crate) struct Identity {
@@ -51,7 +46,7 @@ impl MsrpTls {
                 Reloading::new(watched, Box::new(load))?
             }
             None => {
-                let made = self_signed()?;
+                let made = KeyPair::self_signed("msrp")?;
                 let load = move || Identity::new(&made, handshake_timeout);
                 Reloading::new(Vec::new(), Box::new(load))?
             }
@@ -127,20 +122,6 @@ impl fmt::Debug for Identity {
 fn own(certificates: Option<&[CertificateDer<'static>]>) -> io::Result<CertificateDer<'static>> {
     let own = certificates.and_then(<[_]>::first).cloned();
     own.ok_or_else(|| io::ErrorKind::PermissionDenied.into())
-}
-
-/// A certificate for whoever believes its fingerprint: it names nobody.
-fn self_signed() -> Result<KeyPair, TlsError> {
-    let key = NewKey::generate()?;
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    // RFC 5280 §4.1.2.4 wants an issuer that is not empty.
-    params.distinguished_name.push(DnType::CommonName, "msrp");
-    let certificate = params.self_signed(&key)?;
-    Ok(KeyPair {
-        chain: vec![certificate.into()],
-        key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-    })
 }
 
 fn server_side(pair: &KeyPair) -> Result<ServerConfig, TlsError> {

@@ -10,16 +10,13 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sip::Host;
+use tls::{KeyPair, Reloading, TlsError, authorities, in_time, provider};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use super::config::{TlsConfig, VerifyPeers};
-use super::error::TlsError;
-use super::file::{self, KeyPair};
-use super::in_time;
 use super::peer_names::PeerNames;
-use super::reloading::Reloading;
-use super::verify::{SipServer, provider};
+use super::verify::SipServer;
 
 /// The two sides of a handshake as the files have them now.
 struct Sides {
@@ -107,7 +104,7 @@ fn names(certificates: Option<&[CertificateDer<'_>]>) -> PeerNames {
 
 fn sides(config: &TlsConfig) -> Result<Sides, TlsError> {
     let pair = KeyPair::read(&config.own)?;
-    let authorities = file::authorities(&config.peer_ca)?;
+    let authorities = authorities(&config.peer_ca)?;
     Ok(Sides {
         server: Arc::new(server_side(&pair, &authorities, config.verify_peers)?),
         client: Arc::new(client_side(&pair, authorities)?),

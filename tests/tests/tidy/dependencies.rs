@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::tree::{assert_none, root};
 
 /// Crate, and those of ours it may import. The tests may import all.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("restante-proto", &[]),
     ("restante-storage", &[]),
     ("restante-sip", &[]),
@@ -16,8 +16,15 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("restante-cpim", &[]),
     ("restante-xcap", &[]),
     ("restante-daemon", &[]),
-    ("restante-net", &["restante-sip", "restante-msrp"]),
-    ("restante-storage-client", &["restante-proto"]),
+    ("restante-tls", &[]),
+    (
+        "restante-net",
+        &["restante-sip", "restante-msrp", "restante-tls"],
+    ),
+    (
+        "restante-storage-client",
+        &["restante-proto", "restante-tls"],
+    ),
     (
         "restante-service",
         &[
@@ -25,6 +32,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "restante-storage",
             "restante-xcap",
             "restante-daemon",
+            "restante-tls",
         ],
     ),
     (
@@ -37,6 +45,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "restante-net",
             "restante-storage-client",
             "restante-daemon",
+            "restante-tls",
         ],
     ),
     ("restante-sip-edge", EDGE),
@@ -63,7 +72,12 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ),
     (
         "restantectl",
-        &["restante-proto", "restante-storage-client", "restante-sip"],
+        &[
+            "restante-proto",
+            "restante-storage-client",
+            "restante-sip",
+            "restante-tls",
+        ],
     ),
     ("restante-bench", &["restante-storage"]),
     (

@@ -2,8 +2,8 @@
 
 use rcgen::KeyPair;
 
-use super::authority::params;
 use crate::tls::PeerNames;
+use tls::authority::params;
 
 fn names(alternatives: &[&str]) -> Vec<String> {
     let key = KeyPair::generate().unwrap();

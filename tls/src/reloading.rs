@@ -10,12 +10,13 @@ use metrics::counter;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::error::TlsError;
+use crate::error::TlsError;
 
+/// Makes it of the files.
 type Load<T> = Box<dyn Fn() -> Result<T, TlsError> + Send + Sync>;
 
 /// Something made of files. What is in use stays whole: files that cannot be used change nothing.
-pub(super) struct Reloading<T> {
+pub struct Reloading<T> {
     files: Vec<PathBuf>,
     load: Load<T>,
     current: RwLock<Arc<T>>,
@@ -28,7 +29,10 @@ type Stamp = Option<(SystemTime, u64, u64)>;
 
 impl<T: Send + Sync + 'static> Reloading<T> {
     /// Reads for the first time, blocking.
-    pub(super) fn new(files: Vec<PathBuf>, load: Load<T>) -> Result<Self, TlsError> {
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub fn new(files: Vec<PathBuf>, load: Load<T>) -> Result<Self, TlsError> {
         // Stamps are taken before the files are read: a change in between is found again later.
         let seen = stamps(&files);
         let current = load()?;
@@ -41,26 +45,35 @@ impl<T: Send + Sync + 'static> Reloading<T> {
     }
 
     /// What new handshakes use.
-    pub(super) fn current(&self) -> Arc<T> {
+    #[must_use]
+    pub fn current(&self) -> Arc<T> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads the files again, changed or not.
-    pub(super) async fn reload(self: &Arc<Self>) -> Result<(), TlsError> {
+    ///
+    /// # Errors
+    /// Those of `load`: what is in use stays.
+    pub async fn reload(self: &Arc<Self>) -> Result<(), TlsError> {
         self.blocking(|own| own.load_if(|_, _| true)).await
     }
 
     /// Looks at the files for as long as it is polled, and reads them again when they have changed.
-    pub(super) async fn watch(self: &Arc<Self>, every: Duration) {
+    pub async fn watch(self: &Arc<Self>, every: Duration) {
         let mut ticks = interval(every.max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            // What fails is told where it fails.
-            let _ = self
-                .blocking(|own| own.load_if(|seen, now| seen != now))
-                .await;
+            self.look().await;
         }
+    }
+
+    /// Reads the files again if they have changed.
+    pub async fn look(self: &Arc<Self>) {
+        // What fails is told where it fails.
+        let _ = self
+            .blocking(|own| own.load_if(|seen, now| seen != now))
+            .await;
     }
 
     async fn blocking(
