@@ -8,7 +8,7 @@ use daemon::drain::settle;
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::{Condition, Readiness};
 use edge::bind;
-use edge::config::RequireReport;
+use edge::config::{RequireReport, StoreAccess};
 use edge::dialogs::Dialogs;
 use edge::mark::Mark;
 use edge::next_hop::{self, NextHop};
@@ -107,7 +107,7 @@ impl App {
         let user_agent = UserAgent {
             signature: site.signature.clone(),
             mark: Mark::Leg,
-            storage: StorageClient::connect(client_config(&config, surroundings.connector)),
+            storage: StorageClient::connect(client_config(&config, surroundings.connector)?),
             next_hop: next_hop(&config, &site),
             dialogs: Dialogs::default(),
             calling: calling(&config),
@@ -247,10 +247,11 @@ fn contradictions(config: &Config) -> Fatal {
     Fatal::new(Code::Config, sentences.join("\n"))
 }
 
-fn client_config(config: &Config, connector: Option<Connector>) -> ClientConfig {
-    ClientConfig {
-        connector,
-        deposit_deadline: config.limits.deposit_time,
-        ..ClientConfig::new(config.process.storage.clone(), config.process.name.clone())
-    }
+fn client_config(config: &Config, connector: Option<Connector>) -> Result<ClientConfig, Fatal> {
+    let access = StoreAccess {
+        address: &config.process.storage,
+        edge: &config.process.name,
+        deposit_time: config.limits.deposit_time,
+    };
+    config.storage_client.client_config(access, connector)
 }

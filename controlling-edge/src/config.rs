@@ -4,7 +4,9 @@ mod sections;
 
 use daemon::config::{Document, Section as _, SectionDoc};
 use daemon::listen::check_exposure;
-use edge::config::{Common, Large, Limits, Listening, Msrp, Rule, Sip, Tls, Trust, Xcap};
+use edge::config::{
+    Common, Large, Limits, Listening, Msrp, Rule, Sip, StorageClient, Tls, Trust, Xcap,
+};
 
 use crate::xdms::Root;
 pub use sections::{Cf, GroupSource, Process, Xdms};
@@ -26,6 +28,8 @@ pub struct Config {
     pub sip: Sip,
     /// SIP over TLS.
     pub tls: Tls,
+    /// How the storage service is reached.
+    pub storage_client: StorageClient,
     /// Trusted peers.
     pub trust: Trust,
     /// Large messages.
@@ -53,6 +57,7 @@ impl Config {
             xcap: document.read(),
             sip: document.read(),
             tls: document.read(),
+            storage_client: document.read(),
             trust: document.read(),
             large: document.read(),
             msrp: document.read(),
@@ -76,7 +81,15 @@ impl Config {
     /// What is wrong with the values together, each with the key to mend.
     #[must_use]
     pub fn contradictions(&self) -> Vec<(&'static str, String)> {
-        let broken = self.rules().into_iter().filter(|(holds, ..)| !holds);
+        let storage = &self.process.storage;
+        let storage = self
+            .storage_client
+            .rules("controlling-edge.storage", storage);
+        let broken = self
+            .rules()
+            .into_iter()
+            .chain(storage)
+            .filter(|(holds, ..)| !holds);
         broken
             .map(|(_, key, sentence)| (key, sentence.to_owned()))
             .collect()

@@ -64,6 +64,24 @@ impl Root {
         self.secure || address.is_some_and(|address| address.to_canonical().is_loopback())
     }
 
+    /// Whether it is reached over TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The host: a name, or an address without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, that of the scheme if none is written.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The path, without a slash at its end; empty for none.
     #[must_use]
     pub fn path(&self) -> &str {

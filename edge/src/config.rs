@@ -2,14 +2,16 @@
 
 mod listening;
 mod sections;
+mod storage;
 mod tls;
 
 use sip::{Host, SipUri, Uri};
 
 pub use listening::Listening;
 pub use sections::{
-    Common, Large, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers, Xcap,
+    Common, Large, Limits, Msrp, RequireReport, Sip, StorageClient, Tls, Trust, VerifyPeers, Xcap,
 };
+pub use storage::StoreAccess;
 
 /// Whether a rule holds, the key to mend if it does not, and the sentence that says so.
 pub type Rule = (bool, &'static str, &'static str);

@@ -33,8 +33,30 @@ impl Config {
             sip_edge: sip_edge::Config::read(&mut document),
             controlling_edge: controlling_edge::Config::read(&mut document),
         };
+        if is_laptop && config.service.is_secure() {
+            config.expect_https(&mut document);
+        }
         document.finish()?;
         Ok(config)
+    }
+
+    /// In one process the edges get the address of the storage service, but not which of the names in its certificate
+    /// they are to look for.
+    fn expect_https(&self, document: &mut Document) {
+        let addresses = [
+            ("sip-edge.storage", &self.sip_edge.process.storage),
+            (
+                "controlling-edge.storage",
+                &self.controlling_edge.process.storage,
+            ),
+        ];
+        for (key, address) in addresses {
+            if !address.starts_with("https://") {
+                let sentence =
+                    "must be https:// and a name in grpc-tls.certificate, because [grpc-tls] is on";
+                document.error_at(key, sentence);
+            }
+        }
     }
 }
 

@@ -193,8 +193,9 @@ async fn start(role: Role, config: &mut Config, readiness: &Readiness) -> Result
         Role::Storage => {
             let app = service::App::build(config.service.clone(), &readiness).await?;
             log_listeners(role, app.addresses());
-            if let Some(data) = app.data_address() {
-                // In one process the edges work for this storage, whatever port it got.
+            // In one process the edges work for this storage, whatever port it got. Over TLS they look for a name that
+            // its certificate has: what is configured.
+            if let Some(data) = app.data_address().filter(|_| !config.service.is_secure()) {
                 config.sip_edge.process.storage = format!("http://{data}");
                 config.controlling_edge.process.storage = format!("http://{data}");
             }

@@ -17,6 +17,7 @@ use crate::command::subscriptions::SubscriptionsCommand;
 use crate::command::summary::SummaryArgs;
 use crate::command::user::UserCommand;
 use crate::command::watch::WatchArgs;
+use crate::credentials::Credentials;
 use crate::exit::EXIT_CODES;
 use crate::moment::parse_timeout;
 use crate::server::Server;
@@ -28,6 +29,7 @@ Examples:
   restantectl show 17@store.example --timeline         why was this one not delivered?
   restantectl push bob@example.org                     deliver to Bob now
   restantectl user add bob@example.org                 give Bob a mailbox
+  restantectl --server https://store:7401 --ca authority.pem --cert me.pem --key me.key status
   restantectl list --state refused -o jsonl | restantectl redeliver - --dry-run
 
 An ID or ADDRESS of `-` stands for those on standard input, one per line; lines of `list -o jsonl`
@@ -50,10 +52,12 @@ pub(crate) struct Cli {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// Operators' listener of the storage service: http://HOST:PORT or unix:/PATH
+    /// Operators' listener of the storage service: http://HOST:PORT, https://HOST:PORT or unix:/PATH
     #[arg(long, global = true, value_name = "URL", env = "RESTANTE_SERVER")]
     #[arg(default_value = "http://127.0.0.1:7401")]
     pub(crate) server: Server,
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
     /// How to write what was found
     #[arg(
         short,

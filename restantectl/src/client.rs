@@ -29,10 +29,12 @@ use proto::v1::{
     UpdateGroupRequest, UserSettings, WatchEventsReply, WatchEventsRequest, WatchMailboxReply,
     WatchMailboxRequest,
 };
+use storage_client::{Connect, Connector, innermost};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Streaming};
 use tonic_types::StatusExt;
 
+use crate::credentials::Credentials;
 use crate::exit::Failure;
 use crate::moment;
 use crate::output::text::escape;
@@ -75,13 +77,17 @@ pub(crate) struct Client {
 
 impl Client {
     /// Connects; `deadline` bounds this and each later answer.
-    pub(crate) async fn connect(server: Server, deadline: Duration) -> Result<Self, Failure> {
-        let channel = channel(&server, deadline)
-            .await
-            .map_err(|reason| Failure::Unreachable {
-                server: server.clone(),
-                reason,
-            })?;
+    pub(crate) async fn connect(
+        server: &Server,
+        credentials: &Credentials,
+        deadline: Duration,
+    ) -> Result<Self, Failure> {
+        let connector = credentials.connector(server)?;
+        let channel = channel(server, connector, deadline).await;
+        let channel = channel.map_err(|reason| Failure::Unreachable {
+            server: server.clone(),
+            reason,
+        })?;
         let mailboxes = MailboxServiceClient::new(channel.clone());
         let groups = GroupServiceClient::new(channel.clone());
         let jobs = JobServiceClient::new(channel.clone());
@@ -94,7 +100,7 @@ impl Client {
             events: EventServiceClient::new(channel),
             groups: groups.max_decoding_message_size(REPLY_OCTETS_MAX),
             jobs: jobs.max_decoding_message_size(REPLY_OCTETS_MAX),
-            server,
+            server: server.clone(),
             deadline,
         })
     }
@@ -519,10 +525,20 @@ impl MessageEvents {
     }
 }
 
-async fn channel(server: &Server, deadline: Duration) -> Result<Channel, String> {
-    let endpoint = server.endpoint().map_err(|error| innermost(&error))?;
-    match tokio::time::timeout(deadline, endpoint.connect()).await {
-        Ok(connected) => connected.map_err(|error| innermost(&error)),
+async fn channel(
+    server: &Server,
+    connector: Option<Connector>,
+    deadline: Duration,
+) -> Result<Channel, String> {
+    let endpoint = server.endpoint().map_err(|error| reason(&error))?;
+    let connecting = async {
+        match connector {
+            None => endpoint.connect().await,
+            Some(connector) => endpoint.connect_with_connector(Connect(connector)).await,
+        }
+    };
+    match tokio::time::timeout(deadline, connecting).await {
+        Ok(connected) => connected.map_err(|error| reason(&error)),
         Err(_) => Err(format!("no connection within {}", moment::span(deadline))),
     }
 }
@@ -578,6 +594,11 @@ fn failure(server: &Server, waited: Duration, status: &tonic::Status) -> Failure
         Code::InvalidArgument | Code::OutOfRange => Failure::Rejected { server, text },
         Code::PermissionDenied | Code::Unauthenticated => Failure::Denied { server, text },
         Code::DeadlineExceeded | Code::Cancelled => Failure::NoAnswer { server, waited },
+        // The connection broke, as when the server does not let us in: it said nothing itself.
+        Code::Unavailable | Code::Unknown | Code::Internal if status.source().is_some() => {
+            let reason = status.source().map(reason).unwrap_or_default();
+            Failure::Unreachable { server, reason }
+        }
         Code::Unavailable => Failure::Unavailable { server, text },
         Code::Unimplemented => Failure::Defect {
             server,
@@ -603,11 +624,7 @@ fn sentence(status: &tonic::Status) -> String {
     }
 }
 
-/// The cause at the bottom, such as `Connection refused`; the layers above only repeat it.
-fn innermost(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    escape(&cause.to_string()).into_owned()
+/// The cause of a failure on our side.
+fn reason(error: &(dyn Error + 'static)) -> String {
+    escape(&innermost(error)).into_owned()
 }

@@ -82,6 +82,9 @@ pub(crate) enum Failure {
     /// The runtime could not start.
     #[error("cannot start: {0}")]
     Runtime(#[source] io::Error),
+    /// What https needs is missing, or cannot be used.
+    #[error("{0}")]
+    Credentials(String),
     /// No connection.
     #[error(
         "cannot reach the server at {server}: {reason}; is the storage service running, and is \
@@ -128,7 +131,9 @@ impl Failure {
     /// The exit code of this failure.
     pub(crate) fn code(&self) -> Code {
         match self {
-            Self::Unconfirmed { .. } | Self::RawNeedsOneContent => Code::Usage,
+            Self::Unconfirmed { .. } | Self::RawNeedsOneContent | Self::Credentials(_) => {
+                Code::Usage
+            }
             Self::BadLine { .. } | Self::TooManyLines { .. } | Self::Rejected { .. } => {
                 Code::BadData
             }

@@ -9,6 +9,7 @@
 mod args;
 mod client;
 mod command;
+mod credentials;
 mod exit;
 mod moment;
 mod output;

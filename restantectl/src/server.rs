@@ -4,27 +4,36 @@ use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
+use tonic::codegen::http::uri::Scheme;
 use tonic::transport::{Endpoint, Uri};
 
-/// The address of an operators' listener: `http://HOST:PORT` or `unix:/PATH`.
+/// Where a URL without a port leads.
+const HTTPS_PORT: u16 = 443;
+
+/// The address of an operators' listener: `http://HOST:PORT`, `https://HOST:PORT` or `unix:/PATH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server(String);
 
 /// Why a text is no [`Server`].
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum InvalidServer {
-    /// TLS is asked for.
-    #[error("https is not spoken by this version; use http:// on loopback or unix:/PATH")]
-    Tls,
-    /// Neither of the two forms.
-    #[error("write http://HOST:PORT or unix:/PATH")]
+    /// None of the three forms.
+    #[error("write http://HOST:PORT, https://HOST:PORT or unix:/PATH")]
     Form,
 }
 
 impl Server {
     /// The endpoint to connect to.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, tonic::transport::Error> {
-        Endpoint::from_shared(self.0.clone())
+        storage_client::endpoint_of(&self.0)
+    }
+
+    /// Host and port, if it is reached over TLS.
+    pub(crate) fn secure_place(&self) -> Option<(String, u16)> {
+        let uri: Uri = self.0.parse().ok()?;
+        let is_secure = uri.scheme() == Some(&Scheme::HTTPS);
+        let host = uri.host().filter(|_| is_secure)?;
+        Some((host.to_owned(), uri.port_u16().unwrap_or(HTTPS_PORT)))
     }
 }
 
@@ -40,8 +49,7 @@ impl FromStr for Server {
         }
         let uri: Uri = text.parse().map_err(|_| InvalidServer::Form)?;
         match (uri.scheme_str(), uri.authority()) {
-            (Some("http"), Some(_)) => Ok(Self(text.to_owned())),
-            (Some("https"), _) => Err(InvalidServer::Tls),
+            (Some("http" | "https"), Some(_)) => Ok(Self(text.to_owned())),
             _ => Err(InvalidServer::Form),
         }
     }
@@ -62,6 +70,7 @@ mod tests {
         for text in [
             "http://127.0.0.1:7401",
             "http://[::1]:7401",
+            "https://store.example.org:7401",
             "unix:/run/x",
             "unix:///run/x",
         ] {
@@ -70,8 +79,16 @@ mod tests {
     }
 
     #[test]
+    fn https_alone_is_secure() {
+        let place = |text: &str| text.parse::<Server>().unwrap().secure_place();
+        assert_eq!(place("http://h:7401"), None);
+        assert_eq!(place("unix:/run/x"), None);
+        assert_eq!(place("https://h:7401"), Some(("h".to_owned(), 7401)));
+        assert_eq!(place("https://h"), Some(("h".to_owned(), 443)));
+    }
+
+    #[test]
     fn other_addresses_are_refused_with_the_reason() {
-        assert_eq!("https://h:1".parse::<Server>(), Err(InvalidServer::Tls));
         for text in [
             "",
             "localhost:7401",
@@ -79,6 +96,7 @@ mod tests {
             "unix:///",
             "ftp://h",
             "http://",
+            "https://",
             "/run/x",
         ] {
             assert_eq!(text.parse::<Server>(), Err(InvalidServer::Form), "{text}");

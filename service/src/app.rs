@@ -59,10 +59,10 @@ impl App<RocksStore> {
     /// `store` and `listeners`.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] if an address cannot be bound, [`Code::Io`] if the store cannot be
+    /// [`Code::Config`] for certificates that cannot be used, [`Code::Unavailable`] if an address cannot be bound, [`Code::Io`] if the store cannot be
     /// opened.
     pub async fn build(config: Config, readiness: &Readiness) -> Result<Self, Fatal> {
-        let listeners = Listeners::bind(&config.process)?;
+        let listeners = Listeners::bind(&config)?;
         let store = config.store();
         let opened = tokio::task::spawn_blocking(move || RocksStore::open(store, SystemClock));
         let store = opened
@@ -78,14 +78,14 @@ impl<S: Store> App<S> {
     /// Binds all listeners over a store that is open already.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] if an address cannot be bound.
+    /// [`Code::Config`] for certificates that cannot be used, [`Code::Unavailable`] if an address cannot be bound.
     pub fn with_store(
         config: Config,
         store: Arc<S>,
         clock: Arc<dyn Clock>,
         readiness: &Readiness,
     ) -> Result<Self, Fatal> {
-        let listeners = Listeners::bind(&config.process)?;
+        let listeners = Listeners::bind(&config)?;
         Self::assemble(config, store, clock, readiness, listeners)
     }
 
@@ -230,11 +230,21 @@ impl<S: Store> App<S> {
             let health = listener.follow(self.readiness.clone(), stop.clone());
             spawn("health", Box::pin(health));
         }
+        let stop_of_certificates = stop.clone();
         let Listeners {
             data: data_listener,
             operator: operator_listener,
+            security,
             operator_socket,
         } = self.listeners;
+        if let Some(security) = security {
+            tasks.spawn("certificates", async move {
+                stop_of_certificates
+                    .run_until_cancelled(security.tls.watch())
+                    .await;
+                Ok(())
+            });
+        }
         tasks.spawn("data listener", data.serve(data_listener, stop.clone()));
         tasks.spawn(
             "operator listener",
@@ -308,14 +318,14 @@ impl<S: Store> App<S> {
             lease: self.config.push.lease,
             provisioning: self.config.common.provisioning,
         };
-        serve::data(
+        self.reflecting(serve::data(
             deposits,
             large,
             deliveries,
             registrations,
             subscriptions,
             (settings, deferred, fan_outs, reports),
-        )
+        ))
     }
 
     fn operator(
@@ -343,7 +353,16 @@ impl<S: Store> App<S> {
         };
         let events = Events::new(Arc::clone(&self.store), streams.clone(), stop.clone());
         let rest = (waiting, groups, jobs, events);
-        serve::operator(mailboxes, operators, accounts, settings, rest)
+        self.reflecting(serve::operator(
+            mailboxes, operators, accounts, settings, rest,
+        ))
+    }
+
+    fn reflecting(&self, listener: Listener) -> Result<Listener, Fatal> {
+        match self.config.reflects() {
+            true => listener.reflecting(),
+            false => Ok(listener),
+        }
     }
 
     fn settings(&self, scheduler: &Scheduler) -> SettingsServices<S> {

@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use daemon::exit::{Code, Fatal};
 use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 
-use crate::config::Process;
+use crate::config::Config;
+use crate::secure::Security;
 
 /// Connections that are handed in, where the service listens on nothing.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub struct Connections {
 /// Where connections come from.
 pub(crate) enum Incoming {
     Tcp(TcpListener),
+    Tls(TcpListener, Arc<Security>),
     HandedIn(mpsc::Receiver<DuplexStream>),
 }
 
@@ -31,7 +34,7 @@ impl Incoming {
     /// What is bound; none if connections are handed in.
     pub(crate) fn address(&self) -> std::io::Result<Option<SocketAddr>> {
         match self {
-            Self::Tcp(listener) => listener.local_addr().map(Some),
+            Self::Tcp(listener) | Self::Tls(listener, _) => listener.local_addr().map(Some),
             Self::HandedIn(_) => Ok(None),
         }
     }
@@ -41,6 +44,8 @@ impl Incoming {
 pub(crate) struct Listeners {
     pub(crate) data: Incoming,
     pub(crate) operator: Incoming,
+    /// What both speak TLS by, if they do.
+    pub(crate) security: Option<Arc<Security>>,
     pub(crate) operator_socket: Option<Socket>,
 }
 
@@ -61,12 +66,22 @@ impl Drop for SocketFile {
 }
 
 impl Listeners {
-    /// Binds all, or says which one cannot be.
-    pub(crate) fn bind(process: &Process) -> Result<Self, Fatal> {
+    /// Reads the certificates and binds all, or says what cannot be.
+    pub(crate) fn bind(config: &Config) -> Result<Self, Fatal> {
+        let process = &config.process;
+        let security = config.security()?;
+        let incoming = |key, address| {
+            let listener = tcp(key, address)?;
+            Ok::<_, Fatal>(match &security {
+                None => Incoming::Tcp(listener),
+                Some(security) => Incoming::Tls(listener, Arc::clone(security)),
+            })
+        };
         let socket = process.operator_socket.as_deref();
         Ok(Self {
-            data: Incoming::Tcp(tcp("storage.listen", process.listen)?),
-            operator: Incoming::Tcp(tcp("storage.operator_listen", process.operator_listen)?),
+            data: incoming("storage.listen", process.listen)?,
+            operator: incoming("storage.operator_listen", process.operator_listen)?,
+            security: security.clone(),
             operator_socket: socket.map(unix).transpose()?,
         })
     }
@@ -76,6 +91,7 @@ impl Listeners {
         Self {
             data: Incoming::HandedIn(connections.data),
             operator: Incoming::HandedIn(connections.operator),
+            security: None,
             operator_socket: None,
         }
     }

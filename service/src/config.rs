@@ -1,5 +1,7 @@
 //! Configuration of the storage service: what is written, and what it means to the parts.
 
+mod security;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use storage::StoreConfig;
 use storage::config as store;
 use storage::model::Setting;
 
+pub(crate) use self::security::{GrpcTls, Reflection, Roles};
 use crate::scheduler::Policy;
 
 daemon::section! {
@@ -60,6 +63,8 @@ daemon::section! {
         admin_listen: SocketAddr = "127.0.0.1:9400",
         /// Accept that gRPC is reachable from beyond this machine without TLS.
         insecure: bool = false,
+        /// Whether gRPC tells what it offers (server reflection): `auto` means while both listeners are on loopback.
+        reflection: Reflection = "auto",
         /// Memory for cached blocks of the store.
         cache: Octets = "128MiB",
         /// Open although the log was cut in its middle, as after a disk lost writes; what came after
@@ -305,6 +310,10 @@ pub struct Config {
     pub common: Common,
     /// Listeners and the data folder.
     pub process: Process,
+    /// How gRPC is spoken over TLS.
+    pub grpc_tls: GrpcTls,
+    /// What the holders of certificates may do.
+    pub roles: Roles,
     /// Lifetimes.
     pub retention: Retention,
     /// Duplicates.
@@ -329,9 +338,11 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 11] = [
+    pub const DOCS: [&'static SectionDoc; 13] = [
         &Common::DOC,
         &Process::DOC,
+        &GrpcTls::DOC,
+        &Roles::DOC,
         &Retention::DOC,
         &Dedupe::DOC,
         &Limits::DOC,
@@ -348,6 +359,8 @@ impl Config {
         let mut config = Self {
             common: document.read(),
             process: document.read(),
+            grpc_tls: document.read(),
+            roles: document.read(),
             retention: document.read(),
             dedupe: document.read(),
             limits: document.read(),
@@ -420,6 +433,7 @@ impl Config {
         let checks = checks
             .into_iter()
             .chain(self.rooms())
+            .chain(self.securing())
             .chain(self.events.checks());
         let wrong = checks.filter(|(holds, ..)| !holds);
         wrong.map(|(_, key, sentence)| (key, sentence)).collect()
@@ -503,6 +517,9 @@ impl Config {
     }
 
     fn exposures(&self, document: &mut Document) -> Vec<String> {
+        if self.grpc_tls.is_on() {
+            return Vec::new();
+        }
         let process = &self.process;
         let listeners = [
             ("storage.listen", process.listen),

@@ -10,6 +10,7 @@
 //! It is not: a store (that is `storage`, behind its trait), a SIP stack (edges talk to users), a
 //! place that keeps state: after a restart all of it is found again in the store.
 
+mod access;
 mod account;
 mod app;
 mod bind;
@@ -33,6 +34,7 @@ mod recall;
 mod registration;
 mod report;
 mod scheduler;
+mod secure;
 mod serve;
 mod settings;
 mod status;

@@ -13,6 +13,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::recall::Recalls;
 use crate::scheduler::{DepositWatch, EdgeStatus, Planned, Scheduler};
+use crate::secure::Caller;
 use crate::sweeper::Alarms;
 use crate::{convert, mailbox, status};
 
@@ -186,9 +187,12 @@ impl<S: Store> OperatorService for Operators<S> {
     }
 }
 
-/// Who is at the other end: an address, or the user of a local process.
+/// Who is at the other end: the name in a certificate, an address, or the user of a local process.
 pub(crate) fn actor<T>(request: &Request<T>) -> String {
     let extensions = request.extensions();
+    if let Some(caller) = extensions.get::<Caller>() {
+        return format!("operator {}", caller.name());
+    }
     let remote = extensions.get::<TcpConnectInfo>();
     if let Some(address) = remote.and_then(TcpConnectInfo::remote_addr) {
         return format!("operator at {}", address.ip());

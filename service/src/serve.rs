@@ -33,6 +33,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
+use crate::access::Guard;
 use crate::account::Accounts;
 use crate::bind::{Incoming, Socket};
 use crate::deferred::Deferred;
@@ -48,6 +49,7 @@ use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
 use crate::registration::Registrations;
 use crate::report::Reports;
+use crate::secure;
 use crate::settings::SettingsServices;
 use crate::subscription::Subscriptions;
 use crate::waiting::WaitingMailboxes;
@@ -88,7 +90,7 @@ pub(crate) fn data<S: Store>(
         FanOuts<S>,
         Reports<S>,
     ),
-) -> Result<Listener, Fatal> {
+) -> Listener {
     let deposits =
         DepositServiceServer::new(deposits).max_decoding_message_size(MAX_REQUEST_OCTETS);
     let routes = Routes::new(deposits)
@@ -123,7 +125,7 @@ pub(crate) fn operator<S: Store>(
     accounts: Accounts<S>,
     settings: SettingsServices<S>,
     (waiting, groups, jobs, events): (WaitingMailboxes<S>, Groups<S>, Jobs<S>, Events<S>),
-) -> Result<Listener, Fatal> {
+) -> Listener {
     let routes = Routes::new(MailboxServiceServer::new(mailboxes))
         .add_service(OperatorServiceServer::new(operators))
         .add_service(AccountServiceServer::new(accounts))
@@ -146,18 +148,32 @@ pub(crate) fn operator<S: Store>(
 }
 
 impl Listener {
-    /// Adds health and reflection.
-    fn new(routes: Routes, names: Vec<&'static str>) -> Result<Self, Fatal> {
+    /// Adds health.
+    fn new(routes: Routes, names: Vec<&'static str>) -> Self {
         let (reporter, health) = tonic_health::server::health_reporter();
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1()
-            .map_err(|error| Fatal::new(Code::Bug, format!("gRPC reflection: {error}")))?;
-        Ok(Self {
-            routes: routes.add_service(health).add_service(reflection),
+        Self {
+            routes: routes.add_service(health),
             reporter,
             names,
+        }
+    }
+
+    /// Adds reflection: that it tells what it offers.
+    ///
+    /// # Errors
+    /// [`Code::Bug`] if the descriptors of the contract are broken.
+    pub(crate) fn reflecting(self) -> Result<Self, Fatal> {
+        let described = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let v1 = described().build_v1().map_err(undescribed)?;
+        // Older tools ask by the name it had before it was stable.
+        let alpha = described().build_v1alpha().map_err(undescribed)?;
+        Ok(Self {
+            routes: self.routes.add_service(v1).add_service(alpha),
+            ..self
         })
     }
 
@@ -181,12 +197,18 @@ impl Listener {
         incoming: Incoming,
         shutdown: CancellationToken,
     ) -> impl Future<Output = Result<(), Fatal>> + use<> {
-        let served = server().add_routes(self.routes.clone());
+        let served = server().layer(Guard).add_routes(self.routes.clone());
         async move {
             let shutdown = shutdown.cancelled_owned();
             let served = match incoming {
                 Incoming::Tcp(listener) => {
                     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    served
+                        .serve_with_incoming_shutdown(incoming, shutdown)
+                        .await
+                }
+                Incoming::Tls(listener, security) => {
+                    let incoming = secure::connections(listener, security);
                     served
                         .serve_with_incoming_shutdown(incoming, shutdown)
                         .await
@@ -209,7 +231,7 @@ impl Listener {
         socket: Socket,
         shutdown: CancellationToken,
     ) -> impl Future<Output = Result<(), Fatal>> + use<> {
-        let served = server().add_routes(self.routes.clone());
+        let served = server().layer(Guard).add_routes(self.routes.clone());
         async move {
             let incoming = UnixListenerStream::new(socket.listener);
             let served = served.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned());
@@ -227,6 +249,10 @@ fn server() -> Server {
         .initial_stream_window_size(STREAM_WINDOW_OCTETS)
         .initial_connection_window_size(CONNECTION_WINDOW_OCTETS)
         .max_frame_size(FRAME_OCTETS)
+}
+
+fn undescribed(error: tonic_reflection::server::Error) -> Fatal {
+    Fatal::new(Code::Bug, format!("gRPC reflection: {error}"))
 }
 
 fn failed(error: &tonic::transport::Error) -> Fatal {

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use storage::StoreError;
 use storage::model::{GroupRefusal, PublishRefusal, RegistrationRefusal, SubscriptionRefusal};
+use tls::CertificateNames;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::access::Role;
 
 /// Domain of the reasons in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "restante";
@@ -89,6 +92,33 @@ pub(crate) fn of_subscription(refusal: SubscriptionRefusal) -> Status {
 /// The end of a stream, or the refusal of a call, while the service drains.
 pub(crate) fn draining() -> Status {
     with_reason(Code::Unavailable, "DRAINING", "the service is draining")
+}
+
+/// The refusal of a call that needs a role which a certificate with these names does not have.
+pub(crate) fn role_missing(role: Role, names: &CertificateNames) -> Status {
+    let (code, reason, message) = match names.is_empty() {
+        true => (
+            Code::Unauthenticated,
+            "NO_NAME",
+            format!(
+                "this needs the role {role}, and the certificate has no DNS name and no URI to give it to"
+            ),
+        ),
+        false => (
+            Code::PermissionDenied,
+            "ROLE_MISSING",
+            format!("this needs the role {role}, which the certificate of {names} does not have"),
+        ),
+    };
+    let metadata = [
+        ("role".to_owned(), role.to_string()),
+        ("certificate".to_owned(), names.to_string()),
+    ];
+    Status::with_error_details(
+        code,
+        message,
+        ErrorDetails::with_error_info(reason, DOMAIN, metadata),
+    )
 }
 
 /// A status whose reason a program can read; `UNAVAILABLE` says when to try again.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use daemon::readiness::Readiness;
 use edge::surroundings::Surroundings;
 use sip_edge::{App, Config};
-use storage_client::Connector;
+use storage_client::{Connector, Octets};
 use tokio_util::sync::CancellationToken;
 
 use crate::network::Switch;
@@ -77,7 +77,10 @@ impl EdgeHost {
             network: Some(Arc::new(network)),
             connector: Some(Connector::new(move || {
                 let place = place.clone();
-                Box::pin(async move { place.connect_to(store_host::DATA).await })
+                Box::pin(async move {
+                    let stream = place.connect_to(store_host::DATA).await?;
+                    Ok(Box::new(stream) as Box<dyn Octets>)
+                })
             })),
         };
         let app = App::build_in(surroundings, self.config(), &Readiness::new()).await;

@@ -17,7 +17,7 @@ use edge::config::{Listening, Rule};
 pub(crate) use message_waiting::SummaryHeader;
 
 pub use edge::config::{
-    Common, Large, Limits, Msrp, RequireReport, Sip, Tls, Trust, VerifyPeers, Xcap,
+    Common, Large, Limits, Msrp, RequireReport, Sip, StorageClient, Tls, Trust, VerifyPeers, Xcap,
 };
 pub use sections::{
     Compat, Delivery, DeliveryMode, Forward, InitialHeaders, MessageWaitingConfig, Participating,
@@ -38,6 +38,8 @@ pub struct Config {
     pub sip: Sip,
     /// SIP over TLS.
     pub tls: Tls,
+    /// How the storage service is reached.
+    pub storage_client: StorageClient,
     /// Trusted peers.
     pub trust: Trust,
     /// Whether messages go on to users who are online.
@@ -72,11 +74,12 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 18] = [
+    pub const DOCS: [&'static SectionDoc; 19] = [
         &Common::DOC,
         &Process::DOC,
         &Sip::DOC,
         &Tls::DOC,
+        &StorageClient::DOC,
         &Trust::DOC,
         &Participating::DOC,
         &Forward::DOC,
@@ -100,6 +103,7 @@ impl Config {
             process: document.read(),
             sip: document.read(),
             tls: document.read(),
+            storage_client: document.read(),
             trust: document.read(),
             pf: document.read(),
             forward: document.read(),
@@ -134,6 +138,8 @@ impl Config {
         let rules = rules.chain(self.registering()).chain(self.bounds());
         let rules = rules.chain(self.notifying());
         let rules = rules.chain(self.publishing());
+        let storage = &self.process.storage;
+        let rules = rules.chain(self.storage_client.rules("sip-edge.storage", storage));
         let rules = rules.chain(self.securing_sip()).chain(self.securing_msrp());
         let broken = rules.filter(|(holds, ..)| !holds);
         broken

@@ -7,12 +7,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use tokio::io::DuplexStream;
 use tonic::codegen::Service;
 use tonic::codegen::http::Uri;
+use tonic::codegen::http::uri::Scheme;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::{ClientConfig, Connector};
+use crate::{ClientConfig, Connector, Octets};
 
 /// Enough for a window of pager messages in flight.
 const STREAM_WINDOW_OCTETS: u32 = 4 << 20;
@@ -55,11 +55,11 @@ fn lazy(endpoint: &Endpoint, config: &ClientConfig) -> Channel {
     }
 }
 
-/// A connector as the channel wants it.
-struct Connect(Connector);
+/// A connector as a channel wants it.
+pub struct Connect(pub Connector);
 
 impl Service<Uri> for Connect {
-    type Response = TokioIo<DuplexStream>;
+    type Response = TokioIo<Box<dyn Octets>>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 
@@ -73,8 +73,23 @@ impl Service<Uri> for Connect {
     }
 }
 
+/// The endpoint of a base URL, for a [`Connect`] if that says `https`: TLS is the connector's business, because tonic's own
+/// never reads a file again. Requests say `https` all the same.
+///
+/// # Errors
+/// The text is no base URL.
+pub fn endpoint_of(address: &str) -> Result<Endpoint, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(address.to_owned())?;
+    let origin = endpoint.uri().clone();
+    if origin.scheme() != Some(&Scheme::HTTPS) {
+        return Ok(endpoint);
+    }
+    let rest = address.split_once("://").map_or("", |(_, rest)| rest);
+    Ok(Endpoint::from_shared(format!("http://{rest}"))?.origin(origin))
+}
+
 fn endpoint(config: &ClientConfig) -> Endpoint {
-    let endpoint = Endpoint::from_shared(config.address.clone()).unwrap_or_else(|error| {
+    let endpoint = endpoint_of(&config.address).unwrap_or_else(|error| {
         tracing::error!(address = %config.address, %error, "storage address is no URL");
         Endpoint::from_static("http://invalid.invalid")
     });

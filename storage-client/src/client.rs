@@ -104,10 +104,11 @@ impl Contact {
         });
     }
 
-    pub(crate) fn lost(&self) {
+    /// There is no stream, and why.
+    pub(crate) fn lost(&self, reason: &str) {
         self.connected.send_replace(false);
         self.told(v1::StoreReadiness {
-            unready: NO_CONNECTION.to_owned(),
+            unready: format!("{NO_CONNECTION}: {reason}"),
         });
     }
 }

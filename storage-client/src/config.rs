@@ -7,14 +7,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::DuplexStream;
+use tls::MutualClient;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Where the storage service is and how long to wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientConfig {
     /// Base URL of the data listener, such as `http://127.0.0.1:7400`.
     pub address: String,
-    /// Makes the connections; without one they are TCP connections to the address.
+    /// Makes the connections; without one they are TCP connections to the address. `https` needs one:
+    /// [`Connector::secure`].
     pub connector: Option<Connector>,
     /// Name of this edge: unique among the edges of the store, the same after a restart.
     pub edge: String,
@@ -72,10 +74,15 @@ impl Default for ClientConfig {
     }
 }
 
-/// A connection under way.
-pub type Connecting = Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>>;
+/// Octets to a storage service and back.
+pub trait Octets: AsyncRead + AsyncWrite + Send + Unpin {}
 
-/// Makes connections to a storage service that listens on no socket.
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Octets for T {}
+
+/// A connection under way.
+pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Octets>>> + Send>>;
+
+/// Makes connections to a storage service that listens on no TCP socket, or over TLS.
 #[derive(Clone)]
 pub struct Connector(Arc<dyn Fn() -> Connecting + Send + Sync>);
 
@@ -83,6 +90,18 @@ impl Connector {
     /// `connect` is called for each new connection.
     pub fn new(connect: impl Fn() -> Connecting + Send + Sync + 'static) -> Self {
         Self(Arc::new(connect))
+    }
+
+    /// Connects to this host and port over TLS, by what the files of `tls` say at that moment.
+    #[must_use]
+    pub fn secure(tls: MutualClient, host: String, port: u16) -> Self {
+        Self::new(move || {
+            let (tls, host) = (tls.clone(), host.clone());
+            Box::pin(async move {
+                let stream = tls.connect(&host, port).await?;
+                Ok(Box::new(stream) as Box<dyn Octets>)
+            })
+        })
     }
 
     pub(crate) fn connect(&self) -> Connecting {

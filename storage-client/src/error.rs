@@ -1,9 +1,28 @@
 //! Why the storage service did not answer.
 
+use std::error::Error;
 use std::time::Duration;
 
 /// What a sender is told to wait when the storage service said nothing else.
 pub(crate) const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The cause at the bottom, such as `Connection refused`: the layers above it only repeat it.
+#[must_use]
+pub fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// What a call met: the cause on our side, or what the service says.
+pub(crate) fn cause(status: &tonic::Status) -> String {
+    match status.source() {
+        Some(source) => innermost(source),
+        None => status.message().to_owned(),
+    }
+}
 
 /// The storage service cannot be reached, is too slow or takes nothing now. For a deposit: it is
 /// not stored and will not be stored later (PFM-05).

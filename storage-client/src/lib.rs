@@ -46,13 +46,14 @@ mod stay;
 mod store_identity;
 
 pub use attach::{PushJob, PushJobs};
+pub use channel::{Connect, endpoint_of};
 pub use client::StorageClient;
-pub use config::{ClientConfig, Connecting, Connector};
+pub use config::{ClientConfig, Connecting, Connector, Octets};
 pub use deferred::{ClaimedMessage, DeferredPage};
 pub use deposit::{Deposit, DepositAnswer, Refusal, RefusalReason};
 pub use deposited::Deposited;
 pub use error::{
-    DeferredError, GroupError, PublishError, RegisterError, SubscribeError, Unavailable,
+    DeferredError, GroupError, PublishError, RegisterError, SubscribeError, Unavailable, innermost,
 };
 pub use exchange::MAX_ENTRY_OCTETS;
 pub use large::{

@@ -165,7 +165,7 @@ impl Deployment {
 
     async fn one_more(&self, part: Part, plan: Plan) -> SecondEdge {
         let section = part.command();
-        let storage = format!("http://{}", self.address("storage.listen"));
+        let storage = self.url("storage.listen");
         let plan = plan.set(&format!("{section}.storage"), &storage);
         let plan = plan.set(&format!("{section}.name"), "second");
         let command = plan.stand_alone(part, &self.data());
@@ -277,6 +277,14 @@ impl Deployment {
             .unwrap_or_else(|| panic!("no listener of {key}"))
     }
 
+    /// The base URL of a listener of the storage service, by the key of its address.
+    ///
+    /// # Panics
+    /// When no such listener was bound.
+    pub fn url(&self, key: &str) -> String {
+        format!("{}://{}", self.plan.scheme(), self.address(key))
+    }
+
     /// Where the participating edge takes SIP.
     pub fn edge(&self, transport: sip::Transport) -> SocketAddr {
         self.address(match transport {
@@ -293,7 +301,7 @@ impl Deployment {
     /// Runs `restantectl -o jsonl` with these arguments.
     pub async fn restantectl(&self, arguments: &[&str]) -> Ended {
         let mut command = command("restantectl");
-        let server = format!("http://{}", self.address("storage.operator_listen"));
+        let server = self.url("storage.operator_listen");
         command
             .args(["--server", &server, "-o", "jsonl"])
             .args(arguments);

@@ -23,6 +23,7 @@ pub struct Load {
     senders: JoinSet<()>,
     promised: Arc<Mutex<Promised>>,
     accepted: watch::Sender<usize>,
+    refused: Arc<Mutex<Vec<Option<u16>>>>,
 }
 
 impl Load {
@@ -32,9 +33,11 @@ impl Load {
             senders: JoinSet::new(),
             promised: Arc::default(),
             accepted: watch::Sender::new(0),
+            refused: Arc::default(),
         };
         for number in 0..senders {
             let (promised, accepted) = (Arc::clone(&load.promised), load.accepted.clone());
+            let refused = Arc::clone(&load.refused);
             load.senders.spawn(async move {
                 let mut peer = SipPeer::open(host).await;
                 let way = peer.way(Transport::Tcp, edge).await;
@@ -44,6 +47,10 @@ impl Load {
                         let user = format!("user-{number}-{}", count / PER_MAILBOX);
                         let exchange = peer.call(&way, &example::message(&user)).await;
                         remember(&exchange, &promised, &accepted);
+                        let status = exchange.response.status();
+                        if status != Some(202) {
+                            refused.lock().expect("nobody panics with it").push(status);
+                        }
                     }
                 };
                 tokio::select! {
@@ -72,6 +79,14 @@ impl Load {
     /// Has the senders end, whatever they wait for.
     pub async fn end(&mut self) {
         self.senders.shutdown().await;
+    }
+
+    /// The other answers so far.
+    ///
+    /// # Panics
+    /// When a sender panicked.
+    pub fn refused(&self) -> Vec<Option<u16>> {
+        self.refused.lock().expect("no sender panicked").clone()
     }
 
     /// What was promised so far.

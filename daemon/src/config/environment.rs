@@ -10,7 +10,13 @@ use super::node::{Node, Raw};
 const PREFIX: &str = "RESTANTE_";
 
 /// Variables with our prefix that are read elsewhere: by the command lines, not as keys.
-const COMMAND_LINE: [&str; 2] = ["RESTANTE_CONFIG", "RESTANTE_SERVER"];
+const COMMAND_LINE: [&str; 5] = [
+    "RESTANTE_CONFIG",
+    "RESTANTE_SERVER",
+    "RESTANTE_CA",
+    "RESTANTE_CERT",
+    "RESTANTE_KEY",
+];
 
 /// The variables of an environment that begin with `RESTANTE_`.
 #[derive(Debug, Clone, Default)]

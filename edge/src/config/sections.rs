@@ -70,6 +70,20 @@ daemon::section! {
 }
 
 daemon::section! {
+    /// How the edges reach the storage service where its address says `https`: both sides show a
+    /// certificate. The files are PEM and are read again for each new connection.
+    pub struct StorageClient in "storage-client" {
+        /// Our certificate, followed by those that lead to its authority. `roles.edge` of the storage
+        /// service lists one of its names.
+        certificate: Option<PathBuf> = "off",
+        /// The private key of the certificate.
+        key: Option<PathBuf> = "off",
+        /// Authorities that the certificate of the storage service must lead to.
+        peer_ca: Vec<PathBuf> = [],
+    }
+}
+
+daemon::section! {
     /// Whom the edge believes (requirements §3.8).
     pub struct Trust in "trust" {
         /// Networks or addresses of trusted peers. An entry means TCP and TLS; `+udp` after it adds

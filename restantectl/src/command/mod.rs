@@ -65,7 +65,13 @@ pub(crate) struct Session {
 impl Session {
     /// Connects to the server; what was typed should be checked before.
     async fn connect(&self) -> Result<Client, Failure> {
-        Client::connect(self.globals.server.clone(), self.globals.timeout).await
+        let Globals {
+            server,
+            credentials,
+            timeout,
+            ..
+        } = &self.globals;
+        Client::connect(server, credentials, *timeout).await
     }
 }
 

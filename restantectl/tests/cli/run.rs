@@ -27,7 +27,10 @@ pub(crate) fn restantectl(arguments: &str) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_restantectl"));
     command
         .args(arguments.split_whitespace())
-        .env_remove("RESTANTE_SERVER");
+        .env_remove("RESTANTE_SERVER")
+        .env_remove("RESTANTE_CA")
+        .env_remove("RESTANTE_CERT")
+        .env_remove("RESTANTE_KEY");
     Run {
         command,
         input: Vec::new(),

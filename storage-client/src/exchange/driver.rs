@@ -17,6 +17,7 @@ use super::waiter::Waiter;
 use super::{Submission, window_full};
 use crate::backoff::Backoff;
 use crate::client::Contact;
+use crate::error::cause;
 use crate::{ClientConfig, Unavailable};
 
 /// Entries taken from callers in one go.
@@ -118,10 +119,11 @@ impl Driver {
     }
 
     fn on_broken(&mut self, status: &Status) {
+        let reason = cause(status);
         if matches!(self.link, Link::Open(_)) {
-            tracing::warn!(code = ?status.code(), reason = status.message(), "storage connection lost");
+            tracing::warn!(code = ?status.code(), reason, "storage connection lost");
         }
-        self.contact.lost();
+        self.contact.lost(&reason);
         self.queue.broken();
         self.link = Link::waiting(self.backoff.pause(&mut rand::rng()));
     }

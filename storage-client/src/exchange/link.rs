@@ -16,7 +16,7 @@ use tonic::transport::Channel;
 use tonic::{IntoStreamingRequest, Status, Streaming};
 use tonic_prost::ProstCodec;
 
-use crate::convert;
+use crate::{convert, innermost};
 
 /// Request messages between the driver and the connection: one on its way, one ready.
 const REQUEST_BUFFER: usize = 1;
@@ -106,7 +106,7 @@ impl Stream {
         let (requests, receiver) = mpsc::channel(REQUEST_BUFFER);
         let mut client = Grpc::new(channel).max_decoding_message_size(MAX_REPLY_OCTETS);
         let ready = client.ready().await;
-        ready.map_err(|error| Status::unavailable(error.to_string()))?;
+        ready.map_err(|error| Status::unavailable(innermost(&error)))?;
         let request = ReceiverStream::new(receiver).into_streaming_request();
         let path = PathAndQuery::from_static(EXCHANGE);
         let codec = ProstCodec::<EncodedRequest, ExchangeReply>::default();

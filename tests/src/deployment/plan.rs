@@ -182,6 +182,14 @@ impl Plan {
         key != "xcap.groups_listen" || !self.settings.says("cf.xdms", "http")
     }
 
+    /// How the storage service is reached.
+    pub(super) fn scheme(&self) -> &'static str {
+        match self.settings.0.contains_key("grpc-tls.certificate") {
+            true => "https",
+            false => "http",
+        }
+    }
+
     /// The process that plays a part.
     pub(super) fn part(&self, part: Part) -> Part {
         if self.parts == [Part::All] {
@@ -212,7 +220,7 @@ impl Plan {
         }
         if let Some(address) = addresses.get("storage.listen") {
             for key in ["sip-edge.storage", "controlling-edge.storage"] {
-                settings.set_default(key, &format!("http://{address}"));
+                settings.set_default(key, &format!("{}://{address}", self.scheme()));
             }
         }
         let mut command = command("restante");

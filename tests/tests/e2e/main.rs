@@ -9,6 +9,8 @@ mod crash_large;
 mod crash_push;
 mod crash_reports;
 mod disk;
+mod grpc_roles;
+mod grpc_tls;
 mod interop;
 mod large;
 mod large_fan_out;
