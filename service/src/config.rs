@@ -198,6 +198,8 @@ daemon::section! {
         sender_jobs: u32 = 10000,
         /// Octets of the largest message to many; a controlling edge may take less.
         max_large: Octets = "10MiB",
+        /// Groups that one user makes by documents; operators are not bound.
+        groups_per_owner: u32 = 100,
         /// Legs handed to controlling edges per second, over all of them.
         leg_rate: u32 = 10000,
         /// How long the claim of a leg lives that its edge does not renew.
@@ -578,6 +580,8 @@ impl Config {
                 sender_rate: self.fan_out.sender_fanout_rate,
                 sender_jobs: self.fan_out.sender_jobs,
                 large_octets: self.fan_out.max_large.get(),
+                groups_per_owner: usize::try_from(self.fan_out.groups_per_owner)
+                    .unwrap_or(usize::MAX),
             },
             uploads: store::UploadLimits {
                 lease: limits.upload_lease,

@@ -68,6 +68,7 @@ pub(crate) fn of_group(refusal: GroupRefusal) -> Status {
         GroupRefusal::Stale => (Code::Aborted, "OTHER_VERSION"),
         GroupRefusal::NotOwner => (Code::PermissionDenied, "NOT_OWNER"),
         GroupRefusal::TooManyMembers => (Code::InvalidArgument, "TOO_MANY_MEMBERS"),
+        GroupRefusal::TooManyGroups => (Code::FailedPrecondition, "TOO_MANY_GROUPS"),
     };
     with_reason(code, reason, refusal.to_string())
 }

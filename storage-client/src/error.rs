@@ -172,7 +172,7 @@ pub enum GroupError {
     /// It has another version than expected: 412.
     #[error("the group has another version")]
     Stale,
-    /// It makes no sense, or has too many members: 409.
+    /// It makes no sense, has too many members, or its owner too many groups: 409.
     #[error("not a group: {0}")]
     Invalid(String),
     /// The storage service did not answer; it may have changed the group.
@@ -187,7 +187,9 @@ impl GroupError {
             tonic::Code::PermissionDenied => Self::NotOwner,
             tonic::Code::AlreadyExists => Self::OtherDocument,
             tonic::Code::Aborted => Self::Stale,
-            tonic::Code::InvalidArgument => Self::Invalid(status.message().to_owned()),
+            tonic::Code::InvalidArgument | tonic::Code::FailedPrecondition => {
+                Self::Invalid(status.message().to_owned())
+            }
             _ => Self::Unavailable(Unavailable::from_status(status)),
         }
     }

@@ -125,6 +125,7 @@ macro_rules! battery {
                 groups_are_listed_page_by_page,
                 a_document_is_kept_with_its_group,
                 a_document_is_about_one_group,
+                an_owner_has_no_more_groups_than_allowed,
                 a_group_without_document_is_found_by_its_address,
                 many_addresses_are_asked_about_at_once;
             large_jobs:

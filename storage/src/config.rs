@@ -161,6 +161,8 @@ pub struct FanOutLimits {
     pub sender_jobs: u32,
     /// Octets of the largest message to many; more are not taken.
     pub large_octets: u64,
+    /// Groups that one owner makes by documents (`cf.groups_per_owner`); as many more as he makes at the same moment.
+    pub groups_per_owner: usize,
 }
 
 impl Default for FanOutLimits {
@@ -169,6 +171,7 @@ impl Default for FanOutLimits {
             sender_rate: 2_000,
             sender_jobs: 10_000,
             large_octets: 10 << 20,
+            groups_per_owner: 100,
         }
     }
 }

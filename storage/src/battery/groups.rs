@@ -1,6 +1,7 @@
 //! Groups: changed under conditions, kept, listed.
 
 use super::{Bench, Engine, address};
+use crate::config::{FanOutLimits, StoreConfig};
 use crate::fan_out::FanOutStore;
 use crate::model::{
     GROUP_MEMBERS_MAX, Group, GroupChange, GroupDocument, GroupMember, GroupOrder, GroupRefusal,
@@ -252,6 +253,31 @@ pub(crate) async fn a_document_is_about_one_group<E: Engine>() {
     let given_away = bench.change(GroupChange::Replace(given_away)).await;
     assert_eq!(given_away.map(|group| group.document), Ok(None));
     assert_eq!(bench.document("alice", "friends").await, None);
+}
+
+pub(crate) async fn an_owner_has_no_more_groups_than_allowed<E: Engine>() {
+    let bench = Bench::<E>::with(StoreConfig {
+        fan_out: FanOutLimits {
+            groups_per_owner: 2,
+            ..FanOutLimits::default()
+        },
+        ..StoreConfig::default()
+    });
+    for name in ["team", "club"] {
+        let made = bench.write_about(of_alice(name), name, "<one/>").await;
+        assert!(made.is_ok());
+    }
+    let too_many = bench.write_about(of_alice("crew"), "crew", "<one/>").await;
+    assert_eq!(too_many, Err(GroupRefusal::TooManyGroups));
+    assert_eq!(bench.group("crew").await, None);
+    let changed = bench.write_about(of_alice("team"), "team", "<two/>").await;
+    assert!(changed.is_ok(), "what is there is changed as ever");
+    let operators = bench.change(GroupChange::Create(of_alice("crew"))).await;
+    assert!(operators.is_ok(), "operators are not bound");
+    let deleted = bench.change(GroupChange::Delete(address("club"))).await;
+    assert!(deleted.is_ok());
+    let anew = bench.write_about(of_alice("crew"), "crew", "<one/>").await;
+    assert!(anew.is_ok(), "there is room again");
 }
 
 pub(crate) async fn a_group_without_document_is_found_by_its_address<E: Engine>() {

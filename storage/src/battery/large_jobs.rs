@@ -227,6 +227,7 @@ pub(crate) async fn an_admission_looks_at_the_rate_and_the_commit_spends_it<E: E
             sender_rate: 2,
             sender_jobs: 2,
             large_octets: SMALL as u64,
+            ..FanOutLimits::default()
         },
         ..StoreConfig::default()
     });

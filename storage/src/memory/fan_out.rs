@@ -246,6 +246,10 @@ impl Model {
             if its.is_some_and(|uri| uri != order.change.uri()) {
                 return Err(GroupRefusal::OtherDocument);
             }
+            let made = documents.keys().filter(|(its, _)| its == owner).count();
+            if its.is_none() && made >= self.config.fan_out.groups_per_owner {
+                return Err(GroupRefusal::TooManyGroups);
+            }
         }
         let before = known.as_ref().and_then(place_of);
         let after = changed.as_ref().and_then(place_of);

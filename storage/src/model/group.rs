@@ -109,4 +109,7 @@ pub enum GroupRefusal {
     /// More than [`GROUP_MEMBERS_MAX`].
     #[error("too many members")]
     TooManyMembers,
+    /// The owner has made as many groups as he may.
+    #[error("the owner has too many groups")]
+    TooManyGroups,
 }

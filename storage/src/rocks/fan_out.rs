@@ -67,6 +67,13 @@ impl FanOutStore for RocksStore {
         &self,
         order: GroupOrder,
     ) -> Result<Result<Synced<Group>, GroupRefusal>, StoreError> {
+        if let Some((owner, document)) = order.editor.as_ref().zip(order.document.as_ref()) {
+            let place = self.shared.document_place(owner, &document.name);
+            let has_room = self.read(move |shared| shared.has_room(place)).await?;
+            if !has_room {
+                return Ok(Err(GroupRefusal::TooManyGroups));
+            }
+        }
         let outcome = self.submit(order).await?;
         Ok(outcome.map(Synced::after_sync))
     }
@@ -360,13 +367,40 @@ impl Shared {
         Ok(row.map(|row| row.0))
     }
 
+    fn document_place(&self, owner: &Address, name: &str) -> [u8; 32] {
+        let name = self.address_key(&Address::new(name));
+        key::group_document(self.address_key(owner), name)
+    }
+
+    /// Whether a document may be written: it is there, or its owner has less than he may.
+    fn has_room(&self, place: [u8; 32]) -> Result<bool, StoreError> {
+        if self
+            .database
+            .read(Family::GroupDocuments, &place)?
+            .is_some()
+        {
+            return Ok(true);
+        }
+        let owner = &place[..16];
+        let mut scan = self.database.scan(Family::GroupDocuments, owner, None);
+        let mut room = self.config.fan_out.groups_per_owner;
+        while room > 0 {
+            let is_his = scan.step(|key, _| Ok(key.starts_with(owner)))?;
+            if is_his != Some(true) {
+                return Ok(true);
+            }
+            room -= 1;
+        }
+        Ok(false)
+    }
+
     fn group_document(
         &self,
         owner: &Address,
         name: String,
     ) -> Result<Option<GroupWithDocument>, StoreError> {
+        let key = self.document_place(owner, &name);
         let name = Address::new(name);
-        let key = key::group_document(self.address_key(owner), self.address_key(&name));
         let mut row = self.database.read(Family::GroupDocuments, &key)?;
         loop {
             let (uri, document) = match &row {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use restante_tests::deployment::Plan;
 use restante_tests::http::{Reply, request_with};
 use restante_tests::patience::{ANSWER, within};
 use restante_tests::sip::fresh;
@@ -18,7 +19,10 @@ const ELEMENT: &str = "application/xcap-el+xml";
 
 /// A controlling edge that believes the core's host, and nobody else, who asks for documents.
 async fn controlling() -> Controlling {
-    let plan = Deployment::all();
+    started(Deployment::all()).await
+}
+
+async fn started(plan: Plan) -> Controlling {
     let proxy = format!("{}/32", plan.net().host(LoopbackNet::CORE));
     Controlling::of(Scene::start(plan.set("xcap.trusted_proxies", &proxy)).await).await
 }
@@ -344,6 +348,30 @@ async fn ct_cfp_08_what_would_leave_no_group_is_refused_and_why() {
     );
     let read = alice.ask("GET", &alice.path()).await;
     assert_eq!(read.body, good, "nothing of it was done");
+}
+
+#[tokio::test]
+async fn ct_cfp_08_an_owner_makes_no_more_groups_than_he_may() {
+    let cf = started(Deployment::all().set("cf.groups_per_owner", "1")).await;
+    let alice = Client::of(&cf.scene, "alice");
+    let written = document(&group_uri(), &["alice"]);
+    let first = alice.put(&alice.path(), MEDIA_TYPE, &written).await;
+    assert_eq!(first.status, 201);
+    let (path, another) = (
+        alice.path().replace("friends", "others"),
+        document(&group_uri(), &["alice"]),
+    );
+    let refused = alice.put(&path, MEDIA_TYPE, &another).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(
+        refused.body.contains("too many groups"),
+        "it says why: {refused:?}"
+    );
+    let changed = alice.put(&alice.path(), MEDIA_TYPE, &written).await;
+    assert_eq!(changed.status, 200, "what is there is changed as ever");
+    assert_eq!(alice.ask("DELETE", &alice.path()).await.status, 200);
+    let made = alice.put(&path, MEDIA_TYPE, &another).await;
+    assert_eq!(made.status, 201, "there is room again");
 }
 
 #[tokio::test]
