@@ -8,6 +8,7 @@ pub mod answer;
 mod body;
 pub mod file;
 pub mod offer;
+pub mod preview;
 mod session;
 pub mod setup;
 mod transfer;

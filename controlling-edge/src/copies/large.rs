@@ -6,7 +6,7 @@ use std::fmt::Display;
 use bytes::{Bytes, BytesMut};
 use edge::reception::file;
 use edge::reception::offer::Offer;
-use edge::sending::invite::Inviter;
+use edge::sending::invite::{ICON_ATTRIBUTES, Inviter};
 use msrp::{AcceptTypes, MessageId, OutboundMessage, RequestHead};
 use sip::{Limits, Message, Name, Request, parse_datagram};
 use storage_client::fan_out::LegTemplate;
@@ -23,7 +23,7 @@ const ACCEPT_TYPES: &str = "accept-types";
 const UNTYPED: &str = "application/octet-stream";
 
 /// Attributes of an offer that our answer repeats and that go along with the copies (CFL-04, CFL-09): the size of the
-/// message, and what is said of a file. Not its preview, which is a part of the INVITE that brings it.
+/// message, and what is said of a file. Not its preview: our answer would point to nothing.
 pub(crate) fn attributes(offer: &Offer) -> Vec<(String, Option<String>)> {
     let held = offer.media.attributes.iter();
     let is_repeated = |name: &str| name == FILELENGTH || file::ATTRIBUTES.contains(&name);
@@ -32,8 +32,9 @@ pub(crate) fn attributes(offer: &Offer) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
-/// The media attributes of the copies of what was offered, a line each.
-pub(crate) fn media(offer: &Offer) -> Bytes {
+/// The media attributes of the copies of what was offered, a line each; then, if the file has a preview, an empty line and
+/// the part of the body that it is (FT-04).
+pub(crate) fn media(offer: &Offer, preview: Option<&Bytes>) -> Bytes {
     let mut lines = Lines::default();
     lines.put(ACCEPT_TYPES, &offer.media.accept_types);
     for (name, value) in attributes(offer) {
@@ -42,7 +43,31 @@ pub(crate) fn media(offer: &Offer) -> Bytes {
             None => lines.0.extend_from_slice(format!("{name}\r\n").as_bytes()),
         }
     }
+    if let Some(preview) = preview {
+        for name in ICON_ATTRIBUTES {
+            if let Some(url) = offer.media.attribute(name) {
+                lines.put(name, &url);
+            }
+        }
+        lines.0.extend_from_slice(b"\r\n");
+        lines.0.extend_from_slice(preview);
+    }
     lines.0.freeze()
+}
+
+/// The lines, and the preview behind them.
+fn with_preview(media: &Bytes) -> (Bytes, Option<Bytes>) {
+    const EMPTY_LINE: &[u8] = b"\r\n\r\n";
+    let end = media
+        .windows(EMPTY_LINE.len())
+        .position(|octets| octets == EMPTY_LINE);
+    match end {
+        Some(end) => {
+            let preview = media.slice(end + EMPTY_LINE.len()..);
+            (media.slice(..end), Some(preview))
+        }
+        None => (media.clone(), None),
+    }
 }
 
 /// What the SEND of each copy says: its Message-ID, which reports are wanted, what it holds (CFL-10).
@@ -125,7 +150,9 @@ pub(crate) fn inviter(template: &LegTemplate, call_id: String) -> Result<Inviter
             }
         }
     }
-    for (name, value) in entries(&template.body)? {
+    let (media, preview) = with_preview(&template.body);
+    inviter.icon = preview;
+    for (name, value) in entries(&media)? {
         match (name, value) {
             (ACCEPT_TYPES, Some(value)) => {
                 inviter.accept_types = AcceptTypes::of(value.split_ascii_whitespace());
@@ -213,7 +240,7 @@ mod tests {
                 b"Max-Forwards: 67\r\nFrom: \"Alice\" <sip:alice@example.org>\r\n\
                 P-Asserted-Identity: <sip:alice@example.org>\r\nSubject: Plan\r\n",
             ),
-            body: media(&offer),
+            body: media(&offer, None),
             body_without_history: None,
             send_head: send_head(&head()),
         }
@@ -250,6 +277,21 @@ mod tests {
             pair("file-selector", "name:\"plan.pdf\" size:20480"),
         ];
         assert_eq!(inviter.attributes, expected);
+    }
+
+    #[test]
+    fn ft_04_the_preview_goes_along_with_its_attribute() {
+        let offer = Offer::read(OFFER.as_bytes()).expect("an offer");
+        let preview = Bytes::from_static(b"Content-ID: <icon1@h>\r\n\r\n\x89PNG\r\n\r\n\xff");
+        let template = LegTemplate {
+            body: media(&offer, Some(&preview)),
+            ..template()
+        };
+        let inviter = inviter(&template, String::new()).expect("a template");
+        assert_eq!(inviter.icon, Some(preview));
+        let named = ("file-icon".to_owned(), Some("cid:icon1@h".to_owned()));
+        assert_eq!(inviter.attributes.last(), Some(&named));
+        assert_eq!(inviter.attributes.len(), 3);
     }
 
     #[test]

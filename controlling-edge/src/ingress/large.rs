@@ -6,6 +6,7 @@ use std::sync::Arc;
 use edge::peer;
 use edge::reception::answer::Terms;
 use edge::reception::offer::{Lists, Offer, session_description};
+use edge::reception::preview::{parts, preview};
 use edge::reception::setup::{Admitted, Agreed, Route, open, session_timer};
 use edge::reception::{End, Purpose, Whole, begin, cancelled, refuse};
 use edge::refuse::Refusal;
@@ -90,7 +91,7 @@ async fn set_up(
     admitted.agree(edge, transaction, (&terms, Some(session)), |offer, _| {
         LargeMessage {
             invite: request.clone(),
-            media: large::media(offer),
+            media: large::media(offer, preview(&parts(request), &offer.media).as_ref()),
             job,
         }
     })

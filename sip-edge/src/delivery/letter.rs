@@ -4,7 +4,7 @@
 //! What the client receives is the plain content under its own type. The preview icon of a file goes
 //! along in the body of our INVITE, as it came in that of the sender.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use msrp::AcceptTypes;
 use msrp::sdp::SessionDescription;
 use sip::{NameAddr, Params, Request, multipart};
@@ -18,6 +18,7 @@ use super::message::KEPT;
 use super::sending::Parcel;
 use super::session::ACCEPT_CONTACT;
 use edge::reception::file;
+use edge::reception::preview::{parts, preview};
 use edge::response::sip_date;
 use edge::sending::invite::{ICON_ATTRIBUTES, Inviter, MAX_FORWARDS};
 
@@ -145,41 +146,13 @@ fn described(invite: &Request) -> File {
     let Some(media) = description.and_then(|description| description.first_msrp()) else {
         return File::default();
     };
-    let mut names = ICON_ATTRIBUTES.iter();
-    let named = names.find_map(|name| media.attribute(name));
-    let icon = named.and_then(|value| icon(&parts, value));
+    let icon = preview(&parts, &media);
     let is_kept = |name: &str| {
         file::ATTRIBUTES.contains(&name) || icon.is_some() && ICON_ATTRIBUTES.contains(&name)
     };
     let mut attributes = media.attributes;
     attributes.retain(|(name, _)| is_kept(name));
     File { attributes, icon }
-}
-
-/// The parts of the body of an INVITE; none if it is not of several.
-fn parts(invite: &Request) -> Vec<multipart::Part> {
-    let content_type = invite.headers().first(sip::Name::ContentType);
-    let content_type = content_type.map(|field| field.value().into_owned());
-    let parsed = multipart::parse(&content_type.unwrap_or_default(), invite.body());
-    parsed.unwrap_or_default()
-}
-
-/// The part that a `cid:` URL names (RFC 2392), as it stands in the body.
-fn icon(parts: &[multipart::Part], url: &str) -> Option<Bytes> {
-    let id = url.trim().strip_prefix("cid:")?;
-    let is_named = |part: &&multipart::Part| {
-        let held = part.headers.first(sip::Name::ContentId);
-        held.is_some_and(|field| field.value().trim_matches(['<', '>']) == id)
-    };
-    let part = parts.iter().find(is_named)?;
-    let mut octets = BytesMut::new();
-    for field in part.headers.iter() {
-        let name = field.known().map_or(field.name(), |name| name.as_str());
-        octets.put_slice(format!("{name}: {}\r\n", field.value()).as_bytes());
-    }
-    octets.put_slice(b"\r\n");
-    octets.put_slice(&part.body);
-    Some(octets.freeze())
 }
 
 #[cfg(test)]

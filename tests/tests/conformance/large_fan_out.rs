@@ -438,3 +438,53 @@ async fn ct_cfl_12_an_operator_ends_a_message_to_many() {
     };
     eventually(ANSWER, "the outcomes of a cancelled job", look).await;
 }
+
+#[tokio::test]
+async fn ct_ft_04_each_copy_of_a_file_has_its_preview() {
+    let mut cf = Controlling::start(&[]).await;
+    let people = people(2);
+    let preview = b"Content-Type: image/png\r\nContent-ID: <icon1@198.51.100.7>\r\n\r\n\x89PNG\r\n\x1a\n\0\r\n\r\n\xff";
+    let sender = Sender::new(&cf.scene.core, "nobody").await;
+    let file = format!(
+        "{}a=file-selector:name:\"plan.pdf\" type:application/pdf size:5\r\na=file-icon:cid:icon1@198.51.100.7\r\n",
+        attributes(5)
+    );
+    let offer = sender.description(&sender.media(&file));
+    let list = list(&to_each(&people).concat());
+    let body = [
+        format!("--gi1\r\nContent-Type: application/sdp\r\n\r\n{offer}\r\n--gi1\r\n").as_bytes(),
+        preview,
+        format!(
+            "\r\n--gi1\r\nContent-Type: {LISTS}\r\nContent-Disposition: recipient-list\r\n\r\n{list}\r\n--gi1--\r\n"
+        )
+        .as_bytes(),
+    ]
+    .concat();
+    let invite = invite_to(&format!("{};sessiontype=adhoc", cf.factory), &sender, 5)
+        .line("Require: recipient-list-invite")
+        .body("multipart/mixed;boundary=\"gi1\"", body);
+    let way = cf.way.clone();
+    let mut upload = sender.accepted(&mut cf.scene.core, &way, &invite).await;
+    assert_eq!(
+        upload.answered("file-icon"),
+        None,
+        "it would point to nothing"
+    );
+    upload.connect(&cf.scene.core).await;
+    upload.send_whole(b"%PDF-").await;
+    for user in &people {
+        let invite = leg(&mut cf, user).await;
+        let body = invite.text.body().to_vec();
+        let has = |wanted: &[u8]| body.windows(wanted.len()).any(|octets| octets == wanted);
+        assert!(
+            has(b"\r\na=file-icon:cid:icon1@198.51.100.7\r\n"),
+            "{}",
+            invite.text
+        );
+        assert!(has(preview), "{}", invite.text);
+        let mut session =
+            PushSession::answer_invite(&mut cf.scene.core, invite, Setup::Active).await;
+        assert_eq!(session.take().await.body(), b"%PDF-");
+        session.bye(&mut cf.scene.core).await;
+    }
+}
