@@ -6,7 +6,7 @@ mod request;
 use bytes::Bytes;
 
 pub use notification::{NotANotification, Notification, Status, datetime};
-pub use request::{Request, asking, request, without_processing};
+pub use request::{Request, asking, request, without};
 
 use crate::Message;
 
@@ -16,7 +16,7 @@ pub const NAMESPACE: &str = "urn:ietf:params:imdn";
 pub const DOCUMENT_TYPE: &str = "message/imdn+xml";
 
 /// A notification that a sender can ask for (RFC 5438 §6.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Disposition {
     /// Tell me when it was delivered.
     PositiveDelivery,

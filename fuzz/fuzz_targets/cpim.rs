@@ -42,8 +42,9 @@ fn what_is_repeated_is_one_line(message: &Message) {
 }
 
 fn processing_is_taken_out_once(body: &Bytes) {
-    if let Ok(Some(without)) = imdn::without_processing(body) {
-        assert_eq!(imdn::without_processing(&without), Ok(None));
+    let unwanted = [imdn::Disposition::Processing];
+    if let Ok(Some(without)) = imdn::without(body, &unwanted) {
+        assert_eq!(imdn::without(&without, &unwanted), Ok(None));
         let (before, after) = (Message::parse(body), Message::parse(&without));
         let content = |message: Result<Message, _>| message.map(|message| message.content());
         assert_eq!(content(before), content(after));

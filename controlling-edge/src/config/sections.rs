@@ -56,7 +56,7 @@ daemon::section! {
         /// How long the success REPORTs of a recipient behind a relay are waited for after the last answer.
         report_timeout: Duration = "2m",
         /// Whether the focus alone tells a sender who wants to know it that his message is stored. Otherwise the stores of
-        /// recipients who are offline tell it too, each for its own.
+        /// recipients who are offline tell it too, each for its own, but for members of a group that does not disclose them.
         aggregate_imdn: bool = false,
         /// Recipients in a row whose copies find no answer until the next hop counts as down.
         hop_down_after: u32 = 5,

@@ -1,7 +1,7 @@
 //! What a copy carries: the parts of the message that are not the list of its recipients, and their history.
 
 use bytes::{Bytes, BytesMut};
-use cpim::imdn;
+use cpim::imdn::{self, Disposition};
 use edge::report::report_request;
 use msrp::encapsulate::Boundary;
 use rand::CryptoRng;
@@ -81,11 +81,11 @@ impl Content {
         cpim.as_ref().and_then(report_request)
     }
 
-    /// The same without the request to be told what happens on the way, which the focus answers alone (IMD-08).
-    pub(crate) fn without_processing(mut self) -> Self {
+    /// The same without the request for these notifications.
+    pub(crate) fn without(mut self, unwanted: &[Disposition]) -> Self {
         if let [part] = self.0.as_mut_slice()
             && part.is_cpim()
-            && let Ok(Some(body)) = imdn::without_processing(&part.body)
+            && let Ok(Some(body)) = imdn::without(&part.body, unwanted)
         {
             part.body = body;
         }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use cpim::imdn::Disposition;
 use edge::identity::AssertedIdentity;
 use edge::refuse::Refusal;
 use edge::response::answer;
@@ -182,9 +183,9 @@ fn job(
         false => &[],
     };
     hops_of_a_copy(request).ok_or(Refusal::TooManyHops)?;
-    let content = match edge.config.cf.aggregate_imdn {
-        true => Cow::Owned(asked.content.clone().without_processing()),
-        false => Cow::Borrowed(&asked.content),
+    let content = match unwanted(edge.config.cf.aggregate_imdn, &asked.audience) {
+        [] => Cow::Borrowed(&asked.content),
+        unwanted => Cow::Owned(asked.content.clone().without(unwanted)),
     };
     let template = template(
         request,
@@ -197,6 +198,18 @@ fn job(
     let template = template.ok_or(Violation::bad_request("Malformed From"))?;
     let expires_at = lifetime::of_message(request, now())?;
     job_request(request, asked, template.into(), expires_at, received_from)
+}
+
+/// Notifications that the stores of recipients shall not send: each names its recipient. What the client of a recipient says
+/// is his own.
+fn unwanted(aggregates: bool, audience: &Audience) -> &'static [Disposition] {
+    match (audience.is_disclosed, aggregates) {
+        // Who is in the group is nobody's business (CFP-19).
+        (false, _) => &[Disposition::Processing, Disposition::NegativeDelivery],
+        // The focus has answered it (IMD-08).
+        (true, true) => &[Disposition::Processing],
+        (true, false) => &[],
+    }
 }
 
 /// The job of a message, with this template for its legs.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Disposition, NAMESPACE, is_notification, message_id, requested};
+use super::{Disposition, NAMESPACE, disposition, message_id, requested};
 use crate::text::{clean, uri_of};
 use crate::{Message, NotCpim};
 
@@ -26,15 +26,19 @@ pub struct Request {
 #[must_use]
 pub fn request(message: &Message) -> Option<Request> {
     let mut asked = requested(message);
+    asked.sort_unstable();
     asked.dedup();
-    let message_id = message_id(message).filter(|_| !asked.is_empty())?;
+    let message_id = clean(message_id(message)?);
+    if asked.is_empty() || message_id.is_empty() {
+        return None;
+    }
     let first = |name: &str| clean(message.values(name).next().unwrap_or_default());
     let to = first("To");
     let original = message.namespaced(NAMESPACE, "Original-To");
     let original = original.map_or_else(|| to.clone(), clean);
     Some(Request {
         asked,
-        message_id: clean(message_id),
+        message_id,
         from: first("From"),
         original_recipient: uri_of(&original).to_owned(),
         to,
@@ -58,22 +62,30 @@ pub fn asking(request: &Request, datetime: &str, content_type: &str, content: &[
     [head.as_bytes(), content].concat().into()
 }
 
-/// The same message without the request to be told what happens on the way, for a server that has answered it (IMD-08);
-/// every other octet is as it was. `None` if there is no such request.
+/// The same message without the request for these notifications, for a server that answers it (IMD-08), or that lets nobody
+/// else do so (CFP-19); every other octet is as it was. `None` if there is no such request.
 ///
 /// # Errors
 /// [`NotCpim`].
-pub fn without_processing(octets: &Bytes) -> Result<Option<Bytes>, NotCpim> {
+pub fn without(octets: &Bytes, unwanted: &[Disposition]) -> Result<Option<Bytes>, NotCpim> {
+    let mut without = None;
+    // Where the header stands twice, the second counts once the first is gone.
+    while let Some(fewer) = without_first(without.as_ref().unwrap_or(octets), unwanted)? {
+        without = Some(fewer);
+    }
+    Ok(without)
+}
+
+/// Without those of the header that counts.
+fn without_first(octets: &Bytes, unwanted: &[Disposition]) -> Result<Option<Bytes>, NotCpim> {
     let message = Message::parse(octets)?;
-    if is_notification(&message) || !requested(&message).contains(&Disposition::Processing) {
+    let asked = requested(&message);
+    if !asked.iter().any(|asked| unwanted.contains(asked)) {
         return Ok(None);
     }
     let value = message.namespaced(NAMESPACE, "Disposition-Notification");
     let tokens = value.unwrap_or_default().split(',').map(str::trim);
-    let is_other = |token: &&str| {
-        let name = token.split(';').next().unwrap_or_default().trim();
-        name != Disposition::Processing.token()
-    };
+    let is_other = |token: &&str| disposition(token).is_none_or(|asked| !unwanted.contains(&asked));
     let others: Vec<_> = tokens.filter(is_other).collect();
     let others = Some(others.join(", ")).filter(|others| !others.is_empty());
     Ok(message.with_value(NAMESPACE, "Disposition-Notification", others.as_deref()))
@@ -119,6 +131,10 @@ mod tests {
             assert_eq!(read(&HEAD.replace(line, "")), None, "{line}");
         }
         assert_eq!(read(&HEAD.replace("text/plain", "message/imdn+xml")), None);
+        assert_eq!(
+            read(&HEAD.replace("Message-ID: Xk39", "Message-ID: \u{1}")),
+            None
+        );
     }
 
     #[test]
@@ -132,7 +148,7 @@ mod tests {
     fn imd_08_processing_is_taken_out_of_what_is_asked_for() {
         let without = |text: &str| {
             let octets = Bytes::copy_from_slice(text.as_bytes());
-            let without = without_processing(&octets).expect("CPIM");
+            let without = without(&octets, &[Disposition::Processing]).expect("CPIM");
             without.map(|octets| String::from_utf8(octets.to_vec()).expect("text"))
         };
         let expected = HEAD.replace("negative-delivery, processing", "negative-delivery");
@@ -145,6 +161,11 @@ mod tests {
         );
         assert_eq!(without(&alone), Some(gone.clone()));
         assert_eq!(without(&gone), None);
+        let twice = alone.replace(
+            "Subject: x",
+            "imdn.Disposition-Notification: processing\r\nSubject: x",
+        );
+        assert_eq!(without(&twice), Some(gone));
         let bare = HEAD.replace("\r\n", "\n");
         assert_eq!(without(&bare), Some(expected.replace("\r\n", "\n")));
     }
@@ -171,8 +192,9 @@ mod tests {
                 let texts = [&request.message_id, &request.from, &request.to, &request.original_recipient];
                 prop_assert!(texts.iter().all(|text| !text.contains(char::is_control)));
             }
-            if let Ok(Some(without)) = without_processing(&octets) {
-                prop_assert_eq!(without_processing(&without), Ok(None));
+            let unwanted = [Disposition::Processing];
+            if let Ok(Some(fewer)) = without(&octets, &unwanted) {
+                prop_assert_eq!(without(&fewer, &unwanted), Ok(None));
             }
         }
     }

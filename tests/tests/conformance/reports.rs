@@ -342,20 +342,22 @@ async fn ct_imd_07_a_large_message_is_reported_by_its_own_headers() {
 
 /// A group of 50 members who are away, and what Alice is told of a message to it: until no report has come for as long as
 /// three have a right to, with its times.
-async fn told_of_a_group(aggregate: &str) -> Vec<(Instant, SipText)> {
+async fn told_of_a_group(aggregate: &str, discloses: bool) -> Vec<(Instant, SipText)> {
     let mut cf = Controlling::start(&[("cf.aggregate_imdn", aggregate)]).await;
     let people: Vec<_> = (0..50).map(|_| somebody()).collect();
     let mut members: Vec<_> = people.iter().map(String::as_str).collect();
     members.push("alice");
-    let group = cf.group(&members, |_| ()).await;
+    let group = cf
+        .group(&members, |group| group.disclose_members = discloses)
+        .await;
     let body = cpim("team", "Xk39", "processing").replace(&uri("team"), &group);
     cf.accepted(&to_group(&group).body("message/cpim", body))
         .await;
     let mut told = Vec::new();
     let mut copies = 0;
-    let expected = match aggregate {
-        "true" => 1,
-        _ => 51,
+    let expected = match (aggregate, discloses) {
+        ("false", true) => 51,
+        _ => 1,
     };
     while copies < people.len() || told.len() < expected {
         let arrival = cf
@@ -383,7 +385,7 @@ async fn told_of_a_group(aggregate: &str) -> Vec<(Instant, SipText)> {
 
 #[tokio::test]
 async fn ct_imd_08_a_group_is_answered_once_by_the_focus_and_others_are_paced() {
-    let told = told_of_a_group("false").await;
+    let told = told_of_a_group("false", true).await;
     let of_the_focus = told.iter().filter(|(_, report)| {
         let call_id = report.field("Call-ID");
         call_id.starts_with("imdn-j")
@@ -408,7 +410,14 @@ async fn ct_imd_08_a_group_is_answered_once_by_the_focus_and_others_are_paced() 
 
 #[tokio::test]
 async fn ct_imd_08_with_aggregation_the_focus_alone_answers() {
-    let told = told_of_a_group("true").await;
+    let told = told_of_a_group("true", true).await;
+    assert_eq!(told.len(), 1);
+    assert!(told[0].1.field("Call-ID").starts_with("imdn-j"));
+}
+
+#[tokio::test]
+async fn cfp_19_no_report_names_the_members_of_a_group_that_hides_them() {
+    let told = told_of_a_group("false", false).await;
     assert_eq!(told.len(), 1);
     assert!(told[0].1.field("Call-ID").starts_with("imdn-j"));
 }
