@@ -7,12 +7,14 @@ use net::sip::TransactionFailure;
 use sip::Request;
 use storage_client::fan_out::LegOutcome;
 
-use crate::next_hop::NextHop;
 use crate::user_agent::UserAgent;
 use crate::way::Way;
 
 /// The status of a target that is silent until its transaction times out (RFC 3261 §8.1.3.1).
 const REQUEST_TIMEOUT: u16 = 408;
+
+/// The status of a recipient who cannot be reached now.
+const TEMPORARILY_UNAVAILABLE: u16 = 480;
 
 /// The status of a hop that is there and takes nothing (CFP-18).
 const SERVICE_UNAVAILABLE: u16 = 503;
@@ -33,7 +35,7 @@ pub async fn attempt(
         Ok(transaction) => transaction,
         Err(error) => {
             hop.inspect(|hop| hop.not_sent(&error));
-            return hop_down(ua, format!("not sent: {error}"));
+            return unreached(ua, format!("not sent: {error}"));
         }
     };
     loop {
@@ -44,17 +46,7 @@ pub async fn attempt(
                 let reason = format!("MESSAGE {status} {}", response.reason());
                 let retry_after = response.headers().retry_after().ok().flatten();
                 let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
-                return match status {
-                    SERVICE_UNAVAILABLE => LegOutcome::HopDown {
-                        reason,
-                        retry_after,
-                    },
-                    status => LegOutcome::Answered {
-                        status,
-                        reason,
-                        retry_after,
-                    },
-                };
+                return of_final(status, reason, retry_after, hop.is_some());
             }
             Some(Ok(_)) => {}
             Some(Err(failure)) => {
@@ -75,14 +67,66 @@ fn unanswered(ua: &UserAgent, failure: TransactionFailure) -> LegOutcome {
             reason: "no answer".to_owned(),
             retry_after: None,
         },
-        failure => hop_down(ua, failure.to_string()),
+        failure => unreached(ua, failure.to_string()),
     }
 }
 
-/// Nothing goes to the next hop now.
-pub fn hop_down(ua: &UserAgent, reason: impl Into<String>) -> LegOutcome {
-    LegOutcome::HopDown {
-        reason: reason.into(),
-        retry_after: ua.next_hop.as_ref().and_then(NextHop::pause),
+/// A final answer. A 503 of the next hop that asks for time is the hop's own, any other is a recipient's, as a 500 (RFC 3261
+/// §21.5.4).
+#[must_use]
+pub fn of_final(
+    status: u16,
+    reason: String,
+    retry_after: Option<Duration>,
+    has_next_hop: bool,
+) -> LegOutcome {
+    match status {
+        SERVICE_UNAVAILABLE if has_next_hop && retry_after.is_some() => LegOutcome::HopDown {
+            reason,
+            retry_after,
+        },
+        status => LegOutcome::Answered {
+            status,
+            reason,
+            retry_after,
+        },
+    }
+}
+
+/// Nothing goes to the next hop now. Where there is none, it is the recipient who cannot be reached.
+pub fn unreached(ua: &UserAgent, reason: impl Into<String>) -> LegOutcome {
+    let reason = reason.into();
+    match &ua.next_hop {
+        Some(hop) => LegOutcome::HopDown {
+            reason,
+            retry_after: hop.pause(),
+        },
+        None => LegOutcome::Answered {
+            status: TEMPORARILY_UNAVAILABLE,
+            reason,
+            retry_after: None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_503_is_the_hops_if_there_is_one_that_asks_for_time() {
+        let wait = Some(Duration::from_secs(3));
+        let of_final = |status, wait, has_hop| of_final(status, String::new(), wait, has_hop);
+        let outcome = of_final(503, wait, true);
+        assert!(matches!(outcome, LegOutcome::HopDown { retry_after, .. } if retry_after == wait));
+        for (status, wait, has_hop) in [
+            (503, None, true),
+            (503, wait, false),
+            (500, wait, true),
+            (486, None, true),
+        ] {
+            let outcome = of_final(status, wait, has_hop);
+            assert!(matches!(outcome, LegOutcome::Answered { status: said, .. } if said == status));
+        }
     }
 }

@@ -8,7 +8,7 @@ mod message;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge::attempt::{attempt, hop_down};
+use edge::attempt::{attempt, unreached};
 use edge::next_hop::NextHop;
 use edge::way::Way;
 use edge::{now, status};
@@ -127,7 +127,7 @@ impl Route {
 /// (DLV-16).
 async fn away(edge: &Edge, store: &StoreIdentity, report: &Report, way: &Way) -> LegOutcome {
     if edge.next_hop.as_ref().and_then(NextHop::pause).is_some() {
-        return hop_down(edge, "next hop paused");
+        return unreached(edge, "next hop paused");
     }
     let signature = &edge.site.signature;
     let Ok(request) = message::request(report, &way.routes, &store.hostname, signature) else {

@@ -1,7 +1,5 @@
 //! One try of one leg of a large message: INVITE, MSRP session, one SEND of what the store has, BYE (CFL-08..12).
 
-use std::time::Duration;
-
 use edge::open_session::OpenSession;
 use edge::sending::{Errand, InviteFailure, SendEnd, Session, Step, StoredBody, establish};
 use edge::way::Way;
@@ -9,7 +7,7 @@ use storage_client::fan_out::{Leg, LegOutcome};
 
 use crate::copies::{self, NotATemplate, large};
 use crate::edge::Edge;
-use edge::attempt::hop_down;
+use edge::attempt::{of_final, unreached};
 
 /// The status of a target that is silent.
 const REQUEST_TIMEOUT: u16 = 408;
@@ -17,8 +15,6 @@ const REQUEST_TIMEOUT: u16 = 408;
 const TEMPORARILY_UNAVAILABLE: u16 = 480;
 /// The status of one who takes no such session.
 const NOT_ACCEPTABLE: u16 = 488;
-/// The status of a hop that is there and takes nothing (CFP-18).
-const SERVICE_UNAVAILABLE: u16 = 503;
 /// The status of what will never be a copy.
 const BAD_REQUEST: u16 = 400;
 /// The status of a message that is larger than its recipient takes.
@@ -28,10 +24,10 @@ const TOO_LARGE: u16 = 413;
 pub(super) async fn send(edge: &Edge, leg: Leg, copy: &copies::Leg<'_>) {
     let hop = edge.next_hop.as_ref();
     if hop.is_some_and(|hop| hop.pause().is_some()) {
-        return super::settle(leg, hop_down(edge, "next hop paused"));
+        return super::settle(leg, unreached(edge, "next hop paused"));
     }
     let Some(way) = Way::to_user(edge, copy.target) else {
-        return super::settle(leg, hop_down(edge, "no way to the recipient"));
+        return super::settle(leg, unreached(edge, "no way to the recipient"));
     };
     let made = large::inviter(&leg.job.template, copy.call_id_prefix());
     let made = made.and_then(|inviter| {
@@ -119,27 +115,16 @@ fn of_invite(failure: &InviteFailure, edge: &Edge) -> LegOutcome {
         InviteFailure::Status {
             status,
             retry_after,
-        } => of_status(status.code(), format!("INVITE {status}"), *retry_after),
+        } => {
+            let reason = format!("INVITE {status}");
+            of_final(status.code(), reason, *retry_after, edge.next_hop.is_some())
+        }
         InviteFailure::NoAnswer => answered(REQUEST_TIMEOUT, "INVITE not answered"),
-        InviteFailure::Unreachable => hop_down(edge, "INVITE not sent"),
+        InviteFailure::Unreachable => unreached(edge, "INVITE not sent"),
         InviteFailure::NotUsable(why) => answered(NOT_ACCEPTABLE, *why),
         InviteFailure::NotConnected => answered(TEMPORARILY_UNAVAILABLE, "MSRP not connected"),
         InviteFailure::EndedByClient => answered(TEMPORARILY_UNAVAILABLE, "BYE of the client"),
         InviteFailure::Withdrawn => LegOutcome::Returned,
-    }
-}
-
-fn of_status(status: u16, reason: String, retry_after: Option<Duration>) -> LegOutcome {
-    match status {
-        SERVICE_UNAVAILABLE => LegOutcome::HopDown {
-            reason,
-            retry_after,
-        },
-        status => LegOutcome::Answered {
-            status,
-            reason,
-            retry_after,
-        },
     }
 }
 
@@ -182,13 +167,5 @@ mod tests {
         for (end, expected) in table {
             assert_eq!(status(&of_send(end)), Some(expected), "{end:?}");
         }
-    }
-
-    #[test]
-    fn a_503_is_the_hops() {
-        let wait = Some(Duration::from_secs(7));
-        let outcome = of_status(503, "INVITE 503".to_owned(), wait);
-        assert!(matches!(outcome, LegOutcome::HopDown { retry_after, .. } if retry_after == wait));
-        assert_eq!(status(&of_status(486, String::new(), None)), Some(486));
     }
 }

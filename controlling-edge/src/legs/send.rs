@@ -1,6 +1,6 @@
 //! One try of one leg: the copy sent, its final response or what came instead (CFP-12, CFP-13, CFP-18).
 
-use edge::attempt::{attempt, hop_down};
+use edge::attempt::{attempt, unreached};
 use edge::way::Way;
 use sip::{HostPort, Request, Via};
 use storage_client::fan_out::LegOutcome;
@@ -12,12 +12,12 @@ use crate::edge::Edge;
 pub(super) async fn send(edge: &Edge, leg: &Leg<'_>, template: &Template) -> LegOutcome {
     let hop = edge.next_hop.as_ref();
     if hop.is_some_and(|hop| hop.pause().is_some()) {
-        return hop_down(edge, "next hop paused");
+        return unreached(edge, "next hop paused");
     }
     let call_id = leg.call_id();
     let branch = edge.marked_branch(&call_id);
     let (Some(branch), Some(way)) = (branch, Way::to_user(edge, leg.target)) else {
-        return hop_down(edge, "no way to the recipient");
+        return unreached(edge, "no way to the recipient");
     };
     let Ok(copy) = copy(edge, leg, template, &way, &branch) else {
         // It will never be one: the store has octets that no edge wrote.
