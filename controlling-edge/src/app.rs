@@ -20,6 +20,7 @@ use net::sip::Incoming;
 use storage_client::{ClientConfig, Connector, StorageClient};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,12 +28,15 @@ use crate::config::Config;
 use crate::edge::Edge;
 use crate::site::Site;
 use crate::xdms::Xdms;
-use crate::{documents, ingress, legs};
+use crate::{documents, event, ingress, legs};
 
 /// Where the listeners are in the configuration.
 const SECTION: &str = "controlling-edge";
 /// How long idle connections of proxies may stay open in a drain.
 const LAST_DOCUMENTS: Duration = Duration::from_secs(1);
+
+/// How long the store is waited for at most to write what came of the last copies.
+const LAST_OUTCOMES: Duration = Duration::from_secs(5);
 
 /// How long a sender is waited for at most to end his session, before we do (CFL-12).
 const FAREWELL: Duration = Duration::from_secs(30);
@@ -182,8 +186,13 @@ impl App {
         edge.draining.cancel();
         let grace = edge.config.limits.drain_time;
         // Ends with the token; what it spawned is in the tracker.
-        let _ = sending.await;
+        let sent = sending.await;
         settle(&legs, "legs", grace).await;
+        if let Ok(sent) = sent
+            && timeout(LAST_OUTCOMES, sent.settled()).await.is_err()
+        {
+            event::outcomes_lost();
+        }
         settle(&requests, "requests", grace).await;
         settle(&documents, "documents", LAST_DOCUMENTS).await;
         // Begun by requests; none begins any more.

@@ -20,6 +20,11 @@ pub(crate) fn leg_tried(claim: LegClaim, outcome: &LegOutcome) {
     tracing::debug!(job = claim.job, index = claim.index, ?outcome, "leg.tried");
 }
 
+/// The store has not taken in time what came of the last copies: they are sent again when their claims have lapsed.
+pub(crate) fn outcomes_lost() {
+    tracing::warn!("leg.outcomes_lost");
+}
+
 /// A user has written a group of his.
 pub(crate) fn document_put(owner: &str, version: &str) {
     tracing::debug!(owner = %Redacted(owner), version, "group.put");

@@ -23,8 +23,9 @@ const LOOK_AT_HOP: Duration = Duration::from_millis(200);
 /// are claimed, and the outcomes of others are written. Each takes a sync of the store, which no copy has to wait for.
 const PLACES_PER_LEG: u32 = 4;
 
-/// Sends legs until the edge drains.
-pub(crate) async fn serve(edge: Arc<Edge>, tasks: TaskTracker) {
+/// Sends legs until the edge drains. What came of the last ones is not on disk before [`FanOutLegs::settled`] of what is
+/// returned.
+pub(crate) async fn serve(edge: Arc<Edge>, tasks: TaskTracker) -> FanOutLegs {
     let cf = &edge.config.cf;
     let places = Places {
         pager: cf.legs_in_flight.saturating_mul(PLACES_PER_LEG),
@@ -36,13 +37,13 @@ pub(crate) async fn serve(edge: Arc<Edge>, tasks: TaskTracker) {
     let mut looks = tokio::time::interval(LOOK_AT_HOP);
     loop {
         tokio::select! {
-            () = edge.draining.cancelled() => return,
+            () = edge.draining.cancelled() => return legs,
             leg = legs.next() => match leg {
                 Some(leg) => {
                     let taken = take(Arc::clone(&edge), leg, Arc::clone(&in_flight));
                     drop(tasks.spawn(taken));
                 }
-                None => return,
+                None => return legs,
             },
             _ = looks.tick() => offer(&edge, &legs, places),
         }

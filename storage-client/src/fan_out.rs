@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use proto::v1;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::convert;
 use crate::deposit::DuplicateKey;
@@ -292,6 +293,7 @@ pub struct LegClaim {
 pub struct FanOutLegs {
     pub(crate) legs: mpsc::Receiver<Leg>,
     pub(crate) capacity: watch::Sender<Capacity>,
+    pub(crate) driver: JoinHandle<()>,
 }
 
 /// How many legs of each class an edge takes at a time.
@@ -302,6 +304,15 @@ pub(crate) struct Capacity {
 }
 
 impl FanOutLegs {
+    /// Takes no more legs; returns when what came of those taken is on disk. While the store is away, that is not before it
+    /// is back.
+    pub async fn settled(self) {
+        let Self { legs, driver, .. } = self;
+        drop(legs);
+        // It ends by itself, or with the runtime.
+        let _ = driver.await;
+    }
+
     /// The next leg.
     pub async fn next(&mut self) -> Option<Leg> {
         self.legs.recv().await

@@ -85,10 +85,10 @@ pub(crate) fn start(
         settlements,
         unsettled: HashMap::new(),
     };
-    tokio::spawn(driver.run());
     FanOutLegs {
         legs: receiver,
         capacity: sender,
+        driver: tokio::spawn(driver.run()),
     }
 }
 
