@@ -214,9 +214,9 @@ daemon::section! {
         sender_rate: u32 = 10,
         /// Reports per second, over all senders and edges.
         rate: u32 = 200,
-        /// How long an edge that has claimed a report has for it: longer than a transaction of SIP lasts, 32s, or reports are
-        /// sent twice.
-        lease: Duration = "60s",
+        /// How long an edge that has claimed a report has for it: longer than three transactions of SIP last, 96s, since where
+        /// one host of the next hop is silent another is tried; or reports are sent twice.
+        lease: Duration = "2m",
     }
 }
 

@@ -87,10 +87,11 @@ impl PushJob {
     }
 
     /// Whether the sending of the message at this place may begin: not if its sender or an operator has
-    /// withdrawn it (requirements §3.13). From then on it cannot be withdrawn.
+    /// withdrawn it, and not once the claim is [lost](PushJob::lost), when nobody asks before he withdraws one (requirements
+    /// §3.13). From then on it cannot be withdrawn.
     #[must_use]
     pub fn begin(&self, sequence: u64) -> bool {
-        self.lease.gate.begin(sequence)
+        !self.is_lost() && self.lease.gate.begin(sequence)
     }
 
     /// Whether [`PushJob::lost`] would return at once.

@@ -54,17 +54,17 @@ impl Aim {
     pub(super) fn new(delivery: &Delivery<'_>, binding: Option<&Binding>, is_core: bool) -> Self {
         let user = &delivery.served_user;
         let gruu = binding.filter(|_| delivery.device.is_some() && is_core);
-        let gruu = gruu.map(|binding| &binding.gruu);
-        if let Some(gruu) = gruu.filter(|gruu| is_gruu_of(gruu, user)) {
+        if let Some(uri) = gruu.and_then(|binding| gruu_of(&binding.gruu, user)) {
             return Self {
-                uri: gruu.clone(),
+                uri,
                 feature: String::new(),
             };
         }
         let instance = delivery.device.unwrap_or_default().trim_matches('"');
-        let feature = match instance {
-            "" => String::new(),
-            instance => format!(";+sip.instance=\"{instance}\""),
+        // What would end the quotes is no instance (RFC 5626 §4.1), and would ask for what it likes.
+        let feature = match instance.contains(['"', '\\']) || instance.is_empty() {
+            true => String::new(),
+            false => format!(";+sip.instance=\"{instance}\""),
         };
         Self {
             uri: user.clone(),
@@ -73,13 +73,18 @@ impl Aim {
     }
 }
 
-fn is_gruu_of(gruu: &str, user: &str) -> bool {
+/// The address of the user with the parameters that make it the GRUU of a device (RFC 5627 §3.2), and no other; `None` if the
+/// text is no such one.
+fn gruu_of(gruu: &str, user: &str) -> Option<String> {
     let aor = |text: &str| text.parse::<Uri>().ok().and_then(|uri| Aor::from_uri(&uri));
-    let is_gruu = gruu.split(';').skip(1).any(|param| {
-        let name = param.split('=').next().unwrap_or_default();
+    let address = aor(gruu).filter(|address| aor(user).as_ref() == Some(address))?;
+    let parameters = gruu.split('?').next()?.split(';').skip(1);
+    let own = parameters.filter(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
         name.eq_ignore_ascii_case("gr")
     });
-    is_gruu && aor(gruu).is_some() && aor(gruu) == aor(user)
+    let own = own.last()?;
+    Some(format!("{address};{own}"))
 }
 
 /// A device while a job goes on.
@@ -275,19 +280,24 @@ mod tests {
     }
 
     #[test]
-    fn a_gruu_is_one_of_the_user() {
+    fn a_gruu_is_the_address_of_the_user_and_its_parameter() {
         let bob = "sip:bob@example.org";
         let table = [
-            ("sip:bob@example.org;gr=urn:uuid:a", true),
-            ("sip:bob@EXAMPLE.org;transport=tcp;gr=x", true),
-            ("sip:bob@example.org", false),
-            ("sip:carol@example.org;gr=urn:uuid:a", false),
-            ("sip:bob@elsewhere.example;gr=urn:uuid:a", false),
-            ("nonsense;gr=1", false),
-            ("", false),
+            ("sip:bob@example.org;gr=urn:uuid:a", Some("gr=urn:uuid:a")),
+            ("sip:bob@EXAMPLE.org;transport=tcp;gr=x", Some("gr=x")),
+            (
+                "sip:bob@example.org;gr=x;maddr=192.0.2.1?Route=y",
+                Some("gr=x"),
+            ),
+            ("sip:bob@example.org", None),
+            ("sip:carol@example.org;gr=urn:uuid:a", None),
+            ("sip:bob@elsewhere.example;gr=urn:uuid:a", None),
+            ("nonsense;gr=1", None),
+            ("", None),
         ];
         for (gruu, expected) in table {
-            assert_eq!(is_gruu_of(gruu, bob), expected, "{gruu}");
+            let expected = expected.map(|parameter| format!("{bob};{parameter}"));
+            assert_eq!(gruu_of(gruu, bob), expected, "{gruu}");
         }
     }
 }
