@@ -3,6 +3,7 @@
 #   make run          try Restante on this machine; DEMO=once shows the story and ends
 #   make demo         Kamailio, Restante, two clients and Prometheus in containers: a story, step by step
 #   make test         the whole test suite, as CI runs it
+#   make conformance  the tests of each requirement, and docs/conformance.md; TIER=long, ONLY=ct_dlv, TARGET=file as it says
 #   make bench        a benchmark of docs/benchmarks.md; which one and options in BENCH="push --rounds 1"
 #   make simulation   random histories of a deployment (docs/simulation.md); how many and from which seed: SEEDS=10000 FROM=0
 #   make image        container image from source (needs a registry for the base images)
@@ -18,7 +19,7 @@ PROFILE ?= release
 SEEDS ?= 10000
 FROM ?= 0
 
-.PHONY: help run demo test bench simulation image runtime
+.PHONY: help run demo test conformance conformance-document bench simulation image runtime
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -32,6 +33,16 @@ demo: runtime
 
 test:
 	@scripts/test
+
+# The tests run the binaries.
+conformance:
+	@cargo build --quiet --locked --workspace --bins
+	@cargo run --quiet --locked -p restante-tests --bin conformance -- \
+	  $(if $(TIER),--tier $(TIER)) $(if $(ONLY),--only $(ONLY)) $(if $(TARGET),--target $(TARGET))
+
+# The same with the verdicts it has, after tests were renamed or reasons changed.
+conformance-document:
+	@cargo run --quiet --locked -p restante-tests --bin conformance -- --document
 
 simulation:
 	cargo run --locked --release -p restante-simulation -- --seeds $(SEEDS) --from $(FROM)

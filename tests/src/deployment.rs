@@ -16,10 +16,14 @@ use crate::operator::Operator;
 use crate::patience::{ANSWER, START, within};
 use crate::process::Process;
 use crate::run::{Ended, command, run};
+use crate::target::{Target, not_against_a_target};
 use crate::{http, sip};
 
 /// Processes at work, and the folder with their data. Dropping it kills them; if the test has failed,
 /// their logs are shown.
+///
+/// Where there is a target ([`crate::target`]), it stands for that: nothing is started, and a test that asks
+/// for more than its addresses ends as one that cannot run.
 pub struct Deployment {
     plan: Plan,
     folder: TempDir,
@@ -57,6 +61,11 @@ impl Deployment {
             running: BTreeMap::new(),
             addresses: BTreeMap::new(),
         };
+        if let Some(target) = Target::get() {
+            deployment.plan.check(target);
+            deployment.addresses = deployment.plan.addresses(target);
+            return deployment;
+        }
         for part in deployment.plan.parts.clone() {
             deployment.launch(part).await;
         }
@@ -70,6 +79,7 @@ impl Deployment {
 
     /// The folder of the store.
     pub fn data(&self) -> PathBuf {
+        not_against_a_target("looks into the folder of the store");
         self.folder.path().join("data")
     }
 
@@ -80,6 +90,7 @@ impl Deployment {
 
     /// Changes a setting for processes started from now on.
     pub fn set(&mut self, key: &str, value: &str) {
+        not_against_a_target("changes the configuration");
         self.plan.settings.set(key, value);
     }
 
@@ -88,6 +99,7 @@ impl Deployment {
     /// # Panics
     /// When it does not run.
     pub fn process(&self, part: Part) -> &Process {
+        not_against_a_target("stops processes or reads their logs");
         let part = self.plan.part(part);
         self.running
             .get(&part)
@@ -95,6 +107,7 @@ impl Deployment {
     }
 
     fn process_mut(&mut self, part: Part) -> &mut Process {
+        not_against_a_target("ends processes");
         let part = self.plan.part(part);
         self.running
             .get_mut(&part)
@@ -115,6 +128,7 @@ impl Deployment {
     /// # Panics
     /// When it ends instead.
     pub async fn spawn(&mut self, part: Part) {
+        not_against_a_target("starts processes");
         let part = self.plan.part(part);
         let process = Process::start(part.command(), self.command(part));
         let mut bound = Vec::new();
@@ -164,6 +178,7 @@ impl Deployment {
     }
 
     async fn one_more(&self, part: Part, plan: Plan) -> SecondEdge {
+        not_against_a_target("starts an edge beside those of the deployment");
         let section = part.command();
         let storage = self.url("storage.listen");
         let plan = plan.set(&format!("{section}.storage"), &storage);
@@ -222,6 +237,7 @@ impl Deployment {
     /// # Panics
     /// When nobody answers.
     pub async fn fetch(&self, part: Part, path: &str) -> (u16, String) {
+        not_against_a_target("asks the processes for their state and counters");
         let listeners = self.plan.part(part).listeners();
         let (_, admin) = listeners
             .iter()

@@ -5,10 +5,12 @@
 //! here sleeps for a fixed time: every wait is for an event, or for what looks find that nobody tells
 //! of ([`patience::eventually`]), and has a deadline, after which the test fails and says what it
 //! waited for. Every deployment has loopback addresses of its own, so that tests run side by
-//! side and a process can come back on the ports it had.
+//! side and a process can come back on the ports it had. Against a deployment that runs already
+//! ([`target`]), they run one after the other.
 
 pub mod binaries;
 pub mod clients;
+pub mod conformance;
 pub mod date;
 pub mod deployment;
 pub mod http;
@@ -26,6 +28,7 @@ pub mod secure;
 pub mod shim;
 pub mod sip;
 pub mod subscriber;
+pub mod target;
 pub mod uploads;
 pub mod webhook;
 

@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// A network `127.x.y.0/24` drawn at random. On addresses of its own a deployment meets nobody: a port
+/// A network of 256 addresses, `127.x.y.0/24` drawn at random. On addresses of its own a deployment meets nobody: a port
 /// that was free when it first started is free when it starts again.
 #[derive(Clone, Copy, Debug)]
 pub struct LoopbackNet {
-    octets: [u8; 2],
+    octets: [u8; 3],
 }
 
 impl LoopbackNet {
@@ -20,14 +20,26 @@ impl LoopbackNet {
     /// A network nobody else has, as far as chance goes; never that of 127.0.0.1.
     pub fn draw() -> Self {
         Self {
-            octets: [rand::random_range(1..=254), rand::random()],
+            octets: [127, rand::random_range(1..=254), rand::random()],
         }
+    }
+
+    /// That of an address.
+    ///
+    /// # Panics
+    /// When it is one of IPv6.
+    pub fn around(address: IpAddr) -> Self {
+        let IpAddr::V4(address) = address else {
+            panic!("{address} is no IPv4 address");
+        };
+        let [a, b, c, _] = address.octets();
+        Self { octets: [a, b, c] }
     }
 
     /// One address of the network.
     pub fn host(self, host: u8) -> IpAddr {
-        let [x, y] = self.octets;
-        Ipv4Addr::new(127, x, y, host).into()
+        let [a, b, c] = self.octets;
+        Ipv4Addr::new(a, b, c, host).into()
     }
 
     /// A port of that address, to be chosen by the system.

@@ -20,6 +20,7 @@ use proto::v1::{
 use tonic::transport::{Channel, Endpoint};
 
 use crate::patience::{ANSWER, START, eventually, within};
+use crate::target::not_against_a_target;
 
 /// A connection to the operators' listener.
 #[derive(Clone, Debug)]
@@ -75,6 +76,9 @@ impl Operator {
     /// # Panics
     /// When the service refuses.
     pub async fn list(&self, served_user: &str) -> Vec<Message> {
+        if served_user.is_empty() {
+            not_against_a_target("counts the messages of everybody");
+        }
         let mut messages = Vec::new();
         let mut request = ListMessagesRequest {
             served_user: served_user.to_owned(),

@@ -7,6 +7,7 @@ use tokio::process::Command;
 
 use crate::binaries::binary;
 use crate::patience::{START, within};
+use crate::target::not_against_a_target;
 
 /// What a command line left behind.
 #[derive(Clone, Debug)]
@@ -46,6 +47,9 @@ impl Ended {
 /// # Panics
 /// When the binary is missing.
 pub fn command(name: &str) -> Command {
+    if name == "restante" {
+        not_against_a_target("starts a process of its own");
+    }
     let mut command = Command::new(binary(name));
     let ours = std::env::vars_os().map(|(name, _)| name);
     for name in ours.filter(|name| {

@@ -1,12 +1,14 @@
 //! A deployment behind a core, and what a test does with both again and again.
 
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
 use proto::v1::{Message, MessageState};
 
 use crate::deployment::{Deployment, Plan};
 use crate::msrp::{PushSession, Setup};
-use crate::net::LoopbackNet;
 use crate::operator::Operator;
-use crate::sip::{Exchange, RequestText, SipPeer, Transport, Way, example, fresh};
+use crate::sip::{Exchange, RequestText, SipPeer, SipText, Transport, Way, example, fresh};
 
 /// A deployment, the core it trusts, and their connection.
 pub struct Scene {
@@ -23,7 +25,7 @@ pub struct Scene {
 impl Scene {
     /// Starts a plan behind a core.
     pub async fn start(plan: Plan) -> Self {
-        let core = SipPeer::open(plan.net().host(LoopbackNet::CORE)).await;
+        let core = plan.core().await;
         let deployment = plan.behind(&core).start().await;
         let way = core
             .way(Transport::Tcp, deployment.edge(Transport::Tcp))
@@ -143,6 +145,22 @@ impl Scene {
     /// Waits for the push session to a user and accepts it; the client connects.
     pub async fn accept_push(&mut self, user: &str) -> PushSession {
         PushSession::accept(&mut self.core, user, Setup::Active).await
+    }
+
+    /// Waits for the BYE of the edge in the dialog of this Call-ID, and answers it. From now on it comes neither
+    /// earlier nor later than that.
+    ///
+    /// # Panics
+    /// When it does.
+    pub async fn bye_between(&mut self, call_id: &str, times: Range<Duration>) -> SipText {
+        let begun = Instant::now();
+        let is_bye =
+            |text: &SipText| text.method() == Some("BYE") && text.field("Call-ID") == call_id;
+        let bye = self.core.expect_within(times.end, "a BYE", is_bye).await;
+        let waited = begun.elapsed();
+        assert!(waited >= times.start, "{waited:?}, not {times:?}");
+        self.core.answer(&bye, "200 OK", &[], "").await;
+        bye.text
     }
 
     /// Takes everything that one push session delivers to a user; the Message-IDs.

@@ -11,6 +11,7 @@ use super::Deployment;
 use crate::net::LoopbackNet;
 use crate::run::command;
 use crate::sip::SipPeer;
+use crate::target::{Target, not_run};
 
 /// A part of Restante that runs as a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,6 +97,11 @@ impl Settings {
             .or_insert_with(|| value.to_owned());
     }
 
+    /// The value a key was given.
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
     /// Whether a key was given this value.
     fn says(&self, key: &str, value: &str) -> bool {
         self.0.get(key).is_some_and(|given| given == value)
@@ -135,7 +141,10 @@ impl Plan {
         settings.set("push.on_deposit", "off");
         Self {
             parts,
-            net: LoopbackNet::draw(),
+            net: match Target::get() {
+                Some(target) => LoopbackNet::around(target.next_hop().ip()),
+                None => LoopbackNet::draw(),
+            },
             settings,
             of_storage: Vec::new(),
         }
@@ -170,6 +179,46 @@ impl Plan {
     pub fn storage_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.of_storage.push((name.into(), value.into()));
         self
+    }
+
+    /// The core that it is to be behind: that of the target, if there is one.
+    pub async fn core(&self) -> SipPeer {
+        match Target::get() {
+            Some(target) => SipPeer::open_at(target.next_hop()).await,
+            None => SipPeer::open(self.net.host(LoopbackNet::CORE)).await,
+        }
+    }
+
+    /// Ends the test if the target is not configured as this is.
+    pub(super) fn check(&self, target: &Target) {
+        if !self.of_storage.is_empty() {
+            not_run("puts something between the store and the system");
+        }
+        // How logs look is nobody's concern but those who read them.
+        let asked = self
+            .settings
+            .0
+            .iter()
+            .filter(|(key, _)| *key != "log.format");
+        for (key, value) in asked {
+            let given = target.value(key).unwrap_or("no value");
+            if given != value {
+                not_run(&format!(
+                    "needs `{key}` = `{value}`, the target has `{given}`"
+                ));
+            }
+        }
+        if self.settings.get("sip.next_hop").is_none() {
+            not_run("needs a deployment without a core (`sip.next_hop`)");
+        }
+    }
+
+    /// Where the listeners of the target are.
+    pub(super) fn addresses(&self, target: &Target) -> BTreeMap<&'static str, SocketAddr> {
+        let listeners = Part::All.listeners().into_iter();
+        listeners
+            .filter_map(|(_, key)| Some((key, target.address(key)?)))
+            .collect()
     }
 
     /// Starts it and waits until all of it is ready.

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::framing::Framing;
 use super::{RequestText, SipText, Transport, fresh};
 use crate::patience::{ANSWER, within};
+use crate::target::not_against_a_target;
 
 /// Messages that may wait for the test.
 const INBOX: usize = 16_384;
@@ -100,8 +101,19 @@ impl SipPeer {
     /// # Panics
     /// When it cannot.
     pub async fn open(address: IpAddr) -> Self {
-        let udp = Arc::new(UdpSocket::bind((address, 0)).await.expect("a free port"));
-        let listener = TcpListener::bind((address, 0)).await.expect("a free port");
+        Self::open_at(SocketAddr::new(address, 0)).await
+    }
+
+    /// Listens on this address by UDP and TCP; the port is that of TCP.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub async fn open_at(place: SocketAddr) -> Self {
+        let address = place.ip();
+        let udp = UdpSocket::bind((address, 0)).await;
+        let udp = Arc::new(udp.unwrap_or_else(|error| cannot_bind(address, &error)));
+        let listener = TcpListener::bind(place).await;
+        let listener = listener.unwrap_or_else(|error| cannot_bind(address, &error));
         let tcp = listener.local_addr().expect("bound");
         let (sender, arrivals) = mpsc::channel(INBOX);
         tokio::spawn(read_datagrams(Arc::clone(&udp), sender.clone()));
@@ -311,6 +323,17 @@ impl SipPeer {
         let response = response(&request.text, status, lines, body);
         request.way.send(response.as_bytes()).await;
     }
+}
+
+/// A target that is elsewhere may have a network of which this machine has not all addresses.
+fn cannot_bind(address: IpAddr, error: &std::io::Error) -> ! {
+    if error.kind() == std::io::ErrorKind::AddrNotAvailable {
+        not_against_a_target(&format!("needs the address {address} on this machine"));
+    }
+    if error.kind() == std::io::ErrorKind::AddrInUse {
+        not_against_a_target("needs the address of the core for a second deployment");
+    }
+    panic!("{address}: {error}")
 }
 
 /// A response with the fields of RFC 3261 §8.2.6.2. The tag of To is made of the Call-ID, so that every

@@ -83,7 +83,7 @@ impl Controlling {
     }
 
     /// The job of a copy, once each of its legs has an outcome.
-    async fn ended_job(&mut self, copy: &SipText) -> Job {
+    pub(crate) async fn ended_job(&mut self, copy: &SipText) -> Job {
         let number = copy.field("Call-ID").split('-').nth(1);
         let number = number.and_then(|number| number.parse().ok());
         let number = number.expect("cf-JOB-INDEX@HOST");

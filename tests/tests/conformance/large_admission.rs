@@ -6,7 +6,7 @@ use proto::v1::{OverrideSettingsRequest, SettingValues};
 use restante_tests::msrp::{Sender, Upload};
 use restante_tests::patience::{START, eventually};
 use restante_tests::sip::{SipText, fresh};
-use restante_tests::{Deployment, Scene, uri};
+use restante_tests::{Deployment, Part, Scene, somebody, uri};
 
 use crate::large_session::answer;
 use crate::settings::admin;
@@ -154,4 +154,42 @@ async fn ct_msr_01_a_thousand_sessions_have_paths_that_nobody_guesses() {
         );
         assert!(ids.insert(id.clone()), "{id} again");
     }
+}
+
+#[tokio::test]
+async fn ct_def_19_an_invite_that_waits_for_the_store_is_cancelled() {
+    let mut scene = Scene::start(Deployment::two_processes()).await;
+    let from = Sender::new(&scene.core, &somebody()).await;
+    let invite = from.offer(SENDONLY);
+    scene.deployment.process(Part::Storage).freeze();
+    let asked = scene.core.send(&scene.way, &invite).await;
+    let cancel = invite
+        .start_line(&asked.start_line().replace("INVITE", "CANCEL"))
+        .set("Via", asked.all("Via")[0])
+        .set("CSeq", "1 CANCEL")
+        .without("Content-Type")
+        .body("text/plain", "");
+    let cancel = scene.core.send(&scene.way, &cancel).await;
+    let response = scene.core.response_to(&cancel).await;
+    assert_eq!(response.status(), Some(200), "{response}");
+    scene.deployment.process(Part::Storage).thaw();
+    let response = scene.core.response_to(&asked).await;
+    assert_eq!(response.status(), Some(487), "{response}");
+    scene.fence().await;
+    assert_eq!(scene.states(&from.user).await, []);
+}
+
+#[tokio::test]
+async fn ct_def_33_a_copy_of_an_invite_that_waits_for_the_store_is_refused() {
+    let mut scene = Scene::start(Deployment::two_processes()).await;
+    let from = Sender::new(&scene.core, &somebody()).await;
+    let invite = from.offer(SENDONLY);
+    scene.deployment.process(Part::Storage).freeze();
+    let first = scene.core.send(&scene.way, &invite).await;
+    let copy = scene.call(&invite).await;
+    assert_ne!(copy.request.branch(), first.branch());
+    assert_eq!(copy.response.status(), Some(482), "{}", copy.response);
+    scene.deployment.process(Part::Storage).thaw();
+    let response = scene.core.response_to(&first).await;
+    assert_eq!(response.status(), Some(200), "{response}");
 }

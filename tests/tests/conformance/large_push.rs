@@ -100,7 +100,7 @@ async fn ct_dlv_36_each_attempt_frames_a_large_message_anew() {
 }
 
 #[tokio::test]
-async fn ct_prv_a_private_large_message_names_no_host_of_its_sender() {
+async fn ct_prv_01_a_private_large_message_names_no_host_of_its_sender() {
     let bob = somebody();
     let mut large = Large::to(&bob, Large::deceptive(300_000));
     large.privacy = "id";

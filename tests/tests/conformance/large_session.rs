@@ -7,23 +7,23 @@ use restante_tests::patience::{ANSWER, eventually};
 use restante_tests::sip::{RequestText, SipText, fresh};
 use restante_tests::{Deployment, Part, Scene, uri};
 
-const SENDONLY: &str = "a=sendonly\r\n";
+pub(crate) const SENDONLY: &str = "a=sendonly\r\n";
 
 fn somebody() -> String {
     format!("bob-{}", fresh())
 }
 
-async fn sender(scene: &Scene) -> Sender {
+pub(crate) async fn sender(scene: &Scene) -> Sender {
     Sender::new(&scene.core, &somebody()).await
 }
 
-async fn open(scene: &mut Scene, attributes: &str) -> Upload {
+pub(crate) async fn open(scene: &mut Scene, attributes: &str) -> Upload {
     let sender = sender(scene).await;
     let way = scene.way.clone();
     sender.open(&mut scene.core, &way, attributes).await
 }
 
-async fn accepted(scene: &mut Scene, sender: Sender, invite: &RequestText) -> Upload {
+pub(crate) async fn accepted(scene: &mut Scene, sender: Sender, invite: &RequestText) -> Upload {
     let way = scene.way.clone();
     sender.accepted(&mut scene.core, &way, invite).await
 }

@@ -31,6 +31,7 @@ mod notification;
 mod privacy;
 mod push_answer;
 mod quota;
+mod real_timers;
 mod recall;
 mod registration;
 mod relay;

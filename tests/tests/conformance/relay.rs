@@ -1,5 +1,7 @@
 //! Requirements §5.4: pushes to a client behind an MSRP relay, which answers in its place.
 
+use std::time::Duration;
+
 use proto::v1::MessageState;
 use restante_tests::msrp::{Acceptance, PushSession, Pushed, Setup};
 use restante_tests::sip::fresh;
@@ -86,6 +88,19 @@ async fn ct_dlv_31_without_a_report_the_word_of_the_relay_is_worth_nothing() {
     assert_eq!(scene.states(&behind.bob).await, [MessageState::Stored]);
     scene.register(&behind.bob).await;
     assert_eq!(scene.receive(&behind.bob, 1).await, behind.ids);
+}
+
+#[tokio::test]
+#[ignore = "long: two minutes without a report"]
+async fn ct_dlv_31_a_report_is_waited_for_two_minutes() {
+    let mut behind = Behind::start("120s", &["hi"]).await;
+    behind.relayed().await;
+    let call_id = behind.session.invite.text.field("Call-ID").to_owned();
+    let times = Duration::from_secs(119)..Duration::from_secs(140);
+    behind.scene.bye_between(&call_id, times).await;
+    behind.scene.fence().await;
+    let states = behind.scene.states(&behind.bob).await;
+    assert_eq!(states, [MessageState::Stored]);
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ async fn refusal(channel: &Channel, service: &str, method: &str) -> Option<Statu
 }
 
 #[tokio::test]
-async fn every_method_is_for_its_role_alone_and_at_its_listener_alone() {
+async fn ct_tls_04_every_method_is_for_its_role_alone_and_at_its_listener_alone() {
     let plan = Deployment::storage_alone();
     let certificates = Certificates::new(plan.net());
     let deployment = certificates.secure(plan).start().await;

@@ -16,7 +16,7 @@ fn unreachable(ended: &run::Ended, words: &str) {
 }
 
 #[tokio::test]
-async fn messages_go_through_tls_to_whoever_shows_a_good_certificate() {
+async fn ct_tls_04_messages_go_through_tls_to_whoever_shows_a_good_certificate() {
     let plan = Deployment::three_processes();
     let certificates = Certificates::new(plan.net());
     let mut scene = Scene::start(certificates.secure(plan)).await;
