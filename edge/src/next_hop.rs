@@ -57,7 +57,7 @@ impl NextHop {
 
     /// How long no request may go there, at least; `None` if one may now.
     pub fn pause(&self) -> Option<Duration> {
-        let now = Instant::now();
+        let now = steady();
         match self.lock().admission(now, &()) {
             Admission::Open => None,
             Admission::Busy { until } | Admission::Down { until } => {
@@ -72,7 +72,7 @@ impl NextHop {
     }
 
     fn publish(&self) {
-        let paused = match self.lock().admission(Instant::now(), &()) {
+        let paused = match self.lock().admission(steady(), &()) {
             Admission::Open => None,
             Admission::Busy { until } | Admission::Down { until } => Some(until),
         };
@@ -120,7 +120,7 @@ impl NextHop {
 
     fn report(&self, outcome: Outcome<'_>) {
         let was_open = self.pause().is_none();
-        self.lock().report(Instant::now(), &(), outcome);
+        self.lock().report(steady(), &(), outcome);
         let pause = self.pause();
         match pause {
             Some(pause) if was_open => event::next_hop_paused(pause),
@@ -137,7 +137,7 @@ impl NextHop {
         loop {
             let (is_due, next) = {
                 let mut health = self.lock();
-                let probe = health.poll_probe(Instant::now());
+                let probe = health.poll_probe(steady());
                 (probe.is_some(), health.next_timeout())
             };
             self.publish();
@@ -160,6 +160,11 @@ impl NextHop {
 /// Whether requests may go to the next hop now.
 fn show_open(is_open: bool) {
     metrics::gauge!("restante_next_hop_open").set(u8::from(is_open));
+}
+
+/// The clock that [`until`] waits by.
+fn steady() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 async fn until(moment: Option<Instant>) {
