@@ -309,10 +309,7 @@ impl Client {
         let Arrival { id, body } = arrival;
         self.world
             .note(format!("user {}: gets {body:?}, {id}", self.user));
-        let letter = body
-            .strip_prefix("letter ")
-            .and_then(|number| number.parse().ok());
-        let Some(letter) = letter else {
+        let Some(letter) = self.letter(body) else {
             self.world
                 .violated(format!("P7: user {} got {body:?}", self.user));
             return None;
@@ -327,6 +324,17 @@ impl Client {
             self.world.violated(wrong);
         }
         Some(letter)
+    }
+
+    /// The message with this body: one for this user, or his copy of one to many.
+    fn letter(&self, body: &str) -> Option<Letter> {
+        let (kind, number) = body.split_once(' ')?;
+        let number = number.parse().ok()?;
+        match kind {
+            "letter" => Some(number),
+            "circular" => self.world.ledger().copy(number, self.user),
+            _ => None,
+        }
     }
 
     /// Breaks the connections between an edge and this client.

@@ -1,11 +1,10 @@
-//! The host of one edge, which dies and comes back with nothing.
+//! The host of one edge, participating or controlling, which dies and comes back with nothing.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use daemon::readiness::Readiness;
 use edge::surroundings::Surroundings;
-use sip_edge::{App, Config};
 use storage_client::{Connector, Octets};
 use tokio_util::sync::CancellationToken;
 
@@ -20,12 +19,21 @@ pub struct EdgeHost {
     switch: Switch,
     name: String,
     address: IpAddr,
+    role: Role,
     /// Ends the process that runs.
     process: Arc<Mutex<Option<CancellationToken>>>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// For the users.
+    Participating,
+    /// For messages to many; their copies go to this edge.
+    Controlling { next_hop: SocketAddr },
+}
+
 impl EdgeHost {
-    /// The host of edge number `place`; nothing runs there yet.
+    /// The host of participating edge number `place`; nothing runs there yet.
     #[must_use]
     pub fn new(world: World, switch: Switch, place: u8) -> Self {
         Self {
@@ -33,7 +41,20 @@ impl EdgeHost {
             switch,
             name: format!("edge-{place}"),
             address: Ipv4Addr::new(127, 0, 1, place + 1).into(),
+            role: Role::Participating,
             process: Arc::default(),
+        }
+    }
+
+    /// The host of controlling edge number `place`, whose copies go to that edge.
+    #[must_use]
+    pub fn controlling(world: World, switch: Switch, place: u8, next_hop: &Self) -> Self {
+        let next_hop = next_hop.sip();
+        Self {
+            name: format!("focus-{place}"),
+            address: Ipv4Addr::new(127, 0, 4, place + 1).into(),
+            role: Role::Controlling { next_hop },
+            ..Self::new(world, switch, place)
         }
     }
 
@@ -53,8 +74,8 @@ impl EdgeHost {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn config(&self) -> Config {
-        let mut config = Config::default();
+    fn participating(&self) -> sip_edge::Config {
+        let mut config = sip_edge::Config::default();
         config.process.name.clone_from(&self.name);
         config.process.listen_udp = vec![self.sip()];
         config.process.listen_tcp = Vec::new();
@@ -63,6 +84,18 @@ impl EdgeHost {
         config.xcap.listen = None;
         // Clients are on loopback, as all hosts are.
         config.msrp.allow_networks = vec!["127.0.0.0/8".parse().expect("a network")];
+        config
+    }
+
+    fn focus(&self, next_hop: SocketAddr) -> controlling_edge::Config {
+        let mut config = controlling_edge::Config::default();
+        config.process.name.clone_from(&self.name);
+        config.process.listen_udp = vec![self.sip()];
+        config.process.listen_tcp = Vec::new();
+        config.process.msrp_listen = SocketAddr::new(self.address, 2855);
+        config.process.storage = format!("http://{}", store_host::DATA);
+        config.xcap.groups_listen = None;
+        config.sip.next_hop = Some(format!("sip:{next_hop}"));
         config
     }
 
@@ -83,13 +116,23 @@ impl EdgeHost {
                 })
             })),
         };
-        let app = App::build_in(surroundings, self.config(), &Readiness::new()).await;
-        let app = app.unwrap_or_else(|fatal| panic!("{} cannot be built: {fatal:?}", self.name));
         let stop = CancellationToken::new();
         *self.lock() = Some(stop.clone());
         self.world.note(format!("{}: runs", self.name));
         // It ends when it is told to, and what it says then nobody hears.
-        tokio::spawn(app.run(stop));
+        let readiness = Readiness::new();
+        match self.role {
+            Role::Participating => {
+                let config = self.participating();
+                let app = sip_edge::App::build_in(surroundings, config, &readiness).await;
+                tokio::spawn(app.expect("its listeners are free").run(stop));
+            }
+            Role::Controlling { next_hop } => {
+                let config = self.focus(next_hop);
+                let app = controlling_edge::App::build_in(surroundings, config, &readiness).await;
+                tokio::spawn(app.expect("its listeners are free").run(stop));
+            }
+        }
     }
 
     /// Kills its process, if it runs: what is left of it drains unheard.

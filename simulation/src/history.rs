@@ -16,6 +16,7 @@ use crate::plant::Plant;
 use crate::sender::{self, Sender};
 use crate::store_host::StoreHost;
 use crate::world::World;
+use storage::model::{Job, JobState, Leg, LegState};
 
 /// How long the trouble lasts at least and at most.
 const TROUBLE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(60));
@@ -23,6 +24,10 @@ const TROUBLE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_s
 /// In which time everything accepted has come to its user once all is mended: a lease, the longest pause of the
 /// scheduler and a transaction that had begun before.
 const SETTLING: Duration = Duration::from_secs(120);
+
+/// In which time every copy of a message to many has its outcome once all is mended: a lease, and the pause before
+/// another try of one that has failed as often as it can in the time of trouble.
+const COPYING: Duration = Duration::from_secs(240);
 
 /// In which time a message comes to a user who is there, while nothing is broken (DLV-17): the pause before a push,
 /// and what stands in line.
@@ -73,6 +78,8 @@ pub fn run(seed: u64, plant: Option<Plant>) -> Report {
 
 struct Cast {
     senders: Vec<Sender>,
+    /// Where messages to many are accepted.
+    focuses: Vec<EdgeHost>,
     victims: Victims,
 }
 
@@ -87,6 +94,15 @@ impl Cast {
         for edge in &edges {
             edge.start().await;
         }
+        let focuses: Vec<_> = (0..u8::try_from(world.pick(3)).unwrap_or_default())
+            .map(|place| {
+                let next_hop = &edges[world.pick(edges.len())];
+                EdgeHost::controlling(world.clone(), switch.clone(), place, next_hop)
+            })
+            .collect();
+        for focus in &focuses {
+            focus.start().await;
+        }
         let client = |user| Client::new(world.clone(), switch.clone(), user, edges.clone());
         let clients: Vec<_> = (0..1 + world.pick(3)).map(client).collect();
         for client in clients.iter().filter(|_| world.chance(70)) {
@@ -99,11 +115,12 @@ impl Cast {
         };
         Self {
             senders: (0..senders).map(sender).collect(),
+            focuses: focuses.clone(),
             victims: Victims {
                 world: world.clone(),
                 switch,
                 store,
-                edges,
+                edges: [edges, focuses].concat(),
                 clients,
             },
         }
@@ -128,7 +145,7 @@ async fn live(world: World) {
 async fn trouble(world: &World, cast: &Cast) -> JoinSet<()> {
     let mut writing = JoinSet::new();
     for sender in &cast.senders {
-        let (sender, world) = (sender.clone(), world.clone());
+        let (sender, world, focuses) = (sender.clone(), world.clone(), cast.focuses.clone());
         let (users, letters) = (cast.victims.clients.len(), 3 + world.pick(8));
         writing.spawn(async move {
             let mut user = 0;
@@ -138,7 +155,12 @@ async fn trouble(world: &World, cast: &Cast) -> JoinSet<()> {
                     user = world.pick(users);
                     sleep(world.between(Duration::ZERO, sender::PAUSE)).await;
                 }
-                sender.send(user).await;
+                if !focuses.is_empty() && world.chance(25) {
+                    let focus = &focuses[world.pick(focuses.len())];
+                    sender.send_to_many(focus, &some(&world, users)).await;
+                } else {
+                    sender.send(user).await;
+                }
             }
         });
     }
@@ -146,6 +168,13 @@ async fn trouble(world: &World, cast: &Cast) -> JoinSet<()> {
     // What it has broken when the time is over is mended by whoever goes on.
     let _ = timeout(trouble, cast.victims.clone().strike()).await;
     writing
+}
+
+/// Some of so many users, at least one.
+fn some(world: &World, users: usize) -> Vec<usize> {
+    let first = world.pick(users);
+    let others = (0..users).filter(|user| *user != first && world.chance(60));
+    [first].into_iter().chain(others).collect()
 }
 
 /// All senders come to their end, and all that was accepted comes to its user.
@@ -159,6 +188,21 @@ async fn settle(world: &World, cast: &Cast, mut letters: JoinSet<()>) {
             world.violated("a REGISTER is not answered although nothing is broken");
         }
     }
+    let copied = async {
+        while !cast
+            .victims
+            .store
+            .jobs()
+            .await
+            .iter()
+            .all(|(job, _)| is_completed(job))
+        {
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    if timeout(COPYING, copied).await.is_err() {
+        world.violated("CFP-18: a message to many is not copied to all although nothing is broken");
+    }
     let settled = async {
         while !world.ledger().is_settled() || !is_all_over(cast).await {
             sleep(Duration::from_millis(250)).await;
@@ -168,6 +212,10 @@ async fn settle(world: &World, cast: &Cast, mut letters: JoinSet<()>) {
         world
             .violated("P2: what was accepted does not come to its user, or is not settled, although nothing is broken");
     }
+}
+
+fn is_completed(job: &Job) -> bool {
+    job.state == JobState::Completed
 }
 
 /// Whether every message on disk is settled.
@@ -211,12 +259,10 @@ async fn reckon(world: &World, cast: &Cast) {
     // The last acknowledgements.
     sleep(Duration::from_secs(10)).await;
     let stored = cast.victims.store.messages().await;
-    let mut wrong = Vec::new();
+    let mut wrong = failed(&cast.victims.store.jobs().await);
     let ledger = world.ledger();
     for (letter, entry) in ledger.entries() {
-        let copies = stored
-            .iter()
-            .filter(|(_, id, _)| sender::letter_of(id) == Some(letter));
+        let copies = stored.iter().filter(|(_, found, _)| *found == Some(letter));
         let copies: Vec<_> = copies.collect();
         if copies.len() > 1 {
             wrong.push(format!(
@@ -243,4 +289,20 @@ async fn reckon(world: &World, cast: &Cast) {
     for wrong in wrong {
         world.violated(wrong);
     }
+}
+
+/// Copies that were given up: nobody here refuses any for good.
+fn failed(jobs: &[(Job, Vec<Leg>)]) -> Vec<String> {
+    let legs = jobs
+        .iter()
+        .flat_map(|(job, legs)| legs.iter().map(move |leg| (job.number, leg)));
+    let failed = legs.filter(|(_, leg)| leg.state != LegState::Delivered);
+    let wrong = failed.map(|(job, leg)| {
+        let (target, state, status) = (&leg.target, leg.state, leg.status);
+        format!(
+            "CFP-18: the copy of {job:?} for {target:?} is {state:?}: {status} {}",
+            leg.reason
+        )
+    });
+    wrong.collect()
 }

@@ -12,6 +12,9 @@ pub type SessionNumber = usize;
 /// Messages of a session that come again at most although the client has acknowledged them (PSH-09).
 const WINDOW: usize = 4;
 
+/// Number of a message to many; it is what its body says.
+pub type Circular = usize;
+
 /// What is known of one message.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -31,6 +34,8 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct Ledger {
     entries: BTreeMap<Letter, Entry>,
+    /// Messages to many: which message is the copy of each of their recipients.
+    circulars: Vec<BTreeMap<usize, Letter>>,
     /// By Message-ID: which message it stood on.
     letters: BTreeMap<String, Letter>,
     /// The highest Message-ID that has come to each user so far.
@@ -55,10 +60,42 @@ impl Ledger {
         letter
     }
 
+    /// A message to many that is about to be sent for the first time: each of these users shall get a copy.
+    pub fn write_to_many(&mut self, users: &[usize]) -> Circular {
+        let copies = users.iter().map(|user| (*user, self.write(*user)));
+        let copies = copies.collect();
+        self.circulars.push(copies);
+        self.circulars.len() - 1
+    }
+
+    /// The copies of a message to many.
+    #[must_use]
+    pub fn copies(&self, circular: Circular) -> Vec<Letter> {
+        let copies = self.circulars.get(circular);
+        copies
+            .into_iter()
+            .flatten()
+            .map(|(_, letter)| *letter)
+            .collect()
+    }
+
+    /// The copy of a message to many that is for this user, if there is one.
+    #[must_use]
+    pub fn copy(&self, circular: Circular, user: usize) -> Option<Letter> {
+        self.circulars.get(circular)?.get(&user).copied()
+    }
+
     /// Its sender was told 202.
     pub fn accepted(&mut self, letter: Letter, at: Duration) {
         if let Some(entry) = self.entries.get_mut(&letter) {
             entry.accepted.get_or_insert(at);
+        }
+    }
+
+    /// The sender of a message to many was told 202.
+    pub fn accepted_to_many(&mut self, circular: Circular, at: Duration) {
+        for copy in self.copies(circular) {
+            self.accepted(copy, at);
         }
     }
 

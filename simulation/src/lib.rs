@@ -3,9 +3,10 @@
 //! alone; what must hold is checked throughout and at its end. See `docs/simulation.md`.
 //!
 //! The parts under test are the real ones: [`service::App`] with everything behind it (deposit stream, scheduler,
-//! claims, sweeper) over [`storage::MemoryStore`], whose syncs are simulated; `sip_edge::App` with everything before
-//! it; [`storage_client`] between them; [`sip::transaction`] in senders and clients, `net::msrp` in clients. Played are the network
-//! ([`network`]), the disk ([`disk`]), people ([`sender`], [`client`]) and bad luck ([`misfortune`]).
+//! claims, sweeper, jobs) over [`storage::MemoryStore`], whose syncs are simulated; `sip_edge::App` and
+//! `controlling_edge::App` with everything before it; [`storage_client`] between them; [`sip::transaction`] in senders
+//! and clients, `net::msrp` in clients. Played are the network ([`network`]), the disk ([`disk`]), people ([`sender`],
+//! [`client`]) and bad luck ([`misfortune`]).
 //!
 //! It is deterministic because each history has a process to itself ([`runner`]) with one thread, a runtime whose
 //! time is paused and advances only when nothing else is left to do, one random generator made from the seed, and

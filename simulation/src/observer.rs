@@ -465,7 +465,19 @@ impl FanOutStore for Observer {
         limit: usize,
         lease: Duration,
     ) -> Result<LegBatch, StoreError> {
-        self.store.claim_legs(owner, class, limit, lease).await
+        let claimed = self.store.claim_legs(owner, class, limit, lease).await;
+        if self.world.has(Plant::CopiedWhenClaimed) {
+            let sent = LegOutcome::Answered {
+                status: 202,
+                reason: String::new(),
+                retry_after: None,
+            };
+            let legs = claimed.iter().flat_map(|batch| &batch.legs);
+            let settlements = legs.map(|leg| (leg.token, sent.clone())).collect();
+            // A bug does not look at what comes of it.
+            let _ = self.store.settle_legs(settlements).await;
+        }
+        claimed
     }
 
     async fn renew_legs(

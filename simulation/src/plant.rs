@@ -13,6 +13,8 @@ pub enum Plant {
     ForgottenAcknowledgement,
     /// What an edge takes counts as delivered before its client has it (P2).
     DeliveredWhenTaken,
+    /// What a controlling edge is to send counts as sent before it is (CFP-18).
+    CopiedWhenClaimed,
     /// Now and then nobody is told that a message came for a user who is there (DLV-17).
     LostWakeUp,
 }

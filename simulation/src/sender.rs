@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use net::network::Network as _;
 use sip::{Limits, Message, Request, parse_datagram};
-use storage::model::State;
+use storage::model::{Job, State};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::agent::Agent;
 use crate::clock;
 use crate::edge_host::EdgeHost;
-use crate::ledger::Letter;
+use crate::ledger::{Circular, Letter};
 use crate::network::Switch;
 use crate::store_host::StoreHost;
 use crate::world::World;
@@ -47,6 +47,22 @@ pub fn letter_of(call_id: &str) -> Option<Letter> {
         .next()?
         .parse()
         .ok()
+}
+
+/// The message to many that is sent in this name.
+#[must_use]
+pub fn circular_of(uri: &str) -> Option<Circular> {
+    numbered(uri, "sip:circular")
+}
+
+/// The user with this address.
+#[must_use]
+pub fn user_of(uri: &str) -> Option<usize> {
+    numbered(uri, "sip:user")
+}
+
+fn numbered(uri: &str, prefix: &str) -> Option<usize> {
+    uri.strip_prefix(prefix)?.split('@').next()?.parse().ok()
 }
 
 /// Prints a request, with its body, and reads it again.
@@ -86,33 +102,57 @@ impl Sender {
     /// Writes a message to this user, and sends it until it is accepted. Returns it.
     pub async fn send(&self, user: usize) -> Letter {
         let letter = self.world.ledger().write(user);
+        let request = |branch| {
+            let edge = &self.edges[self.world.pick(self.edges.len())];
+            (self.message(letter, user, branch), edge.sip())
+        };
+        if self
+            .until_accepted(&format!("message {letter} to user {user}"), request)
+            .await
+        {
+            self.world.ledger().accepted(letter, clock::elapsed());
+            self.check_is_safe(letter).await;
+        }
+        letter
+    }
+
+    /// Writes a message to many users, and has a controlling edge accept it.
+    pub async fn send_to_many(&self, focus: &EdgeHost, users: &[usize]) {
+        let circular = self.world.ledger().write_to_many(users);
+        let request = |branch| (self.circular(circular, focus, users, branch), focus.sip());
+        let what = format!("circular {circular} to users {users:?}");
+        if self.until_accepted(&what, request).await {
+            self.world
+                .ledger()
+                .accepted_to_many(circular, clock::elapsed());
+            self.check_is_job(circular).await;
+        }
+    }
+
+    /// Sends requests until one is accepted; false if one is refused for good.
+    async fn until_accepted(
+        &self,
+        what: &str,
+        request: impl Fn(u32) -> (Request, SocketAddr),
+    ) -> bool {
+        let place = self.place;
         let mut branch = 0;
         loop {
-            let edge = self.world.pick(self.edges.len());
             branch += 1;
-            let request = self.message(letter, user, branch);
-            self.world.note(format!(
-                "sender {}: message {letter} to user {user} by edge {edge}",
-                self.place
-            ));
-            let answer = self.agent.request(request, self.edges[edge].sip()).await;
+            let (request, to) = request(branch);
+            self.world
+                .note(format!("sender {place}: {what} by {}", to.ip()));
+            let answer = self.agent.request(request, to).await;
             let status = answer.map(|answer| answer.status().code());
-            self.world.note(format!(
-                "sender {}: message {letter} was answered {status:?}",
-                self.place
-            ));
+            self.world
+                .note(format!("sender {place}: {what} was answered {status:?}"));
             match status {
-                Some(200 | 202) => {
-                    self.world.ledger().accepted(letter, clock::elapsed());
-                    self.check_is_safe(letter).await;
-                    return letter;
-                }
+                Some(200 | 202) => return true,
                 // Not now.
                 None | Some(408 | 480 | 500..) => sleep(self.world.millis(200, 4_000)).await,
                 Some(status) => {
-                    self.world
-                        .violated(format!("message {letter} was answered {status}"));
-                    return letter;
+                    self.world.violated(format!("{what} was answered {status}"));
+                    return false;
                 }
             }
         }
@@ -121,12 +161,25 @@ impl Sender {
     /// P1: what was answered 202 is on disk.
     async fn check_is_safe(&self, letter: Letter) {
         let messages = self.store.messages().await;
-        let is_safe = messages
-            .iter()
-            .any(|(_, id, _)| letter_of(id) == Some(letter));
-        if !is_safe {
+        if !messages.iter().any(|(_, found, _)| *found == Some(letter)) {
             self.world.violated(format!(
                 "P1: message {letter} was accepted and is not on disk"
+            ));
+        }
+    }
+
+    /// The same of a message to many: each of its recipients is there.
+    async fn check_is_job(&self, circular: Circular) {
+        let jobs = self.store.jobs().await;
+        let is_it = |job: &Job| circular_of(job.sender.as_str()) == Some(circular);
+        let legs = jobs
+            .iter()
+            .find(|(job, _)| is_it(job))
+            .map(|(_, legs)| legs.len());
+        let copies = self.world.ledger().copies(circular).len();
+        if legs != Some(copies) {
+            self.world.violated(format!(
+                "P1: circular {circular} was accepted for {copies} and is on disk for {legs:?}"
             ));
         }
     }
@@ -147,6 +200,45 @@ impl Sender {
              Content-Type: text/plain\n"
         );
         request(&head, &format!("letter {letter}"))
+    }
+
+    /// A message with the list of its recipients (requirements §2.7), in the name of a user of its own, by whom its job is
+    /// found in the store.
+    fn circular(
+        &self,
+        circular: Circular,
+        focus: &EdgeHost,
+        users: &[usize],
+        branch: u32,
+    ) -> Request {
+        let (address, factory) = (self.address, focus.sip());
+        let entries: String = users
+            .iter()
+            .map(|user| {
+                format!("<entry uri=\"sip:user{user}@example.org\" cp:copyControl=\"to\"/>")
+            })
+            .collect();
+        let head = format!(
+            "MESSAGE sip:im-factory@{factory} SIP/2.0\n\
+             Via: SIP/2.0/UDP {address};branch=z9hG4bK-c{circular}-{branch};rport\n\
+             Max-Forwards: 70\n\
+             From: <sip:circular{circular}@example.org>;tag=c{circular}\n\
+             To: <sip:im-factory@{factory}>\n\
+             Call-ID: circular-{circular}@example.org\n\
+             CSeq: 1 MESSAGE\n\
+             Require: recipient-list-message\n\
+             P-Asserted-Identity: <sip:circular{circular}@example.org>\n\
+             Accept-Contact: *;+g.oma.sip-im\n\
+             Content-Type: multipart/mixed;boundary=\"b\"\n"
+        );
+        let body = format!(
+            "--b\r\nContent-Type: text/plain\r\n\r\ncircular {circular}\r\n--b\r\n\
+             Content-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n\r\n\
+             <?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
+             <resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\" \
+             xmlns:cp=\"urn:ietf:params:xml:ns:copycontrol\"><list>{entries}</list></resource-lists>\r\n--b--\r\n"
+        );
+        request(&head, &body)
     }
 }
 

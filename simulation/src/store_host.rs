@@ -1,5 +1,6 @@
 //! The host with the storage process, which dies and comes back with what its disk has kept.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,16 +9,18 @@ use daemon::readiness::Readiness;
 use net::network::Network as _;
 use service::{App, Config, Connections};
 use storage::memory::DiskImage;
-use storage::model::{MessageNumber, State};
-use storage::{MemoryStore, Store as _};
+use storage::model::{Job, JobNumber, JobQuery, Leg, MessageNumber, State};
+use storage::{FanOutStore as _, MemoryStore, Store as _};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SimulatedClock;
 use crate::disk::{Disk, Health};
+use crate::ledger::Letter;
 use crate::network::Switch;
 use crate::observer::Observer;
 use crate::past::Past;
+use crate::sender::{circular_of, letter_of, user_of};
 use crate::world::World;
 
 /// Where it is.
@@ -25,6 +28,12 @@ pub const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 9, 1));
 
 /// Where edges connect.
 pub const DATA: SocketAddr = SocketAddr::new(ADDRESS, 7400);
+
+/// What Message-IDs and the Call-IDs of copies end with.
+const HOSTNAME: &str = "store.example.org";
+
+/// More than a history has of anything.
+const MANY: usize = 1_000;
 
 /// Connections that wait to be served.
 const CONNECTIONS: usize = 16;
@@ -51,10 +60,11 @@ enum Process {
 /// Short times, so that a history is short.
 fn config() -> Config {
     let mut config = Config::default();
-    config.process.hostname = "store.example.org".to_owned();
+    config.process.hostname = HOSTNAME.to_owned();
     config.push.delay = Duration::from_millis(500);
     config.push.on_deposit = Some(Duration::from_secs(1));
     config.push.lease = Duration::from_secs(8);
+    config.fan_out.leg_lease = Duration::from_secs(8);
     config.push.backoff = [2, 5, 10].map(Duration::from_secs).to_vec();
     config
 }
@@ -168,23 +178,26 @@ impl StoreHost {
         MemoryStore::open_on_disk(image, SimulatedClock)
     }
 
-    /// What is safe of every message: its number, body and state.
-    pub async fn messages(&self) -> Vec<(MessageNumber, String, State)> {
+    /// What is safe of every message to many, and of its copies.
+    pub async fn jobs(&self) -> Vec<(Job, Vec<Leg>)> {
+        jobs(&self.durable()).await
+    }
+
+    /// What is safe of every message: its number, which one it is, and its state.
+    pub async fn messages(&self) -> Vec<(MessageNumber, Option<Letter>, State)> {
         let store = self.durable();
+        let copies = self.copies(&jobs(&store).await);
         let mut query = storage::model::ListQuery {
-            page_size: 1_000,
+            page_size: MANY,
             ..Default::default()
         };
         let mut found = Vec::new();
         loop {
             let page = store.list(query.clone()).await.expect("an open store");
             for message in page.messages {
-                let number = message.envelope.id.number;
-                found.push((
-                    number,
-                    message.envelope.headers.call_id.clone(),
-                    message.state,
-                ));
+                let call_id = &message.envelope.headers.call_id;
+                let letter = letter_of(call_id).or_else(|| copies.get(call_id).copied());
+                found.push((message.envelope.id.number, letter, message.state));
             }
             match page.next {
                 Some(next) => query.page_token = Some(next),
@@ -192,4 +205,33 @@ impl StoreHost {
             }
         }
     }
+
+    /// The copies of messages to many, by their Call-IDs.
+    fn copies(&self, jobs: &[(Job, Vec<Leg>)]) -> BTreeMap<String, Letter> {
+        let ledger = self.world.ledger();
+        let legs = jobs.iter().flat_map(|(job, legs)| {
+            let circular = circular_of(job.sender.as_str());
+            legs.iter().map(move |leg| (circular, leg))
+        });
+        let copies = legs.filter_map(|(circular, leg)| {
+            let user = user_of(leg.target.as_str())?;
+            let letter = ledger.copy(circular?, user)?;
+            let (JobNumber(job), index) = (leg.name.job, leg.name.index);
+            Some((format!("cf-{job}-{index}@{HOSTNAME}"), letter))
+        });
+        copies.collect()
+    }
+}
+
+async fn jobs(store: &MemoryStore) -> Vec<(Job, Vec<Leg>)> {
+    let query = JobQuery {
+        limit: MANY,
+        ..Default::default()
+    };
+    let mut found = Vec::new();
+    for job in store.list_jobs(query).await.expect("an open store").jobs {
+        let legs = store.list_legs(job.number, 0, MANY).await;
+        found.push((job, legs.expect("a job that is there")));
+    }
+    found
 }

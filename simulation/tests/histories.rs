@@ -91,6 +91,12 @@ fn a_message_that_counts_as_delivered_when_it_is_taken_is_found() {
 }
 
 #[test]
+fn a_copy_that_counts_as_sent_when_it_is_claimed_is_found() {
+    let text = found(Plant::CopiedWhenClaimed);
+    assert!(text.contains("broken: P2: "), "{text}");
+}
+
+#[test]
 fn a_lost_wake_up_is_found() {
     let text = found(Plant::LostWakeUp);
     assert!(text.contains("broken: DLV-17: "), "{text}");

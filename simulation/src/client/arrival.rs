@@ -17,7 +17,7 @@ impl Arrival {
     pub(super) fn of_message(request: &Request) -> Self {
         Self {
             id: message_id(request),
-            body: text(request.body()),
+            body: written(request),
         }
     }
 
@@ -34,7 +34,7 @@ impl Arrival {
         };
         Some(Self {
             id: message_id(&fragment(&stated.body)?),
-            body: text(original.body()),
+            body: written(&original),
         })
     }
 }
@@ -44,8 +44,14 @@ fn message_id(request: &Request) -> String {
     field.map_or_else(String::new, |field| field.value().into_owned())
 }
 
-fn text(octets: &[u8]) -> String {
-    String::from_utf8_lossy(octets).into_owned()
+/// What the sender wrote: the body, or the first part of one that also says who else has the message (CFP-15).
+fn written(request: &Request) -> String {
+    let content_type = request.headers().first(Name::ContentType);
+    let content_type = content_type.map(|field| field.value().into_owned());
+    let parts = multipart::parse(&content_type.unwrap_or_default(), request.body()).ok();
+    let first = parts.and_then(|parts| parts.into_iter().next());
+    let octets = first.map_or_else(|| request.body().clone(), |part| part.body);
+    String::from_utf8_lossy(&octets).into_owned()
 }
 
 /// Header lines without a start line (RFC 3420 §2), as a request so that they can be looked up.
