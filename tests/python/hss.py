@@ -4,7 +4,7 @@
     hss.py HOST:PORT REALM APPLICATION-SERVER
 
 Whoever the S-CSCF asks for is a user of REALM, whose REGISTERs go to the application server, and MESSAGEs to him while he is
-not registered. Prints a line when it listens, whenever the S-CSCF asks whether it is there, and for each user it is
+not registered. The REGISTER of users called phone-… is included in what the application server is told. Prints a line when it listens, whenever the S-CSCF asks whether it is there, and for each user it is
 asked for.
 """
 
@@ -31,7 +31,7 @@ PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 <Extension><RegistrationType>0</RegistrationType><RegistrationType>1</RegistrationType>\
 <RegistrationType>2</RegistrationType></Extension></SPT></TriggerPoint>
 <ApplicationServer><ServerName>{server}</ServerName><DefaultHandling>0</DefaultHandling>
-<ServiceInfo>restante</ServiceInfo></ApplicationServer></InitialFilterCriteria>
+{included}</ApplicationServer></InitialFilterCriteria>
 <InitialFilterCriteria><Priority>1</Priority>
 <TriggerPoint><ConditionTypeCNF>0</ConditionTypeCNF>
 <SPT><ConditionNegated>0</ConditionNegated><Group>0</Group><Method>MESSAGE</Method></SPT>
@@ -39,6 +39,10 @@ PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 <ApplicationServer><ServerName>{server}</ServerName><DefaultHandling>0</DefaultHandling></ApplicationServer>
 </InitialFilterCriteria>
 </ServiceProfile></IMSSubscription>"""
+
+# What a third-party REGISTER brings.
+INFORMATION = "<ServiceInfo>restante</ServiceInfo>"
+REQUEST = "<Extension><IncludeRegisterRequest/></Extension>"
 
 
 def avp(code, value, vendor=0):
@@ -93,7 +97,9 @@ class Peer(socketserver.BaseRequestHandler):
         elif command == SERVER_ASSIGNMENT:
             public = asked[PUBLIC_IDENTITY].decode()
             private = asked.get(USER_NAME, public.removeprefix("sip:").encode()).decode()
-            profile = PROFILE.format(private=private, public=public, server=self.server.application)
+            included = REQUEST if public.startswith("sip:phone-") else INFORMATION
+            profile = PROFILE.format(
+                private=private, public=public, server=self.server.application, included=included)
             avps += avp(AUTH_SESSION_STATE, 1) + avp(USER_NAME, private)
             avps += avp(VENDOR_APPLICATION, avp(VENDOR_ID, VENDOR_3GPP) + avp(AUTH_APPLICATION, CX))
             avps += avp(USER_DATA, profile, VENDOR_3GPP)

@@ -6,6 +6,7 @@ mod dissected;
 mod failover;
 mod groups;
 mod ims;
+mod ipv6;
 mod kamailio;
 mod phones;
 mod prometheus;

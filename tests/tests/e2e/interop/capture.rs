@@ -62,41 +62,24 @@ impl Capture {
         }
     }
 
-    /// Ends it.
-    pub(super) async fn stop(mut self) -> Recorded {
+    /// Ends it; the values of these fields in the frames that a filter selects, where traffic is read as `decode` says
+    /// (`tcp.port==5060,sip`).
+    pub(super) async fn stop(
+        mut self,
+        decode: &[String],
+        filter: &str,
+        fields: &[&str],
+    ) -> Vec<Vec<String>> {
         assert!(self.is_up_to_date().await, "tshark went blind");
         self.process.terminate();
         self.process.ended().await;
-        Recorded {
-            file: self.file,
-            decode: Vec::new(),
-        }
-    }
-}
-
-/// A record to be read.
-pub(super) struct Recorded {
-    file: PathBuf,
-    decode: Vec<String>,
-}
-
-impl Recorded {
-    /// What is to be read as this protocol: `tcp.port==5060`.
-    pub(super) fn decode(mut self, what: &str, protocol: &str) -> Self {
-        self.decode.push(format!("{what},{protocol}"));
-        self
-    }
-
-    /// These fields of the frames that a filter selects, a line each.
-    pub(super) async fn fields(&self, filter: &str, fields: &[&str]) -> Vec<String> {
         let mut command = Command::new("tshark");
         command.arg("-n").arg("-r").arg(&self.file);
-        for decode in &self.decode {
-            command.args(["-d", decode]);
-        }
+        command.args(decode.iter().flat_map(|decode| ["-d", decode]));
         command.args(["-Y", filter, "-T", "fields"]);
         command.args(fields.iter().flat_map(|field| ["-e", field]));
-        let ended = run(command).await.done();
-        ended.output.lines().map(str::to_owned).collect()
+        let output = run(command).await.done().output;
+        let frame = |line: &str| line.split('\t').map(str::to_owned).collect();
+        output.lines().map(frame).collect()
     }
 }

@@ -93,7 +93,7 @@ impl Core {
     }
 }
 
-/// The REGISTER of a client as the P-CSCF passes it on.
+/// The REGISTER of an IM client as the P-CSCF passes it on.
 fn register(user: &str, at: &SipPeer, cseq: u32, expires: u32) -> RequestText {
     RequestText::new(&format!(
         "REGISTER sip:example.org SIP/2.0
@@ -144,11 +144,8 @@ async fn status(peer: &mut SipPeer, way: &Way, request: &RequestText) -> Option<
     peer.call(way, request).await.response.status()
 }
 
-#[tokio::test]
-async fn an_s_cscf_has_messages_deferred_and_tells_of_registrations_by_its_filter_criteria() {
-    if !are_there(&["kamailio", "stdbuf", "/usr/bin/python3"]) || !has_modules() {
-        return;
-    }
+/// An edge whose core is an S-CSCF, and the P-CSCF with its way there.
+async fn behind_s_cscf() -> (Deployment, Core, SipPeer, Way) {
     let plan = Deployment::two_processes();
     let own = plan.net().host(LoopbackNet::CORE);
     let deployment = plan
@@ -159,8 +156,18 @@ async fn an_s_cscf_has_messages_deferred_and_tells_of_registrations_by_its_filte
         .start()
         .await;
     let core = Core::start(&deployment).await;
-    let mut p_cscf = SipPeer::open(deployment.net().host(P_CSCF)).await;
+    let p_cscf = SipPeer::open(deployment.net().host(P_CSCF)).await;
     let way = p_cscf.way(Transport::Udp, (own, SIP).into()).await;
+    (deployment, core, p_cscf, way)
+}
+
+#[tokio::test]
+async fn an_s_cscf_has_messages_deferred_and_tells_of_registrations_by_its_filter_criteria() {
+    if !are_there(&["kamailio", "stdbuf", "/usr/bin/python3"]) || !has_modules() {
+        return;
+    }
+    let (deployment, core, mut p_cscf, way) = behind_s_cscf().await;
+    let own = deployment.net().host(LoopbackNet::CORE);
     let (bob, operator) = (format!("bob-{}", fresh()), deployment.operator());
 
     // Bob is not registered: by his second criterion the message is ours.
@@ -205,5 +212,29 @@ async fn an_s_cscf_has_messages_deferred_and_tells_of_registrations_by_its_filte
         mailbox.bindings.is_empty().then_some(())
     })
     .await;
+    core.stop().await;
+}
+
+/// With IncludeRegisterRequest in the criterion the edge sees what registers: a phone, which gets a MESSAGE.
+#[tokio::test]
+async fn an_s_cscf_includes_the_register_of_a_phone() {
+    if !are_there(&["kamailio", "stdbuf", "/usr/bin/python3"]) || !has_modules() {
+        return;
+    }
+    let (deployment, core, mut p_cscf, way) = behind_s_cscf().await;
+    let (phone, operator) = (format!("phone-{}", fresh()), deployment.operator());
+    assert_eq!(status(&mut p_cscf, &way, &message(&phone)).await, Some(202));
+    let stored = operator.only(&uri(&phone)).await;
+    let plain = format!("<sip:{phone}@{};transport=tcp>;expires=3600", p_cscf.tcp());
+    let request = register(&phone, &p_cscf, 1, 3_600).set("Contact", &plain);
+    assert_eq!(status(&mut p_cscf, &way, &request).await, Some(200));
+    let is_message = |text: &SipText| text.method() == Some("MESSAGE");
+    let arrival = p_cscf.expect("the message", is_message).await;
+    assert_eq!(arrival.text.body(), b"Lunch at noon?");
+    assert_eq!(arrival.text.field("Message-ID"), stored.message_id);
+    p_cscf.answer(&arrival, "200 OK", &[], "").await;
+    operator
+        .until(&stored.message_id, MessageState::Delivered)
+        .await;
     core.stop().await;
 }
