@@ -58,6 +58,28 @@ fn logging(name: &str, command: &str, arguments: &[&Path]) -> Process {
     Process::start(name, shell)
 }
 
+/// A program with children of its own.
+struct Parent(Option<Process>);
+
+impl Parent {
+    async fn stop(mut self) {
+        let mut process = self.0.take().expect("it runs");
+        process.terminate();
+        process.ended().await;
+    }
+}
+
+impl Drop for Parent {
+    /// Killed at once it would leave its children behind.
+    fn drop(&mut self) {
+        if let Some(process) = &self.0 {
+            process.terminate();
+            let _ = Command::new("sleep").arg("1").status();
+            println!("{}", process.log().lines().join("\n"));
+        }
+    }
+}
+
 /// Waits for a line that contains this, behind the first `seen`; the number of lines up to it.
 async fn line(process: &Process, seen: usize, wanted: &str) -> usize {
     let log = process.log();

@@ -12,7 +12,7 @@ use restante_tests::{Deployment, LoopbackNet, uri};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::{PAUSE, are_there, is_satisfied, line, logging};
+use super::{PAUSE, Parent, are_there, is_satisfied, line, logging};
 
 /// Hosts of the HSS and the P-CSCF.
 const HSS: u8 = 12;
@@ -47,7 +47,7 @@ fn given(name: &str) -> PathBuf {
 /// The core of an IMS.
 struct Core {
     hss: Process,
-    s_cscf: Process,
+    s_cscf: Parent,
 }
 
 impl Core {
@@ -73,21 +73,22 @@ impl Core {
         line(&hss, 0, "listening").await;
         let options = "-f \"$1\" -w \"$2\" -Y \"$2\" -P \"$2/pid\" -m 64 -M 8 -DD -E";
         let command = format!("kamailio {options}");
-        let s_cscf = logging("s-cscf", &command, &[&folder.join("scscf.cfg"), &folder]);
+        let process = logging("s-cscf", &command, &[&folder.join("scscf.cfg"), &folder]);
+        let s_cscf = Parent(Some(process));
+        let started = Self { hss, s_cscf };
         // It asks for nothing before it knows that it is connected.
-        line(&hss, 0, "connected").await;
+        line(&started.hss, 0, "connected").await;
         within(START, "the S-CSCF", async {
             while TcpStream::connect((own, SIP)).await.is_err() {
                 sleep(PAUSE).await;
             }
         })
         .await;
-        Self { hss, s_cscf }
+        started
     }
 
     async fn stop(mut self) {
-        self.s_cscf.terminate();
-        self.s_cscf.ended().await;
+        self.s_cscf.stop().await;
         self.hss.terminate();
         self.hss.ended().await;
     }
@@ -129,15 +130,6 @@ fn message(user: &str) -> RequestText {
         fresh()
     ))
     .body("text/plain", "Lunch at noon?")
-}
-
-impl Drop for Core {
-    /// Killed at once it would leave its children behind.
-    fn drop(&mut self) {
-        for process in [&self.s_cscf, &self.hss] {
-            println!("{}", process.log().lines().join("\n"));
-        }
-    }
 }
 
 async fn status(peer: &mut SipPeer, way: &Way, request: &RequestText) -> Option<u16> {

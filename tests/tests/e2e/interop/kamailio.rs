@@ -2,16 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 
 use restante_tests::patience::{START, within};
-use restante_tests::process::Process;
 use restante_tests::sip::Transport;
 use restante_tests::{Deployment, LoopbackNet};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::{PAUSE, logging};
+use super::{PAUSE, Parent, logging};
 
 /// Where users come to.
 const USERS: u16 = 5060;
@@ -27,7 +25,7 @@ pub(super) enum Passwords {
     NotAsked,
 }
 
-pub(super) struct Kamailio(Option<Process>);
+pub(super) struct Kamailio(Parent);
 
 impl Kamailio {
     /// Where users of this deployment come to.
@@ -82,7 +80,8 @@ impl Kamailio {
         };
         let options = "-f \"$1\" -w \"$2\" -Y \"$2\" -P \"$2/pid\" -m 64 -M 8 -DD -E";
         let command = format!("kamailio {define} {options}");
-        let started = Self(Some(logging("kamailio", &command, &[&path, &folder])));
+        let process = logging("kamailio", &command, &[&path, &folder]);
+        let started = Self(Parent(Some(process)));
         within(START, "Kamailio", async {
             // It listens by UDP before it does by TCP, and here last.
             while TcpStream::connect((core, EDGES)).await.is_err() {
@@ -93,20 +92,7 @@ impl Kamailio {
         started
     }
 
-    pub(super) async fn stop(mut self) {
-        let mut process = self.0.take().expect("it runs");
-        process.terminate();
-        process.ended().await;
-    }
-}
-
-impl Drop for Kamailio {
-    /// Killed at once it would leave its children behind.
-    fn drop(&mut self) {
-        if let Some(process) = &self.0 {
-            process.terminate();
-            let _ = Command::new("sleep").arg("1").status();
-            println!("{}", process.log().lines().join("\n"));
-        }
+    pub(super) async fn stop(self) {
+        self.0.stop().await;
     }
 }
