@@ -56,13 +56,18 @@ impl<S: Store> Registrations<S> {
         self.store.register(registration).await
     }
 
-    /// A de-registration or a question triggers nothing.
-    async fn trigger(&self, registers: bool, registered: &Registered) {
+    /// A question triggers nothing; a de-registration ends what is being delivered, if nobody is left to deliver
+    /// to (requirements §3.5).
+    async fn trigger(&self, (registers, leaves): (bool, bool), registered: &Registered) {
         let Some(mailbox) = registered.mailbox else {
             count("nothing_pending");
             return;
         };
-        if registers && self.scheduler.is_reachable(registered) {
+        let is_reachable = self.scheduler.is_reachable(registered);
+        if leaves && !is_reachable {
+            self.scheduler.deregistered(mailbox).await;
+        }
+        if registers && is_reachable {
             let has_waiting = registered.has_waiting;
             count(if has_waiting {
                 "scheduled"
@@ -85,13 +90,14 @@ impl<S: Store> RegistrationService for Registrations<S> {
     ) -> Result<Response<v1::RegisterReply>, Status> {
         let registration = convert::registration(request.into_inner())?;
         let registers = has_bind(&registration);
+        let leaves = has_unbind(&registration);
         let registered = self
             .commit(registration)
             .await
             .map_err(|error| status::of_store(&error))?
             .map_err(|refusal| status::of_registration(&refusal))?
             .into_inner();
-        self.trigger(registers, &registered).await;
+        self.trigger((registers, leaves), &registered).await;
         Ok(Response::new(convert::registered(registered)))
     }
 }
@@ -99,6 +105,11 @@ impl<S: Store> RegistrationService for Registrations<S> {
 fn has_bind(registration: &Registration) -> bool {
     let is_bind = |change: &BindingChange| matches!(change, BindingChange::Bind(_));
     registration.changes.iter().any(is_bind)
+}
+
+fn has_unbind(registration: &Registration) -> bool {
+    let is_unbind = |change: &BindingChange| !matches!(change, BindingChange::Bind(_));
+    registration.changes.iter().any(is_unbind)
 }
 
 fn count(result: &'static str) {

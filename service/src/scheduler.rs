@@ -17,7 +17,9 @@ mod unreachable;
 
 pub(crate) use deposit_watch::DepositWatch;
 pub(crate) use driver::Driver;
-pub(crate) use handle::{AlreadyAttached, Attachment, EdgeStatus, Scheduler, Withdrawal};
+pub(crate) use handle::{
+    AlreadyAttached, Attachment, Countermand, EdgeStatus, Scheduler, Withdrawal,
+};
 pub(crate) use machine::Planned;
 pub(crate) use policy::{Ending, Outcome, Policy};
 pub(crate) use start::{FIRST_TAKE, Job};

@@ -77,9 +77,13 @@ async fn deliver(edge: &Arc<Edge>, job: PushJob) {
         let pause = edge.next_hop.as_ref().and_then(NextHop::pause);
         ending.outcome.retry_after = ending.outcome.retry_after.or(pause);
     }
-    // Whoever drains gets nothing more, and the mailbox goes to another edge at once.
-    if ending.outcome.result == DeliveryResult::Interrupted && edge.draining.is_cancelled() {
-        ending.outcome.result = DeliveryResult::EdgeDraining;
+    if ending.outcome.result == DeliveryResult::Interrupted {
+        if job.has_user_left() {
+            ending.outcome = user_left();
+        } else if edge.draining.is_cancelled() {
+            // Whoever drains gets nothing more, and the mailbox goes to another edge at once.
+            ending.outcome.result = DeliveryResult::EdgeDraining;
+        }
     }
     metrics::delivery_ended(channel, ending.outcome.result, started.elapsed());
     event::delivery_ended(&job.served_user, &ending.outcome, started.elapsed());
@@ -196,6 +200,10 @@ fn nowhere() -> DeliveryOutcome {
         DeliveryResult::Unavailable,
         "no way to the registered client",
     )
+}
+
+fn user_left() -> DeliveryOutcome {
+    DeliveryOutcome::new(DeliveryResult::EndedByClient, "user de-registered")
 }
 
 /// Tells the store how it went. If that is not possible, the lease ends the claim.

@@ -80,8 +80,8 @@ impl PushJob {
         }
     }
 
-    /// Waits until the claim is superseded or could not be renewed by two thirds of its lease: end
-    /// the push after the message in flight (requirements §3.13).
+    /// Waits until the claim is superseded or could not be renewed by two thirds of its lease, or its user has
+    /// de-registered: end the push after the message in flight (requirements §3.5, §3.13).
     pub async fn lost(&self) {
         self.lease.lost().await;
     }
@@ -98,5 +98,11 @@ impl PushJob {
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.lease.is_lost()
+    }
+
+    /// Whether that is since the user has de-registered.
+    #[must_use]
+    pub fn has_user_left(&self) -> bool {
+        self.lease.is_stopped()
     }
 }

@@ -131,7 +131,7 @@ pub enum DeliveryResult {
     Broken,
     /// The next hop is down or answered 503.
     HopDown,
-    /// The client ended the session early.
+    /// The client ended the session early, or its user has de-registered.
     EndedByClient,
     /// This edge is draining: another one shall deliver.
     EdgeDraining,

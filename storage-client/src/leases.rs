@@ -10,13 +10,34 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::send_gate::SendGate;
 
-/// Until when a claim may be trusted; `None` once it is superseded.
-type Trust = Option<Instant>;
+/// What is known of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// It may be trusted until then, if it is not renewed.
+    Until(Instant),
+    /// A newer one has superseded it.
+    Superseded,
+    /// There is nobody left to deliver to; it is renewed all the same, for what is in flight.
+    Stopped,
+}
 
 #[derive(Debug)]
 struct Held {
     trust: watch::Sender<Trust>,
     gate: Arc<SendGate>,
+}
+
+impl Held {
+    /// A claim that is stopped stays so.
+    fn know(&self, news: Trust) {
+        self.trust.send_if_modified(|trust| {
+            let is_news = *trust != Trust::Stopped;
+            if is_news {
+                *trust = news;
+            }
+            is_news
+        });
+    }
 }
 
 /// All held claims of one attachment, of mailboxes or of legs.
@@ -47,7 +68,7 @@ impl<C: Copy + Eq + Hash> Default for Leases<C> {
 impl<C: Copy + Eq + Hash> Leases<C> {
     /// Starts to hold a claim that was alive at `now`.
     pub(crate) fn hold(&self, claim: C, now: Instant, lease: Duration) -> Lease<C> {
-        let trust = watch::Sender::new(Some(fence(now, lease)));
+        let trust = watch::Sender::new(Trust::Until(fence(now, lease)));
         let receiver = trust.subscribe();
         let gate = Arc::<SendGate>::default();
         let held = Held {
@@ -83,10 +104,18 @@ impl<C: Copy + Eq + Hash> Leases<C> {
         let held = self.lock();
         for claim in asked {
             if let Some(held) = held.get(claim) {
-                let alive = !lost.contains(claim);
-                held.trust
-                    .send_replace(alive.then(|| fence(asked_at, lease)));
+                held.know(match lost.contains(claim) {
+                    true => Trust::Superseded,
+                    false => Trust::Until(fence(asked_at, lease)),
+                });
             }
+        }
+    }
+
+    /// Nothing more shall be begun under a claim, if it is held.
+    pub(crate) fn stop(&self, claim: C) {
+        if let Some(held) = self.lock().get(&claim) {
+            held.know(Trust::Stopped);
         }
     }
 
@@ -116,10 +145,11 @@ pub(crate) struct Lease<C: Copy + Eq + Hash> {
 }
 
 impl<C: Copy + Eq + Hash> Lease<C> {
+    /// Waits until nothing more is to be begun under the claim.
     pub(crate) async fn lost(&self) {
         let mut trust = self.trust.clone();
         loop {
-            let Some(until) = *trust.borrow_and_update() else {
+            let Trust::Until(until) = *trust.borrow_and_update() else {
                 return;
             };
             tokio::select! {
@@ -131,9 +161,14 @@ impl<C: Copy + Eq + Hash> Lease<C> {
     }
 
     pub(crate) fn is_lost(&self) -> bool {
-        self.trust
-            .borrow()
-            .is_none_or(|until| until <= Instant::now())
+        match *self.trust.borrow() {
+            Trust::Until(until) => until <= Instant::now(),
+            Trust::Superseded | Trust::Stopped => true,
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.trust.borrow() == Trust::Stopped
     }
 }
 
@@ -183,6 +218,23 @@ mod tests {
         leases.renewed(&[CLAIM], &[CLAIM], start, LEASE);
         lease.lost().await;
         assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stopped_claim_is_lost_at_once_and_stays_so() {
+        let start = Instant::now();
+        let leases = Leases::default();
+        let lease = leases.hold(CLAIM, start, LEASE);
+        leases.stop(CLAIM);
+        leases.renewed(&[CLAIM], &[], start, LEASE);
+        lease.lost().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert!(lease.is_lost() && lease.is_stopped());
+        assert_eq!(
+            leases.claims(),
+            vec![CLAIM],
+            "it is renewed until its release"
+        );
     }
 
     #[tokio::test]

@@ -14,7 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use crate::scheduler::{AlreadyAttached, Attachment, FIRST_TAKE, Job, Scheduler, Withdrawal};
+use crate::scheduler::{
+    AlreadyAttached, Attachment, Countermand, FIRST_TAKE, Job, Scheduler, Withdrawal,
+};
 use crate::{convert, status};
 
 /// Jobs an edge may have at a time, whatever it says.
@@ -117,12 +119,22 @@ impl<S: Store> Session<S> {
         let mut questions = Questions::default();
         loop {
             tokio::select! {
+                // An edge must have a job before it is told what of it is not to be done.
+                biased;
                 job = attachment.jobs.recv() => match job {
                     Some(job) => self.reply(Reply::Push(push_job(job))).await,
                     None => return Err(status::draining()),
                 },
-                Some(withdrawal) = attachment.withdrawals.recv() => {
-                    self.reply(Reply::Withdraw(questions.ask(withdrawal))).await;
+                Some(countermand) = attachment.countermands.recv() => {
+                    self.reply(match countermand {
+                        Countermand::Withdraw(withdrawal) => {
+                            Reply::Withdraw(questions.ask(withdrawal))
+                        }
+                        Countermand::Stop(claim) => Reply::Stop(v1::StopPush {
+                            claim: Some(convert::proto_claim(claim)),
+                        }),
+                    })
+                    .await;
                 }
                 request = requests.message() => match request? {
                     Some(request) => self.on_request(edge, request, &mut questions).await?,

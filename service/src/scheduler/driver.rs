@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::edges::EdgeName;
 use super::handle::{
-    AlreadyAttached, Attachment, EdgeStatus, INPUTS, Input, Scheduler, SchedulerStatus, Withdrawal,
+    AlreadyAttached, Attachment, Countermand, EdgeStatus, INPUTS, Input, Scheduler, SchedulerStatus,
 };
 use super::machine::{Machine, Started};
 use super::policy::Policy;
@@ -29,8 +29,8 @@ use crate::subscription::Distributor;
 /// Mailboxes read from the store at a time, and planned ones below which more are read.
 const SCAN_PAGE: usize = 500;
 
-/// Withdrawals that may wait for one edge.
-const WITHDRAWALS: usize = 64;
+/// Countermands that may wait for one edge.
+const COUNTERMANDS: usize = 64;
 
 /// Pause after a scan that failed.
 const SCAN_RETRY: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ enum Scan {
 
 struct Attached {
     jobs: mpsc::Sender<Job>,
-    withdrawals: mpsc::Sender<Withdrawal>,
+    countermands: mpsc::Sender<Countermand>,
     attached_at: UnixMillis,
     capacity: usize,
 }
@@ -133,6 +133,10 @@ impl<S: Store> Driver<S> {
                 mailbox,
                 has_waiting,
             } => self.machine.registered(now, mailbox, has_waiting),
+            Input::Deregistered { mailbox } => {
+                self.machine.deregistered(mailbox);
+                self.stop_if_left(mailbox);
+            }
             Input::MessageStored { mailbox } => self.machine.deposited(now, mailbox),
             Input::Rescan => self.scan = Scan::Next(None, now),
             Input::Ordered {
@@ -154,6 +158,7 @@ impl<S: Store> Driver<S> {
             Input::Renewed { claim, edge } => {
                 self.machine
                     .renewed(now, claim.mailbox, claim.generation, &edge);
+                self.stop_if_left(claim.mailbox);
             }
             Input::Released { claim, outcome } => {
                 self.machine
@@ -162,7 +167,9 @@ impl<S: Store> Driver<S> {
             Input::Withdraw { edge, withdrawal } => {
                 if let Some(edge) = self.edges.get(&edge) {
                     // Whoever asks notices that nobody answers.
-                    let _ = edge.withdrawals.try_send(withdrawal);
+                    let _ = edge
+                        .countermands
+                        .try_send(Countermand::Withdraw(withdrawal));
                 }
             }
             Input::Status { answer } => {
@@ -177,16 +184,27 @@ impl<S: Store> Driver<S> {
         }
         tracing::info!(%edge, capacity, "edge attached");
         let (sender, jobs) = mpsc::channel(capacity);
-        let (withdrawal_sender, withdrawals) = mpsc::channel(WITHDRAWALS);
+        let (countermand_sender, countermands) = mpsc::channel(COUNTERMANDS);
         let attached = Attached {
             jobs: sender,
-            withdrawals: withdrawal_sender,
+            countermands: countermand_sender,
             attached_at: self.clock.now(),
             capacity,
         };
         self.edges.insert(Arc::clone(&edge), attached);
         self.machine.edge_attached(edge, capacity);
-        Ok(Attachment { jobs, withdrawals })
+        Ok(Attachment { jobs, countermands })
+    }
+
+    /// Has the edge end the session of a user who has left. What does not reach it is said again with the next
+    /// renewal.
+    fn stop_if_left(&self, mailbox: MailboxId) {
+        let Some((edge, claim)) = self.machine.to_stop(mailbox) else {
+            return;
+        };
+        if let Some(edge) = self.edges.get(&edge) {
+            let _ = edge.countermands.try_send(Countermand::Stop(claim));
+        }
     }
 
     fn detach(&mut self, edge: &EdgeName) {
@@ -227,6 +245,7 @@ impl<S: Store> Driver<S> {
             self.distributor.remind(mailbox);
         }
         self.machine.started(now(), mailbox, started);
+        self.stop_if_left(mailbox);
     }
 
     fn on_page(&mut self, page: Page) {

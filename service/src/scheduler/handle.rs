@@ -24,6 +24,9 @@ pub(super) enum Input {
         mailbox: MailboxId,
         has_waiting: bool,
     },
+    Deregistered {
+        mailbox: MailboxId,
+    },
     MessageStored {
         mailbox: MailboxId,
     },
@@ -71,7 +74,17 @@ pub(crate) struct AlreadyAttached;
 #[derive(Debug)]
 pub(crate) struct Attachment {
     pub(crate) jobs: mpsc::Receiver<Job>,
-    pub(crate) withdrawals: mpsc::Receiver<Withdrawal>,
+    /// About jobs that are out of `jobs`: whoever reads both reads `jobs` first.
+    pub(crate) countermands: mpsc::Receiver<Countermand>,
+}
+
+/// What takes back something of a job.
+#[derive(Debug)]
+pub(crate) enum Countermand {
+    /// One of its messages.
+    Withdraw(Withdrawal),
+    /// All that follows the message in flight: the user has de-registered (requirements §3.5).
+    Stop(ClaimToken),
 }
 
 /// A message that an edge shall not begin to send under a claim (requirements §3.13).
@@ -125,6 +138,11 @@ impl Scheduler {
             has_waiting,
         })
         .await;
+    }
+
+    /// A registration was taken back, and there is nobody left to deliver to.
+    pub(crate) async fn deregistered(&self, mailbox: MailboxId) {
+        self.tell(Input::Deregistered { mailbox }).await;
     }
 
     /// A message was deposited, or made deliverable again, for a registered user.

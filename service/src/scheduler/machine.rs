@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use rand::Rng;
-use storage::model::{Generation, MailboxId};
+use storage::model::{ClaimToken, Generation, MailboxId};
 
 use super::edges::{EdgeName, Edges};
 use super::plans::{Phase, Plan, Plans, Trigger};
@@ -91,6 +91,7 @@ impl<R: Rng> Machine<R> {
         if let Some(plan) = self.plans.get_mut(mailbox) {
             plan.tries = 0;
             plan.home = None;
+            plan.has_user_left = false;
         }
         match self.phase(mailbox) {
             Some(Phase::Blocked { .. }) if !has_waiting => self.plans.remove(mailbox),
@@ -102,6 +103,32 @@ impl<R: Rng> Machine<R> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A user has de-registered: what is being delivered to him ends after the message in flight
+    /// (requirements §3.5), see [`to_stop`](Self::to_stop). What is planned finds nobody.
+    pub(super) fn deregistered(&mut self, mailbox: MailboxId) {
+        if let Some(plan) = self.plans.get_mut(mailbox) {
+            plan.has_user_left = true;
+        }
+    }
+
+    /// The session of a mailbox if its edge is to end it, since the user has left.
+    pub(super) fn to_stop(&self, mailbox: MailboxId) -> Option<(EdgeName, ClaimToken)> {
+        let plan = self.plans.get(mailbox)?;
+        match &plan.phase {
+            Phase::Running {
+                edge, generation, ..
+            } if plan.has_user_left => {
+                let generation = *generation;
+                let claim = ClaimToken {
+                    mailbox,
+                    generation,
+                };
+                Some((EdgeName::clone(edge), claim))
+            }
+            _ => None,
         }
     }
 
@@ -406,6 +433,7 @@ impl<R: Rng> Machine<R> {
         let forced = plan.forced;
         plan.look_again = None;
         plan.planned_by = Trigger::Deposited;
+        plan.has_user_left = false;
         self.edges.job_begins(&edge);
         let phase = Phase::Starting { edge: edge.clone() };
         self.plans.enter(mailbox, phase);

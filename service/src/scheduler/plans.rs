@@ -62,6 +62,8 @@ pub(super) struct Plan {
     pub(super) forced: bool,
     /// A registration made us want to deliver, and nobody has been told so since.
     pub(super) is_user_back: bool,
+    /// The user has de-registered since it was last started.
+    pub(super) has_user_left: bool,
 }
 
 /// All plans.
@@ -169,6 +171,7 @@ impl Plan {
             shunned: None,
             forced: false,
             is_user_back: false,
+            has_user_left: false,
         }
     }
 

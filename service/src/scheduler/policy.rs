@@ -38,7 +38,7 @@ pub(crate) enum Ending {
     Broken,
     /// The next hop is down or answered 503.
     HopDown,
-    /// The client ended the session early.
+    /// The client ended the session early, or its user has de-registered.
     EndedByClient,
     /// The edge wants no more jobs.
     EdgeDraining,

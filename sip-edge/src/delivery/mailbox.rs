@@ -71,11 +71,15 @@ impl<'a> Mailbox<'a> {
         }
     }
 
-    /// What [`next`](Self::next) would bring.
+    /// What [`next`](Self::next) would bring; nothing more once the claim is lost or its user has left
+    /// (requirements §3.5, §3.13).
     ///
     /// # Errors
     /// Why nothing more can be taken.
     pub(crate) async fn peek(&mut self) -> Result<Option<&TakenMessage>, DeliveryOutcome> {
+        if self.job.is_lost() {
+            return Err(interrupted("claim lost"));
+        }
         if self.taken.is_empty() && !self.is_exhausted {
             self.take().await?;
         }

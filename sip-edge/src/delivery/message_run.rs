@@ -172,16 +172,9 @@ impl<'a, 'b> MessageRun<'a, 'b> {
         self.invitable.retain(|binding| !has_answered(binding));
     }
 
-    /// Whoever has lost the claim or drains ends after the message in flight (requirements §3.13), and
-    /// whose next hop is paused too.
+    /// Whoever drains ends after the message in flight (requirements §3.12), and whose next hop is paused too.
     fn may_go_on(&self) -> Result<(), DeliveryOutcome> {
         self.way.admit(self.edge)?;
-        if self.job.is_lost() {
-            return Err(DeliveryOutcome::new(
-                DeliveryResult::Interrupted,
-                "claim lost",
-            ));
-        }
         if self.edge.draining.is_cancelled() {
             let result = DeliveryResult::EdgeDraining;
             return Err(DeliveryOutcome::new(result, "edge drains"));

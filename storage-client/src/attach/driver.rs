@@ -91,6 +91,11 @@ impl Driver {
                 }
             }
             Reply::Withdraw(withdraw) => self.on_withdraw(stream, withdraw),
+            Reply::Stop(stop) => {
+                if let Some(claim) = stop.claim.map(convert::claim) {
+                    self.leases.stop(claim);
+                }
+            }
             Reply::Opened(_) => {}
         }
     }
@@ -175,7 +180,7 @@ impl Stay for Driver {
                 lease: opened.lease.and_then(convert::duration).unwrap_or_default(),
                 renewal: None,
             }),
-            Reply::Push(_) | Reply::Renewed(_) | Reply::Withdraw(_) => {
+            Reply::Push(_) | Reply::Renewed(_) | Reply::Withdraw(_) | Reply::Stop(_) => {
                 Err(Status::internal("the first reply is not the opening"))
             }
         }

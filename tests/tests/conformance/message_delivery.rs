@@ -95,6 +95,28 @@ async fn ct_dlm_01_messages_come_one_by_one_in_their_order() {
 }
 
 #[tokio::test]
+async fn ct_dlm_01_a_user_who_deregisters_gets_no_more_than_the_message_in_flight() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    for text in ["one", "two", "three"] {
+        scene.deposit_text(&bob, text).await;
+    }
+    register_phone(&mut scene, &bob).await;
+    let first = message(&mut scene, &bob).await;
+    scene.deregister(&bob).await;
+    scene.fence().await;
+    scene.core.answer(&first, "200 OK", &[], "").await;
+    let (delivered, stored) = (MessageState::Delivered, MessageState::Stored);
+    settled(&scene, &bob, &[delivered, stored, stored]).await;
+    scene.fence().await;
+    assert_eq!(waiting_messages(&mut scene, &bob), 0);
+    register_phone(&mut scene, &bob).await;
+    answer(&mut scene, &bob, "200 OK").await;
+    answer(&mut scene, &bob, "200 OK").await;
+    settled(&scene, &bob, &[delivered; 3]).await;
+}
+
+#[tokio::test]
 async fn ct_dlm_02_a_message_is_as_its_sender_wrote_it() {
     let mut scene = Scene::all().await;
     let bob = somebody();

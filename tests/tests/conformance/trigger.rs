@@ -87,6 +87,58 @@ async fn ct_dlv_04_a_deregistration_triggers_nothing() {
     assert_eq!(mailbox.bindings, []);
 }
 
+#[tokio::test]
+async fn ct_dlv_04_a_deregistration_ends_the_push_after_the_messages_in_flight() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    let mut ids = Vec::new();
+    for number in 0..6 {
+        let text = format!("number {number}");
+        ids.push(scene.deposit_text(&bob, &text).await.message_id);
+    }
+    scene.register(&bob).await;
+    let mut session = scene.accept_push(&bob).await;
+    let mut in_flight = Vec::new();
+    for _ in 0..4 {
+        in_flight.push(session.next().await);
+    }
+    scene.deregister(&bob).await;
+    scene.fence().await;
+    for message in &in_flight {
+        session.answer(message.last(), "200 OK").await;
+    }
+    session.bye(&mut scene.core).await;
+    for id in &ids[..4] {
+        scene.operator.until(id, MessageState::Delivered).await;
+    }
+    for id in &ids[4..] {
+        scene.operator.until(id, MessageState::Stored).await;
+    }
+    scene.fence().await;
+    assert_eq!(scene.unanswered_invites(&bob), 0);
+    scene.register(&bob).await;
+    assert_eq!(scene.receive(&bob, 2).await, ids[4..]);
+}
+
+#[tokio::test]
+async fn ct_dlv_04_a_deregistration_takes_back_an_invite_that_rings() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    let id = scene.deposit_text(&bob, "hi").await.message_id;
+    scene.register(&bob).await;
+    let invite = scene.core.request("INVITE", &uri(&bob)).await;
+    scene.core.answer(&invite, "180 Ringing", &[], "").await;
+    scene.deregister(&bob).await;
+    let cancel = scene.core.request("CANCEL", &uri(&bob)).await;
+    scene.core.answer(&cancel, "200 OK", &[], "").await;
+    let status = "487 Request Terminated";
+    scene.core.answer(&invite, status, &[], "").await;
+    scene.core.acknowledged(&invite).await;
+    scene.operator.until(&id, MessageState::Stored).await;
+    scene.register(&bob).await;
+    assert_eq!(scene.receive(&bob, 1).await, [id]);
+}
+
 /// Whether a REGISTER makes an IM registration, as an operator sees it.
 async fn has_im_tag(scene: &mut Scene, user: &str, register: &RequestText) -> bool {
     scene.deposit_text(user, "hi").await;

@@ -1,5 +1,7 @@
 //! Each rule of planning as one story with its own clock.
 
+use storage::model::ClaimToken;
+
 use super::super::machine::Planned;
 use super::*;
 
@@ -331,4 +333,46 @@ fn a_registration_outlives_the_failure_of_a_claim_that_is_taken_up() {
     scene.release(BOB, Generation(9), Ending::Broken);
     scene.pass(5 * SECOND);
     scene.start_of(BOB);
+}
+
+#[test]
+fn whoever_leaves_while_he_is_served_is_stopped_as_soon_as_an_edge_has_him() {
+    let mut scene = Scene::with_edge();
+    scene.machine.registered(scene.now, BOB, true);
+    scene.pass(SECOND);
+    scene.start_of(BOB);
+    scene.machine.deregistered(BOB);
+    assert_eq!(scene.machine.to_stop(BOB), None, "no edge has him yet");
+    let generation = scene.grant(BOB);
+    let claim = ClaimToken {
+        mailbox: BOB,
+        generation,
+    };
+    assert_eq!(scene.machine.to_stop(BOB), Some((edge("a"), claim)));
+    scene
+        .machine
+        .renewed(scene.now, BOB, generation, &edge("a"));
+    assert_eq!(scene.machine.to_stop(BOB), Some((edge("a"), claim)));
+    scene.release(BOB, generation, Ending::EndedByClient);
+    assert_eq!(scene.machine.to_stop(BOB), None);
+    scene.pass(100 * SECOND);
+    assert_eq!(scene.machine.poll(), None);
+    scene.machine.registered(scene.now, BOB, true);
+    scene.pass(SECOND);
+    scene.run(BOB);
+    assert_eq!(scene.machine.to_stop(BOB), None, "he is back");
+}
+
+#[test]
+fn whoever_comes_back_while_his_session_ends_gets_another() {
+    let mut scene = Scene::with_edge();
+    scene.machine.registered(scene.now, BOB, true);
+    scene.pass(SECOND);
+    let generation = scene.run(BOB);
+    scene.machine.deregistered(BOB);
+    scene.machine.registered(scene.now, BOB, true);
+    assert_eq!(scene.machine.to_stop(BOB), None);
+    scene.release(BOB, generation, Ending::EndedByClient);
+    scene.pass(SECOND);
+    scene.run(BOB);
 }
