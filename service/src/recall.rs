@@ -10,10 +10,11 @@ use storage::model::{
 use storage::{Store, StoreError};
 use tonic::{Code, Status};
 
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Scheduler, Withdrawn};
 use crate::{convert, status};
 
-/// How often an edge is asked for its promise: it may have given its claim back just now, or begin the next.
+/// How often an edge is asked for its promise: it may have given its claim back just now, begin the next, or not
+/// have it yet.
 const TRIES: usize = 5;
 
 /// Between two of them.
@@ -63,12 +64,12 @@ impl<S: Store> Recalls<S> {
                 .envelope
                 .sequence;
             match self.scheduler.withdraw(&claimant, sequence).await {
-                Some(true) => recall.withdrawn = Some(claimant.claim),
-                Some(false) if self.is_held(claimant.claim, recall.number).await? => {
+                Some(Withdrawn::Promised) => recall.withdrawn = Some(claimant.claim),
+                Some(Withdrawn::Begun) if self.is_held(claimant.claim, recall.number).await? => {
                     return Err(begun());
                 }
-                // Given back meanwhile.
-                Some(false) => tokio::time::sleep(PAUSE).await,
+                // Given back meanwhile, or on its way to the edge.
+                Some(Withdrawn::Begun | Withdrawn::NotHeld) => tokio::time::sleep(PAUSE).await,
                 None => return Err(silent()),
             }
         }
@@ -144,6 +145,6 @@ fn begun() -> Status {
 }
 
 fn silent() -> Status {
-    let message = "the edge that holds the mailbox does not answer";
+    let message = "the edge that has claimed the mailbox does not answer, or knows nothing of it";
     status::with_reason(Code::Unavailable, "EDGE_SILENT", message)
 }

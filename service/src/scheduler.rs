@@ -18,7 +18,7 @@ mod unreachable;
 pub(crate) use deposit_watch::DepositWatch;
 pub(crate) use driver::Driver;
 pub(crate) use handle::{
-    AlreadyAttached, Attachment, Countermand, EdgeStatus, Scheduler, Withdrawal,
+    AlreadyAttached, Attachment, Countermand, EdgeStatus, Scheduler, Withdrawal, Withdrawn,
 };
 pub(crate) use machine::Planned;
 pub(crate) use policy::{Ending, Outcome, Policy};

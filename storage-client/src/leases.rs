@@ -119,10 +119,11 @@ impl<C: Copy + Eq + Hash> Leases<C> {
         }
     }
 
-    /// Keeps a message from being sent under a claim that is held; false if its sending may have begun.
-    pub(crate) fn withdraw(&self, claim: C, sequence: u64) -> bool {
+    /// Keeps a message from being sent under a claim; false if its sending has begun, `None` if the claim is not
+    /// held.
+    pub(crate) fn withdraw(&self, claim: C, sequence: u64) -> Option<bool> {
         let gate = self.lock().get(&claim).map(|held| Arc::clone(&held.gate));
-        gate.is_some_and(|gate| gate.withdraw(sequence))
+        gate.map(|gate| gate.withdraw(sequence))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<C, Held>> {
@@ -240,12 +241,12 @@ mod tests {
     #[tokio::test]
     async fn a_message_is_withdrawn_under_a_claim_that_is_held() {
         let leases = Leases::default();
-        assert!(!leases.withdraw(CLAIM, 7), "nobody holds it");
+        assert_eq!(leases.withdraw(CLAIM, 7), None, "nobody holds it");
         let lease = leases.hold(CLAIM, Instant::now(), LEASE);
-        assert!(leases.withdraw(CLAIM, 7));
+        assert_eq!(leases.withdraw(CLAIM, 7), Some(true));
         assert!(!lease.gate.begin(7));
         assert!(lease.gate.begin(8));
-        assert!(!leases.withdraw(CLAIM, 8));
+        assert_eq!(leases.withdraw(CLAIM, 8), Some(false));
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use crate::scheduler::{
-    AlreadyAttached, Attachment, Countermand, FIRST_TAKE, Job, Scheduler, Withdrawal,
+    AlreadyAttached, Attachment, Countermand, FIRST_TAKE, Job, Scheduler, Withdrawal, Withdrawn,
 };
 use crate::{convert, status};
 
@@ -197,7 +197,7 @@ impl<S: Store> Session<S> {
 #[derive(Default)]
 struct Questions {
     asked: u64,
-    open: HashMap<u64, oneshot::Sender<bool>>,
+    open: HashMap<u64, oneshot::Sender<Withdrawn>>,
 }
 
 impl Questions {
@@ -215,7 +215,11 @@ impl Questions {
 
     fn answered(&mut self, withdrawn: &v1::MessageWithdrawn) {
         if let Some(answer) = self.open.remove(&withdrawn.question) {
-            let _ = answer.send(withdrawn.is_promised);
+            let _ = answer.send(match withdrawn.result() {
+                v1::WithdrawalResult::Promised => Withdrawn::Promised,
+                v1::WithdrawalResult::NotHeld => Withdrawn::NotHeld,
+                v1::WithdrawalResult::Begun | v1::WithdrawalResult::Unspecified => Withdrawn::Begun,
+            });
         }
     }
 }

@@ -92,8 +92,18 @@ pub(crate) enum Countermand {
 pub(crate) struct Withdrawal {
     pub(crate) claim: ClaimToken,
     pub(crate) sequence: Sequence,
-    /// Whether it promises.
-    pub(crate) answer: oneshot::Sender<bool>,
+    pub(crate) answer: oneshot::Sender<Withdrawn>,
+}
+
+/// What an edge says to a [`Withdrawal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Withdrawn {
+    /// It does not begin to send it.
+    Promised,
+    /// It has begun.
+    Begun,
+    /// It does not hold that claim: its job has not come yet, it has given it back, or it is a new process.
+    NotHeld,
 }
 
 /// The scheduler at a glance.
@@ -199,9 +209,13 @@ impl Scheduler {
         self.tell(Input::Released { claim, outcome }).await;
     }
 
-    /// Whether the edge promises not to begin to send a message under its claim; `None` if it does not
-    /// answer in time.
-    pub(crate) async fn withdraw(&self, claimant: &Claimant, sequence: Sequence) -> Option<bool> {
+    /// Has the edge promise not to begin to send a message under its claim; `None` if it does not answer in
+    /// time.
+    pub(crate) async fn withdraw(
+        &self,
+        claimant: &Claimant,
+        sequence: Sequence,
+    ) -> Option<Withdrawn> {
         let asked = self.ask(|answer| Input::Withdraw {
             edge: EdgeName::from(claimant.edge.as_str()),
             withdrawal: Withdrawal {

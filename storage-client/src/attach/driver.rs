@@ -102,10 +102,14 @@ impl Driver {
 
     fn on_withdraw(&self, stream: &Stream, withdraw: v1::WithdrawMessage) {
         let claim = withdraw.claim.map(convert::claim);
-        let is_promised = claim.is_some_and(|claim| self.leases.withdraw(claim, withdraw.sequence));
+        let result = match claim.and_then(|claim| self.leases.withdraw(claim, withdraw.sequence)) {
+            Some(true) => v1::WithdrawalResult::Promised,
+            Some(false) => v1::WithdrawalResult::Begun,
+            None => v1::WithdrawalResult::NotHeld,
+        };
         let answer = Request::Withdrawn(v1::MessageWithdrawn {
             question: withdraw.question,
-            is_promised,
+            result: result.into(),
         });
         // Whoever asks does not wait for ever, and asks again.
         let _ = stream.requests.try_send(request(answer));

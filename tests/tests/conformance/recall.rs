@@ -4,9 +4,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use proto::v1::{EventKind, ListMessagesRequest, Message, MessageState, RecallMessageRequest};
 use restante_tests::msrp::{PushSession, Setup};
+use restante_tests::patience::{START, eventually};
 use restante_tests::sip::{example, fresh};
 use restante_tests::subscriber::Subscriber;
-use restante_tests::{Part, Scene, somebody, uri};
+use restante_tests::{Deployment, Part, Scene, somebody, uri};
 use tonic::Code;
 
 const CPIM: &str = "message/cpim";
@@ -194,6 +195,25 @@ async fn ct_rcl_02_only_the_sender_recalls_and_only_what_has_not_gone_out() {
     session.bye(&mut scene.core).await;
     scene.operator.until(&id, MessageState::Delivered).await;
     assert_eq!(refusal(&scene, recall(&id)).await, Code::FailedPrecondition);
+}
+
+#[tokio::test]
+async fn ct_rcl_02_a_new_process_knows_nothing_of_what_the_one_before_has_begun() {
+    let plan = Deployment::two_processes().set("push.lease", "20s");
+    let mut scene = Scene::start(plan).await;
+    let user = somebody();
+    let id = scene.deposit_text(&user, "hi").await.message_id;
+    scene.register(&user).await;
+    scene.core.request("INVITE", &uri(&user)).await;
+    scene.deployment.kill(Part::SipEdge).await;
+    scene.deployment.launch(Part::SipEdge).await;
+    scene.reconnect().await;
+    scene.fence().await;
+    assert_eq!(refusal(&scene, recall(&id)).await, Code::Unavailable);
+    let lapsed = eventually(START, "the end of the claim", async || {
+        scene.operator.recall(recall(&id)).await.ok()
+    });
+    assert_eq!(lapsed.await.state(), MessageState::Recalled);
 }
 
 #[tokio::test]
