@@ -316,6 +316,7 @@ impl<S: Store> App<S> {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             lease: self.config.push.lease,
+            recalls: Recalls::new(Arc::clone(&self.store), scheduler.clone()),
             provisioning: self.config.common.provisioning,
         };
         self.reflecting(serve::data(

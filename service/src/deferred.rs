@@ -15,6 +15,7 @@ use xcap::deferred_list::Document;
 
 use crate::config::Provisioning;
 use crate::page_token::PageTokens;
+use crate::recall::Recalls;
 use crate::{convert, status};
 
 /// Messages of one page of an export.
@@ -29,6 +30,7 @@ pub(crate) struct Deferred<S> {
     pub(crate) clock: Arc<dyn Clock>,
     /// Of a fetch until its edge renews it, as it does those of pushes.
     pub(crate) lease: Duration,
+    pub(crate) recalls: Recalls<S>,
     /// Whether who has no mailbox yet has a list all the same, an empty one.
     pub(crate) provisioning: Provisioning,
 }
@@ -153,13 +155,15 @@ impl<S: Store> DeferredService for Deferred<S> {
         let number = convert::message_number(&request.message_id, self.store.hostname());
         let number = number.map_err(|_| not_found())?;
         let deleted = async {
-            let own = self.store.mailbox(reader.clone()).await?;
             let version = request.version;
-            self.store.delete_own(reader, number, version).await?;
-            let own = own.ok_or(StoreError::NotFound)?;
-            self.store.summary(own).await
+            let deleted = self.store.delete_own(reader, number, version).await?;
+            let message = deleted.into_inner();
+            let summary = self.store.summary(message.envelope.mailbox).await?;
+            Ok((message, summary))
         };
-        let summary = deleted.await.map_err(|error| status::of_store(&error))?;
+        let deleted: Result<_, StoreError> = deleted.await;
+        let (message, summary) = deleted.map_err(|error| status::of_store(&error))?;
+        self.recalls.withdraw(&message).await;
         metrics::counter!("restante_deferred_deleted_total").increment(1);
         let version = summary.version;
         Ok(Response::new(v1::DeleteDeferredReply { version }))

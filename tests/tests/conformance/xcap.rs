@@ -214,6 +214,34 @@ async fn ct_xcp_03_a_message_is_deleted_by_its_owner_if_he_has_seen_the_list() {
 }
 
 #[tokio::test]
+async fn ct_xcp_03_what_the_edge_has_in_hand_is_not_sent_once_its_owner_has_deleted_it() {
+    let mut scene = scene().await;
+    let bob = somebody();
+    let mut ids = Vec::new();
+    for number in 0..6 {
+        let text = format!("number {number}");
+        ids.push(scene.deposit_text(&bob, &text).await.message_id);
+    }
+    scene.register(&bob).await;
+    let mut session = scene.accept_push(&bob).await;
+    // Four are on their way, two wait at the edge for a place in the window.
+    let mut in_flight = Vec::new();
+    for _ in 0..4 {
+        in_flight.push(session.next().await);
+    }
+    let selector = format!("history%5B@id=%22{}%22%5D", ids[4]);
+    let node = format!("{}/~~/history-list/{selector}", document(&bob));
+    let deleted = Proxy::of(&scene, &bob).ask("DELETE", &node).await;
+    assert_eq!(deleted.status, 200, "{deleted:?}");
+    for message in &in_flight {
+        session.answer(message.last(), "200 OK").await;
+    }
+    assert_eq!(session.take().await.message_id(), ids[5]);
+    session.bye(&mut scene.core).await;
+    assert_eq!(scene.operator.state(&ids[4]).await, MessageState::Deleted);
+}
+
+#[tokio::test]
 async fn ct_xcp_03_a_condition_that_cannot_be_read_deletes_nothing() {
     let mut scene = scene().await;
     let bob = somebody();
