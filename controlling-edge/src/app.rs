@@ -234,14 +234,14 @@ fn next_hop(config: &Config, site: &Site) -> Option<NextHop> {
 
 /// Follows what is known of the store; ends with the client.
 async fn report_storage(edge: &Edge, storage: &Condition) {
-    let mut connected = edge.storage.connected();
+    let mut unready = edge.storage.unready();
     loop {
-        if *connected.borrow_and_update() {
-            storage.ready();
-        } else {
-            storage.not_ready("no connection to the storage service, or its store is latched");
+        let reason = unready.borrow_and_update().clone();
+        match reason {
+            None => storage.ready(),
+            Some(reason) => storage.not_ready(reason),
         }
-        if connected.changed().await.is_err() {
+        if unready.changed().await.is_err() {
             return;
         }
     }

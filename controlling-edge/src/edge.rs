@@ -42,6 +42,6 @@ impl Deref for Edge {
 impl Edge {
     /// Whether a message would have a store (SRV-02).
     pub(crate) fn is_ready(&self) -> bool {
-        !self.draining.is_cancelled() && *self.storage.connected().borrow()
+        !self.draining.is_cancelled() && self.storage.unready().borrow().is_none()
     }
 }

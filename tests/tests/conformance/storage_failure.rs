@@ -190,19 +190,21 @@ async fn srv_02_every_edge_knows_of_a_latched_store_and_of_its_recovery() {
 
 #[tokio::test]
 async fn srv_02_a_disk_above_its_mark_turns_dispatchers_away_while_it_is() {
-    let mut scene = apart().await;
+    let mut scene = Scene::start(Deployment::three_processes()).await;
     let bob = format!("bob-{}", fresh());
     scene.deposit_text(&bob, "before").await;
-    let way = scene.way.clone();
+    let address = scene.deployment.address("controlling-edge.listen_tcp");
+    let controlling = scene.core.way(Transport::Tcp, address).await;
     scene.deployment.terminate(Part::Storage).await;
     scene.deployment.set("limits.disk_reserve", "1000000GiB");
     scene.deployment.spawn(Part::Storage).await;
     let is_told = |status, conditions: &str| status == 503 && conditions.contains("high-water");
-    scene
-        .deployment
-        .conditions_until(Part::SipEdge, is_told)
-        .await;
-    is_unavailable(&health(&mut scene.core, &way, 503).await);
+    for edge in [Part::SipEdge, Part::ControllingEdge] {
+        scene.deployment.conditions_until(edge, is_told).await;
+    }
+    for way in [scene.way.clone(), controlling.clone()] {
+        is_unavailable(&health(&mut scene.core, &way, 503).await);
+    }
     is_unavailable(&scene.call(&example::message(&bob)).await.response);
     // What is stored still goes out.
     scene.register(&bob).await;
@@ -210,6 +212,8 @@ async fn srv_02_a_disk_above_its_mark_turns_dispatchers_away_while_it_is() {
     scene.deployment.terminate(Part::Storage).await;
     scene.deployment.set("limits.disk_reserve", "1MiB");
     scene.deployment.launch(Part::Storage).await;
-    health(&mut scene.core, &way, 200).await;
+    for way in [scene.way.clone(), controlling] {
+        health(&mut scene.core, &way, 200).await;
+    }
     scene.deposit_text(&bob, "after").await;
 }
