@@ -46,7 +46,7 @@ pub(crate) async fn watch_store<S: Store>(
     }
 }
 
-/// Tells `services` and the server as a whole as serving while the process is ready.
+/// Tells `services` and the server as a whole as serving while the process is ready and does not drain.
 pub(crate) async fn follow(
     readiness: Readiness,
     reporter: HealthReporter,
@@ -55,16 +55,20 @@ pub(crate) async fn follow(
 ) {
     let mut follower = readiness.follow();
     let mut snapshot = follower.snapshot();
-    loop {
-        let status = match snapshot.is_ready() {
-            true => ServingStatus::Serving,
-            false => ServingStatus::NotServing,
-        };
+    let tell = async |status| {
         for service in services.iter().copied().chain([""]) {
             reporter.set_service_status(service, status).await;
         }
+    };
+    loop {
+        tell(match snapshot.is_ready() {
+            true => ServingStatus::Serving,
+            false => ServingStatus::NotServing,
+        })
+        .await;
         tokio::select! {
-            () = shutdown.cancelled() => return,
+            // Whoever watches hears of it before his stream ends with the connection.
+            () = shutdown.cancelled() => return tell(ServingStatus::NotServing).await,
             changed = follower.changed() => match changed {
                 Some(changed) => snapshot = changed,
                 None => return,

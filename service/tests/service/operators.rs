@@ -286,6 +286,26 @@ async fn health_follows_readiness_on_both_listeners() {
 }
 
 #[tokio::test]
+async fn whoever_watches_health_hears_of_a_drain() {
+    let service = Service::in_memory(config());
+    let mut health = HealthClient::new(channel(service.data).await);
+    let asked = health.watch(HealthCheckRequest::default()).await;
+    let mut watch = asked.expect("watched").into_inner();
+    let mut told_until = async |wanted: ServingStatus| {
+        while let Some(reply) = watch.message().await.ok().flatten() {
+            if reply.status() == wanted {
+                return;
+            }
+        }
+        panic!("never told: {wanted:?}");
+    };
+    soon(told_until(ServingStatus::Serving)).await;
+    let stopping = tokio::spawn(service.stop());
+    soon(told_until(ServingStatus::NotServing)).await;
+    assert_eq!(soon(stopping).await.expect("no panic"), Ok(()));
+}
+
+#[tokio::test]
 async fn reflection_lists_the_contract_on_both_listeners() {
     let service = Service::in_memory(config());
     for (address, expected) in [
