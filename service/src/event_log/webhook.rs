@@ -90,7 +90,7 @@ impl Webhook {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "events are not posted, the store cannot be asked");
+                    tracing::warn!(%error, "no events are posted for a minute, the store fails");
                     sleep(LONGEST_PAUSE).await;
                 }
             }
@@ -120,8 +120,9 @@ impl Webhook {
             tracing::warn!("events were removed before the webhook has taken them");
         }
         self.post_until_taken(&page.entries).await;
-        store.set_event_cursor(last).await?;
+        // Taken is taken, also if it cannot be written down now: only a restart has it posted again.
         *cursor = Some(last);
+        store.set_event_cursor(last).await?;
         Ok(true)
     }
 
@@ -181,7 +182,85 @@ fn signature(secret: &Secret, now: SystemTime, body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
+
+    use proto::v1;
+    use storage::config::EventLogConfig;
+    use storage::model::{Address, SystemClock};
+    use storage::{MemoryStore, StoreConfig};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::convert;
+
+    const BOB: &str = "sip:bob@example.org";
+
+    /// A webhook that takes everything, and how often it was asked.
+    async fn webhook() -> (Webhook, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let mut octets = vec![0; 64 << 10];
+                let _ = stream.read(&mut octets).await;
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                let _ = stream.write_all(answer).await;
+            }
+        });
+        let config = config::Events {
+            webhook: Some(format!("http://{address}/events")),
+            ..config::Events::default()
+        };
+        let webhook = Webhook::new(&config).expect("sound");
+        (webhook.expect("configured"), asked)
+    }
+
+    /// A store with one event.
+    async fn store() -> MemoryStore {
+        let log = EventLogConfig {
+            retention: Duration::from_secs(3_600),
+            entries: 10,
+        };
+        let config = StoreConfig {
+            event_log: Some(log),
+            ..StoreConfig::default()
+        };
+        let store = MemoryStore::new(config, SystemClock);
+        let bob = store.create_account(Address::new(BOB)).await;
+        bob.expect("a new one");
+        let letter = v1::Deposit {
+            served_user: BOB.to_owned(),
+            class: v1::MessageClass::Pager.into(),
+            duplicate_key: Some(v1::DuplicateKey::default()),
+            parts: vec![v1::Part {
+                kind: v1::PartKind::Message.into(),
+                octets: b"hi".to_vec().into(),
+            }],
+            ..v1::Deposit::default()
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let letter = convert::deposit(letter, deadline).expect("sound");
+        let stored = store.deposit(letter).await;
+        stored.expect("it works");
+        store
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_is_not_posted_again_although_it_could_not_be_written_down() {
+        let (webhook, asked) = webhook().await;
+        let store = store().await;
+        store.fail_syncs();
+        let mut cursor = None;
+        let posted = webhook.post_page(&store, &mut cursor).await;
+        assert!(posted.is_err(), "the store is latched");
+        assert_eq!(webhook.post_page(&store, &mut cursor).await, Ok(false));
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
 
     #[test]
     fn time_and_body_are_signed() {
