@@ -25,7 +25,7 @@ pub struct Root {
     secure: bool,
     host: String,
     port: u16,
-    /// Without a slash at its end.
+    /// As it was written.
     path: String,
 }
 
@@ -51,7 +51,7 @@ impl FromStr for Root {
             secure,
             host: authority.host().trim_matches(['[', ']']).to_owned(),
             port: authority.port_u16().unwrap_or(usual_port),
-            path: uri.path().trim_end_matches('/').to_owned(),
+            path: uri.path().to_owned(),
         })
     }
 }
@@ -85,6 +85,12 @@ impl Root {
     /// The path, without a slash at its end; empty for none.
     #[must_use]
     pub fn path(&self) -> &str {
+        self.path.trim_end_matches('/')
+    }
+
+    /// The path as it was written, for requests to the root itself.
+    #[must_use]
+    pub fn written_path(&self) -> &str {
         &self.path
     }
 
@@ -235,5 +241,23 @@ fn authorities(file: &Path) -> Result<RootCertStore, String> {
     match roots.is_empty() {
         true => Err("no certificate in it".to_owned()),
         false => Ok(roots),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_kept_as_written_and_others_follow_it_without_a_second_slash() {
+        for (text, written, root) in [
+            ("https://h", "/", ""),
+            ("https://h/", "/", ""),
+            ("https://h/hook", "/hook", "/hook"),
+            ("https://h/hook/", "/hook/", "/hook"),
+        ] {
+            let parsed: Root = text.parse().expect("a root");
+            assert_eq!((parsed.written_path(), parsed.path()), (written, root));
+        }
     }
 }

@@ -14,6 +14,12 @@ pub struct Posted {
 }
 
 impl Posted {
+    /// The first line.
+    #[must_use]
+    pub fn request_line(&self) -> &str {
+        self.head.lines().next().unwrap_or_default()
+    }
+
     /// The value of a header field.
     ///
     /// # Panics

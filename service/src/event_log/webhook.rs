@@ -55,7 +55,7 @@ impl Webhook {
                 Some(read.map_err(|why| unreadable("events.webhook_secret_file", path, why))?)
             }
         };
-        let path = root.path().to_owned();
+        let path = root.written_path().to_owned();
         let ca = &config.webhook_ca;
         let client = HttpClient::new(root, ca);
         let client = client.map_err(|why| unreadable("events.webhook_ca", ca, why))?;

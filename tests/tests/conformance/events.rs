@@ -157,3 +157,18 @@ async fn a_webhook_is_told_of_everything_in_order_whatever_fails_in_between() {
         assert_eq!(event["data"]["served_user"], uri(&bob));
     }
 }
+
+#[tokio::test]
+async fn a_webhook_is_asked_by_the_path_as_it_was_written() {
+    for path in ["/events/", "/events", ""] {
+        let webhook = Webhook::start().await;
+        let plan = Deployment::all()
+            .set("events.enabled", "true")
+            .set("events.webhook", &format!("{}{path}", webhook.url()));
+        let mut scene = Scene::start(plan).await;
+        scene.deposit(&example::message(&somebody())).await;
+        let posted = eventually(START, "a request", async || webhook.taken().pop()).await;
+        let path = if path.is_empty() { "/" } else { path };
+        assert_eq!(posted.request_line(), format!("POST {path} HTTP/1.1"));
+    }
+}
