@@ -20,7 +20,7 @@ use net::sip::Incoming;
 use storage_client::{ClientConfig, Connector, StorageClient};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -184,19 +184,20 @@ impl App {
         }
         storage.not_ready("draining");
         edge.draining.cancel();
-        let grace = edge.config.limits.drain_time;
+        // All that is under way has the same time.
+        let deadline = Instant::now() + edge.config.limits.drain_time;
         // Ends with the token; what it spawned is in the tracker.
         let sent = sending.await;
-        settle(&legs, "legs", grace).await;
+        settle(&legs, "legs", deadline).await;
         if let Ok(sent) = sent
             && timeout(LAST_OUTCOMES, sent.settled()).await.is_err()
         {
             event::outcomes_lost();
         }
-        settle(&requests, "requests", grace).await;
-        settle(&documents, "documents", LAST_DOCUMENTS).await;
+        settle(&requests, "requests", deadline).await;
+        settle(&documents, "documents", Instant::now() + LAST_DOCUMENTS).await;
         // Begun by requests; none begins any more.
-        settle(&edge.receptions.tasks, "receptions", grace).await;
+        settle(&edge.receptions.tasks, "receptions", deadline).await;
         edge.msrp.close().await;
         edge.sip.close().await;
         // The endpoint is closed, so there is no next arrival.

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -109,20 +109,15 @@ impl Tasks {
     }
 }
 
-/// Waits until the many short tasks of `tracker` have finished, at most for `grace`. Returns and logs
-/// how many were left; they go on. `what` names them, as in `transactions`.
-pub async fn settle(tracker: &TaskTracker, what: &'static str, grace: Duration) -> usize {
+/// Waits until the many short tasks of `tracker` have finished, at most until `deadline`. Returns and
+/// logs how many were left; they go on. `what` names them, as in `transactions`.
+pub async fn settle(tracker: &TaskTracker, what: &'static str, deadline: Instant) -> usize {
     tracker.close();
-    if timeout(grace, tracker.wait()).await.is_ok() {
+    if timeout_at(deadline, tracker.wait()).await.is_ok() {
         return 0;
     }
     let left = tracker.len();
-    tracing::warn!(
-        what,
-        left,
-        grace_ms = grace.as_millis(),
-        "not finished in time"
-    );
+    tracing::warn!(what, left, "not finished in time");
     left
 }
 
@@ -209,7 +204,11 @@ mod tests {
         let tracker = TaskTracker::new();
         tracker.spawn(pending::<()>());
         tracker.spawn(async {});
-        assert_eq!(settle(&tracker, "transactions", GRACE).await, 1);
-        assert_eq!(settle(&TaskTracker::new(), "transactions", GRACE).await, 0);
+        let deadline = Instant::now() + GRACE;
+        assert_eq!(settle(&tracker, "transactions", deadline).await, 1);
+        assert_eq!(settle(&tracker, "transactions", deadline).await, 1);
+        assert_eq!(Instant::now(), deadline, "both in the same time");
+        let nothing = TaskTracker::new();
+        assert_eq!(settle(&nothing, "transactions", deadline).await, 0);
     }
 }

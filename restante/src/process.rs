@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::args::Serve;
 use crate::config::Config;
 
-/// How long edges, and then the storage service, may take to finish their work (requirements §3.12).
-const GRACE: Duration = Duration::from_secs(35);
+/// How much longer than its `drain_time` a process may take to end: last answers, closing the store.
+const LAST_STEPS: Duration = Duration::from_secs(5);
 
 /// What tokio reads the number of its workers from.
 const WORKERS_VARIABLE: &str = "TOKIO_WORKER_THREADS";
@@ -56,6 +56,16 @@ impl Role {
                 config.controlling_edge.process.admin_listen,
             ),
         }
+    }
+
+    /// How long it may take to finish its work (requirements §3.12).
+    fn grace(self, config: &Config) -> Duration {
+        let drain_time = match self {
+            Self::Storage => config.service.process.drain_time,
+            Self::SipEdge => config.sip_edge.limits.drain_time,
+            Self::ControllingEdge => config.controlling_edge.limits.drain_time,
+        };
+        drain_time + LAST_STEPS
     }
 }
 
@@ -109,6 +119,7 @@ async fn live(roles: &[Role], config: Config) -> Result<(), Fatal> {
 /// A part that serves until its token is cancelled.
 struct Part {
     role: Role,
+    grace: Duration,
     stop: CancellationToken,
     task: JoinHandle<Result<(), Fatal>>,
 }
@@ -148,6 +159,7 @@ impl Part {
     async fn drain(self) -> Result<(), Fatal> {
         let Self {
             role,
+            grace,
             stop,
             mut task,
         } = self;
@@ -156,7 +168,7 @@ impl Part {
         }
         tracing::info!(process = role.name(), "draining");
         stop.cancel();
-        match timeout(GRACE, &mut task).await {
+        match timeout(grace, &mut task).await {
             Ok(ended) => ended.unwrap_or_else(|error| Err(panicked(role, &error))),
             Err(_) => {
                 tracing::warn!(process = role.name(), "did not finish in time");
@@ -219,7 +231,12 @@ async fn start(role: Role, config: &mut Config, readiness: &Readiness) -> Result
             tokio::spawn(app.run(stop.clone()))
         }
     };
-    Ok(Part { role, stop, task })
+    Ok(Part {
+        role,
+        grace: role.grace(config),
+        stop,
+        task,
+    })
 }
 
 fn log_listeners(role: Role, bound: impl IntoIterator<Item = (String, SocketAddr)>) {

@@ -9,6 +9,7 @@ use daemon::exit::{Code, Fatal};
 use daemon::readiness::{Condition, Readiness};
 use storage::model::{Clock, SystemClock};
 use storage::{RocksStore, Store};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -171,7 +172,7 @@ impl<S: Store> App<S> {
         let mut tasks = self.spawn(&streams, &stop)?;
         let outcome = tasks.supervise(&shutdown).await;
         stop.cancel();
-        settle(&streams, "streams", grace).await;
+        settle(&streams, "streams", Instant::now() + grace).await;
         let drained = tasks.drain(grace.min(LAST_CONNECTIONS)).await;
         store.close().await;
         outcome.and(drained.failure.map_or(Ok(()), Err))

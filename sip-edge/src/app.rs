@@ -21,6 +21,7 @@ use sip::Transport;
 use storage_client::{ClientConfig, Connector, StorageClient};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -191,16 +192,17 @@ impl App {
         edge.draining.cancel();
         // Ends with the token; what it spawned is in the tracker.
         let _ = delivering.await;
-        let grace = edge.config.limits.drain_time;
+        // All that is under way has the same time.
+        let deadline = Instant::now() + edge.config.limits.drain_time;
         // Whoever is not told in time is taken over by another edge.
-        let _ = tokio::time::timeout(grace, notifying).await;
-        let _ = reports.await;
-        settle(&pushes, "push sessions", grace).await;
-        settle(&reporting, "reports", grace).await;
-        settle(&requests, "requests", grace).await;
+        let _ = timeout_at(deadline, notifying).await;
+        let _ = timeout_at(deadline, reports).await;
+        settle(&pushes, "push sessions", deadline).await;
+        settle(&reporting, "reports", deadline).await;
+        settle(&requests, "requests", deadline).await;
         // Begun by requests; none begins any more.
-        settle(&edge.receptions.tasks, "receptions", grace).await;
-        settle(&lists, "list requests", LAST_LISTS).await;
+        settle(&edge.receptions.tasks, "receptions", deadline).await;
+        settle(&lists, "list requests", Instant::now() + LAST_LISTS).await;
         edge.msrp.close().await;
         edge.sip.close().await;
         // The endpoint is closed, so there is no next arrival.
