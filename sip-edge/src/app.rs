@@ -202,6 +202,7 @@ impl App {
         settle(&requests, "requests", deadline).await;
         // Begun by requests; none begins any more.
         settle(&edge.receptions.tasks, "receptions", deadline).await;
+        kept::replay_last(&edge, deadline).await;
         settle(&lists, "list requests", Instant::now() + LAST_LISTS).await;
         edge.msrp.close().await;
         edge.sip.close().await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use storage_client::RegisterError;
 use storage_client::registration::Registration;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::commit;
 use crate::edge::Edge;
@@ -95,25 +95,40 @@ impl Kept {
 
 /// Replays what waits whenever the store is there; never ends.
 pub(crate) async fn replay(edge: &Edge) {
-    let mut connected = edge.storage.connected();
     loop {
-        let Some(registration) = edge.kept.oldest() else {
-            edge.kept.added.notified().await;
-            continue;
-        };
+        replay_waiting(edge).await;
+        edge.kept.added.notified().await;
+    }
+}
+
+/// The last try of an edge that drains. What waits at the deadline is given up: it comes again with the next
+/// REGISTER.
+pub(crate) async fn replay_last(edge: &Edge, deadline: Instant) {
+    let _ = timeout_at(deadline, replay_waiting(edge)).await;
+    while let Some(registration) = edge.kept.oldest() {
+        drop_oldest(edge, &registration, "draining");
+    }
+}
+
+/// Replays until nothing waits.
+async fn replay_waiting(edge: &Edge) {
+    let mut connected = edge.storage.connected();
+    while let Some(registration) = edge.kept.oldest() {
         if connected.wait_for(|connected| *connected).await.is_err() {
             return;
         }
         match commit(edge, &registration).await {
             Ok(_) => edge.kept.settled(),
             Err(RegisterError::Unavailable(_)) => sleep(PAUSE).await,
-            Err(_) => {
-                event::registration_dropped(&registration.address, "refused");
-                metrics::registration_dropped("refused");
-                edge.kept.settled();
-            }
+            Err(_) => drop_oldest(edge, &registration, "refused"),
         }
     }
+}
+
+fn drop_oldest(edge: &Edge, registration: &Registration, reason: &'static str) {
+    event::registration_dropped(&registration.address, reason);
+    metrics::registration_dropped(reason);
+    edge.kept.settled();
 }
 
 #[cfg(test)]

@@ -74,6 +74,25 @@ async fn ct_dlv_34_a_registration_without_a_store_is_answered_and_pushed_later()
 }
 
 #[tokio::test]
+async fn ct_dlv_34_a_registration_that_waits_for_the_store_survives_the_drain_of_its_edge() {
+    let mut scene = apart().await;
+    let bob = format!("bob-{}", fresh());
+    let id = scene.deposit_text(&bob, "hi").await.message_id;
+    scene.deployment.terminate(Part::Storage).await;
+    scene.register(&bob).await;
+    scene.deployment.process(Part::SipEdge).terminate();
+    let draining = |_, conditions: &str| conditions.contains("draining");
+    scene
+        .deployment
+        .conditions_until(Part::SipEdge, draining)
+        .await;
+    scene.deployment.launch(Part::Storage).await;
+    assert_eq!(scene.deployment.ended(Part::SipEdge).await.code(), Some(0));
+    scene.deployment.launch(Part::SipEdge).await;
+    assert_eq!(scene.receive(&bob, 1).await, [id]);
+}
+
+#[tokio::test]
 async fn ct_dlv_35_a_restarted_store_plans_the_push_again() {
     // A claim whose release is lost with the store lapses; one that comes after all counts as a try.
     let plan = Deployment::two_processes()
