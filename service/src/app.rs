@@ -38,6 +38,7 @@ use crate::settings::SettingsServices;
 use crate::subscription::{Distributor, Subscriptions};
 use crate::sweeper::Alarms;
 use crate::waiting::WaitingMailboxes;
+use crate::watches::Watches;
 use crate::{health, sweeper};
 
 /// How long connections without streams of ours may stay open in a drain: those of watchers of
@@ -349,11 +350,17 @@ impl<S: Store> App<S> {
             started_at: self.clock.now(),
         };
         let mailboxes = Mailboxes::new(Arc::clone(&self.store), Arc::clone(&self.clock));
-        let waiting = WaitingMailboxes::new(Arc::clone(&self.store), streams.clone(), stop.clone());
+        let waiting = WaitingMailboxes {
+            store: Arc::clone(&self.store),
+            watches: Watches::new(streams.clone(), stop.clone()),
+        };
         let groups = Groups {
             store: Arc::clone(&self.store),
         };
-        let events = Events::new(Arc::clone(&self.store), streams.clone(), stop.clone());
+        let events = Events {
+            store: Arc::clone(&self.store),
+            watches: Watches::new(streams.clone(), stop.clone()),
+        };
         let rest = (waiting, groups, jobs, events);
         self.reflecting(serve::operator(
             mailboxes, operators, accounts, settings, rest,

@@ -11,19 +11,15 @@ use proto::v1;
 use proto::v1::event_service_server::EventService;
 use storage::Store;
 use storage::model::LogPosition;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tonic::{Code, Request, Response, Status};
 
 use crate::mailbox::find;
+use crate::watches::Watches;
 use crate::{convert, status};
 use watching::{Wanted, Watching};
-
-/// Callers that watch at a time.
-const WATCHES_MAX: usize = 256;
 
 /// Events of a watch on their way; the others wait on the disk.
 const EVENT_BUFFER: usize = 64;
@@ -33,22 +29,8 @@ const PAGE: usize = 100;
 
 /// The event service over a store.
 pub(crate) struct Events<S> {
-    store: Arc<S>,
-    places: Arc<Semaphore>,
-    streams: TaskTracker,
-    shutdown: CancellationToken,
-}
-
-impl<S: Store> Events<S> {
-    /// Watches end when `shutdown` is cancelled; `streams` tracks them.
-    pub(crate) fn new(store: Arc<S>, streams: TaskTracker, shutdown: CancellationToken) -> Self {
-        Self {
-            store,
-            places: Arc::new(Semaphore::new(WATCHES_MAX)),
-            streams,
-            shutdown,
-        }
-    }
+    pub(crate) store: Arc<S>,
+    pub(crate) watches: Watches,
 }
 
 #[tonic::async_trait]
@@ -60,9 +42,6 @@ impl<S: Store> EventService for Events<S> {
         &self,
         request: Request<v1::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
-        if self.shutdown.is_cancelled() {
-            return Err(status::draining());
-        }
         let Some(log) = self.store.follow_events() else {
             let message = "no event log is kept: events.enabled is false";
             let code = Code::FailedPrecondition;
@@ -79,8 +58,6 @@ impl<S: Store> EventService for Events<S> {
             true => None,
             false => Some(find(&*self.store, request.served_user).await?),
         };
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| Status::resource_exhausted("too many watches"))?;
         let (replies, receiver) = mpsc::channel(EVENT_BUFFER);
         let wanted = Wanted { mailbox, kinds };
         let watching = Watching {
@@ -91,11 +68,7 @@ impl<S: Store> EventService for Events<S> {
             wanted,
             replies,
         };
-        let shutdown = self.shutdown.clone();
-        self.streams.spawn(async move {
-            watching.run(shutdown).await;
-            drop(place);
-        });
+        self.watches.begin(|shutdown| watching.run(shutdown))?;
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }

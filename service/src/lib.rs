@@ -41,6 +41,7 @@ mod status;
 mod subscription;
 mod sweeper;
 mod waiting;
+mod watches;
 
 pub use app::App;
 pub use bind::Connections;

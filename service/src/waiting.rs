@@ -9,43 +9,27 @@ use proto::v1;
 use proto::v1::waiting_service_server::WaitingService;
 use storage::Store;
 use storage::model::{MailboxId, PageToken, Subscription};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status};
 
 use crate::mailbox::find;
 use crate::page_token::PageTokens;
+use crate::watches::Watches;
 use crate::{convert, status};
 use watching::Watching;
-
-/// Mailboxes watched at a time.
-const WATCHES_MAX: usize = 256;
 
 /// Events of a watch on their way; what waits beyond them is coalesced.
 const EVENT_BUFFER: usize = 64;
 
 /// The waiting service over a store.
 pub(crate) struct WaitingMailboxes<S> {
-    store: Arc<S>,
-    places: Arc<Semaphore>,
-    streams: TaskTracker,
-    shutdown: CancellationToken,
+    pub(crate) store: Arc<S>,
+    pub(crate) watches: Watches,
 }
 
 impl<S: Store> WaitingMailboxes<S> {
-    /// Watches end when `shutdown` is cancelled; `streams` tracks them.
-    pub(crate) fn new(store: Arc<S>, streams: TaskTracker, shutdown: CancellationToken) -> Self {
-        Self {
-            store,
-            places: Arc::new(Semaphore::new(WATCHES_MAX)),
-            streams,
-            shutdown,
-        }
-    }
-
     async fn page(
         &self,
         after: Option<MailboxId>,
@@ -108,19 +92,10 @@ impl<S: Store> WaitingService for WaitingMailboxes<S> {
         &self,
         request: Request<v1::WatchMailboxRequest>,
     ) -> Result<Response<Self::WatchMailboxStream>, Status> {
-        if self.shutdown.is_cancelled() {
-            return Err(status::draining());
-        }
         let mailbox = find(&*self.store, request.into_inner().served_user).await?;
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| Status::resource_exhausted("too many watches"))?;
         let (events, receiver) = mpsc::channel(EVENT_BUFFER);
         let watching = Watching::new(Arc::clone(&self.store), mailbox, events);
-        let shutdown = self.shutdown.clone();
-        self.streams.spawn(async move {
-            watching.run(shutdown).await;
-            drop(place);
-        });
+        self.watches.begin(|shutdown| watching.run(shutdown))?;
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }
