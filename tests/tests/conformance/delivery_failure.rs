@@ -77,7 +77,11 @@ async fn ct_dlv_21_the_other_statuses_keep_the_message_until_the_next_registrati
         "603 Decline",
         "488 Not Acceptable Here",
         "606 Not Acceptable",
+        "415 Unsupported Media Type",
+        "403 Forbidden",
         "404 Not Found",
+        "410 Gone",
+        "604 Does Not Exist Anywhere",
         "482 Loop Detected",
     ] {
         let bob = somebody();
@@ -89,6 +93,57 @@ async fn ct_dlv_21_the_other_statuses_keep_the_message_until_the_next_registrati
         assert_eq!(scene.unanswered_invites(&bob), 0, "{status}");
         assert_eq!(scene.states(&bob).await, [MessageState::Stored], "{status}");
         scene.register(&bob).await;
+        assert_eq!(scene.receive(&bob, 1).await, [id], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn ct_dlv_21_a_client_that_wants_a_longer_session_interval_gets_it() {
+    let mut scene = Scene::all().await;
+    let bob = somebody();
+    let id = scene.deposit_text(&bob, "hi").await.message_id;
+    scene.register(&bob).await;
+    let too_small = "422 Session Interval Too Small";
+    let min_se = "Min-SE: 7200".to_owned();
+    refuse_with(&mut scene, &bob, too_small, &[min_se]).await;
+    let invite = scene.core.request("INVITE", &uri(&bob)).await;
+    assert_eq!(invite.text.field("Min-SE"), "7200");
+    let interval = invite.text.field("Session-Expires");
+    assert_eq!(interval.split(';').next(), Some("7200"), "{interval}");
+    let core = &mut scene.core;
+    let mut session = PushSession::answer_invite(core, invite, Setup::Active).await;
+    assert_eq!(session.take().await.message_id(), id);
+    session.bye(&mut scene.core).await;
+}
+
+#[tokio::test]
+async fn ct_dlv_21_a_client_that_asks_for_a_longer_interval_twice_is_left_alone() {
+    let plan = Deployment::all().set("push.backoff", "1h");
+    let mut scene = Scene::start(plan).await;
+    let bob = somebody();
+    scene.deposit_text(&bob, "hi").await;
+    scene.register(&bob).await;
+    for min_se in [7_200, 14_400] {
+        let status = "422 Session Interval Too Small";
+        refuse_with(&mut scene, &bob, status, &[format!("Min-SE: {min_se}")]).await;
+    }
+    scene.fence().await;
+    assert_eq!(scene.unanswered_invites(&bob), 0);
+    assert_eq!(scene.states(&bob).await, [MessageState::Stored]);
+}
+
+#[tokio::test]
+async fn ct_dlv_23_a_send_that_a_client_finds_faulty_ends_the_session_and_stays_stored() {
+    let plan = Deployment::all().set("push.backoff", "100ms,1h");
+    let mut scene = Scene::start(plan).await;
+    for status in ["400 Bad Request", "501 Not Implemented"] {
+        let bob = somebody();
+        let id = scene.deposit_text(&bob, "hi").await.message_id;
+        scene.register(&bob).await;
+        let mut session = scene.accept_push(&bob).await;
+        let push = session.next().await;
+        session.answer(push.last(), status).await;
+        session.bye(&mut scene.core).await;
         assert_eq!(scene.receive(&bob, 1).await, [id], "{status}");
     }
 }

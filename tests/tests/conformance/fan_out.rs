@@ -57,7 +57,7 @@ impl Controlling {
     }
 
     /// The next copy for a user, not answered yet.
-    async fn copy(&mut self, user: &str) -> Arrival {
+    pub(super) async fn copy(&mut self, user: &str) -> Arrival {
         self.scene.core.request("MESSAGE", &uri(user)).await
     }
 

@@ -15,7 +15,7 @@ fn somebody() -> String {
 }
 
 /// The INVITE of a reader who wants one of his messages; `setup` says who connects.
-fn fetch(sender: &Sender, reader: &str, id: &str, setup: &str) -> RequestText {
+pub(crate) fn fetch(sender: &Sender, reader: &str, id: &str, setup: &str) -> RequestText {
     let attributes = format!("a=recvonly\r\na=accept-wrapped-types:*\r\na=setup:{setup}\r\n");
     let media = sender.media(&attributes);
     let media = media.replace("message/cpim text/plain", "multipart/mixed");

@@ -1,7 +1,13 @@
 //! Requirements §5.9: OPTIONS, and what we call ourselves.
 
+use restante_tests::msrp::Sender;
 use restante_tests::sip::{RequestText, SipText, Transport, example, fresh};
+use restante_tests::subscriber::Subscriber;
 use restante_tests::{Deployment, Part, Scene, uri};
+
+use crate::fan_out::{Controlling, entry, people};
+use crate::retrieval::fetch;
+use crate::settings::{delivery, publish};
 
 fn options() -> RequestText {
     RequestText::new(&format!(
@@ -64,8 +70,18 @@ async fn ct_srv_01_a_draining_edge_answers_503() {
         .deployment
         .conditions_until(Part::SipEdge, draining)
         .await;
-    is_unavailable(&scene.call(&options()).await.response);
-    is_unavailable(&scene.call(&example::message(&bob)).await.response);
+    let waiting = Subscriber::behind(&scene.core, &bob).request(3_600);
+    let id = scene.operator.only(&uri(&bob)).await.message_id;
+    let sender = Sender::new(&scene.core, &bob).await;
+    for request in [
+        options(),
+        example::message(&bob),
+        waiting,
+        publish(&bob, &delivery("true")),
+        fetch(&sender, &bob, &id, "active"),
+    ] {
+        is_unavailable(&scene.call(&request).await.response);
+    }
     session.answer(push.last(), "200 OK").await;
     session.bye(&mut scene.core).await;
     assert_eq!(scene.deployment.ended(Part::SipEdge).await.code(), Some(0));
@@ -86,6 +102,30 @@ async fn ct_srv_01_the_controlling_edge_answers_options() {
         let response = peer.call(&way, &options()).await.response;
         assert_eq!(response.status(), Some(200), "{response}");
     }
+}
+
+#[tokio::test]
+async fn ct_srv_01_a_draining_controlling_edge_answers_503() {
+    let mut cf = Controlling::of(Scene::start(Deployment::three_processes()).await).await;
+    let [bob] = &people(1)[..] else {
+        panic!("one");
+    };
+    let request = cf.to(&[entry(bob, "to")]);
+    cf.accepted(&request).await;
+    // A copy in flight keeps the drain open.
+    let copy = cf.copy(bob).await;
+    let deployment = &cf.scene.deployment;
+    deployment.process(Part::ControllingEdge).terminate();
+    let draining = |status, _: &str| status == 503;
+    deployment
+        .conditions_until(Part::ControllingEdge, draining)
+        .await;
+    is_unavailable(&cf.call(&options()).await.response);
+    let request = cf.to(&[entry(bob, "to")]);
+    is_unavailable(&cf.call(&request).await.response);
+    cf.scene.core.answer(&copy, "200 OK", &[], "").await;
+    let ended = cf.scene.deployment.ended(Part::ControllingEdge).await;
+    assert_eq!(ended.code(), Some(0));
 }
 
 #[tokio::test]

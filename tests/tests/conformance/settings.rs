@@ -52,7 +52,7 @@ fn all_seven(barring: bool, delivery: &str, files: bool) -> String {
     )
 }
 
-fn delivery(active: &str) -> String {
+pub(crate) fn delivery(active: &str) -> String {
     document(
         ENTITY,
         &format!(
@@ -84,7 +84,7 @@ fn bare(user: &str) -> RequestText {
     ))
 }
 
-fn publish(user: &str, document: &str) -> RequestText {
+pub(crate) fn publish(user: &str, document: &str) -> RequestText {
     bare(user).body("application/poc-settings+xml", document)
 }
 
