@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::args::Serve;
 use crate::config::Config;
 
-/// How much longer than its `drain_time` a process may take to end: last answers, closing the store.
-const LAST_STEPS: Duration = Duration::from_secs(5);
+/// How much longer than its `drain_time` a process may take to end: last outcomes and answers, closing the store.
+const LAST_STEPS: Duration = Duration::from_secs(10);
 
 /// What tokio reads the number of its workers from.
 const WORKERS_VARIABLE: &str = "TOKIO_WORKER_THREADS";
