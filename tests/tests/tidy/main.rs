@@ -13,4 +13,5 @@ mod links;
 mod places;
 mod promises;
 mod sources;
+mod threats;
 mod tree;
