@@ -24,7 +24,6 @@ pub mod process;
 pub mod replay;
 pub mod run;
 pub mod scene;
-pub mod secure;
 pub mod shim;
 pub mod sip;
 pub mod subscriber;

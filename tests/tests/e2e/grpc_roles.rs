@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::secure::{BODY_READER, Certificates, EDGE, OPERATOR, READER, operate};
 use bytes::Buf as _;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use restante_tests::patience::{START, within};
-use restante_tests::secure::{BODY_READER, Certificates, EDGE, OPERATOR, READER, operate};
 use restante_tests::sip::{example, fresh};
 use restante_tests::{Deployment, Part, Scene, uri};
 use tls::CertificateFiles;

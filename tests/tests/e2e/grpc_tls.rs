@@ -1,8 +1,8 @@
 //! gRPC over TLS: what goes through it, who is let in, and certificates that are renewed.
 
+use crate::secure::{self, Certificates, EDGE, OPERATOR, operate};
 use restante_tests::load::Load;
 use restante_tests::patience::{START, within};
-use restante_tests::secure::{self, Certificates, EDGE, OPERATOR, operate};
 use restante_tests::sip::{Transport, example, fresh};
 use restante_tests::{Deployment, LoopbackNet, Part, Scene, run, uri};
 use tls::CertificateFiles;

@@ -18,6 +18,7 @@ mod large_push;
 mod maintenance;
 mod power;
 mod privacy;
+mod secure;
 mod sipp;
 mod start;
 mod story;

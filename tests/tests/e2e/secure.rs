@@ -6,29 +6,29 @@ use tempfile::TempDir;
 use tls::CertificateFiles;
 use tls::authority::Authority;
 
-use crate::Deployment;
-use crate::deployment::Plan;
-use crate::net::LoopbackNet;
-use crate::run::{Ended, command, run};
+use restante_tests::Deployment;
+use restante_tests::LoopbackNet;
+use restante_tests::deployment::Plan;
+use restante_tests::run::{Ended, command, run};
 
 /// The name in the certificate of the edges.
-pub const EDGE: &str = "edge.example.org";
+pub(crate) const EDGE: &str = "edge.example.org";
 /// The name in the certificate of an operator.
-pub const OPERATOR: &str = "ops.example.org";
+pub(crate) const OPERATOR: &str = "ops.example.org";
 
 /// The name in the certificate of a reader.
-pub const READER: &str = "urn:restante:reader";
+pub(crate) const READER: &str = "urn:restante:reader";
 /// The name in the certificate of a reader of contents.
-pub const BODY_READER: &str = "auditor.example.org";
+pub(crate) const BODY_READER: &str = "auditor.example.org";
 
 /// An authority, and the certificates of the storage service and the edges.
-pub struct Certificates {
+pub(crate) struct Certificates {
     /// Certifies everybody.
-    pub authority: Authority,
+    pub(crate) authority: Authority,
     /// What the storage service shows.
-    pub storage: CertificateFiles,
+    pub(crate) storage: CertificateFiles,
     /// What the edges show.
-    pub edge: CertificateFiles,
+    pub(crate) edge: CertificateFiles,
     _folder: TempDir,
 }
 
@@ -37,7 +37,7 @@ impl Certificates {
     ///
     /// # Panics
     /// When no folder can be made.
-    pub fn new(net: LoopbackNet) -> Self {
+    pub(crate) fn new(net: LoopbackNet) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let authority = Authority::new(folder.path());
         let host = net.host(LoopbackNet::SERVER).to_string();
@@ -51,7 +51,7 @@ impl Certificates {
 
     /// The plan over TLS.
     #[must_use]
-    pub fn secure(&self, plan: Plan) -> Plan {
+    pub(crate) fn secure(&self, plan: Plan) -> Plan {
         let ca = self.authority.file();
         let texts = [
             ("grpc-tls.certificate", &self.storage.certificate),
@@ -78,7 +78,7 @@ impl Certificates {
 }
 
 /// Runs `restantectl -o jsonl` over TLS: `server` is a base URL, `ca` whom it believes, `own` what it shows.
-pub async fn restantectl(
+pub(crate) async fn restantectl(
     server: &str,
     ca: &Path,
     own: Option<&CertificateFiles>,
@@ -97,7 +97,7 @@ pub async fn restantectl(
 }
 
 /// The same at the operators' listener of a deployment.
-pub async fn operate(
+pub(crate) async fn operate(
     deployment: &Deployment,
     certificates: &Certificates,
     own: Option<&CertificateFiles>,
