@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::committer::Job;
 use super::fan_out;
-use super::operation::sweep::{SweepSlice, TrimBindings};
+use super::operation::sweep::{Barrier, SweepSlice, TrimBindings};
 use super::queue::Queues;
 use super::shared::Shared;
 use super::submit::submit;
@@ -26,6 +26,8 @@ pub(super) async fn sweep(
     limit: usize,
 ) -> Result<Swept, StoreError> {
     let now = now.min(shared.times.read().wall);
+    // What was decided before `now` may become due before it, and be on its way to the disk: the cursor must not pass it.
+    submit(shared, queues, Barrier).await?;
     let scanning = Arc::clone(shared);
     let due = tokio::task::spawn_blocking(move || scanning.due(now, limit.saturating_add(1)));
     let mut due = due.await.map_err(|_| StoreError::Closed)??;
@@ -34,14 +36,34 @@ pub(super) async fn sweep(
         ..Swept::default()
     };
     due.truncate(limit);
+    let nothing = swept.clone();
+    match sweep_all(shared, queues, (&due, now, limit), &mut swept).await {
+        Err(error) if swept == nothing => Err(error),
+        // Nobody else tells what is done: messages that may be offered again would wait for another reason to be.
+        Err(error) => {
+            tracing::warn!(%error, "a sweep failed on its way");
+            swept.more = true;
+            Ok(swept)
+        }
+        Ok(()) => Ok(swept),
+    }
+}
+
+/// Ends these things, and notes what is on disk.
+async fn sweep_all(
+    shared: &Arc<Shared>,
+    queues: &Queues<Job>,
+    (due, now, limit): (&[Due], UnixMillis, usize),
+    swept: &mut Swept,
+) -> Result<(), StoreError> {
     for slice in due.chunks(SLICE) {
         let (done, closing) = submit(shared, queues, SweepSlice(slice.to_vec())).await?;
-        for number in closing {
-            fan_out::close_legs(shared, queues, number).await?;
-        }
         swept.unheld.extend(done.unheld);
         swept.expired.extend(done.expired);
         swept.contents_removed += done.contents_removed;
+        for number in closing {
+            fan_out::close_legs(shared, queues, number).await?;
+        }
     }
     for slice in shared.directory.ended(now, limit).chunks(SLICE) {
         let trim = TrimBindings {
@@ -50,7 +72,7 @@ pub(super) async fn sweep(
         };
         submit(shared, queues, trim).await?;
     }
-    Ok(swept)
+    Ok(())
 }
 
 impl Shared {

@@ -16,6 +16,19 @@ use crate::rule::{fan_out, registration, subscription};
 use crate::store::Swept;
 use crate::value::{BindingsValue, StateValue};
 
+/// Writes nothing: once it is answered, everything that was decided before is on disk.
+pub(in crate::rocks) struct Barrier;
+
+impl Operation for Barrier {
+    type Answer = ();
+
+    const LANE: Lane = Lane::Bulk;
+
+    fn run(&self, _transaction: &mut Transaction<'_>) -> Result<(), Interrupt> {
+        Ok(())
+    }
+}
+
 /// Ends the things in these rows of `Due`, which a scan has found in order.
 pub(in crate::rocks) struct SweepSlice(pub(in crate::rocks) Vec<Due>);
 

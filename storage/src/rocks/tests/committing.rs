@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use rocksdb::WriteBatch;
 use tempfile::TempDir;
@@ -11,27 +12,27 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::battery::large_jobs::large_job;
 use crate::battery::uploads::large_deposit;
-use crate::battery::{START, address, letter};
+use crate::battery::{MINUTE, START, address, letter};
 use crate::config::{QueueLimits, StoreConfig};
 use crate::fan_out::FanOutStore;
 use crate::model::{
-    Admission, AdmissionOutcome, DepositOutcome, JobAdmission, JobAdmissionOutcome, JobClass,
-    JobOutcome, JobQuery, JobRefusal, LargeDeposit, LargeJob, ListQuery, ManualClock, Owner,
-    PartKind, Refusal, Sequence, TakeLimit, UploadId,
+    Admission, AdmissionOutcome, Deposit, DepositOutcome, JobAdmission, JobAdmissionOutcome,
+    JobClass, JobOutcome, JobQuery, JobRefusal, LargeDeposit, LargeJob, ListQuery, ManualClock,
+    Owner, PartKind, Refusal, Sequence, TakeLimit, UnixMillis, UploadId,
 };
 use crate::rocks::RocksStore;
 use crate::rocks::database::Database;
 use crate::rocks::disk::{Disk, SyncedDisk};
 use crate::store::{Store, StoreError};
 
-fn config(folder: &TempDir) -> StoreConfig {
+pub(super) fn config(folder: &TempDir) -> StoreConfig {
     StoreConfig {
         data_dir: folder.path().join("data"),
         ..StoreConfig::default()
     }
 }
 
-fn new_folder() -> TempDir {
+pub(super) fn new_folder() -> TempDir {
     TempDir::new().expect("there is place for tests")
 }
 
@@ -61,7 +62,7 @@ impl Disk for FailingDisk {
 }
 
 /// Tells that a sync has begun and waits until it is let go.
-struct GatedDisk {
+pub(super) struct GatedDisk {
     begun: tokio::sync::mpsc::UnboundedSender<usize>,
     let_go: Receiver<()>,
     opened: bool,
@@ -80,14 +81,14 @@ impl Disk for GatedDisk {
     }
 }
 
-struct Gate {
-    begun: UnboundedReceiver<usize>,
-    let_go: Sender<()>,
+pub(super) struct Gate {
+    pub(super) begun: UnboundedReceiver<usize>,
+    pub(super) let_go: Sender<()>,
     syncs: Arc<AtomicUsize>,
 }
 
 /// A disk whose first commit, the one of the opening, passes.
-fn gated() -> (GatedDisk, Gate) {
+pub(super) fn gated() -> (GatedDisk, Gate) {
     let (begin, begun) = unbounded_channel();
     let (let_go, wait) = channel();
     let syncs = Arc::new(AtomicUsize::new(0));
@@ -123,7 +124,7 @@ async fn after_a_failed_sync_nothing_is_accepted_or_delivered() {
     let request = crate::model::ClaimRequest {
         mailbox: mailbox.expect("bob has one"),
         edge: String::new(),
-        lease: std::time::Duration::from_secs(60),
+        lease: Duration::from_secs(60),
     };
     let claim = match store.claim(request.clone()).await {
         Ok(crate::model::ClaimGrant::Granted(claim)) => claim,
@@ -263,10 +264,10 @@ async fn a_deposit_whose_time_runs_out_in_the_queue_is_not_stored() {
     assert!(first.as_mut().poll(&mut context).is_pending());
     gate.begun.recv().await.expect("the sync has begun");
     let mut late = letter("bob");
-    late.deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    late.deadline = std::time::Instant::now() + Duration::from_secs(30);
     let mut late = Box::pin(store.deposit(late));
     assert!(late.as_mut().poll(&mut context).is_pending());
-    clock.advance(std::time::Duration::from_secs(60));
+    clock.advance(Duration::from_secs(60));
     gate.let_go.send(()).expect("the disk waits");
     first.await.expect("it is stored");
     let answer = late.await;
@@ -355,7 +356,7 @@ async fn what_a_job_commit_that_failed_leaves_is_whole_or_nothing_after_the_next
             edge: "cf-1".to_owned(),
             incarnation: 1,
         };
-        let lease = std::time::Duration::from_secs(60);
+        let lease = Duration::from_secs(60);
         let legs = store.claim_legs(owner, JobClass::Large, 10, lease).await;
         let legs = legs.expect("the store answers").legs;
         assert_eq!(legs.len(), 2 * usize::from(writes_all_the_same));
@@ -464,4 +465,70 @@ async fn whoever_waits_for_it_hears_that_the_store_has_latched() {
     assert!(latched.as_mut().poll(&mut context).is_pending());
     assert!(is_latched(&store.deposit(letter("bob")).await));
     assert!(matches!(latched.await, StoreError::Latched { cause } if cause == "the disk is gone"));
+}
+
+/// What is due is ended in slices: those that are on disk are told of although a later one fails.
+#[tokio::test]
+async fn a_sweep_that_fails_on_its_way_says_what_it_has_done() {
+    let folder = new_folder();
+    let clock = Arc::new(ManualClock::new(START));
+    // The opening, the deposits, and the first slice.
+    let disk = FailingDisk {
+        good: 1 + 70 + 1,
+        writes_all_the_same: false,
+    };
+    let store = RocksStore::open_on(config(&folder), Arc::clone(&clock), Box::new(disk));
+    let store = store.expect("the folder is free");
+    for _ in 0..70 {
+        let short = Deposit {
+            expires_at: Some(START.after(MINUTE)),
+            ..letter("bob")
+        };
+        let stored = store.deposit(short).await;
+        assert!(matches!(stored, Ok(DepositOutcome::Stored(_))));
+    }
+    clock.advance(MINUTE);
+    let swept = store.sweep(UnixMillis(u64::MAX), 1_000).await;
+    let swept = swept.expect("something was swept");
+    assert_eq!((swept.expired.len(), swept.more), (64, true));
+    assert!(is_latched(&store.sweep(UnixMillis(u64::MAX), 1_000).await));
+}
+
+/// It was decided when its end lay ahead, and reaches the disk when that has passed.
+#[tokio::test]
+async fn a_sweep_passes_nothing_over_that_is_on_its_way_to_the_disk() {
+    let folder = new_folder();
+    let (disk, mut gate) = gated();
+    let clock = Arc::new(ManualClock::new(START));
+    let store = RocksStore::open_on(config(&folder), Arc::clone(&clock), Box::new(disk));
+    let store = store.expect("the folder is free");
+    let until = |seconds| Deposit {
+        expires_at: Some(START.after(Duration::from_secs(seconds))),
+        ..letter("bob")
+    };
+    let number = |stored: Result<DepositOutcome, StoreError>| match stored {
+        Ok(DepositOutcome::Stored(receipt)) => receipt.id.number,
+        other => panic!("not stored: {other:?}"),
+    };
+    gate.let_go.send(()).expect("the disk waits");
+    let later = number(store.deposit(until(15)).await);
+    gate.begun.recv().await.expect("the sync was");
+    let mut context = Context::from_waker(Waker::noop());
+    let mut earlier = Box::pin(store.deposit(until(10)));
+    assert!(earlier.as_mut().poll(&mut context).is_pending());
+    gate.begun.recv().await.expect("the sync has begun");
+    clock.advance(Duration::from_secs(20));
+    let mut sweep = Box::pin(store.sweep(UnixMillis(u64::MAX), 1_000));
+    // As long as the disk is busy.
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut sweep).await;
+    assert!(early.is_err(), "{early:?}");
+    for _ in 0..2 {
+        gate.let_go.send(()).expect("the disk waits");
+    }
+    let earlier = number(earlier.await);
+    let swept = sweep.await.expect("the store answers");
+    assert_eq!(swept.expired, [earlier, later]);
+    drop(gate);
+    let report = store.check(false).await.expect("it can be read");
+    assert!(report.is_sound(), "{:?}", report.findings);
 }
