@@ -6,14 +6,16 @@ use super::restate::Restate;
 use super::{CheckReport, Finding};
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
-use crate::model::{MailboxId, MessageNumber, UploadId};
+use crate::model::{MailboxId, MessageNumber, ReportName, ReportState, ReportSubject, UploadId};
 use crate::rocks::change::{chunks_of, waiting};
 use crate::rocks::counting::{Share, is_deliverable};
 use crate::rocks::query::{Found, MessageScan};
 use crate::rocks::senders::SenderCounts;
 use crate::rocks::shared::Shared;
 use crate::store::StoreError;
-use crate::value::{self, LocationValue, MailboxValue, OwnerValue, SenderValue, WaitingValue};
+use crate::value::{
+    self, LocationValue, MailboxValue, OwnerValue, ReportValue, SenderValue, WaitingValue,
+};
 
 impl Shared {
     /// Wrong counters of mailboxes and senders, as they should be.
@@ -112,6 +114,17 @@ impl Shared {
         };
         let due = read(Family::Due, &due.key())?;
         report.expect(due.is_some(), || Finding::Due(number));
+        for made in &found.state.reports {
+            let name = ReportName {
+                subject: ReportSubject::Message(number),
+                kind: made.status.kind(),
+            };
+            let row = read(Family::Reports, &key::report(name))?;
+            let row: Option<ReportValue> = row.map(|row| value::decode(&row)).transpose()?;
+            let expected = (made.state == ReportState::Waiting).then_some(made.status);
+            let agrees = row.map(|row| row.report.status) == expected;
+            report.expect(agrees, || Finding::ReportOf(number));
+        }
         for ordinal in 1..=found.state.events {
             let event = read(Family::Events, &key::event(number, ordinal))?;
             report.expect(event.is_some(), || Finding::Timeline(number));

@@ -75,9 +75,16 @@ impl Shared {
                 None => Ok(false),
             }
         })?;
+        let mut passed = 0;
         self.check_family(Family::Due, report, |key, _| {
-            self.is_due(&Due::decode(key)?)
-        })
+            let due = Due::decode(key)?;
+            passed += usize::from(due.at < counters.swept_until);
+            self.is_due(&due)
+        })?;
+        for _ in 0..passed {
+            report.add(Finding::Passed);
+        }
+        Ok(())
     }
 
     fn counters(&self) -> Result<Counters, StoreError> {

@@ -24,6 +24,9 @@ pub enum Finding {
     /// The sweep would not find the message when its time comes.
     #[error("message {}: it is missing from the index by due time", .0.0)]
     Due(MessageNumber),
+    /// The sweep has passed a row in the index by due time.
+    #[error("a row in the index by due time is behind the sweep, which does not come back to it")]
+    Passed,
     /// Octets of the content are missing, or are there though they were removed.
     #[error("message {}: its content is not what its envelope says", .0.0)]
     Content(MessageNumber),
@@ -36,6 +39,9 @@ pub enum Finding {
     /// A delivery report would not be sent when its time comes.
     #[error("{0:?}: it is missing from the index by due time")]
     Report(ReportName),
+    /// What a message knows of its delivery reports is not what there is of them.
+    #[error("message {}: its state and its delivery reports differ", .0.0)]
+    ReportOf(MessageNumber),
     /// A row of this family belongs to nothing.
     #[error("a row in {0} belongs to nothing")]
     Orphan(&'static str),

@@ -6,17 +6,19 @@ use rocksdb::WriteBatch;
 
 use crate::battery::large_jobs::large_job;
 use crate::battery::legs::{answered, job};
+use crate::battery::reports::request;
 use crate::battery::uploads::octets;
-use crate::battery::{Bench, MINUTE, address, deposit_to, registration};
+use crate::battery::{Bench, MINUTE, START, address, deposit_to, letter, registration};
 use crate::column_family::Family;
 use crate::fan_out::FanOutStore;
 use crate::key;
 use crate::model::{
-    ClaimedLeg, JobQuery, JobState, LegOutcome, MessageNumber, PartKind, UploadId, Verb,
+    ClaimedLeg, Deposit, JobQuery, JobState, LegOutcome, MessageNumber, PartKind, ReportKind,
+    ReportName, ReportSubject, UnixMillis, UploadId, Verb,
 };
 use crate::rocks::check::{CheckReport, Finding};
 use crate::rocks::tests::OnDisk;
-use crate::value::{self, MailboxValue, OwnerValue, SenderValue};
+use crate::value::{self, Counters, MailboxValue, OwnerValue, ReportValue, SenderValue};
 
 async fn checked(bench: &Bench<OnDisk>, restate: bool) -> CheckReport {
     let report = bench.store().check(restate).await;
@@ -252,7 +254,7 @@ async fn rows_that_belong_to_nothing_are_found() {
     let nothing = key::waiting(mailbox, MessageNumber(1));
     let row = value::WaitingValue {
         octets: 1,
-        expires_at: crate::battery::START,
+        expires_at: START,
         earliest_generation: Default::default(),
         done: Vec::new(),
     };
@@ -308,4 +310,59 @@ async fn a_store_that_did_not_count_senders_does_so_when_it_is_opened() {
     assert!(checked(&bench, false).await.is_sound());
     let row = bench.store().shared.database.read(Family::Senders, &sender);
     assert!(row.expect("it can be read").is_some());
+}
+
+#[tokio::test]
+async fn what_the_sweep_has_passed_is_found() {
+    let bench = lived_in().await;
+    let short = Deposit {
+        expires_at: Some(START),
+        ..letter("dave")
+    };
+    let number = bench.accept(short).await.id.number;
+    let expires_at = bench.message(number).await.envelope.expires_at;
+    let database = &bench.store().shared.database;
+    let counters = database.read(Family::Meta, &key::COUNTERS);
+    let counters = counters.expect("it reads").expect("it is there");
+    let counters: Counters = value::decode(&counters).expect("it is sound");
+    for (swept_until, expected) in [
+        (expires_at, vec![]),
+        (UnixMillis(expires_at.0 + 1), vec![Finding::Passed]),
+    ] {
+        let counters = Counters {
+            swept_until,
+            ..counters
+        };
+        put(
+            &bench,
+            Family::Meta,
+            &key::COUNTERS,
+            &value::encode(&counters),
+        );
+        assert_eq!(checked(&bench, false).await.findings, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_report_that_its_message_waits_for_in_vain_is_found() {
+    let bench = lived_in().await;
+    let asking = Deposit {
+        report_request: Some(request()),
+        ..letter("dave")
+    };
+    let number = bench.accept(asking).await.id.number;
+    assert!(checked(&bench, false).await.is_sound());
+    let name = ReportName {
+        subject: ReportSubject::Message(number),
+        kind: ReportKind::Processing,
+    };
+    let database = &bench.store().shared.database;
+    let row = database.read(Family::Reports, &key::report(name));
+    let row = row.expect("it reads").expect("it is there");
+    let row: ReportValue = value::decode(&row).expect("it is sound");
+    let due = key::report_due(row.due_at, name);
+    erase(&bench, Family::Reports, &key::report(name));
+    erase(&bench, Family::ReportDue, &due);
+    let found = checked(&bench, false).await;
+    assert_eq!(found.findings, [Finding::ReportOf(number)]);
 }
