@@ -215,6 +215,7 @@ macro_rules! battery {
                 a_failed_attempt_is_not_reported,
                 a_report_is_tried_until_it_arrives,
                 a_report_refused_for_good_is_dropped,
+                a_report_that_goes_in_circles_is_dropped,
                 a_try_that_nobody_settles_is_over_with_its_lease,
                 a_report_is_there_after_reopening,
                 a_report_is_dropped_when_its_time_is_over,

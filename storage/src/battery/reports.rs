@@ -268,6 +268,27 @@ pub(crate) async fn a_report_refused_for_good_is_dropped<E: Engine>() {
     assert_eq!(made, [(ReportStatus::Stored, ReportState::Dropped)]);
 }
 
+/// 482 says that the request is pending somewhere; for so long none is (CFP-18).
+pub(crate) async fn a_report_that_goes_in_circles_is_dropped<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let number = bench.accept(asking(&[Disposition::Processing])).await;
+    let number = number.id.number;
+    for _ in 0..9 {
+        let report = bench.report().await;
+        let settled = bench.settle_report(report.token, answered(482)).await;
+        assert_eq!(settled, ReportSettled::Again(ReportStatus::Stored));
+        bench.clock.advance(MINUTE);
+    }
+    let bench = bench.reopen().await;
+    let report = bench.report().await;
+    let settled = bench.settle_report(report.token, answered(482)).await;
+    assert_eq!(settled, ReportSettled::Dropped(ReportStatus::Stored));
+    assert_eq!(
+        bench.made(number).await,
+        [(ReportStatus::Stored, ReportState::Dropped)]
+    );
+}
+
 pub(crate) async fn a_try_that_nobody_settles_is_over_with_its_lease<E: Engine>() {
     let bench = Bench::<E>::new();
     bench.accept(asking(&[Disposition::Processing])).await;

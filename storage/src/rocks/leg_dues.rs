@@ -98,23 +98,23 @@ impl LegDues {
         now: UnixMillis,
         limit: usize,
     ) -> Result<Vec<(UnixMillis, LegName)>, StoreError> {
-        let bound = &self.bounds(class).due;
-        let lower = bound.begin();
-        let beyond = UnixMillis(now.0.saturating_add(1));
-        let mut dues = Vec::new();
-        if lower < beyond {
-            let lower = key::leg_due(lower, LegName::default());
-            let upper = key::leg_due(beyond, LegName::default());
-            let mut scan = database.scan(Family::leg_due(class), &lower, Some(&upper));
-            while dues.len() < limit {
-                let Some(due) = scan.step(|key, _| key::decode_leg_due(key))? else {
-                    break;
-                };
-                dues.push(due);
+        self.bounds(class).due.search(|lower| {
+            let beyond = UnixMillis(now.0.saturating_add(1));
+            let mut dues = Vec::new();
+            if lower < beyond {
+                let lower = key::leg_due(lower, LegName::default());
+                let upper = key::leg_due(beyond, LegName::default());
+                let mut scan = database.scan(Family::leg_due(class), &lower, Some(&upper));
+                while dues.len() < limit {
+                    let Some(due) = scan.step(|key, _| key::decode_leg_due(key))? else {
+                        break;
+                    };
+                    dues.push(due);
+                }
             }
-        }
-        bound.end(dues.first().map_or(lower.max(beyond), |(at, _)| *at));
-        Ok(dues)
+            let first = dues.first().map_or(lower.max(beyond), |(at, _)| *at);
+            Ok((dues, first))
+        })
     }
 
     /// The first row behind `now`.
@@ -124,20 +124,24 @@ impl LegDues {
         class: JobClass,
         now: UnixMillis,
     ) -> Result<Option<UnixMillis>, StoreError> {
-        let bound = &self.bounds(class).ahead;
-        let lower = bound.begin().max(UnixMillis(now.0.saturating_add(1)));
-        let lower = key::leg_due(lower, LegName::default());
-        let mut scan = database.scan(Family::leg_due(class), &lower, None);
-        let next = scan.step(|key, _| key::decode_leg_due(key))?;
-        let next = next.map(|(at, _)| at);
-        bound.end(next.unwrap_or(UnixMillis(u64::MAX)));
-        Ok(next)
+        self.bounds(class).ahead.search(|lower| {
+            let lower = lower.max(UnixMillis(now.0.saturating_add(1)));
+            let lower = key::leg_due(lower, LegName::default());
+            let mut scan = database.scan(Family::leg_due(class), &lower, None);
+            let next = scan.step(|key, _| key::decode_leg_due(key))?;
+            let next = next.map(|(at, _)| at);
+            Ok((next, next.unwrap_or(UnixMillis(u64::MAX))))
+        })
     }
 }
 
 /// A time that only what is written lowers.
 #[derive(Debug, Default)]
-pub(super) struct LowerBound(Mutex<Known>);
+pub(super) struct LowerBound {
+    known: Mutex<Known>,
+    /// Held for a search: one at a time, also where nobody waits for the last one any more.
+    searching: Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -155,21 +159,36 @@ impl LowerBound {
         lower(&mut known.written, Some(at));
     }
 
+    /// Searches from the time that is given. The search says, with what it has found, what nothing it has found is earlier
+    /// than.
+    pub(super) fn search<T, F>(
+        &self,
+        search: impl FnOnce(UnixMillis) -> Result<(T, UnixMillis), F>,
+    ) -> Result<T, F> {
+        let _searching = self
+            .searching
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (found, first) = search(self.begin())?;
+        self.end(first);
+        Ok(found)
+    }
+
     /// Where a search begins.
-    pub(super) fn begin(&self) -> UnixMillis {
+    fn begin(&self) -> UnixMillis {
         let mut known = self.lock();
         known.written = None;
         known.lower
     }
 
     /// The search has found nothing earlier than this.
-    pub(super) fn end(&self, first: UnixMillis) {
+    fn end(&self, first: UnixMillis) {
         let mut known = self.lock();
         known.lower = known.written.map_or(first, |written| written.min(first));
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -184,7 +203,9 @@ impl LegDues {
     /// Searches have found nothing earlier than this.
     pub(super) fn end_both(&self, class: JobClass, first: UnixMillis) {
         let bounds = self.bounds(class);
-        bounds.due.end(first);
-        bounds.ahead.end(first);
+        for bound in [&bounds.due, &bounds.ahead] {
+            bound.begin();
+            bound.end(first);
+        }
     }
 }

@@ -58,22 +58,22 @@ struct Look {
 impl Shared {
     fn look_for_reports(&self, limit: usize) -> Result<Look, StoreError> {
         let now = self.times.read().steady;
-        let cursor = &self.reports.dues;
-        let lower = cursor.begin().0.to_be_bytes();
-        let mut scan = self.database.scan(Family::ReportDue, &lower, None);
-        let (mut due, mut next) = (Vec::new(), None);
-        while due.len() < limit {
-            match scan.step(|key, _| key::decode_report_due(key))? {
-                Some((at, name)) if at <= now => due.push((at, name)),
-                ahead => {
-                    next = ahead.map(|(at, _)| at);
-                    break;
+        self.reports.dues.search(|lower| {
+            let lower = lower.0.to_be_bytes();
+            let mut scan = self.database.scan(Family::ReportDue, &lower, None);
+            let (mut due, mut next) = (Vec::new(), None);
+            while due.len() < limit {
+                match scan.step(|key, _| key::decode_report_due(key))? {
+                    Some((at, name)) if at <= now => due.push((at, name)),
+                    ahead => {
+                        next = ahead.map(|(at, _)| at);
+                        break;
+                    }
                 }
             }
-        }
-        let first = due.first().map_or(now, |(at, _)| *at);
-        cursor.end(first.min(now));
-        Ok(Look { due, next })
+            let first = due.first().map_or(now, |(at, _)| *at);
+            Ok((Look { due, next }, first.min(now)))
+        })
     }
 }
 

@@ -87,6 +87,7 @@ fn made_now(
         due_at: times.steady,
         generation: 0,
         tries: 0,
+        loops: 0,
     })
 }
 
@@ -193,7 +194,7 @@ fn settle_one<D: ReportDesk>(
         LegOutcome::Answered { reason, .. } | LegOutcome::HopDown { reason, .. } => reason,
         LegOutcome::Returned => "",
     };
-    match verdict(outcome, spread_by(token.name), row.tries, 0) {
+    match verdict(outcome, spread_by(token.name), row.tries, row.loops) {
         // Whoever has it from an earlier try has it.
         Verdict::Delivered => {
             end(desk, &row, ReportState::Sent, detail)?;
@@ -204,8 +205,13 @@ fn settle_one<D: ReportDesk>(
             end(desk, &row, ReportState::Dropped, detail)?;
             Ok(ReportSettled::Dropped(status))
         }
-        Verdict::Again { after, counted, .. } => {
+        Verdict::Again {
+            after,
+            counted,
+            looped,
+        } => {
             row.tries = row.tries.saturating_add(u32::from(counted));
+            row.loops = row.loops.saturating_add(u32::from(looped));
             let left = row.report.expires_at.since(desk.times().wall);
             postpone(desk, row, after.min(left));
             Ok(ReportSettled::Again(status))

@@ -1,5 +1,7 @@
 //! Reports on their way, and what envelopes and states say of them.
 
+use std::num::NonZeroU32;
+
 use super::{Decoder, Encoder, Malformed, Value};
 use crate::model::{
     Address, Disposition, JobNumber, MessageNumber, MessageReport, Report, ReportName,
@@ -16,6 +18,8 @@ pub(crate) struct ReportValue {
     pub(crate) generation: u32,
     /// Tries that count for the pauses between them.
     pub(crate) tries: u32,
+    /// How many of them were answered 482.
+    pub(crate) loops: u32,
 }
 
 impl Value for ReportValue {
@@ -39,6 +43,10 @@ impl Value for ReportValue {
         out.text(report.to.as_str());
         out.text(report.recipient.as_str());
         write_request(&report.request, out);
+        // Rows of an earlier version have none.
+        if self.loops > 0 {
+            out.count(self.loops.into());
+        }
     }
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
@@ -67,11 +75,16 @@ impl Value for ReportValue {
             made_at,
             expires_at,
         };
+        let loops = match fields.is_at_end() {
+            true => 0,
+            false => NonZeroU32::new(fields.count32()?).ok_or(Malformed)?.get(),
+        };
         Ok(Self {
             report,
             due_at,
             generation,
             tries,
+            loops,
         })
     }
 }

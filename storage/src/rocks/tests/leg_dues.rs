@@ -15,6 +15,7 @@ use crate::key;
 use crate::model::{ClaimedLeg, JobClass, JobNumber, LegName, LegOutcome, UnixMillis};
 use crate::rocks::leg_dues::{EarliestDues, LowerBound};
 use crate::rocks::tests::OnDisk;
+use crate::store::StoreError;
 
 /// The whole index.
 fn index(bench: &Bench<OnDisk>, class: JobClass) -> Vec<(UnixMillis, LegName)> {
@@ -119,15 +120,17 @@ fn no_row_is_missed_that_is_written_while_a_search_lasts() {
         for _ in 0..200 {
             step(&mut random, &mut writer, &mut rows, &bound);
             if random.random_range(0..3) == 0 {
-                let lower = bound.begin();
-                let seen = rows.range(lower.0..).next().map(|(at, _)| *at);
-                if writer.noted == writer.on_disk {
-                    assert_eq!(seen, rows.keys().next().copied(), "seed {seed}");
-                }
-                for _ in 0..random.random_range(0..4) {
-                    step(&mut random, &mut writer, &mut rows, &bound);
-                }
-                bound.end(UnixMillis(seen.unwrap_or(u64::MAX)));
+                let searched = bound.search(|lower| {
+                    let seen = rows.range(lower.0..).next().map(|(at, _)| *at);
+                    if writer.noted == writer.on_disk {
+                        assert_eq!(seen, rows.keys().next().copied(), "seed {seed}");
+                    }
+                    for _ in 0..random.random_range(0..4) {
+                        step(&mut random, &mut writer, &mut rows, &bound);
+                    }
+                    Ok::<_, StoreError>(((), UnixMillis(seen.unwrap_or(u64::MAX))))
+                });
+                assert_eq!(searched, Ok(()));
             }
         }
     }

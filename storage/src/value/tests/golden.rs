@@ -180,6 +180,7 @@ pub(super) fn report() -> ReportValue {
         due_at: UnixMillis(AT.0 + 60_000),
         generation: 300,
         tries: 2,
+        loops: 0,
     }
 }
 
