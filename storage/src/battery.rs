@@ -210,6 +210,7 @@ macro_rules! battery {
                 a_stored_message_is_reported_once,
                 nothing_is_reported_that_nobody_asked_for,
                 an_expired_message_is_reported,
+                a_message_that_is_delivered_after_its_end_is_not_reported,
                 a_message_that_its_owner_deletes_is_not_reported,
                 a_refused_message_is_reported_once,
                 a_failed_attempt_is_not_reported,

@@ -9,7 +9,7 @@ use crate::fan_out::FanOutStore;
 use crate::model::{
     ClaimedReport, Class, Deposit, DepositOutcome, Disposition, EventKind, JobOutcome, LegOutcome,
     MessageNumber, MessageReport, ReportBatch, ReportKind, ReportRequest, ReportSettled,
-    ReportState, ReportStatus, ReportSubject, ReportToken, Settlement, Verb,
+    ReportState, ReportStatus, ReportSubject, ReportToken, Settlement, State, Verb,
 };
 use crate::report::ReportStore;
 use crate::store::Store;
@@ -166,6 +166,31 @@ pub(crate) async fn an_expired_message_is_reported<E: Engine>() {
     let message = bench.order(ordered, Verb::Expire).await.expect("it waits");
     assert_eq!(message.reports.len(), 1);
     assert_eq!(bench.report().await.report.status, ReportStatus::Failed);
+}
+
+/// Its SEND was under way, and its outcome wins (requirements §3.13).
+pub(crate) async fn a_message_that_is_delivered_after_its_end_is_not_reported<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let mut ended = Vec::new();
+    for _ in 0..2 {
+        let deposit = asking(&[Disposition::NegativeDelivery]);
+        ended.push(bench.accept(deposit).await.id.number);
+    }
+    let claim = bench.claim("bob").await;
+    assert_eq!(bench.take_numbers(claim).await, ended);
+    bench.order(ended[0], Verb::Expire).await.expect("it waits");
+    bench.delivered(claim, ended[0]).await;
+    assert_eq!(bench.message(ended[0]).await.state, State::Delivered);
+    bench.has_no_report().await;
+    let made = |state| [(ReportStatus::Failed, state)];
+    assert_eq!(bench.made(ended[0]).await, made(ReportState::Dropped));
+    // What an edge has been given may have been sent.
+    bench.order(ended[1], Verb::Expire).await.expect("it waits");
+    let report = bench.report().await;
+    bench.delivered(claim, ended[1]).await;
+    assert_eq!(bench.made(ended[1]).await, made(ReportState::Waiting));
+    bench.settle_report(report.token, answered(200)).await;
+    assert_eq!(bench.made(ended[1]).await, made(ReportState::Sent));
 }
 
 pub(crate) async fn a_message_that_its_owner_deletes_is_not_reported<E: Engine>() {

@@ -198,6 +198,9 @@ impl Model {
         if !counts {
             return Settled::AlreadySettled;
         }
+        if matches!(settlement, Settlement::Delivered { .. }) {
+            self.retract_report(number, times);
+        }
         self.settle_attempt(token, device, (number, settlement), times);
         Settled::Settled
     }

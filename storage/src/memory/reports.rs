@@ -1,6 +1,7 @@
 //! Delivery reports of the model.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::time::Duration;
 
 use super::MemoryStore;
@@ -57,12 +58,12 @@ impl Model {
         ModelReportDesk { model: self, times }
     }
 
-    fn claim_reports(
-        &mut self,
-        limit: usize,
-        lease: Duration,
-        times: Times,
-    ) -> Result<ReportBatch, StoreError> {
+    /// Takes back what would be told of a message that is delivered after all.
+    pub(super) fn retract_report(&mut self, number: MessageNumber, times: Times) {
+        let Ok(_) = report::retract(&mut self.report_desk(times), number);
+    }
+
+    fn claim_reports(&mut self, limit: usize, lease: Duration, times: Times) -> ReportBatch {
         let mut batch = ReportBatch::default();
         loop {
             let wanted = limit - batch.reports.len();
@@ -75,9 +76,9 @@ impl Model {
                     0 => Some(Duration::ZERO),
                     _ => next.map(|(at, _)| at.since(times.steady)),
                 };
-                return Ok(batch);
+                return batch;
             }
-            let claimed = report::claim(&mut self.report_desk(times), &due, lease)?;
+            let Ok(claimed) = report::claim(&mut self.report_desk(times), &due, lease);
             batch.reports.extend(claimed.reports);
             batch.dropped.extend(claimed.dropped);
         }
@@ -99,13 +100,13 @@ struct ModelReportDesk<'a> {
 }
 
 impl ReportDesk for ModelReportDesk<'_> {
-    type Stop = StoreError;
+    type Stop = Infallible;
 
     fn times(&self) -> Times {
         self.times
     }
 
-    fn report(&mut self, name: ReportName) -> Result<Option<ReportValue>, StoreError> {
+    fn report(&mut self, name: ReportName) -> Result<Option<ReportValue>, Infallible> {
         Ok(self.model.reports.rows.get(&name).cloned())
     }
 
@@ -130,7 +131,7 @@ impl ReportDesk for ModelReportDesk<'_> {
         self.model.reports.pace.take(to, rate, self.times.instant)
     }
 
-    fn note_end(&mut self, number: MessageNumber, end: ReportEnd<'_>) -> Result<(), StoreError> {
+    fn note_end(&mut self, number: MessageNumber, end: ReportEnd<'_>) -> Result<(), Infallible> {
         if let Some(message) = self.model.messages.get_mut(&number) {
             end.apply(&mut message.reports);
             message.record(self.times.wall, end.event(), None, "", end.detail);
@@ -145,7 +146,7 @@ impl ReportStore for MemoryStore {
         limit: usize,
         lease: Duration,
     ) -> Result<ReportBatch, StoreError> {
-        self.write(|model, times| model.claim_reports(limit, lease, times))
+        self.write(|model, times| Ok(model.claim_reports(limit, lease, times)))
             .await
     }
 
@@ -153,9 +154,11 @@ impl ReportStore for MemoryStore {
         &self,
         settlements: Vec<(ReportToken, LegOutcome)>,
     ) -> Result<Synced<Vec<ReportSettled>>, StoreError> {
-        self.write(|model, times| report::settle(&mut model.report_desk(times), &settlements))
-            .await
-            .map(Synced::after_sync)
+        let settled = self.write(|model, times| {
+            let Ok(settled) = report::settle(&mut model.report_desk(times), &settlements);
+            Ok(settled)
+        });
+        settled.await.map(Synced::after_sync)
     }
 
     fn report_watch(&self) -> &ReportWatch {

@@ -171,6 +171,22 @@ pub(crate) fn claim<D: ReportDesk>(
     Ok(batch)
 }
 
+/// A message has been delivered although it had ended undelivered: a report of that which nobody has been given yet is not
+/// sent. Says whether there was one.
+pub(crate) fn retract<D: ReportDesk>(desk: &mut D, number: MessageNumber) -> Result<bool, D::Stop> {
+    let name = ReportName {
+        subject: ReportSubject::Message(number),
+        kind: ReportKind::Delivery,
+    };
+    let found = desk.report(name)?;
+    let Some(row) = found.filter(|row| row.generation == 0) else {
+        return Ok(false);
+    };
+    let reason = "it was delivered after all";
+    end(desk, &row, ReportState::Dropped, reason)?;
+    Ok(true)
+}
+
 /// What follows from the outcomes of tries, each decided as that of a leg.
 pub(crate) fn settle<D: ReportDesk>(
     desk: &mut D,

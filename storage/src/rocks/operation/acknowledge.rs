@@ -10,7 +10,7 @@ use crate::rocks::queue::Lane;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
 use crate::rule::device::{self, Consequence};
-use crate::rule::report::refused;
+use crate::rule::report::{self, refused};
 use crate::value::{ClaimValue, StateValue};
 
 pub(in crate::rocks) struct Acknowledge {
@@ -37,7 +37,10 @@ impl Operation for Acknowledge {
             return Ok(Settled::Superseded);
         }
         let settled = match self.still_counts(&loaded, transaction) {
-            true => self.settle(&loaded, &claim, transaction)?,
+            true => {
+                let loaded = self.without_report_of_its_end(loaded, transaction)?;
+                self.settle(&loaded, &claim, transaction)?
+            }
             false => Settled::AlreadySettled,
         };
         if transaction.is_commit() {
@@ -63,6 +66,21 @@ impl Acknowledge {
         let is_final = !matches!(self.settlement, Settlement::Failed { .. });
         let was_taken = || transaction.shared.taken.contains(self.claim, self.number);
         self.is_open(&loaded.state) || (is_final && was_taken())
+    }
+
+    /// Where the message is delivered although it had ended, its sender is not to be told of that end.
+    fn without_report_of_its_end(
+        &self,
+        loaded: Loaded,
+        transaction: &mut Transaction<'_>,
+    ) -> Result<Loaded, Interrupt> {
+        let is_delivered = matches!(self.settlement, Settlement::Delivered { .. });
+        let has_ended = loaded.state.state.is_settled();
+        if !is_delivered || !has_ended || !report::retract(transaction, self.number)? {
+            return Ok(loaded);
+        }
+        let changed = transaction.load(loaded.mailbox, loaded.number)?;
+        Ok(changed.unwrap_or(loaded))
     }
 
     /// Whether something is still to come of the message, at the device if it is about one.
