@@ -1,7 +1,6 @@
 //! The event log of this engine: entries in the batches of what they tell, read from the disk.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rocksdb::WriteBatch;
 use tokio::sync::watch;
@@ -32,42 +31,79 @@ const TRIMMED: usize = 10_000;
 pub(super) struct LogState {
     /// The last position on disk.
     written: watch::Sender<LogPosition>,
-    /// Entries there are; `u64::MAX` before the first trim has counted them.
-    entries: AtomicU64,
+    entries: Mutex<Entries>,
 }
 
-const UNCOUNTED: u64 = u64::MAX;
+/// How many entries there are.
+#[derive(Debug, Default)]
+struct Entries {
+    /// Of those up to `upto`, what is left of them; nobody knows before the first trim has counted them.
+    counted: Option<u64>,
+    /// Those behind it.
+    grown: u64,
+    /// The last position on disk.
+    upto: LogPosition,
+}
 
 impl Default for LogState {
     fn default() -> Self {
         Self {
             written: watch::Sender::new(LogPosition::default()),
-            entries: AtomicU64::new(UNCOUNTED),
+            entries: Mutex::default(),
         }
     }
 }
 
 impl LogState {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// So many more entries are on disk, the last one before this serial number.
     pub(super) fn grown(&self, entries: u64, next_serial: u64) {
         if entries > 0 {
-            self.count(|known| known.saturating_add(entries).min(UNCOUNTED - 1));
-            self.reached(next_serial);
+            self.reach(entries, next_serial);
         }
     }
 
     /// Everything before this serial number is on disk.
     pub(super) fn reached(&self, next_serial: u64) {
+        self.reach(0, next_serial);
+    }
+
+    fn reach(&self, grown: u64, next_serial: u64) {
         let last = LogPosition(next_serial.saturating_sub(1));
+        let mut entries = self.entries();
+        entries.grown += grown;
+        entries.upto = last;
+        drop(entries);
         self.written.send_replace(last);
     }
 
-    fn count(&self, change: impl Fn(u64) -> u64) {
-        let changed = |known: u64| (known != UNCOUNTED).then(|| change(known));
-        // Nothing is counted before the first trim.
-        let _ = self
-            .entries
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
+    /// How many entries there are. They are counted by `count` if nobody has yet: those up to a position, while what is
+    /// written meanwhile is counted as it comes.
+    fn number(
+        &self,
+        count: impl FnOnce(LogPosition) -> Result<u64, StoreError>,
+    ) -> Result<u64, StoreError> {
+        let mut entries = self.entries();
+        if entries.counted.is_none() {
+            entries.grown = 0;
+            let upto = entries.upto;
+            drop(entries);
+            let counted = count(upto)?;
+            entries = self.entries();
+            entries.counted = Some(counted);
+        }
+        Ok(entries.counted.unwrap_or_default() + entries.grown)
+    }
+
+    /// So many have been removed.
+    fn trimmed(&self, trimmed: u64) {
+        let mut entries = self.entries();
+        let left = entries.counted.unwrap_or_default() + entries.grown;
+        entries.counted = Some(left.saturating_sub(trimmed));
+        entries.grown = 0;
     }
 }
 
@@ -203,7 +239,22 @@ impl Shared {
     }
 
     fn read_log(&self, after: LogPosition, limit: usize) -> Result<LogPage, StoreError> {
-        let log = self.log_value()?;
+        loop {
+            let log = self.log_value()?;
+            let page = self.log_page(&log, after, limit)?;
+            // Else entries were removed between the two, and the page does not say so.
+            if self.log_value()?.begins_after == log.begins_after {
+                return Ok(page);
+            }
+        }
+    }
+
+    fn log_page(
+        &self,
+        log: &LogValue,
+        after: LogPosition,
+        limit: usize,
+    ) -> Result<LogPage, StoreError> {
         let from = after.0.max(log.begins_after).saturating_add(1);
         let mut scan = self
             .database
@@ -228,15 +279,18 @@ impl Shared {
     ) -> Result<Option<(LogPosition, usize, bool)>, StoreError> {
         let log = self.log_value()?;
         let from = log.begins_after.saturating_add(1).to_be_bytes();
-        if self.event_log.entries.load(Ordering::Relaxed) == UNCOUNTED {
-            let mut scan = self.database.scan(Family::EventLog, &from, None);
+        let entries = self.event_log.number(|upto| {
+            let beyond = upto.0.saturating_add(1).to_be_bytes();
+            if from >= beyond {
+                return Ok(0);
+            }
+            let mut scan = self.database.scan(Family::EventLog, &from, Some(&beyond));
             let mut counted = 0;
             while scan.step(|_, _| Ok(()))?.is_some() {
                 counted += 1;
             }
-            self.event_log.entries.store(counted, Ordering::Relaxed);
-        }
-        let entries = self.event_log.entries.load(Ordering::Relaxed);
+            Ok(counted)
+        })?;
         let too_many = entries.saturating_sub(config.entries);
         let now = self.times.read().wall;
         let mut scan = self.database.scan(Family::EventLog, &from, None);
@@ -292,8 +346,29 @@ impl EventLogStore for RocksStore {
             return Ok((0, false));
         };
         submit(&self.shared, &self.queues, Trim { upto }).await?;
-        let state = &self.shared.event_log;
-        state.count(|known| known.saturating_sub(trimmed as u64));
+        self.shared.event_log.trimmed(trimmed as u64);
         Ok((trimmed, more))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_while_entries_are_counted_is_counted() {
+        let log = LogState::default();
+        log.reached(10);
+        log.grown(2, 12);
+        let number = log.number(|upto| {
+            assert_eq!(upto, LogPosition(11));
+            log.grown(3, 15);
+            Ok(7)
+        });
+        assert_eq!(number, Ok(10));
+        log.grown(1, 16);
+        log.trimmed(4);
+        let counted_again = |_| panic!("it is known");
+        assert_eq!(log.number(counted_again), Ok(7));
     }
 }
