@@ -98,6 +98,9 @@ macro_rules! battery {
                 what_one_device_refuses_another_may_take,
                 a_message_that_all_devices_refuse_is_refused,
                 something_newer_for_any_device_asks_to_look_again,
+                a_device_that_fails_does_not_keep_the_mailbox_from_its_release,
+                what_is_delivered_is_nobodys_where_the_first_device_gets_all,
+                a_device_that_is_bound_is_missing_though_it_was_not_seen_for_long,
                 a_redelivered_message_goes_to_each_device_again,
                 devices_survive_a_crash;
             displacement:

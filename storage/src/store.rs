@@ -395,8 +395,8 @@ pub trait Store:
         settlement: Settlement,
     ) -> impl Future<Output = Result<Synced<Settled>, StoreError>> + Send;
 
-    /// Gives a mailbox back, unless something deliverable is newer than `last_seen` (DLV-18). An
-    /// outcome with a reason (the delivery failed) releases in any case.
+    /// Gives a mailbox back, unless something deliverable is newer than `last_seen` (DLV-18), and than what was there
+    /// when a take for a device last found nothing. An outcome with a reason (the delivery failed) releases in any case.
     fn release(
         &self,
         claim: ClaimToken,

@@ -8,7 +8,7 @@ use super::bench::{
 use crate::config::{DeliveryScope, Retention, StoreConfig};
 use crate::model::{
     Binding, BindingChange, ClaimGrant, ClaimToken, Device, DeviceState, EventKind, MessageNumber,
-    PartKind, Registration, Released, Sequence, Settled, Settlement, State, Verb,
+    PartKind, Registration, Released, Sequence, Settled, Settlement, State, TakeLimit, Verb,
 };
 use crate::store::{Store, StoreError, Synced};
 
@@ -260,6 +260,71 @@ pub(crate) async fn something_newer_for_any_device_asks_to_look_again<E: Engine>
     assert_eq!(bench.release(claim, first.0).await, Released::LookAgain);
     assert_eq!(take(&bench, claim, A).await, [next]);
     assert_eq!(bench.release(claim, next.0).await, Released::Released);
+}
+
+/// What waits for a device that does not answer is no reason to look again for the others.
+pub(crate) async fn a_device_that_fails_does_not_keep_the_mailbox_from_its_release<E: Engine>() {
+    let bench = everywhere::<E>();
+    register(&bench, A, 1, DAY).await;
+    register(&bench, B, 2, DAY).await;
+    let first = bench.mail("bob").await;
+    assert_eq!(deliver(&bench, B).await, [first]);
+    let claim = bench.claim("bob").await;
+    assert_eq!(take(&bench, claim, A).await, [first]);
+    settle(&bench, claim, (first, A), failed(false)).await;
+    assert_eq!(take(&bench, claim, B).await, []);
+    let next = bench.mail("bob").await;
+    assert_eq!(bench.release(claim, 0).await, Released::LookAgain);
+    assert_eq!(take(&bench, claim, B).await, [next]);
+    settle(&bench, claim, (next, B), by_msrp()).await;
+    assert_eq!(bench.release(claim, next.0).await, Released::Released);
+    let claim = bench.claim("bob").await;
+    assert_eq!(take(&bench, claim, A).await, [first, next]);
+    assert_eq!(take(&bench, claim, B).await, []);
+    assert_eq!(bench.release(claim, 0).await, Released::Released);
+}
+
+/// As after `delivery.scope` was `all`: rows of delivered messages whose content is retained.
+pub(crate) async fn what_is_delivered_is_nobodys_where_the_first_device_gets_all<E: Engine>() {
+    let bench = Bench::<E>::new();
+    register(&bench, A, 1, DAY).await;
+    register(&bench, B, 2, DAY).await;
+    for _ in 0..3 {
+        bench.mail("bob").await;
+    }
+    deliver(&bench, A).await;
+    assert_eq!(bench.grant("bob").await, ClaimGrant::Empty);
+    let next = bench.mail("bob").await;
+    let claim = bench.claim("bob").await;
+    let two = TakeLimit {
+        messages: 2,
+        ..EVERYTHING
+    };
+    assert_eq!(numbers(&bench.take(claim, two).await), [next]);
+    assert_eq!(bench.delivered(claim, next).await, Settled::Settled);
+    assert_eq!(bench.release(claim, 0).await, Released::Released);
+}
+
+/// As after `delivery.scope` was `first`: nobody is remembered from before.
+pub(crate) async fn a_device_that_is_bound_is_missing_though_it_was_not_seen_for_long<E: Engine>() {
+    let bench = Bench::<E>::with(StoreConfig {
+        scope: DeliveryScope::All {
+            forget_after: MINUTE,
+        },
+        ..StoreConfig::default()
+    });
+    register(&bench, A, 1, DAY).await;
+    register(&bench, B, 2, DAY).await;
+    bench.clock.advance(2 * MINUTE);
+    let number = bench.mail("bob").await;
+    let claim = bench.claim("bob").await;
+    assert_eq!(take(&bench, claim, A).await, [number]);
+    let refused = Settlement::Refused {
+        reason: "MESSAGE 603".to_owned(),
+    };
+    settle(&bench, claim, (number, A), refused).await;
+    assert_eq!(bench.message(number).await.state, State::Stored);
+    assert_eq!(take(&bench, claim, B).await, [number]);
 }
 
 pub(crate) async fn a_redelivered_message_goes_to_each_device_again<E: Engine>() {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::model::{ClaimRecord, MessageRecord, Model, settle};
-use crate::config::StoreConfig;
+use crate::config::{DeliveryScope, StoreConfig};
 use crate::model::{
-    ClaimGrant, ClaimRequest, ClaimToken, Claimant, Device, EventKind, Generation, KnownDevice,
-    MailboxId, MessageNumber, ReleaseOutcome, Released, Sequence, Settled, Settlement, State,
-    TakeLimit, Taken, UnixMillis,
+    Binding, ClaimGrant, ClaimRequest, ClaimToken, Claimant, Device, EventKind, Generation,
+    KnownDevice, MailboxId, MessageNumber, ReleaseOutcome, Released, Sequence, Settled, Settlement,
+    State, TakeLimit, Taken, UnixMillis,
 };
 use crate::rule::device::{self, Consequence};
 use crate::rule::report::refused;
@@ -54,6 +54,7 @@ impl Model {
             lease_until: times.steady.after(request.lease),
             released: false,
             taken: BTreeSet::new(),
+            looked_until: Sequence::default(),
         });
         Ok(ClaimGrant::Granted(token))
     }
@@ -106,13 +107,17 @@ impl Model {
             .map(|(number, message)| (*number, message))
     }
 
-    /// Whether a claim can deliver something after this place to a device that is registered.
+    /// Whether a claim can deliver something after this place, where each device shall have it to one that is
+    /// registered.
     fn can_deliver(&self, token: ClaimToken, after: Sequence, now: UnixMillis) -> bool {
         let account = self.accounts.get(&token.mailbox);
         let bindings = account.map_or(&[][..], |account| &account.bindings);
         let live = device::live(bindings, now);
         let mut deliverable = self.deliverable_after(token, after, now);
         deliverable.any(|(_, message)| {
+            if self.config.scope == DeliveryScope::First {
+                return message.waits();
+            }
             let is_done = |device: &Device| device::is_done(&message.devices, device);
             live.iter().any(|device| !is_done(device))
                 || device::done(&message.devices).next().is_none()
@@ -148,8 +153,12 @@ impl Model {
             octets = octets.saturating_add(message_octets);
             numbers.push(number);
         }
+        let last = Sequence(self.next_number.saturating_sub(1));
         if let Some(claim) = self.current(token) {
             claim.taken.extend(&numbers);
+            if device.is_some() && numbers.is_empty() {
+                claim.looked_until = last;
+            }
         }
         numbers
             .into_iter()
@@ -215,7 +224,7 @@ impl Model {
         let now = times.wall;
         let account = self.account_mut(token.mailbox);
         let registrations = account.registrations;
-        let known = account.devices.clone();
+        let known = (account.devices.clone(), account.bindings.clone());
         let claim = account.claim.as_ref();
         let (edge, claimed_at) =
             claim.map_or((String::new(), now), |c| (c.edge.clone(), c.claimed_at));
@@ -233,7 +242,7 @@ impl Model {
                     registrations,
                     at: now,
                 };
-                let kind = settle_at(message, config, &word, &known);
+                let kind = settle_at(message, config, &word, (&known.0, &known.1));
                 let detail = device::detail(settlement.said(), device);
                 message.record(now, kind, generation, &edge, &detail);
                 ended = kind;
@@ -277,9 +286,10 @@ impl Model {
         outcome: ReleaseOutcome,
         times: Times,
     ) -> Released {
-        if self.current(token).is_none_or(|claim| claim.released) {
+        let Some(claim) = self.current(token).filter(|claim| !claim.released) else {
             return Released::Superseded;
-        }
+        };
+        let last_seen = last_seen.max(claim.looked_until);
         let has_failed = !outcome.reason.is_empty();
         if !has_failed && self.can_deliver(token, last_seen, times.wall) {
             return Released::LookAgain;
@@ -322,10 +332,10 @@ fn settle_at(
     message: &mut MessageRecord,
     config: &StoreConfig,
     word: &device::Word<'_>,
-    known: &[KnownDevice],
+    (known, bindings): (&[KnownDevice], &[Binding]),
 ) -> EventKind {
     let devices = device::told(&message.devices, word, config.max_refusals);
-    let is_missing = device::is_missing(&devices, known, config.scope, word.at);
+    let is_missing = device::is_missing(&devices, (known, bindings), config.scope, word.at);
     let said = word.settlement.said();
     let consequence = device::consequence(&devices, word.device, message.state, is_missing);
     match consequence {

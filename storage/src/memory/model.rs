@@ -83,6 +83,8 @@ pub(super) struct ClaimRecord {
     pub(super) lease_until: UnixMillis,
     pub(super) released: bool,
     pub(super) taken: BTreeSet<MessageNumber>,
+    /// What was there when a take for a device last found nothing.
+    pub(super) looked_until: Sequence,
 }
 
 #[derive(Clone)]
@@ -249,6 +251,7 @@ impl Model {
         for account in self.accounts.values_mut() {
             if let Some(claim) = &mut account.claim {
                 claim.taken.clear();
+                claim.looked_until = Sequence::default();
             }
         }
     }

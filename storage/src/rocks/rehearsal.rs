@@ -13,7 +13,8 @@ use super::row::{FirstWaiting, Oldest, Row, RowKey};
 use super::shared::Shared;
 use super::transaction::{Interrupt, Mode, Rows, Transaction};
 use super::waiting::WaitingScan;
-use crate::model::{MailboxId, MessageNumber, State, UnixMillis};
+use crate::config::DeliveryScope;
+use crate::model::{Device, MailboxId, MessageNumber, Sequence, State, UnixMillis};
 use crate::rule::device;
 use crate::rule::displacement::{CANDIDATES, is_urgent};
 use crate::store::StoreError;
@@ -125,14 +126,13 @@ impl Recorder<'_> {
     }
 
     fn first_waiting(&self, question: &FirstWaiting) -> Result<Option<Row>, Interrupt> {
-        let after = MessageNumber(question.after.0);
-        let database = &self.shared.database;
-        let mut scan = WaitingScan::new(database, question.mailbox, after, self.reach);
+        let mut scan = self.waiting_after(question.mailbox, MessageNumber(question.after.0))?;
+        let mut live = None;
         while let Some((number, row)) = scan.next()? {
             let may_go =
                 row.expires_at > self.now && row.earliest_generation <= question.generation;
-            if may_go && self.is_for_somebody(question.mailbox, &row)? {
-                return Ok(Some(Row::FirstWaiting(crate::model::Sequence(number.0))));
+            if may_go && self.is_for_somebody((question.mailbox, number), &row, &mut live)? {
+                return Ok(Some(Row::FirstWaiting(Sequence(number.0))));
             }
         }
         Ok(None)
@@ -140,14 +140,43 @@ impl Recorder<'_> {
 }
 
 impl Recorder<'_> {
-    /// Whether a device that is registered has still to get it.
-    fn is_for_somebody(&self, mailbox: MailboxId, row: &WaitingValue) -> Result<bool, Interrupt> {
+    fn waiting_after(
+        &self,
+        mailbox: MailboxId,
+        after: MessageNumber,
+    ) -> Result<WaitingScan<'_>, Interrupt> {
+        let row = self.shared.mailbox_row(mailbox, self.reach)?;
+        let before_head = row.unwrap_or_default().head.0.saturating_sub(1);
+        let after = MessageNumber(after.0.max(before_head));
+        let database = &self.shared.database;
+        Ok(WaitingScan::new(database, mailbox, after, self.reach))
+    }
+
+    /// Whether it waits; where each device shall have it, whether one that is registered has still to get it. Those
+    /// are found out once for a scan.
+    fn is_for_somebody(
+        &self,
+        (mailbox, number): (MailboxId, MessageNumber),
+        row: &WaitingValue,
+        live: &mut Option<Vec<Device>>,
+    ) -> Result<bool, Interrupt> {
         if row.done.is_empty() {
             return Ok(true);
         }
-        let directory = &self.shared.directory;
-        let bindings = directory.bindings(directory.owner(mailbox))?;
-        let live = device::live(&bindings.unwrap_or_default().bindings, self.now);
+        if self.shared.config.scope == DeliveryScope::First {
+            return Ok(self.shared.waits(mailbox, number, self.reach)?);
+        }
+        let live = match live {
+            Some(live) => live,
+            None => {
+                let directory = &self.shared.directory;
+                let bindings = directory.bindings(directory.owner(mailbox))?;
+                live.insert(device::live(
+                    &bindings.unwrap_or_default().bindings,
+                    self.now,
+                ))
+            }
+        };
         Ok(live.iter().any(|device| !row.done.contains(device)))
     }
 

@@ -42,14 +42,30 @@ impl Shared {
         let Some(claim) = self.live_claim(token, reach)? else {
             return Ok(Vec::new());
         };
-        let can_deliver = |row: &WaitingValue| {
-            row.expires_at > times.wall
-                && row.earliest_generation <= token.generation
-                && device.is_none_or(|device| !row.done.contains(device))
+        let can_deliver = |mailbox, number, row: &WaitingValue| {
+            let may_go = row.expires_at > times.wall && row.earliest_generation <= token.generation;
+            Ok::<_, ReadError>(match device {
+                _ if !may_go => false,
+                Some(device) => !row.done.contains(device),
+                None => row.done.is_empty() || self.waits(mailbox, number, reach)?,
+            })
         };
-        let mut candidates = Vec::new();
+        let mut mailboxes = Vec::new();
         for mailbox in self.directory.mailboxes_of(token.mailbox) {
+            let row = self.mailbox_row(mailbox, reach)?.unwrap_or_default();
+            mailboxes.push((mailbox, row));
+        }
+        // Read before the scans: they see everything until there.
+        let last = mailboxes.iter().map(|(_, row)| row.last_number).max();
+        let mut candidates = Vec::new();
+        for (mailbox, row) in mailboxes {
+            let before_head = row.head.0.saturating_sub(1);
+            let after = MessageNumber(after.0.max(before_head));
             candidates.extend(self.candidates(mailbox, after, limit, can_deliver, reach)?);
+        }
+        if device.is_some() && candidates.is_empty() {
+            let until = Sequence(last.unwrap_or_default().0);
+            self.taken.looked(token, claim.lease_until, until);
         }
         if reach == Reach::Memory && !are_few(&candidates) {
             return Err(ReadError::NeedsDisk);
@@ -100,19 +116,16 @@ impl Shared {
     fn candidates(
         &self,
         mailbox: MailboxId,
-        after: Sequence,
+        after: MessageNumber,
         limit: TakeLimit,
-        can_deliver: impl Fn(&WaitingValue) -> bool,
+        can_deliver: impl Fn(MailboxId, MessageNumber, &WaitingValue) -> Result<bool, ReadError>,
         reach: Reach,
     ) -> Result<Vec<Candidate>, ReadError> {
-        let row = self.mailbox_row(mailbox, reach)?.unwrap_or_default();
-        let before_head = row.head.0.saturating_sub(1);
-        let after = MessageNumber(after.0.max(before_head));
         let mut scan = WaitingScan::new(&self.database, mailbox, after, reach);
         let mut found = Vec::new();
         let mut octets = 0u64;
         while let Some((number, row)) = scan.next()? {
-            if !can_deliver(&row) {
+            if !can_deliver(mailbox, number, &row)? {
                 continue;
             }
             found.push(Candidate {
@@ -126,6 +139,17 @@ impl Shared {
             }
         }
         Ok(found)
+    }
+
+    /// Whether a message waits that has a row in `Waiting`: one that a device has may wait for others alone.
+    pub(super) fn waits(
+        &self,
+        mailbox: MailboxId,
+        number: MessageNumber,
+        reach: Reach,
+    ) -> Result<bool, ReadError> {
+        let found = self.find_in(mailbox, number, reach)?;
+        Ok(found.is_some_and(|found| found.state.state == State::Stored))
     }
 
     /// One that was settled since the scan is passed over.

@@ -4,7 +4,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::model::{ClaimToken, MailboxId, MessageNumber, UnixMillis};
+use super::shared::Shared;
+use crate::model::{ClaimToken, MailboxId, MessageNumber, Sequence, UnixMillis};
 
 /// By mailbox of the claim.
 #[derive(Default)]
@@ -15,6 +16,19 @@ struct Entry {
     /// On the steady clock.
     lease_until: UnixMillis,
     numbers: BTreeSet<MessageNumber>,
+    /// How far a device has everything that was there when it asked last.
+    looked_until: Sequence,
+}
+
+impl Entry {
+    fn new(claim: ClaimToken, lease_until: UnixMillis) -> Self {
+        Self {
+            claim,
+            lease_until,
+            numbers: BTreeSet::new(),
+            looked_until: Sequence::default(),
+        }
+    }
 }
 
 impl TakenMessages {
@@ -24,11 +38,7 @@ impl TakenMessages {
 
     /// A claim begins: nothing is taken under it yet.
     pub(super) fn begin(&self, claim: ClaimToken, lease_until: UnixMillis) {
-        let entry = Entry {
-            claim,
-            lease_until,
-            numbers: BTreeSet::new(),
-        };
+        let entry = Entry::new(claim, lease_until);
         self.lock().insert(claim.mailbox, entry);
     }
 
@@ -60,14 +70,29 @@ impl TakenMessages {
         lease_until: UnixMillis,
         numbers: &[MessageNumber],
     ) {
-        let mut entries = self.lock();
-        let entry = entries.entry(claim.mailbox).or_insert_with(|| Entry {
-            claim,
-            lease_until,
-            numbers: BTreeSet::new(),
+        self.change(claim, lease_until, |entry| entry.numbers.extend(numbers));
+    }
+
+    /// There is nothing for a device until this place that it has not been offered under the claim.
+    pub(super) fn looked(&self, claim: ClaimToken, lease_until: UnixMillis, until: Sequence) {
+        self.change(claim, lease_until, |entry| {
+            entry.looked_until = entry.looked_until.max(until);
         });
+    }
+
+    /// The last such place; the beginning if nobody has asked since the opening.
+    pub(super) fn looked_until(&self, claim: ClaimToken) -> Sequence {
+        let entries = self.lock();
+        let entry = entries.get(&claim.mailbox).filter(|e| e.claim == claim);
+        entry.map_or(Sequence::default(), |entry| entry.looked_until)
+    }
+
+    fn change(&self, claim: ClaimToken, lease_until: UnixMillis, change: impl FnOnce(&mut Entry)) {
+        let mut entries = self.lock();
+        let entry = entries.entry(claim.mailbox);
+        let entry = entry.or_insert_with(|| Entry::new(claim, lease_until));
         if entry.claim == claim {
-            entry.numbers.extend(numbers);
+            change(entry);
         }
     }
 
@@ -97,5 +122,18 @@ impl TakenMessages {
         let entries = self.lock();
         let entry = entries.get(&owner).filter(|e| e.lease_until > steady);
         entry.is_some_and(|entry| entry.numbers.contains(&number))
+    }
+}
+
+impl Shared {
+    /// Whether a message of this mailbox is out under a claim whose lease lives.
+    pub(super) fn is_on_its_way(
+        &self,
+        mailbox: MailboxId,
+        number: MessageNumber,
+        steady: UnixMillis,
+    ) -> bool {
+        let owner = self.directory.owner(mailbox);
+        self.taken.is_claimed(owner, number, steady)
     }
 }

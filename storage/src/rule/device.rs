@@ -15,6 +15,14 @@ pub(crate) const DEVICES_MAX: usize = 2 * registration::MAX_BINDINGS;
 
 /// The devices of these bindings that live: those of IM clients; where there is none, the account is one device.
 pub(crate) fn live(bindings: &[Binding], now: UnixMillis) -> Vec<Device> {
+    let mut devices = of_im_clients(bindings, now);
+    if devices.is_empty() {
+        devices.push(Device::default());
+    }
+    devices
+}
+
+fn of_im_clients(bindings: &[Binding], now: UnixMillis) -> Vec<Device> {
     let bindings = bindings.iter().filter(|binding| binding.expires_at > now);
     let im_clients = bindings.filter(|binding| binding.has_im_tag);
     let mut devices: Vec<Device> = im_clients
@@ -22,9 +30,6 @@ pub(crate) fn live(bindings: &[Binding], now: UnixMillis) -> Vec<Device> {
         .collect();
     devices.sort_unstable();
     devices.dedup();
-    if devices.is_empty() {
-        devices.push(Device::default());
-    }
     devices
 }
 
@@ -39,10 +44,7 @@ pub(crate) fn seen(
     let DeliveryScope::All { forget_after } = scope else {
         return Vec::new();
     };
-    let live = match bindings.iter().any(|binding| binding.has_im_tag) {
-        true => live(bindings, now),
-        false => Vec::new(),
-    };
+    let live = of_im_clients(bindings, now);
     let unbound = remembered(known, forget_after, now)
         .filter(|known| !live.contains(&known.device))
         .cloned();
@@ -65,17 +67,22 @@ fn remembered(
         .filter(move |known| known.seen_at.after(forget_after) > now)
 }
 
-/// Whether a known device has still to get a message that is so far with these.
+/// Whether a device has still to get a message that is so far with these: one that is known, or one that is bound now. Nobody
+/// is known yet where a store gets this scope, until the next REGISTER of each.
 pub(crate) fn is_missing(
     deliveries: &[DeviceDelivery],
-    known: &[KnownDevice],
+    (known, bindings): (&[KnownDevice], &[Binding]),
     scope: DeliveryScope,
     now: UnixMillis,
 ) -> bool {
     let DeliveryScope::All { forget_after } = scope else {
         return false;
     };
-    remembered(known, forget_after, now).any(|known| !is_done(deliveries, &known.device))
+    let bound = of_im_clients(bindings, now);
+    let known = remembered(known, forget_after, now).map(|known| &known.device);
+    known
+        .chain(&bound)
+        .any(|device| !is_done(deliveries, device))
 }
 
 /// Whether nothing more will happen to the message at this device.

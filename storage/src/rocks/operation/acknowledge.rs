@@ -166,7 +166,8 @@ impl Acknowledge {
             at: now,
         };
         let devices = device::told(&loaded.state.devices, &word, config.max_refusals);
-        let is_missing = device::is_missing(&devices, &bindings.devices, config.scope, now);
+        let theirs = (&bindings.devices[..], &bindings.bindings[..]);
+        let is_missing = device::is_missing(&devices, theirs, config.scope, now);
         let said = self.settlement.said();
         let consequence = device::consequence(&devices, device, loaded.state.state, is_missing);
         let state = match consequence {

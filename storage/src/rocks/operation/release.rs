@@ -23,11 +23,15 @@ impl Operation for Release {
         let Some(claim) = current.filter(|claim| !claim.released) else {
             return Ok(Released::Superseded);
         };
+        // A device that has everything has looked further than the edge knows, and what others have still to get who
+        // were tried in vain brings nothing to look at.
+        let looked_until = transaction.shared.taken.looked_until(self.claim);
+        let last_seen = self.last_seen.max(looked_until);
         let has_failed = !self.outcome.reason.is_empty();
         if has_failed {
             let reason = &self.outcome.reason;
             transaction.record_failed_attempt(self.claim.mailbox, &claim, reason)?;
-        } else if transaction.can_deliver(self.claim, self.last_seen)? {
+        } else if transaction.can_deliver(self.claim, last_seen)? {
             return Ok(Released::LookAgain);
         }
         let released = ClaimValue {
