@@ -109,8 +109,11 @@ macro_rules! battery {
                 kinds_make_way_for_their_own,
                 so_many_make_way_as_octets_are_missing,
                 held_messages_do_not_make_way,
-                a_message_on_its_way_may_still_be_delivered,
-                a_crowd_in_a_full_mailbox_leaves_it_full;
+                a_message_on_its_way_does_not_make_way,
+                other_kinds_do_not_hide_what_makes_way,
+                an_upload_under_way_displaces_nothing,
+                a_crowd_in_a_full_mailbox_leaves_it_full,
+                a_redelivered_message_makes_way_by_its_age;
             event_log:
                 nothing_is_told_unless_it_is_wanted,
                 what_happens_to_messages_is_told_in_order,

@@ -15,6 +15,7 @@ mod event_log;
 mod fan_out;
 mod folder;
 mod free_space;
+mod heads;
 mod large;
 mod leg_dues;
 mod newest;

@@ -1,9 +1,10 @@
 //! A full mailbox that drops its oldest messages (requirements §3.6).
 
-use super::bench::{Bench, Engine, letter};
+use super::bench::{Bench, EVERYTHING, Engine, MINUTE, address, letter, numbers};
 use crate::config::{MailboxFull, Quota, StoreConfig};
 use crate::model::{
-    Class, Deposit, EventKind, MessageNumber, Priority, Refusal, Settled, State, Verb,
+    Admission, AdmissionOutcome, Class, Deposit, DepositOutcome, EventKind, MessageNumber,
+    Priority, Refusal, Sequence, Settled, State, TakeLimit, Verb,
 };
 use crate::store::Store;
 
@@ -113,27 +114,90 @@ pub(crate) async fn held_messages_do_not_make_way<E: Engine>() {
     assert_eq!(state(&bench, second).await, State::Deleted);
 }
 
-pub(crate) async fn a_message_on_its_way_may_still_be_delivered<E: Engine>() {
-    let bench = Bench::<E>::with(dropping(1, 1 << 20, 200));
+pub(crate) async fn a_message_on_its_way_does_not_make_way<E: Engine>() {
+    let bench = Bench::<E>::with(dropping(2, 1 << 20, 200));
     let first = bench.mail("bob").await;
+    let second = bench.mail("bob").await;
     let claim = bench.claim("bob").await;
-    assert_eq!(bench.take_numbers(claim).await, [first]);
+    let one = TakeLimit {
+        messages: 1,
+        ..EVERYTHING
+    };
+    assert_eq!(numbers(&bench.take(claim, one).await), [first]);
+    let third = bench.mail("bob").await;
+    assert_eq!(state(&bench, second).await, State::Deleted);
+    let taken = bench.take_after(claim, Sequence(first.0), EVERYTHING).await;
+    assert_eq!(numbers(&taken), [third]);
+    let refusal = bench.refuse(letter("bob")).await;
+    assert!(matches!(refusal, Refusal::MailboxFull { .. }));
+    // Nobody renews the lease: what became of its messages may never be known.
+    bench.clock.advance(MINUTE);
     bench.mail("bob").await;
     assert_eq!(state(&bench, first).await, State::Deleted);
     assert_eq!(bench.delivered(claim, first).await, Settled::Settled);
     assert_eq!(state(&bench, first).await, State::Delivered);
 }
 
+pub(crate) async fn other_kinds_do_not_hide_what_makes_way<E: Engine>() {
+    let bench = Bench::<E>::with(dropping(2, 1 << 20, 200));
+    for _ in 0..70 {
+        let notification = Deposit {
+            class: Class::Imdn,
+            ..letter("bob")
+        };
+        bench.accept(notification).await;
+    }
+    let first = bench.mail("bob").await;
+    let second = bench.accept(urgent("bob")).await.id.number;
+    let third = bench.accept(urgent("bob")).await.id.number;
+    assert_eq!(state(&bench, first).await, State::Deleted);
+    bench.accept(urgent("bob")).await;
+    assert_eq!(state(&bench, second).await, State::Deleted);
+    assert_eq!(state(&bench, third).await, State::Stored);
+    let summary = bench.store().summary(bench.mailbox("bob").await).await;
+    assert_eq!(summary.expect("it is there").imdn, 70);
+}
+
+/// It may never become a message, and makes its place when it does.
+pub(crate) async fn an_upload_under_way_displaces_nothing<E: Engine>() {
+    let bench = Bench::<E>::with(dropping(2, 1 << 20, 200));
+    let first = bench.mail("bob").await;
+    let admission = Admission {
+        served_user: address("bob"),
+        sender: Some(address("alice")),
+        sender_exempt: false,
+        announced_octets: Some(1 << 20),
+        file_transfer: false,
+    };
+    let admitted = bench.store().admit(admission).await;
+    assert!(matches!(admitted, Ok(AdmissionOutcome::Admitted { .. })));
+    bench.mail("bob").await;
+    assert_eq!(state(&bench, first).await, State::Stored);
+    bench.mail("bob").await;
+    assert_eq!(state(&bench, first).await, State::Deleted);
+}
+
 pub(crate) async fn a_crowd_in_a_full_mailbox_leaves_it_full<E: Engine>() {
     let bench = Bench::<E>::with(dropping(3, 1 << 20, 200));
     let crowd = (0..40).map(|_| bench.deposit(letter("bob")));
-    let mut stored = 0;
     for outcome in futures_util::future::join_all(crowd).await {
-        match outcome {
-            crate::model::DepositOutcome::Stored(_) => stored += 1,
-            other => panic!("not stored: {other:?}"),
-        }
+        assert!(matches!(outcome, DepositOutcome::Stored(_)), "{outcome:?}");
     }
-    assert_eq!(stored, 40);
     assert_eq!(bench.deliver_all("bob").await.len(), 3);
+}
+
+pub(crate) async fn a_redelivered_message_makes_way_by_its_age<E: Engine>() {
+    let bench = Bench::<E>::with(dropping(2, 1 << 20, 200));
+    let first = bench.mail("bob").await;
+    assert_eq!(bench.deliver_all("bob").await, [first]);
+    let mut later = Vec::new();
+    for _ in 0..4 {
+        later.push(bench.mail("bob").await);
+    }
+    let again = bench.order(first, Verb::Redeliver).await;
+    again.expect("it is retained");
+    let last = bench.mail("bob").await;
+    assert_eq!(state(&bench, first).await, State::Deleted);
+    assert_eq!(state(&bench, later[2]).await, State::Deleted);
+    assert_eq!(bench.deliver_all("bob").await, [later[3], last]);
 }

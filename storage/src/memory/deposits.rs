@@ -7,7 +7,7 @@ use crate::model::{
     MessageNumber, Priority, Receipt, Refusal, ReportStatus, Sequence, State, UploadId,
 };
 use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
-use crate::rule::displacement::{CANDIDATES, Candidate, Lack, REASON, displaced, is_urgent};
+use crate::rule::displacement::{Candidate, Candidates, Lack, REASON, displaced};
 use crate::rule::duplicate::{Fingerprint, fingerprint};
 use crate::rule::retention;
 use crate::store::Synced;
@@ -81,25 +81,20 @@ impl Model {
             return false;
         };
         let is_new_urgent = matches!(deposit.priority, Priority::Urgent | Priority::Emergency);
-        let (mut few, mut urgent) = (Vec::new(), Vec::new());
-        for (number, message) in self.messages_of(mailbox) {
-            let candidate = Candidate {
-                mailbox: message.envelope.mailbox,
-                number: *number,
-                class: message.envelope.class,
-                is_urgent: is_urgent(&message.envelope),
-                octets: message.octets,
-            };
-            let kind = match candidate.is_urgent {
-                true => &mut urgent,
-                false => &mut few,
-            };
-            if message.state == State::Stored && kind.len() < CANDIDATES {
-                kind.push(candidate);
+        let new = (deposit.class, is_new_urgent);
+        let mut all = Vec::new();
+        for mailbox in self.mailboxes_of(mailbox) {
+            let mut candidates = Candidates::new(new);
+            for (number, message) in &self.messages {
+                let is_theirs = message.envelope.mailbox == mailbox;
+                let may_go = is_theirs && message.state == State::Stored;
+                if may_go && !self.is_claimed(*number, message, times) {
+                    candidates.add(Candidate::of(&message.envelope, message.octets));
+                }
             }
+            all.extend(candidates.into_vec());
         }
-        few.extend(urgent);
-        let Some(displaced) = displaced(few, lack, (deposit.class, is_new_urgent)) else {
+        let Some(displaced) = displaced(all, lack, new) else {
             return false;
         };
         for candidate in displaced {

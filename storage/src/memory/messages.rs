@@ -45,7 +45,12 @@ impl Model {
     }
 
     /// Taken under a claim whose lease lives, and not acknowledged.
-    fn is_claimed(&self, number: MessageNumber, record: &MessageRecord, times: Times) -> bool {
+    pub(super) fn is_claimed(
+        &self,
+        number: MessageNumber,
+        record: &MessageRecord,
+        times: Times,
+    ) -> bool {
         let mailbox = self.owner(record.envelope.mailbox);
         let claim = self.accounts.get(&mailbox).and_then(|a| a.claim.as_ref());
         let is_taken = claim.is_some_and(|claim| {

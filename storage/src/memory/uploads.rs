@@ -29,7 +29,7 @@ pub(super) struct UploadRecord {
 }
 
 impl Model {
-    /// What the mailboxes of a user hold, with what other uploads reserve in them.
+    /// What the mailboxes of a user hold, with what other uploads reserve in them, unless the oldest messages make way.
     pub(super) fn usage(
         &self,
         address: &Address,
@@ -42,7 +42,10 @@ impl Model {
             let found = self.mailbox(owner);
             owner == address || found.is_some_and(|found| mailboxes.contains(&found))
         };
-        let mut usage = self.reservations.reserved(is_theirs, except, times.instant);
+        let mut usage = match self.config.mailbox_full {
+            MailboxFull::RejectNew => self.reservations.reserved(is_theirs, except, times.instant),
+            MailboxFull::DropOldest => Usage::default(),
+        };
         if let Some(counted) = mailbox.map(|mailbox| self.counted(mailbox)) {
             usage.messages += counted.text.new + counted.multimedia.new;
             usage.imdn += counted.imdn;

@@ -214,15 +214,19 @@ impl Transaction<'_> {
 
     fn index_waiting(&mut self, loaded: &Loaded, state: &StateValue) {
         let place = key::waiting(loaded.mailbox, loaded.number);
-        match (is_deliverable(&loaded.state), is_deliverable(state)) {
-            (true, false) => self.erase(Family::Waiting, place),
-            (_, true)
-                if !is_deliverable(&loaded.state) || loaded.state.devices != state.devices =>
-            {
-                let row = loaded.waiting(state);
-                self.append(Family::Waiting, place, || value::encode(&row));
+        let was_there = is_deliverable(&loaded.state);
+        if !is_deliverable(state) {
+            if was_there {
+                self.erase(Family::Waiting, place);
             }
-            _ => {}
+            return;
+        }
+        if !was_there {
+            self.note_return(loaded.mailbox);
+        }
+        if !was_there || loaded.state.devices != state.devices {
+            let row = loaded.waiting(state);
+            self.append(Family::Waiting, place, || value::encode(&row));
         }
     }
 

@@ -112,6 +112,7 @@ impl Committer {
             families: self.shared.database.families(),
             batch: WriteBatch::with_capacity_bytes(BATCH_OCTETS),
             has_rows: false,
+            returned: Vec::new(),
             reports: Vec::new(),
             report_due: None,
             logged: 0,
@@ -121,13 +122,14 @@ impl Committer {
         }
         let (counters, leg_dues) = (group.counters, group.leg_dues);
         let (reports, report_due) = (std::mem::take(&mut group.reports), group.report_due);
-        let logged = group.logged;
+        let (logged, returned) = (group.logged, std::mem::take(&mut group.returned));
         let synced = match group.into_batch() {
             Some(batch) => self.disk.commit(&self.shared.database, batch),
             None => Ok(()),
         };
         synced.map_err(|cause| self.shared.latch(cause))?;
         self.publish(counters, leg_dues);
+        self.shared.heads.returned(&returned);
         self.shared.reports.changed(&reports, report_due);
         let event_log = &self.shared.event_log;
         event_log.grown(logged, counters.next_serial);
@@ -166,6 +168,8 @@ pub(super) struct Group<'a> {
     families: Families<'a>,
     batch: WriteBatch,
     has_rows: bool,
+    /// Mailboxes of messages that wait again.
+    returned: Vec<MailboxId>,
     /// What the reports say that it makes, and the earliest time at which one is due.
     reports: Vec<ReportStatus>,
     report_due: Option<UnixMillis>,
@@ -209,6 +213,7 @@ impl Group<'_> {
     fn absorb(&mut self, changes: Changes) {
         self.has_rows |=
             !changes.rows.is_empty() || !changes.writes.is_empty() || !changes.erased.is_empty();
+        self.returned.extend(changes.returned);
         self.reports.extend(changes.reports);
         let dues = self.report_due.into_iter().chain(changes.report_due);
         self.report_due = dues.min();

@@ -9,6 +9,9 @@ use super::transaction::Erased;
 use crate::column_family::Family;
 use crate::store::StoreError;
 
+/// Removed rows that a scan in memory walks over, at each step: more take longer than an async thread may be kept.
+const SKIPPED_IN_MEMORY: u64 = 1_000;
+
 /// How far a read may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -153,6 +156,7 @@ impl Database {
         let mut options = ReadOptions::default();
         if reach == Reach::Memory {
             options.set_read_tier(ReadTier::BlockCache);
+            options.set_max_skippable_internal_keys(SKIPPED_IN_MEMORY);
         }
         options.set_iterate_lower_bound(lower);
         if let Some(upper) = upper {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::committer::Rehearsed;
+use super::counting::is_deliverable;
 use super::database::{Reach, ReadError};
 use super::row::{FirstWaiting, Oldest, Row, RowKey};
 use super::shared::Shared;
@@ -16,7 +17,7 @@ use super::waiting::WaitingScan;
 use crate::config::DeliveryScope;
 use crate::model::{Device, MailboxId, MessageNumber, Sequence, State, UnixMillis};
 use crate::rule::device;
-use crate::rule::displacement::{CANDIDATES, is_urgent};
+use crate::rule::displacement::{Candidate, Candidates};
 use crate::store::StoreError;
 use crate::value::{AddressValue, Counters, WaitingValue};
 
@@ -180,32 +181,37 @@ impl Recorder<'_> {
         Ok(live.iter().any(|device| !row.done.contains(device)))
     }
 
-    /// The oldest that are not urgent; where they are few, the oldest urgent ones with them.
+    /// The oldest that may make way.
     fn oldest(&self, question: Oldest) -> Result<Option<Row>, Interrupt> {
-        let Oldest {
-            mailbox,
-            urgent_too,
-        } = question;
-        let from = MessageNumber::default();
-        let mut scan = WaitingScan::new(&self.shared.database, mailbox, from, self.reach);
-        let (mut ordinary, mut urgent) = (Vec::new(), Vec::new());
+        let Oldest { mailbox, new } = question;
+        let steady = self.shared.times.read().steady;
+        let begun = self.shared.heads.begin(mailbox);
+        let before_head = MessageNumber(begun.head.0.saturating_sub(1));
+        let mut scan = self.waiting_after(mailbox, before_head)?;
+        let (mut first, mut gone) = (None, Vec::new());
+        let mut candidates = Candidates::new(new);
         while let Some((number, _)) = scan.next()? {
+            first.get_or_insert(number);
             let found = self.shared.find_in(mailbox, number, self.reach)?;
-            // What waits for further devices alone takes no place in the mailbox.
-            let Some(found) = found.filter(|found| found.state.state == State::Stored) else {
+            // Others have taken it away since the scan began. Where too little is left, that tells the committer so.
+            let Some(found) = found.filter(|found| is_deliverable(&found.state)) else {
+                gone.push(number);
                 continue;
             };
-            match is_urgent(&found.envelope.envelope) {
-                false => ordinary.push(number),
-                true if urgent_too && urgent.len() < CANDIDATES => urgent.push(number),
-                true => {}
+            // What waits for further devices alone takes no place in the mailbox.
+            let waits = found.state.state == State::Stored;
+            if !waits || self.shared.is_on_its_way(mailbox, number, steady) {
+                continue;
             }
-            if ordinary.len() == CANDIDATES {
+            let octets = found.envelope.octets();
+            if !candidates.add(Candidate::of(&found.envelope.envelope, octets)) {
                 break;
             }
         }
-        ordinary.extend(urgent);
-        Ok(Some(Row::Oldest(ordinary.into())))
+        first.inspect(|first| self.shared.heads.end(mailbox, begun, *first));
+        let candidates = candidates.into_vec();
+        let numbers = candidates.iter().map(|candidate| candidate.number);
+        Ok(Some(Row::Oldest(numbers.chain(gone).collect())))
     }
 }
 

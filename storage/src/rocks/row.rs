@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::column_family::Family;
 use crate::key::{self, AddressKey, DuplicateKey};
 use crate::model::{
-    Generation, JobNumber, LegName, MailboxId, MessageNumber, ReportName, Sequence,
+    Class, Generation, JobNumber, LegName, MailboxId, MessageNumber, ReportName, Sequence,
 };
 use crate::rule::settings::Sayings;
 use crate::store::StoreError;
@@ -59,8 +59,8 @@ pub(super) struct FirstWaiting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Oldest {
     pub(super) mailbox: MailboxId,
-    /// Urgent ones too, after the others.
-    pub(super) urgent_too: bool,
+    /// For a new message of this class that is urgent, or not.
+    pub(super) new: (Class, bool),
 }
 
 /// A row, decoded.

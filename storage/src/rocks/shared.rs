@@ -9,6 +9,7 @@ use super::directory::Directory;
 use super::event_log::LogState;
 use super::fan_out::FanOutState;
 use super::free_space::FreeSpace;
+use super::heads::Heads;
 use super::overlay::GroupNumber;
 use super::reports::ReportsState;
 use super::taken::TakenMessages;
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) database: Database,
     pub(super) directory: Directory,
     pub(super) taken: TakenMessages,
+    pub(super) heads: Heads,
     pub(super) times: Timekeeper,
     pub(super) free_space: FreeSpace,
     pub(super) uploads: Uploads,
@@ -96,6 +98,7 @@ impl Shared {
             database,
             directory: Directory::default(),
             taken: TakenMessages::default(),
+            heads: Heads::default(),
             times,
             progress: Progress::default(),
             watches: Watches::default(),

@@ -33,6 +33,11 @@ pub(super) trait Operation: Send + Sync + 'static {
     /// Decides and writes.
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt>;
 
+    /// The answer where others have overtaken it too often.
+    fn overtaken(&self) -> Result<Self::Answer, StoreError> {
+        Err(StoreError::Overloaded)
+    }
+
     /// It is on disk: what is kept in memory besides follows.
     fn synced(&self, _answer: &Self::Answer, _shared: &Shared) {}
 }
@@ -74,7 +79,7 @@ pub(super) async fn submit_shared<O: Operation>(
             None => tracing::trace!("overtaken, rehearsing again"),
         }
     }
-    Err(StoreError::Overloaded)
+    operation.overtaken()
 }
 
 pub(super) fn not_queued(reason: NotQueued) -> StoreError {

@@ -4,6 +4,7 @@
 mod beside_upload;
 mod checking;
 mod committing;
+mod displacing;
 mod leg_dues;
 mod memory;
 mod opening;

@@ -85,6 +85,8 @@ pub(super) struct Changes {
     pub(super) rows: WrittenRows,
     pub(super) writes: Vec<Write>,
     pub(super) erased: Vec<Erased>,
+    /// Mailboxes of messages that had left `waiting` and are there again.
+    pub(super) returned: Vec<MailboxId>,
     /// What the reports say that are made.
     pub(super) reports: Vec<ReportStatus>,
     /// The earliest time at which a report has become due.
@@ -192,6 +194,11 @@ impl<'a> Transaction<'a> {
                 upper,
             });
         }
+    }
+
+    /// A message waits again.
+    pub(super) fn note_return(&mut self, mailbox: MailboxId) {
+        self.changes.returned.push(mailbox);
     }
 
     /// Puts a report on the list of what is to be sent.

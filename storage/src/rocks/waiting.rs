@@ -6,7 +6,14 @@ use crate::key;
 use crate::model::{MailboxId, MessageNumber};
 use crate::value::{self, WaitingValue};
 
-pub(super) struct WaitingScan<'a>(Scan<'a>);
+/// Rows that a scan looks at on an async thread: some 100 µs at most.
+const FEW: usize = 256;
+
+pub(super) struct WaitingScan<'a> {
+    rows: Scan<'a>,
+    /// How many more rows may be looked at.
+    left: usize,
+}
 
 impl<'a> WaitingScan<'a> {
     /// Messages behind `after`.
@@ -18,11 +25,18 @@ impl<'a> WaitingScan<'a> {
     ) -> Self {
         let lower = key::waiting(mailbox, MessageNumber(after.0.saturating_add(1)));
         let upper = key::mailbox(MailboxId(mailbox.0.saturating_add(1)));
-        Self(database.scan_within(Family::Waiting, &lower, Some(&upper), reach))
+        Self {
+            rows: database.scan_within(Family::Waiting, &lower, Some(&upper), reach),
+            left: match reach {
+                Reach::Memory => FEW,
+                Reach::Disk => usize::MAX,
+            },
+        }
     }
 
     pub(super) fn next(&mut self) -> Result<Option<(MessageNumber, WaitingValue)>, ReadError> {
-        self.0.next(|key, octets| {
+        self.left = self.left.checked_sub(1).ok_or(ReadError::NeedsDisk)?;
+        self.rows.next(|key, octets| {
             let (_, number) = key::decode_waiting(key)?;
             Ok((number, value::decode(octets)?))
         })

@@ -7,7 +7,7 @@ use crate::rule::deposit::{Ask, Usage};
 /// Why a message was dropped, in its state.
 pub(crate) const REASON: &str = "mailbox full: dropped for a newer message";
 
-/// Messages that may be dropped for one.
+/// Messages of a kind that may be dropped for one, and of any kind for its octets.
 pub(crate) const CANDIDATES: usize = 64;
 
 /// What must go before a message fits.
@@ -42,9 +42,70 @@ pub(crate) struct Candidate {
     pub(crate) octets: u64,
 }
 
+impl Candidate {
+    /// As its envelope says.
+    pub(crate) fn of(envelope: &Envelope, octets: u64) -> Self {
+        Self {
+            mailbox: envelope.mailbox,
+            number: envelope.id.number,
+            class: envelope.class,
+            is_urgent: is_urgent(envelope),
+            octets,
+        }
+    }
+}
+
+/// What may make way in one mailbox for a new message of this class that is urgent, or not, from the oldest on.
+#[derive(Debug)]
+pub(crate) struct Candidates {
+    new: (Class, bool),
+    ordinary: Vec<Candidate>,
+    urgent: Vec<Candidate>,
+}
+
+impl Candidates {
+    /// None yet.
+    pub(crate) fn new(new: (Class, bool)) -> Self {
+        Self {
+            new,
+            ordinary: Vec::new(),
+            urgent: Vec::new(),
+        }
+    }
+
+    /// The next one. False if later ones would not go.
+    pub(crate) fn add(&mut self, candidate: Candidate) -> bool {
+        let (class, is_urgent_too) = self.new;
+        let is_alike = |known: &Candidate| is_notification(known.class) == is_notification(class);
+        let alike = |known: &[Candidate]| known.iter().filter(|known| is_alike(known)).count();
+        let known = match candidate.is_urgent {
+            true => &mut self.urgent,
+            false => &mut self.ordinary,
+        };
+        let has_place =
+            known.len() < CANDIDATES || (is_alike(&candidate) && alike(known) < CANDIDATES);
+        if has_place && (is_urgent_too || !candidate.is_urgent) {
+            known.push(candidate);
+        }
+        alike(&self.ordinary) < CANDIDATES
+    }
+
+    /// All of them.
+    pub(crate) fn into_vec(self) -> Vec<Candidate> {
+        let mut all = self.ordinary;
+        all.extend(self.urgent);
+        all
+    }
+}
+
 /// Whether a message is dropped after all others, and for another such one only.
 pub(crate) fn is_urgent(envelope: &Envelope) -> bool {
     matches!(envelope.priority, Priority::Urgent | Priority::Emergency)
+}
+
+/// Notifications and other messages make way for their like.
+fn is_notification(class: Class) -> bool {
+    class == Class::Imdn
 }
 
 /// The messages that make way, if that is enough: the oldest, urgent ones after all others.
@@ -53,7 +114,6 @@ pub(crate) fn displaced(
     lack: Lack,
     (class, is_urgent_too): (Class, bool),
 ) -> Option<Vec<Candidate>> {
-    let is_notification = |class| class == Class::Imdn;
     candidates.retain(|candidate| is_urgent_too || !candidate.is_urgent);
     candidates.sort_by_key(|candidate| (candidate.is_urgent, candidate.number));
     let Lack {

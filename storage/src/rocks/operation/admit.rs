@@ -17,7 +17,8 @@ const AHEAD_OCTETS: u64 = 1 << 20;
 
 impl Transaction<'_> {
     /// What the mailboxes of a user hold undelivered, his own and its members, with what other uploads
-    /// reserve in them; and what he does not take.
+    /// reserve in them; and what he does not take. Where the oldest messages make way, nothing is reserved: an upload
+    /// may never become a message, and makes its place when it does.
     pub(super) fn usage(
         &mut self,
         mailboxes: &[MailboxId],
@@ -30,7 +31,10 @@ impl Transaction<'_> {
             let mailbox = || shared.directory.address(reserved);
             *reserved == address || mailbox().is_some_and(|id| mailboxes.contains(&id))
         };
-        let mut usage = shared.uploads.reserved(is_theirs, except, now);
+        let mut usage = match shared.config.mailbox_full {
+            MailboxFull::RejectNew => shared.uploads.reserved(is_theirs, except, now),
+            MailboxFull::DropOldest => Usage::default(),
+        };
         let mut barring = Barring::default();
         for (place, id) in mailboxes.iter().enumerate() {
             let row = self.existing_mailbox(*id)?;

@@ -1,6 +1,7 @@
 //! Storing a message, or finding that it is there (PFM-13, requirements §3.3).
 
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::column_family::Family;
 use crate::config::Provisioning;
@@ -19,7 +20,7 @@ use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
 use crate::rule::displacement::is_urgent;
 use crate::rule::duplicate::{Fingerprint, fingerprint};
 use crate::rule::retention;
-use crate::store::Synced;
+use crate::store::{StoreError, Synced};
 use crate::value::{
     self, DuplicateValue, EnvelopeValue, LocationValue, MailboxValue, OwnerValue, Place,
     StateValue, WaitingValue,
@@ -27,6 +28,10 @@ use crate::value::{
 
 /// Content up to this size is hashed on the async thread: some 100 µs at most.
 const HASHED_INLINE_OCTETS: usize = 64 << 10;
+
+/// When a deposit is to come again that others have overtaken in a mailbox that drops its oldest: this is a crowd,
+/// not a user who is away.
+const OVERTAKEN_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Whether a deposit is to be hashed on a thread that may block.
 pub(in crate::rocks) fn is_hashed_apart(deposit: &Deposit) -> bool {
@@ -51,6 +56,8 @@ pub(in crate::rocks) struct DepositMessage {
     octets: u64,
     /// The upload that a large message comes from.
     upload: Option<UploadId>,
+    /// Others were to make way for it when it was last decided on.
+    displaces: AtomicBool,
 }
 
 /// What was decided, before the sync.
@@ -127,6 +134,7 @@ impl DepositMessage {
             sender,
             fingerprint,
             upload: None,
+            displaces: AtomicBool::new(false),
         }
     }
 
@@ -383,7 +391,10 @@ impl Operation for DepositMessage {
         };
         let facts = self.facts(mailbox, transaction)?;
         let config = &transaction.shared.config;
-        match decide(facts, ask, config) {
+        let decision = decide(facts, ask, config);
+        let displaces = matches!(decision, Decision::Displace(_));
+        self.displaces.store(displaces, Ordering::Relaxed);
+        match decision {
             Decision::Refuse(refusal) => Ok(Decided::Refused(refusal)),
             Decision::Duplicate(first) => {
                 absorb(&first, transaction)?;
@@ -401,6 +412,17 @@ impl Operation for DepositMessage {
                     })),
                 }
             }
+        }
+    }
+
+    /// In a mailbox that drops its oldest others may have dropped what this one was to drop. One user causes that: the
+    /// mailbox is full, not the store (P9).
+    fn overtaken(&self) -> Result<Decided, StoreError> {
+        match self.displaces.load(Ordering::Relaxed) {
+            true => Ok(Decided::Refused(Refusal::MailboxFull {
+                retry_after: OVERTAKEN_RETRY_AFTER,
+            })),
+            false => Err(StoreError::Overloaded),
         }
     }
 }

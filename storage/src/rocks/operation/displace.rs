@@ -1,10 +1,10 @@
 //! Dropping the oldest messages of a full mailbox for a newer one (requirements §3.6).
 
-use crate::model::{Class, Event, EventKind, MailboxId, ReportStatus, State};
+use crate::model::{Class, Event, EventKind, MailboxId, MessageNumber, ReportStatus, State};
 use crate::rocks::change::settle;
 use crate::rocks::row::Oldest;
 use crate::rocks::transaction::{Interrupt, Transaction};
-use crate::rule::displacement::{Candidate, Lack, REASON, displaced, is_urgent};
+use crate::rule::displacement::{Candidate, Lack, REASON, displaced};
 
 impl Transaction<'_> {
     /// Drops what must go, or nothing: false if that would not be enough.
@@ -19,10 +19,12 @@ impl Transaction<'_> {
         for mailbox in mailboxes {
             let question = Oldest {
                 mailbox: *mailbox,
-                urgent_too: new.1,
+                new,
             };
-            found += self.oldest(question)?.len();
-            candidates.extend(self.candidates(*mailbox, new.1)?);
+            for number in self.oldest(question)? {
+                found += 1;
+                candidates.extend(self.candidate(*mailbox, number)?);
+            }
         }
         let known = candidates.len();
         let Some(displaced) = displaced(candidates, lack, new) else {
@@ -38,32 +40,26 @@ impl Transaction<'_> {
         Ok(true)
     }
 
-    /// All that the rehearsal has found are loaded, whichever of them will go: others may go first.
-    fn candidates(
+    /// A message that can make way: it waits, and is not on its way under a claim that lives. All that the rehearsal
+    /// has found are looked at with everything that dropping them reads, whichever of them will go: others may go first.
+    fn candidate(
         &mut self,
         mailbox: MailboxId,
-        urgent_too: bool,
-    ) -> Result<Vec<Candidate>, Interrupt> {
-        let mut candidates = Vec::new();
-        let question = Oldest {
-            mailbox,
-            urgent_too,
+        number: MessageNumber,
+    ) -> Result<Option<Candidate>, Interrupt> {
+        let Some(loaded) = self.load(mailbox, number)? else {
+            return Ok(None);
         };
-        for number in self.oldest(question)? {
-            let Some(loaded) = self.load(mailbox, number)? else {
-                continue;
-            };
-            if loaded.state.state == State::Stored {
-                candidates.push(Candidate {
-                    mailbox,
-                    number,
-                    class: loaded.envelope.envelope.class,
-                    is_urgent: is_urgent(&loaded.envelope.envelope),
-                    octets: loaded.envelope.octets(),
-                });
-            }
-        }
-        Ok(candidates)
+        let sender = loaded.envelope.bounded_sender();
+        let sender = sender.map(|sender| self.shared.address_key(sender));
+        self.stored_by(sender)?;
+        let waits = loaded.state.state == State::Stored;
+        let may_go = waits
+            && !self
+                .shared
+                .is_on_its_way(mailbox, number, self.times.steady);
+        let envelope = &loaded.envelope;
+        Ok(may_go.then(|| Candidate::of(&envelope.envelope, envelope.octets())))
     }
 
     fn drop_message(&mut self, candidate: Candidate) -> Result<(), Interrupt> {
