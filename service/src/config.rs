@@ -427,6 +427,11 @@ impl Config {
                 "must be at least 1s: no large message would ever arrive",
             ),
             (
+                self.delivery.forget_devices >= Duration::from_secs(3_600),
+                "delivery.forget_devices",
+                "must be at least 1h: devices that are off for a while would miss messages",
+            ),
+            (
                 self.push.max_refusals > 0,
                 "push.max_refusals",
                 "must not be 0: every message would be refused",
@@ -655,13 +660,14 @@ mod tests {
     fn contradictions_are_all_reported_at_once() {
         let found = mistakes(
             "[storage]\nhostname = \"a b\"\n[retention]\ndefault = \"31d\"\n\
-             [push]\nlease = \"0s\"\nmax_sessions = 0\n",
+             [push]\nlease = \"0s\"\nmax_sessions = 0\n[delivery]\nforget_devices = \"59m\"\n",
         );
         for key in [
             "storage.hostname",
             "retention.default",
             "push.lease",
             "push.max_sessions",
+            "delivery.forget_devices",
         ] {
             assert!(found.contains(key), "{key} in {found}");
         }
