@@ -20,8 +20,8 @@ const TRIES: usize = 5;
 /// Between two of them.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Messages of one sender with the same imdn.Message-ID that are looked at.
-const CANDIDATES: usize = 1_000;
+/// Messages of one sender with the same imdn.Message-ID that are looked at at a time.
+const PAGE: usize = 1_000;
 
 /// What recalls need.
 pub(crate) struct Recalls<S> {
@@ -116,7 +116,6 @@ impl<S: Store> Recalls<S> {
         }
     }
 
-    /// The one that waits, or else the last.
     async fn find_by_recipient(
         &self,
         request: &v1::RecallMessageRequest,
@@ -126,16 +125,34 @@ impl<S: Store> Recalls<S> {
             served_user: Some(Address::new(request.served_user.as_str())),
             sender: Some(sender.clone()),
             imdn_message_id: Some(request.imdn_message_id.clone()),
-            page_size: CANDIDATES,
+            page_size: PAGE,
             ..ListQuery::default()
         };
-        let found = self.store.list(query).await;
-        let messages = found.map_err(|error| status::of_store(&error))?.messages;
-        let waiting = messages.iter().find(|message| !message.state.is_settled());
-        let found = waiting.or(messages.last());
-        found
-            .map(|message| message.envelope.id.number)
-            .ok_or_else(|| status::of_store(&StoreError::NotFound))
+        let found = waiting_or_last(&*self.store, query).await;
+        let found = found.map_err(|error| status::of_store(&error))?;
+        found.ok_or_else(|| status::of_store(&StoreError::NotFound))
+    }
+}
+
+/// Of the messages that a query finds the one that waits, or else the last.
+async fn waiting_or_last<S: Store>(
+    store: &S,
+    mut query: ListQuery,
+) -> Result<Option<MessageNumber>, StoreError> {
+    let mut last = None;
+    loop {
+        let page = store.list(query.clone()).await?;
+        for message in page.messages {
+            let number = message.envelope.id.number;
+            if !message.state.is_settled() {
+                return Ok(Some(number));
+            }
+            last = Some(number);
+        }
+        match page.next {
+            Some(next) => query.page_token = Some(next),
+            None => return Ok(last),
+        }
     }
 }
 
@@ -147,4 +164,81 @@ fn begun() -> Status {
 fn silent() -> Status {
     let message = "the edge that has claimed the mailbox does not answer, or knows nothing of it";
     status::with_reason(Code::Unavailable, "EDGE_SILENT", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use storage::model::{
+        Class, Deposit, DepositOutcome, DuplicateKey, Headers, ManualClock, Order, Priority,
+        UnixMillis, Verb,
+    };
+    use storage::{MemoryStore, StoreConfig};
+
+    use super::*;
+
+    fn deposit(call_id: u32) -> Deposit {
+        Deposit {
+            served_user: Address::new("sip:bob@example.org"),
+            sender: Some(Address::new("sip:alice@example.org")),
+            sender_exempt: false,
+            class: Class::Pager,
+            priority: Priority::Normal,
+            is_text: true,
+            headers: Headers {
+                imdn_message_id: "Xk39".to_owned(),
+                ..Headers::default()
+            },
+            duplicate_key: DuplicateKey {
+                method: "MESSAGE".to_owned(),
+                from_tag: "1".to_owned(),
+                call_id: call_id.to_string(),
+                cseq: 1,
+            },
+            body_octets: 0,
+            body_offset: 0,
+            parts: Vec::new(),
+            expires_at: None,
+            received_from: String::new(),
+            sha256: None,
+            file: None,
+            report_request: None,
+            deadline: Instant::now() + Duration::from_secs(60),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_message_that_waits_is_found_on_whichever_page_it_is() {
+        let clock = ManualClock::new(UnixMillis(1_700_000_000_000));
+        let store = MemoryStore::new(StoreConfig::default(), clock);
+        let mut numbers = Vec::new();
+        for call_id in 0..4 {
+            match store.deposit(deposit(call_id)).await {
+                Ok(DepositOutcome::Stored(receipt)) => numbers.push(receipt.id.number),
+                other => panic!("not stored: {other:?}"),
+            }
+        }
+        let query = ListQuery {
+            imdn_message_id: Some("Xk39".to_owned()),
+            page_size: 1,
+            ..ListQuery::default()
+        };
+        let delete = async |number| {
+            let order = Order {
+                verb: Verb::Delete,
+                actor: String::new(),
+                reason: String::new(),
+            };
+            let deleted = store.carry_out(number, order).await;
+            deleted.expect("it waits");
+        };
+        for number in [0, 1, 3] {
+            delete(numbers[number]).await;
+        }
+        let found = || waiting_or_last(&store, query.clone());
+        assert_eq!(found().await, Ok(Some(numbers[2])));
+        delete(numbers[2]).await;
+        assert_eq!(found().await, Ok(Some(numbers[3])));
+    }
 }
