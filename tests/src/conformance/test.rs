@@ -68,7 +68,7 @@ impl Test {
 }
 
 /// How the reason of a test begins that does not run with every change.
-const LONG: &str = "#[ignore = \"long: ";
+const LONG: &str = concat!("#[", "ignore = \"long: ");
 
 /// The tests of a source that are named after rows.
 pub fn tests(path: &str, source: &str) -> Vec<Test> {
@@ -143,7 +143,7 @@ fn between(first: &str, last: &str) -> impl Iterator<Item = String> {
 
 #[cfg(test)]
 mod unit {
-    use super::{Test, Tier, rows_of, tests};
+    use super::{LONG, Test, Tier, rows_of, tests};
 
     #[test]
     fn names_are_read_in_every_form() {
@@ -165,9 +165,13 @@ mod unit {
 
     #[test]
     fn tests_are_found_with_their_tier() {
-        let source = "#[tokio::test]\nasync fn ct_dlv_01_a() {\n}\n\n#[test]\n\
-            #[ignore = \"long: 32 s\"]\nfn ct_dlv_02_b() {}\nfn ct_dlv_03_c() {}\nfn d() {}\n";
-        let found = tests("net/src/a.rs", source);
+        let source = [
+            "#[tokio::test]\nasync fn ct_dlv_01_a() {\n}\n\n#[test]\n",
+            LONG,
+            "32 s\")]\nfn ct_dlv_02_b() {}\nfn ct_dlv_03_c() {}\nfn d() {}\n",
+        ];
+        let source = source.concat();
+        let found = tests("net/src/a.rs", &source);
         let found: Vec<_> = found
             .iter()
             .map(|test: &Test| (test.function.as_str(), test.tier))
@@ -178,6 +182,6 @@ mod unit {
             ("ct_dlv_03_c", Tier::Ci),
         ];
         assert_eq!(found, expected);
-        assert_eq!(tests("net/src/a.rs", source)[0].folder(), "net");
+        assert_eq!(tests("net/src/a.rs", &source)[0].folder(), "net");
     }
 }

@@ -262,6 +262,8 @@ async fn tries(plan: Plan, pauses: [Duration; 3]) {
         scene.core.answer(&invite, unavailable, &[], "").await;
         scene.core.acknowledged(&invite).await;
     }
+    // The edge has closed a connection on which nothing came for so long.
+    scene.reconnect().await;
     scene.fence().await;
     scene.fence().await;
     assert_eq!(scene.unanswered_invites(&bob), 0);

@@ -1,6 +1,7 @@
 //! Requirements §5.7: groups that their owners edit as documents (RFC 4825, OMA XDM Group), and groups within groups.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
 
 use restante_tests::deployment::Plan;
 use restante_tests::http::{Reply, request_with};
@@ -67,9 +68,11 @@ impl<'a> Client<'a> {
         self
     }
 
-    /// What a user's document is called.
+    /// What a user's document is called: not as that of an earlier run, which may still be there.
     fn path(&self) -> String {
-        format!("/{AUID}/users/{}/friends.xml", uri(self.user))
+        static NAME: LazyLock<String> = LazyLock::new(fresh);
+        let name = NAME.as_str();
+        format!("/{AUID}/users/{}/friends-{name}.xml", uri(self.user))
     }
 
     async fn ask(&self, method: &str, path: &str) -> Reply {

@@ -217,7 +217,8 @@ async fn ct_dlg_02_the_recorded_route_is_followed_backwards() {
         .await;
     is_routed(&core.acknowledged(&invite).await, core);
     // Nobody connects: it ends with a BYE.
-    let is_bye = |text: &SipText| text.method() == Some("BYE");
+    let call_id = invite.text.field("Call-ID").to_owned();
+    let is_bye = |text: &SipText| text.method() == Some("BYE") && text.field("Call-ID") == call_id;
     let bye = core.expect("a BYE", is_bye).await;
     is_routed(&bye.text, core);
     core.answer(&bye, "200 OK", &[], "").await;
