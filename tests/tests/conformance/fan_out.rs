@@ -1,8 +1,6 @@
 //! Requirements §5.7: messages to lists and groups, in pager mode.
 
-use std::time::Duration;
-
-use proto::v1::{Group, GroupMember, Job, JobState, LegState};
+use proto::v1::{Group, GroupMember, Job, JobState};
 use restante_tests::sip::{Arrival, Exchange, RequestText, SipText, Transport, Way, fresh};
 use restante_tests::{Deployment, Part, Scene, uri};
 
@@ -445,35 +443,6 @@ async fn ct_cfp_13_what_was_accepted_outlives_any_process() {
         });
         assert_eq!(of_another, 0, "{user}");
     }
-}
-
-#[tokio::test]
-async fn cfp_18_an_edge_ends_when_the_outcomes_of_its_last_copies_are_on_disk() {
-    let scene = Scene::start(Deployment::three_processes()).await;
-    let mut cf = Controlling::of(scene).await;
-    let people = people(5);
-    let entries: Vec<_> = people.iter().map(|user| entry(user, "bcc")).collect();
-    let request = cf.to(&entries);
-    cf.accepted(&request).await;
-    let mut copies = Vec::new();
-    for user in &people {
-        copies.push(cf.copy(user).await);
-    }
-    let deployment = &mut cf.scene.deployment;
-    deployment.process(Part::ControllingEdge).terminate();
-    deployment.process(Part::Storage).freeze();
-    for copy in &copies {
-        cf.scene.core.answer(copy, "200 OK", &[], "").await;
-    }
-    // The edge has nothing left to do but to wait for the store.
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let deployment = &mut cf.scene.deployment;
-    deployment.process(Part::Storage).thaw();
-    deployment.ended(Part::ControllingEdge).await;
-    let job = cf.scene.operator.jobs().await[0].job;
-    let legs = cf.scene.operator.legs(job).await;
-    let states: Vec<_> = legs.iter().map(|leg| leg.state()).collect();
-    assert_eq!(states, [LegState::Delivered; 5]);
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
-//! Requirements §5.9: OPTIONS, and what we call ourselves.
+//! Requirements §5.9, §3.12: OPTIONS, what we call ourselves, and how an edge ends.
 
+use std::time::Duration;
+
+use proto::v1::LegState;
 use restante_tests::msrp::Sender;
 use restante_tests::sip::{RequestText, SipText, Transport, example, fresh};
 use restante_tests::subscriber::Subscriber;
@@ -152,4 +155,33 @@ async fn ct_srv_02_the_configured_release_is_in_every_message() {
     let bye = session.bye(&mut scene.core).await.text;
     assert_eq!(bye.field("User-Agent"), name, "{bye}");
     assert_eq!(scene.operator.list(&uri(&bob)).await.len(), 1);
+}
+
+#[tokio::test]
+async fn cfp_18_an_edge_ends_when_the_outcomes_of_its_last_copies_are_on_disk() {
+    let scene = Scene::start(Deployment::three_processes()).await;
+    let mut cf = Controlling::of(scene).await;
+    let people = people(5);
+    let entries: Vec<_> = people.iter().map(|user| entry(user, "bcc")).collect();
+    let request = cf.to(&entries);
+    cf.accepted(&request).await;
+    let mut copies = Vec::new();
+    for user in &people {
+        copies.push(cf.copy(user).await);
+    }
+    let deployment = &mut cf.scene.deployment;
+    deployment.process(Part::ControllingEdge).terminate();
+    deployment.process(Part::Storage).freeze();
+    for copy in &copies {
+        cf.scene.core.answer(copy, "200 OK", &[], "").await;
+    }
+    // The edge has nothing left to do but to wait for the store.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let deployment = &mut cf.scene.deployment;
+    deployment.process(Part::Storage).thaw();
+    deployment.ended(Part::ControllingEdge).await;
+    let job = cf.scene.operator.jobs().await[0].job;
+    let legs = cf.scene.operator.legs(job).await;
+    let states: Vec<_> = legs.iter().map(|leg| leg.state()).collect();
+    assert_eq!(states, [LegState::Delivered; 5]);
 }
