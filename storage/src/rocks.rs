@@ -509,8 +509,9 @@ impl Store for RocksStore {
 
     async fn sweep(&self, now: UnixMillis, limit: usize) -> Result<Swept, StoreError> {
         self.shared.check_writable()?;
-        let mut swept = sweeper::sweep(&self.shared, &self.queues, now, limit).await?;
+        // First what nobody waits for: where it fails, nothing is done yet that has to be told.
         let (forgotten, more) = self.sweep_uploads().await?;
+        let mut swept = sweeper::sweep(&self.shared, &self.queues, now, limit).await?;
         swept.uploads_forgotten = forgotten;
         swept.more |= more;
         Ok(swept)

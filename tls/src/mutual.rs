@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
@@ -22,6 +22,9 @@ use crate::{HANDSHAKE_TIMEOUT, RELOAD_INTERVAL, in_time, provider};
 
 /// The protocol of gRPC, as it is agreed upon in the handshake (RFC 9113 §3.2).
 const HTTP_2: &[u8] = b"h2";
+
+/// Octets that are looked at before a connection is used; larger reads go past them.
+const FIRST_OCTETS: usize = 256;
 
 /// What a server shows, and whom it lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,9 +98,11 @@ impl MutualClient {
 
     /// Connects to a host, by name or address, and sets TLS up by what the files say now. Errors say what is to be mended.
     ///
+    /// The server has to speak first, as one of HTTP/2 does (RFC 9113 §3.4): in TLS 1.3 it is its first octets that tell
+    /// whether it has taken our certificate.
+    ///
     /// # Errors
-    /// Nobody answers there, or its certificate is not good, or not for this host. That ours is not taken may show only
-    /// when the connection is read from.
+    /// Nobody answers there, or its certificate is not good, or not for this host, or the server does not take ours.
     pub async fn connect(&self, host: &str, port: u16) -> io::Result<ClientStream> {
         // A certificate that is renewed is shown at once, whoever watches the files.
         self.0.look().await;
@@ -107,14 +112,21 @@ impl MutualClient {
         let stream = TcpStream::connect((host, port)).await?;
         stream.set_nodelay(true)?;
         let connector = TlsConnector::from(self.0.current());
-        let shaken = in_time(HANDSHAKE_TIMEOUT, connector.connect(name, stream)).await;
-        shaken.map(ClientStream).map_err(fault::explained)
+        let admitted = in_time(HANDSHAKE_TIMEOUT, async {
+            let stream = connector.connect(name, stream).await?;
+            let mut stream = BufReader::with_capacity(FIRST_OCTETS, stream);
+            match stream.fill_buf().await?.is_empty() {
+                true => Err(io::ErrorKind::UnexpectedEof.into()),
+                false => Ok(stream),
+            }
+        });
+        admitted.await.map(ClientStream).map_err(fault::explained)
     }
 }
 
 /// A connection to a [`MutualServer`]. What its server says against our certificate are errors in words.
 #[derive(Debug)]
-pub struct ClientStream(client::TlsStream<TcpStream>);
+pub struct ClientStream(BufReader<client::TlsStream<TcpStream>>);
 
 impl AsyncRead for ClientStream {
     fn poll_read(
