@@ -328,9 +328,13 @@ async fn follow_copies(
         };
         let is_fork = dialog.id().remote_tag() != peer;
         let mut call = Call::new(dialog, way.target.clone(), &invitation, &response);
-        call.acknowledge(&ua, invitation.cseq).await;
-        if is_fork {
-            call.bye(&ua).await;
-        }
+        // Boxed: copies are rare, and this task waits for them for 32 s after each session.
+        Box::pin(async {
+            call.acknowledge(&ua, invitation.cseq).await;
+            if is_fork {
+                call.bye(&ua).await;
+            }
+        })
+        .await;
     }
 }

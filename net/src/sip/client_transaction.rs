@@ -81,7 +81,8 @@ impl ClientTransaction {
                 return outcome;
             };
             self.failed = outcome;
-            match elsewhere.next(&self.core).await {
+            // Boxed: few requests go elsewhere, and all have room for it.
+            match Box::pin(elsewhere.next(&self.core)).await {
                 Some(attempt) => {
                     self.attempt = attempt;
                     self.failed = None;
