@@ -155,11 +155,12 @@ impl<S: Store> DeferredService for Deferred<S> {
         let number = convert::message_number(&request.message_id, self.store.hostname());
         let number = number.map_err(|_| not_found())?;
         let deleted = async {
+            // The list is that of all his mailboxes; the message may be in one of them that an alias had.
+            let own = self.store.mailbox(reader.clone()).await?;
             let version = request.version;
             let deleted = self.store.delete_own(reader, number, version).await?;
-            let message = deleted.into_inner();
-            let summary = self.store.summary(message.envelope.mailbox).await?;
-            Ok((message, summary))
+            let own = own.ok_or(StoreError::NotFound)?;
+            Ok((deleted.into_inner(), self.store.summary(own).await?))
         };
         let deleted: Result<_, StoreError> = deleted.await;
         let (message, summary) = deleted.map_err(|error| status::of_store(&error))?;

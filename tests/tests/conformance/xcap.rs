@@ -214,6 +214,29 @@ async fn ct_xcp_03_a_message_is_deleted_by_its_owner_if_he_has_seen_the_list() {
 }
 
 #[tokio::test]
+async fn ct_xcp_03_a_message_that_came_before_its_address_was_an_alias_is_deleted_like_others() {
+    let mut scene = scene().await;
+    let (bob, alias) = (somebody(), somebody());
+    let id = scene.deposit_text(&alias, "to the alias").await.message_id;
+    for text in ["one", "two"] {
+        scene.deposit_text(&bob, text).await;
+    }
+    let add = ["user", "alias", "add", &uri(&bob), &uri(&alias)];
+    scene.deployment.restantectl(&add).await.done();
+    let list = Proxy::of(&scene, &bob).ask("GET", &document(&bob)).await;
+    let node = format!(
+        "{}/~~/history-list/history%5B@id=%22{id}%22%5D",
+        document(&bob)
+    );
+    let condition = format!("If-Match: {}", list.field("ETag"));
+    let mut proxy = Proxy::of(&scene, &bob).with(&condition);
+    let deleted = proxy.ask("DELETE", &node).await;
+    assert_eq!(deleted.status, 200, "{deleted:?}");
+    let list = Proxy::of(&scene, &bob).ask("GET", &document(&bob)).await;
+    assert_eq!(deleted.field("ETag"), list.field("ETag"));
+}
+
+#[tokio::test]
 async fn ct_xcp_03_what_the_edge_has_in_hand_is_not_sent_once_its_owner_has_deleted_it() {
     let mut scene = scene().await;
     let bob = somebody();
