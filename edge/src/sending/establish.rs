@@ -82,8 +82,19 @@ pub async fn establish(
     let terms = Terms::of(&media, answered.response.body(), &content_type);
     // From now on: our ACK may be lost before there is a connection.
     let target = invitation.target.clone();
-    let copies = follow_copies(Arc::clone(ua), answered, invitation, way.clone(), peer);
-    tokio::spawn(ua.draining.clone().run_until_cancelled_owned(copies));
+    let copies = Box::new(Copies {
+        ua: Arc::clone(ua),
+        transaction: answered.transaction,
+        invite: answered.invite,
+        invitation,
+        way: way.clone(),
+        peer,
+    });
+    tokio::spawn(
+        ua.draining
+            .clone()
+            .run_until_cancelled_owned(copies.follow()),
+    );
     let terms = match given_up {
         Some(failure) => Err(failure),
         None => terms.map_err(InviteFailure::NotUsable),
@@ -309,32 +320,37 @@ async fn connect(
     })
 }
 
-/// Acknowledges copies of the 2xx; a 2xx of another branch is acknowledged and ended (DLV-14).
-async fn follow_copies(
+/// What is kept of an INVITE while copies of its 2xx may come: for 32 s after each session, so that it holds nothing
+/// else, and itself but once.
+struct Copies {
     ua: Arc<UserAgent>,
-    answered: Answered,
+    transaction: ClientTransaction,
+    invite: Request,
     invitation: Invitation,
     way: Way,
+    /// The tag of the client that has the session.
     peer: String,
-) {
-    let Answered {
-        invite,
-        mut transaction,
-        ..
-    } = answered;
-    while let Some(Ok(response)) = transaction.next().await {
-        let Ok(dialog) = Dialog::uac(&invite, &response) else {
-            continue;
+}
+
+impl Copies {
+    /// Acknowledges each copy; what another client accepted is ended at once (RFC 3261 §13.2.2.4, DLV-14).
+    async fn follow(mut self: Box<Self>) {
+        while let Some(Ok(response)) = self.transaction.next().await {
+            // Boxed: copies are rare.
+            Box::pin(self.acknowledge(response)).await;
+        }
+    }
+
+    async fn acknowledge(&self, response: Response) {
+        let Ok(dialog) = Dialog::uac(&self.invite, &response) else {
+            return;
         };
-        let is_fork = dialog.id().remote_tag() != peer;
-        let mut call = Call::new(dialog, way.target.clone(), &invitation, &response);
-        // Boxed: copies are rare, and this task waits for them for 32 s after each session.
-        Box::pin(async {
-            call.acknowledge(&ua, invitation.cseq).await;
-            if is_fork {
-                call.bye(&ua).await;
-            }
-        })
-        .await;
+        let is_fork = dialog.id().remote_tag() != self.peer;
+        let target = self.way.target.clone();
+        let mut call = Call::new(dialog, target, &self.invitation, &response);
+        call.acknowledge(&self.ua, self.invitation.cseq).await;
+        if is_fork {
+            call.bye(&self.ua).await;
+        }
     }
 }
