@@ -15,6 +15,7 @@ pub struct Message {
     octets: Bytes,
     headers: Vec<Header>,
     content_headers: Vec<Header>,
+    part_offset: usize,
     content_offset: usize,
 }
 
@@ -32,16 +33,17 @@ impl Message {
     /// # Errors
     /// [`NotCpim`] if the message headers or content headers cannot be told.
     pub fn parse(octets: &Bytes) -> Result<Self, NotCpim> {
-        let (headers, content_headers_at) = block(octets, 0)
+        let (headers, part_offset) = block(octets, 0)
             .ok_or(NotCpim::HeadersUnended)?
             .parsed(octets)?;
-        let content = block(octets, content_headers_at).ok_or(NotCpim::ContentHeadersUnended)?;
+        let content = block(octets, part_offset).ok_or(NotCpim::ContentHeadersUnended)?;
         // Content headers are MIME's; a line that is none is left alone.
         let (content_headers, content_offset) = (content.headers(octets), content.end);
         Ok(Self {
             octets: octets.clone(),
             headers,
             content_headers,
+            part_offset,
             content_offset,
         })
     }
@@ -165,6 +167,12 @@ impl Message {
             .unwrap_or_default()
             .trim()
             .to_ascii_lowercase()
+    }
+
+    /// Octets of the message before the wrapped part: its content headers and its content (RFC 3862 §2.3).
+    #[must_use]
+    pub fn part_offset(&self) -> usize {
+        self.part_offset
     }
 
     /// The wrapped content, byte for byte.

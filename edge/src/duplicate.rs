@@ -1,7 +1,7 @@
 //! What makes the retry of a request recognisable (requirements §3.3).
 
 use sip::Request;
-use storage_client::deposit::DuplicateKey;
+use storage_client::deposit::{DuplicateKey, ImdnKey};
 
 use crate::refuse::Refusal;
 
@@ -20,5 +20,15 @@ pub fn key(request: &Request) -> Result<DuplicateKey, Refusal> {
             .to_owned(),
         call_id: headers.call_id().unwrap_or_default().into_owned(),
         cseq: request.cseq()?.map_or(0, |cseq| cseq.number),
+    })
+}
+
+/// What its sender calls a message in CPIM; `None` if nothing.
+#[must_use]
+pub fn imdn_key(message: &cpim::Message) -> Option<ImdnKey> {
+    let message_id = cpim::imdn::message_id(message)?;
+    (!message_id.is_empty()).then(|| ImdnKey {
+        message_id: message_id.to_owned(),
+        part_offset: message.part_offset() as u64,
     })
 }

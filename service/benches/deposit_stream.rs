@@ -97,6 +97,7 @@ fn message(number: u64) -> Deposit {
             call_id: number.to_string(),
             cseq: 1,
         },
+        imdn_key: None,
         body_octets: 300,
         body_offset: u64::try_from(head.len()).unwrap_or_default(),
         parts: vec![Part {

@@ -196,6 +196,7 @@ mod tests {
                 call_id: call_id.to_string(),
                 cseq: 1,
             },
+            imdn_key: None,
             body_octets: 0,
             body_offset: 0,
             parts: Vec::new(),

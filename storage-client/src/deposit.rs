@@ -18,6 +18,15 @@ pub struct DuplicateKey {
     pub cseq: u32,
 }
 
+/// What its sender calls a message, whatever request it comes in (requirements §3.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImdnKey {
+    /// `imdn.Message-ID`.
+    pub message_id: String,
+    /// Octets of the body before the part that the CPIM message wraps.
+    pub part_offset: u64,
+}
+
 /// A message for which the edge wants to be responsible no longer.
 #[derive(Clone, Debug)]
 pub struct Deposit {
@@ -37,6 +46,8 @@ pub struct Deposit {
     pub headers: Headers,
     /// What makes a retry recognisable.
     pub duplicate_key: DuplicateKey,
+    /// `None` if its sender gave it no name.
+    pub imdn_key: Option<ImdnKey>,
     /// Octets as received, at least one part.
     pub parts: Vec<Part>,
     /// Octets of the body.

@@ -75,6 +75,8 @@ macro_rules! battery {
                 a_second_copy_among_many_gets_the_first_receipt,
                 a_duplicate_gets_the_first_receipt,
                 a_duplicate_is_recognised_after_reopening,
+                a_retry_in_another_request_is_recognised_by_its_name_and_content,
+                names_are_those_of_one_sender_in_one_mailbox,
                 concurrent_duplicates_store_one_message,
                 concurrent_deposits_are_all_stored_in_order,
                 another_body_or_sender_is_another_message,

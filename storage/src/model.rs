@@ -27,7 +27,7 @@ pub use claim::{
     Settlement, TakeLimit, Taken,
 };
 pub use content::{Part, PartKind};
-pub use deposit::{Deposit, DepositOutcome, DuplicateKey, Receipt, Refusal};
+pub use deposit::{Deposit, DepositOutcome, DuplicateKey, ImdnKey, Receipt, Refusal};
 pub use device::{Device, DeviceDelivery, DeviceState, KnownDevice};
 pub use event_log::{LogEntry, LogPage, LogPosition};
 pub use fan_out::{

@@ -69,6 +69,7 @@ impl Letter {
                 call_id: call_id.clone(),
                 cseq: 1,
             },
+            imdn_key: None,
             body_octets: 0,
             body_offset: 0,
             parts: vec![Part {

@@ -57,6 +57,7 @@ pub(super) fn message(number: u64, mailbox: u64) -> Deposit {
             call_id,
             cseq: 1,
         },
+        imdn_key: None,
         body_octets: BODY as u64,
         body_offset,
         parts: vec![Part {

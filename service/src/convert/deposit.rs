@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use proto::v1;
-use storage::model::{Deposit, DuplicateKey, Part, Refusal};
+use storage::model::{Deposit, DuplicateKey, ImdnKey, Part, Refusal};
 use tonic::Status;
 
 use super::message::{address, class, headers, part, priority, report_request};
@@ -20,6 +20,9 @@ pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit
     if parts.is_empty() {
         return Err(invalid("a deposit has at least one part"));
     }
+    let imdn_key = deposit
+        .imdn_key
+        .map(|key| imdn_key(key, deposit.body_octets));
     Ok(Deposit {
         served_user,
         sender: address(deposit.sender),
@@ -32,6 +35,7 @@ pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit
             deposit.duplicate_key,
             "the duplicate key is missing",
         )?),
+        imdn_key: imdn_key.transpose()?,
         parts,
         body_octets: deposit.body_octets,
         body_offset: deposit.body_offset,
@@ -51,6 +55,17 @@ pub(super) fn duplicate_key(key: v1::DuplicateKey) -> DuplicateKey {
         call_id: key.call_id,
         cseq: key.cseq,
     }
+}
+
+fn imdn_key(key: v1::ImdnKey, body_octets: u64) -> Result<ImdnKey, Status> {
+    // Messages that end before what they wrap would all be the same.
+    if key.message_id.is_empty() || key.part_offset >= body_octets {
+        return Err(invalid("an imdn key names a message, and a part within it"));
+    }
+    Ok(ImdnKey {
+        message_id: key.message_id,
+        part_offset: key.part_offset,
+    })
 }
 
 /// The answer to a refused deposit.

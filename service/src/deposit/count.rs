@@ -10,6 +10,7 @@ pub(crate) struct Counters {
     accepted_large: Counter,
     accepted_imdn: Counter,
     duplicates: Counter,
+    ids_reused: Counter,
     unavailable: Counter,
     superseded: Counter,
     commit: Histogram,
@@ -25,6 +26,7 @@ impl Counters {
             accepted_large: accepted("large"),
             accepted_imdn: accepted("imdn"),
             duplicates: counter!("restante_duplicates_suppressed_total", "key" => key),
+            ids_reused: counter!("restante_dedupe_mismatch_total"),
             unavailable: rejected("store_error"),
             superseded: counter!("restante_acknowledgements_superseded_total"),
             commit: histogram!("restante_commit_duration_seconds"),
@@ -43,6 +45,11 @@ impl Counters {
 
     pub(crate) fn duplicate(&self) {
         self.duplicates.increment(1);
+    }
+
+    /// Other content came under an `imdn.Message-ID` that its sender had used (requirements §3.3).
+    pub(crate) fn id_reused(&self) {
+        self.ids_reused.increment(1);
     }
 
     pub(crate) fn unavailable(&self) {

@@ -124,8 +124,15 @@ impl UnderWay {
         context: &Context<S>,
     ) -> v1::ExchangeAnswer {
         let correlation = self.correlation;
+        if let Ok(DepositOutcome::IdReused(receipt)) = &outcome {
+            context.counters.id_reused();
+            tracing::info!(
+                message_id = %receipt.id,
+                "a sender has given his imdn.Message-ID to other content before: it is stored as another message"
+            );
+        }
         let decided = outcome.map(|outcome| match outcome {
-            DepositOutcome::Stored(receipt) => {
+            DepositOutcome::Stored(receipt) | DepositOutcome::IdReused(receipt) => {
                 context
                     .counters
                     .accepted(self.class, now().duration_since(self.begun));

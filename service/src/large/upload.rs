@@ -153,7 +153,7 @@ async fn commit<S: Store>(
     let (class, served_user) = (deposit.class, deposit.served_user.clone());
     let outcome = context.store.commit_upload(upload, deposit).await;
     Ok(match outcome.map_err(|error| status::of_store(&error))? {
-        DepositOutcome::Stored(receipt) => {
+        DepositOutcome::Stored(receipt) | DepositOutcome::IdReused(receipt) => {
             context
                 .counters
                 .accepted(class, now().duration_since(begun));

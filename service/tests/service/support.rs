@@ -170,6 +170,7 @@ pub(crate) fn message_to(served_user: &str, number: u32) -> Deposit {
             subject: format!("no. {number}"),
             ..Headers::default()
         },
+        imdn_key: None,
         duplicate_key: DuplicateKey {
             method: "MESSAGE".to_owned(),
             from_tag: "a1".to_owned(),

@@ -60,6 +60,7 @@ pub(crate) fn read(
         sender: originator.map(|originator| originator.address.to_string()),
         sender_exempt,
         duplicate_key: duplicate::key(request)?,
+        imdn_key: cpim.and_then(duplicate::imdn_key),
         body_octets: request.body().len() as u64,
         body_offset: (request.as_bytes().len() - request.body().len()) as u64,
         parts: vec![Part {

@@ -293,6 +293,7 @@ pub(crate) fn deposit_to(user: &str, call_id: &str, body: &str) -> Deposit {
             call_id: call_id.to_owned(),
             cseq: 1,
         },
+        imdn_key: None,
         body_octets: body.len() as u64,
         body_offset: head.len() as u64,
         parts: vec![Part {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::bench::{Bench, Engine, MINUTE, START, address, deposit_to, letter};
 use crate::config::{Quota, StoreConfig};
 use crate::model::{
-    Class, Deposit, DepositOutcome, Part, PartKind, Receipt, Refusal, UnixMillis, Verb,
+    Class, Deposit, DepositOutcome, ImdnKey, Part, PartKind, Receipt, Refusal, UnixMillis, Verb,
 };
 use crate::store::Store;
 
@@ -131,6 +131,61 @@ pub(crate) async fn a_duplicate_is_recognised_after_reopening<E: Engine>() {
     assert_eq!(again, first);
 }
 
+/// A deposit of a message that its sender calls `name`, in CPIM whose headers say when it was written.
+fn named(call_id: &str, name: &str, written: &str, part: &str) -> Deposit {
+    let headers = format!("DateTime: {written}\r\n\r\n");
+    Deposit {
+        imdn_key: Some(ImdnKey {
+            message_id: name.to_owned(),
+            part_offset: headers.len() as u64,
+        }),
+        ..deposit_to("bob", call_id, &(headers + part))
+    }
+}
+
+/// Requirements §3.3, CT-DUP-06 and CT-DUP-10.
+pub(crate) async fn a_retry_in_another_request_is_recognised_by_its_name_and_content<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let first = bench.accept(named("a", "1", "noon", "hi")).await;
+    assert_eq!(
+        duplicate_of(&bench, named("b", "1", "later", "hi")).await,
+        first
+    );
+    let other = match bench.deposit(named("c", "1", "later", "ho")).await {
+        DepositOutcome::IdReused(receipt) => receipt.into_inner(),
+        outcome => panic!("not told to be reused: {outcome:?}"),
+    };
+    assert_ne!(other, first);
+    let bench = bench.reopen().await;
+    assert_eq!(
+        duplicate_of(&bench, named("d", "1", "later", "ho")).await,
+        other
+    );
+    assert_eq!(
+        duplicate_of(&bench, named("e", "1", "later", "hi")).await,
+        first
+    );
+    let summary = bench.store().summary(bench.mailbox("bob").await).await;
+    assert_eq!(summary.expect("it is there").text.new, 2);
+}
+
+pub(crate) async fn names_are_those_of_one_sender_in_one_mailbox<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let deposit = || named("a", "1", "noon", "hi");
+    bench.accept(deposit()).await;
+    let mut to_carol = deposit();
+    to_carol.served_user = address("carol");
+    bench.accept(to_carol).await;
+    let mut of_dave = deposit();
+    of_dave.sender = Some(address("dave"));
+    bench.accept(of_dave).await;
+    for call_id in ["b", "c"] {
+        let mut of_nobody = named(call_id, "1", "noon", "hi");
+        of_nobody.sender = None;
+        bench.accept(of_nobody).await;
+    }
+}
+
 /// They meet in one group of the committer, before the first copy is on disk.
 pub(crate) async fn concurrent_duplicates_store_one_message<E: Engine>() {
     let bench = Bench::<E>::new();
@@ -142,7 +197,7 @@ pub(crate) async fn concurrent_duplicates_store_one_message<E: Engine>() {
         match outcome {
             DepositOutcome::Stored(receipt) => stored.push(receipt.into_inner()),
             DepositOutcome::Duplicate(receipt) => repeated.push(receipt.into_inner()),
-            DepositOutcome::Refused(refusal) => panic!("{refusal}"),
+            other => panic!("{other:?}"),
         }
     }
     assert_eq!(stored.len(), 1);

@@ -8,7 +8,7 @@ use crate::model::{
 };
 use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
 use crate::rule::displacement::{Candidate, Candidates, Lack, REASON, displaced};
-use crate::rule::duplicate::{Fingerprint, fingerprint};
+use crate::rule::duplicate::{Fingerprint, ImdnFingerprints, fingerprint, imdn_fingerprints};
 use crate::rule::retention;
 use crate::store::Synced;
 use crate::timekeeper::Times;
@@ -19,6 +19,7 @@ const FREE_OCTETS: u64 = 1 << 50;
 /// What was decided, before the sync.
 pub(super) enum Decided {
     Stored(Receipt),
+    IdReused(Receipt),
     Duplicate(Receipt),
     Refused(Refusal),
 }
@@ -28,6 +29,7 @@ impl Decided {
     pub(super) fn into_outcome(self) -> DepositOutcome {
         match self {
             Self::Stored(receipt) => DepositOutcome::Stored(Synced::after_sync(receipt)),
+            Self::IdReused(receipt) => DepositOutcome::IdReused(Synced::after_sync(receipt)),
             Self::Duplicate(receipt) => DepositOutcome::Duplicate(Synced::after_sync(receipt)),
             Self::Refused(refusal) => DepositOutcome::Refused(refusal),
         }
@@ -49,7 +51,10 @@ impl Model {
         if is_too_late(deposit.deadline, times.instant) {
             return Decided::Refused(Refusal::TooLate);
         }
-        let fingerprint = fingerprint(&self.secret, &deposit);
+        let fingerprints = (
+            fingerprint(&self.secret, &deposit),
+            imdn_fingerprints(&self.secret, &deposit),
+        );
         let octets = deposit.parts.iter().map(|p| p.octets.len() as u64).sum();
         let ask = Ask {
             class: deposit.class,
@@ -57,7 +62,7 @@ impl Model {
             octets: upload.map_or(octets, |_| deposit.body_octets),
             file_transfer: deposit.file.is_some(),
         };
-        let facts = self.facts(&deposit, &fingerprint, upload, times);
+        let facts = self.facts(&deposit, &fingerprints, upload, times);
         match decide(facts, ask, &self.config) {
             Decision::Refuse(refusal) => Decided::Refused(refusal),
             Decision::Duplicate(receipt) => {
@@ -70,7 +75,12 @@ impl Model {
                 })
             }
             Decision::Store | Decision::Displace(_) => {
-                Decided::Stored(self.store(deposit, fingerprint, octets, times))
+                let is_id_reused = self.is_id_reused(&deposit, fingerprints.1.as_ref(), times);
+                let receipt = self.store(deposit, fingerprints, octets, times);
+                match is_id_reused {
+                    true => Decided::IdReused(receipt),
+                    false => Decided::Stored(receipt),
+                }
             }
         }
     }
@@ -110,14 +120,18 @@ impl Model {
     fn facts(
         &self,
         deposit: &Deposit,
-        fingerprint: &Fingerprint,
+        (fingerprint, imdn): &(Fingerprint, Option<ImdnFingerprints>),
         upload: Option<UploadId>,
         times: Times,
     ) -> Facts<Receipt> {
         let mailbox = self.mailbox(&deposit.served_user);
         let (usage, barring) = self.usage(&deposit.served_user, upload, times);
         Facts {
-            duplicate: mailbox.and_then(|m| self.first_copy(m, fingerprint, times)),
+            duplicate: mailbox.and_then(|mailbox| {
+                let fingerprints = [Some(fingerprint), imdn.as_ref().map(|imdn| &imdn.copy)];
+                let mut known = fingerprints.into_iter().flatten();
+                known.find_map(|fingerprint| self.first_copy(mailbox, fingerprint, times))
+            }),
             account_known: mailbox.is_some() || self.config.provisioning == Provisioning::Open,
             barring,
             usage,
@@ -147,6 +161,17 @@ impl Model {
             .map(|first| first.receipt.clone())
     }
 
+    /// Whether its sender has given its `imdn.Message-ID` to other content; asked of what is no duplicate.
+    fn is_id_reused(
+        &self,
+        deposit: &Deposit,
+        imdn: Option<&ImdnFingerprints>,
+        times: Times,
+    ) -> bool {
+        let first = self.mailbox(&deposit.served_user).zip(imdn);
+        first.is_some_and(|(mailbox, imdn)| self.first_copy(mailbox, &imdn.id, times).is_some())
+    }
+
     fn absorb(&mut self, receipt: &Receipt, times: Times) {
         if let Some(message) = self.messages.get_mut(&receipt.id.number) {
             message.record(times.wall, EventKind::DuplicateAbsorbed, None, "", "");
@@ -156,7 +181,7 @@ impl Model {
     fn store(
         &mut self,
         deposit: Deposit,
-        fingerprint: Fingerprint,
+        (fingerprint, imdn): (Fingerprint, Option<ImdnFingerprints>),
         octets: u64,
         times: Times,
     ) -> Receipt {
@@ -182,6 +207,12 @@ impl Model {
             receipt: receipt.clone(),
             until: times.wall.after(self.config.dedupe_window),
         };
+        if let Some(imdn) = imdn {
+            for fingerprint in [imdn.copy, imdn.id] {
+                self.duplicates
+                    .insert((mailbox, fingerprint), first.clone());
+            }
+        }
         self.duplicates.insert((mailbox, fingerprint), first);
         receipt
     }

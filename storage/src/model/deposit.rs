@@ -21,6 +21,15 @@ pub struct DuplicateKey {
     pub cseq: u32,
 }
 
+/// What its sender calls a message, whatever request it comes in (requirements §3.3).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ImdnKey {
+    /// `imdn.Message-ID`.
+    pub message_id: String,
+    /// Octets of the body before the part that the CPIM message wraps, which is what a retry repeats.
+    pub part_offset: u64,
+}
+
 /// A message that an edge has received completely and wants to be responsible for no longer.
 #[derive(Clone, Debug)]
 pub struct Deposit {
@@ -41,6 +50,8 @@ pub struct Deposit {
     pub headers: Headers,
     /// What makes a retry of this deposit recognisable.
     pub duplicate_key: DuplicateKey,
+    /// What makes a retry under another Call-ID recognisable; without a sender it is not looked at.
+    pub imdn_key: Option<ImdnKey>,
     /// Octets, as received. At least one part.
     pub parts: Vec<Part>,
     /// See [`super::Envelope::body_octets`].
@@ -77,6 +88,8 @@ pub struct Receipt {
 pub enum DepositOutcome {
     /// A new message, on disk.
     Stored(Synced<Receipt>),
+    /// Likewise; but its sender has given its `imdn.Message-ID` to other content before (requirements §3.3).
+    IdReused(Synced<Receipt>),
     /// The message is already there, on disk; this is its first receipt.
     Duplicate(Synced<Receipt>),
     /// Nothing was stored and no Message-ID was spent.

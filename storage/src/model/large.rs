@@ -96,6 +96,8 @@ impl LargeDeposit {
                 call_id: self.msrp_message_id,
                 cseq: 0,
             },
+            // The octets of a large message are recognised by their hash, whatever they wrap.
+            imdn_key: None,
             parts: self.parts,
             body_octets: self.octets,
             body_offset: 0,

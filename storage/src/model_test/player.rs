@@ -65,6 +65,7 @@ fn told(answer: impl Debug) -> String {
 fn decided(outcome: DepositOutcome) -> String {
     match outcome {
         DepositOutcome::Stored(receipt) => told(("stored", receipt.into_inner())),
+        DepositOutcome::IdReused(receipt) => told(("id reused", receipt.into_inner())),
         DepositOutcome::Duplicate(receipt) => told(("duplicate", receipt.into_inner())),
         DepositOutcome::Refused(refusal) => told(refusal),
     }

@@ -176,7 +176,10 @@ impl Committable for LargeDeposit {
 
     fn outcome(answer: Decided) -> (DepositOutcome, bool) {
         let outcome = answer.into_outcome();
-        let is_owned = matches!(outcome, DepositOutcome::Stored(_));
+        let is_owned = matches!(
+            outcome,
+            DepositOutcome::Stored(_) | DepositOutcome::IdReused(_)
+        );
         (outcome, is_owned)
     }
 }

@@ -3,7 +3,7 @@
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::model::{Address, Deposit, JobClass, JobRequest, Part, PartKind};
+use crate::model::{Address, Deposit, ImdnKey, JobClass, JobRequest, Part, PartKind};
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -30,6 +30,40 @@ pub(crate) fn fingerprint(secret: &[u8; 32], deposit: &Deposit) -> Fingerprint {
         None => mac.update(body(deposit)),
     }
     truncated(mac)
+}
+
+/// How a message is recognised that comes in another request, as of a client that tries again under a new Call-ID
+/// (requirements §3.3).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImdnFingerprints {
+    /// Sender and `imdn.Message-ID`.
+    pub(crate) id: Fingerprint,
+    /// And what the message wraps, without its CPIM headers: a retry may write another `DateTime`.
+    pub(crate) copy: Fingerprint,
+}
+
+/// The fingerprints of a deposit that has a name. Who is nobody has no names of his own.
+pub(crate) fn imdn_fingerprints(secret: &[u8; 32], deposit: &Deposit) -> Option<ImdnFingerprints> {
+    let (sender, key) = (deposit.sender.as_ref()?, deposit.imdn_key.as_ref()?);
+    let ImdnKey {
+        message_id,
+        part_offset,
+    } = key;
+    let of = |purpose, part: &[u8]| {
+        let mut mac = keyed(secret, purpose);
+        for field in [sender.as_str(), message_id] {
+            mac.update(&octets_of(field.len()));
+            mac.update(field.as_bytes());
+        }
+        mac.update(part);
+        truncated(mac)
+    };
+    let start = usize::try_from(*part_offset).unwrap_or(usize::MAX);
+    let part = body(deposit).get(start..)?;
+    Some(ImdnFingerprints {
+        id: of(b"imdn id", &[]),
+        copy: of(b"imdn copy", part),
+    })
 }
 
 /// The SHA-256 of octets that are in memory.

@@ -229,7 +229,7 @@ async fn ct_xcp_03_a_message_that_came_before_its_address_was_an_alias_is_delete
         document(&bob)
     );
     let condition = format!("If-Match: {}", list.field("ETag"));
-    let mut proxy = Proxy::of(&scene, &bob).with(&condition);
+    let proxy = Proxy::of(&scene, &bob).with(&condition);
     let deleted = proxy.ask("DELETE", &node).await;
     assert_eq!(deleted.status, 200, "{deleted:?}");
     let list = Proxy::of(&scene, &bob).ask("GET", &document(&bob)).await;

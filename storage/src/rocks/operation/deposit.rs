@@ -18,7 +18,7 @@ use crate::rocks::transaction::{Interrupt, Transaction};
 use crate::rocks::uploads::Body;
 use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
 use crate::rule::displacement::is_urgent;
-use crate::rule::duplicate::{Fingerprint, fingerprint};
+use crate::rule::duplicate::{Fingerprint, ImdnFingerprints, fingerprint, imdn_fingerprints};
 use crate::rule::retention;
 use crate::store::{StoreError, Synced};
 use crate::value::{
@@ -53,6 +53,7 @@ pub(in crate::rocks) struct DepositMessage {
     /// Whom it counts for.
     sender: Option<AddressKey>,
     fingerprint: Fingerprint,
+    imdn: Option<ImdnFingerprints>,
     octets: u64,
     /// The upload that a large message comes from.
     upload: Option<UploadId>,
@@ -63,6 +64,7 @@ pub(in crate::rocks) struct DepositMessage {
 /// What was decided, before the sync.
 pub(in crate::rocks) enum Decided {
     Stored(Receipt),
+    IdReused(Receipt),
     Duplicate(Receipt),
     Refused(Refusal),
 }
@@ -72,6 +74,7 @@ impl Decided {
     pub(in crate::rocks) fn into_outcome(self) -> DepositOutcome {
         match self {
             Self::Stored(receipt) => DepositOutcome::Stored(Synced::after_sync(receipt)),
+            Self::IdReused(receipt) => DepositOutcome::IdReused(Synced::after_sync(receipt)),
             Self::Duplicate(receipt) => DepositOutcome::Duplicate(Synced::after_sync(receipt)),
             Self::Refused(refusal) => DepositOutcome::Refused(refusal),
         }
@@ -89,6 +92,7 @@ impl DepositMessage {
     pub(in crate::rocks) fn new(deposit: Deposit, shared: &Shared) -> Self {
         let address = shared.address_key(&deposit.served_user);
         let fingerprint = fingerprint(&shared.secret, &deposit);
+        let imdn = imdn_fingerprints(&shared.secret, &deposit);
         let sizes = deposit
             .parts
             .iter()
@@ -133,6 +137,7 @@ impl DepositMessage {
             address,
             sender,
             fingerprint,
+            imdn,
             upload: None,
             displaces: AtomicBool::new(false),
         }
@@ -190,29 +195,37 @@ impl DepositMessage {
             sender,
             disk_full: shared.free_space.is_full(),
         };
-        for id in mailboxes {
-            facts.duplicate = self.first_copy(id, transaction)?;
-            if facts.duplicate.is_some() {
-                break;
-            }
+        facts.duplicate = first_copy(&mailboxes, &self.fingerprint, transaction)?;
+        if let (None, Some(imdn)) = (&facts.duplicate, &self.imdn) {
+            facts.duplicate = first_copy(&mailboxes, &imdn.copy, transaction)?;
         }
         Ok(facts)
     }
 
-    fn first_copy(
+    /// Whether its sender has given its `imdn.Message-ID` to other content; asked of what is no duplicate.
+    fn is_id_reused(
         &self,
-        mailbox: MailboxId,
+        mailbox: Option<MailboxId>,
         transaction: &mut Transaction<'_>,
-    ) -> Result<Option<FirstCopy>, Interrupt> {
-        let key = key::duplicate(mailbox, &self.fingerprint);
-        let first = transaction.duplicate(key)?;
-        let now = transaction.times.wall;
-        Ok(first
-            .filter(|first| first.until > now)
-            .map(|first| FirstCopy {
-                mailbox,
-                receipt: first.receipt,
-            }))
+    ) -> Result<bool, Interrupt> {
+        let (Some(mailbox), Some(imdn)) = (mailbox, &self.imdn) else {
+            return Ok(false);
+        };
+        let mailboxes = transaction.mailboxes_of(mailbox);
+        Ok(first_copy(&mailboxes, &imdn.id, transaction)?.is_some())
+    }
+
+    fn stored(
+        &self,
+        mailbox: Option<MailboxId>,
+        transaction: &mut Transaction<'_>,
+    ) -> Result<Decided, Interrupt> {
+        let is_id_reused = self.is_id_reused(mailbox, transaction)?;
+        let receipt = self.store(mailbox, transaction)?;
+        Ok(match is_id_reused {
+            true => Decided::IdReused(receipt),
+            false => Decided::Stored(receipt),
+        })
     }
 
     fn store(
@@ -306,12 +319,15 @@ impl DepositMessage {
     fn remember(&self, mailbox: MailboxId, receipt: &Receipt, transaction: &mut Transaction<'_>) {
         let window = transaction.shared.config.dedupe_window;
         let until = receipt.received_at.after(window);
-        let key = key::duplicate(mailbox, &self.fingerprint);
-        let row = DuplicateValue {
-            receipt: receipt.clone(),
-            until,
-        };
-        transaction.set_duplicate(key, Some(row));
+        let imdn = self.imdn.map(|imdn| [imdn.copy, imdn.id]);
+        let fingerprints = [self.fingerprint].into_iter();
+        for fingerprint in fingerprints.chain(imdn.into_iter().flatten()) {
+            let row = DuplicateValue {
+                receipt: receipt.clone(),
+                until,
+            };
+            transaction.set_duplicate(key::duplicate(mailbox, &fingerprint), Some(row));
+        }
     }
 
     /// Content, envelope and indexes: nobody asks for them before they are on disk.
@@ -350,6 +366,23 @@ impl DepositMessage {
             what: DueKind::Message(mailbox, number),
         });
     }
+}
+
+/// The message of this fingerprint in one of a user's mailboxes, as long as its retries are recognised.
+fn first_copy(
+    mailboxes: &[MailboxId],
+    fingerprint: &Fingerprint,
+    transaction: &mut Transaction<'_>,
+) -> Result<Option<FirstCopy>, Interrupt> {
+    let now = transaction.times.wall;
+    for &mailbox in mailboxes {
+        let first = transaction.duplicate(key::duplicate(mailbox, fingerprint))?;
+        if let Some(first) = first.filter(|first| first.until > now) {
+            let receipt = first.receipt;
+            return Ok(Some(FirstCopy { mailbox, receipt }));
+        }
+    }
+    Ok(None)
 }
 
 /// Every hit is an event of the first copy, as long as there is something left of it.
@@ -400,13 +433,13 @@ impl Operation for DepositMessage {
                 absorb(&first, transaction)?;
                 Ok(Decided::Duplicate(first.receipt))
             }
-            Decision::Store => self.store(mailbox, transaction).map(Decided::Stored),
+            Decision::Store => self.stored(mailbox, transaction),
             Decision::Displace(lack) => {
                 let mailboxes = mailbox.map(|mailbox| transaction.mailboxes_of(mailbox));
                 let envelope = &self.envelope.envelope;
                 let new = (envelope.class, is_urgent(envelope));
                 match transaction.displace(&mailboxes.unwrap_or_default(), lack, new)? {
-                    true => self.store(mailbox, transaction).map(Decided::Stored),
+                    true => self.stored(mailbox, transaction),
                     false => Ok(Decided::Refused(Refusal::MailboxFull {
                         retry_after: config.full_retry_after,
                     })),
