@@ -145,6 +145,9 @@ daemon::section! {
         lease: Duration = "60s",
         /// Push sessions at a time, over all edges.
         max_sessions: u32 = 1024,
+        /// Deliveries that begin per second, over all edges, so that a crowd that registers leaves messages that come in
+        /// their part of the machine; 0: no bound. With four processors or more it may be raised.
+        rate: u32 = 400,
         /// Pauses before further tries within one registration.
         backoff: Vec<Duration> = ["30s", "2m", "10m"],
         /// Rest of a next hop that is down and gave no Retry-After.
@@ -547,6 +550,7 @@ impl Config {
             max_sessions: usize::try_from(push.max_sessions).unwrap_or(usize::MAX),
             backoff: push.backoff.clone(),
             hop_pause: push.hop_pause,
+            rate: push.rate,
             restart_rate: push.restart_rate,
             mode: self.delivery.mode,
             by_device: self.delivery.scope == DeliveryScope::All,

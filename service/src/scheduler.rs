@@ -10,6 +10,7 @@ mod driver;
 mod edges;
 mod handle;
 mod machine;
+mod pace;
 mod plans;
 mod policy;
 mod start;

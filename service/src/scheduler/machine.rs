@@ -7,6 +7,7 @@ use rand::Rng;
 use storage::model::{ClaimToken, Generation, MailboxId};
 
 use super::edges::{EdgeName, Edges};
+use super::pace::Pace;
 use super::plans::{Phase, Plan, Plans, Trigger};
 use super::policy::{Ending, LONGEST_HOP_PAUSE, Outcome, Policy, Verdict};
 
@@ -67,6 +68,7 @@ pub(super) struct Machine<R> {
     plans: Plans,
     edges: Edges,
     window: usize,
+    pace: Pace,
     /// Until then edges may hold claims from before our start.
     adopts_until: Instant,
 }
@@ -75,6 +77,7 @@ impl<R: Rng> Machine<R> {
     pub(super) fn new(now: Instant, policy: Policy, rng: R) -> Self {
         Self {
             adopts_until: now + policy.lease,
+            pace: Pace::new(now, policy.rate),
             policy,
             rng,
             plans: Plans::default(),
@@ -390,6 +393,7 @@ impl<R: Rng> Machine<R> {
 
     /// Lets pass what is over by `now`.
     pub(super) fn timeout(&mut self, now: Instant) {
+        self.pace.pass(now);
         self.edges.timeout(now);
         while let Some(mailbox) = self.plans.first_over(now) {
             match self.phase(mailbox) {
@@ -418,14 +422,16 @@ impl<R: Rng> Machine<R> {
 
     /// When [`Machine::timeout`] has something to do.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let times = [self.plans.next_time(), self.edges.next_timeout()];
+        let is_ready = self.plans.ready().next().is_some();
+        let pace = self.pace.next().filter(|_| is_ready);
+        let times = [self.plans.next_time(), self.edges.next_timeout(), pace];
         times.into_iter().flatten().min()
     }
 
     /// The next delivery to start, as far as edges and limits allow.
     pub(super) fn poll(&mut self) -> Option<Start> {
         let limit = self.window.min(self.policy.max_sessions);
-        if self.plans.sessions() >= limit {
+        if self.plans.sessions() >= limit || self.pace.next().is_some() {
             return None;
         }
         let (mailbox, edge) = self.startable()?;
@@ -434,6 +440,7 @@ impl<R: Rng> Machine<R> {
         plan.look_again = None;
         plan.planned_by = Trigger::Deposited;
         plan.has_user_left = false;
+        self.pace.start();
         self.edges.job_begins(&edge);
         let phase = Phase::Starting { edge: edge.clone() };
         self.plans.enter(mailbox, phase);

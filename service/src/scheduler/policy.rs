@@ -75,6 +75,8 @@ pub(crate) struct Policy {
     pub(crate) lease: Duration,
     /// Push sessions at a time, over all edges.
     pub(crate) max_sessions: usize,
+    /// Deliveries that begin per second, over all edges; 0: no bound.
+    pub(crate) rate: u32,
     /// Pauses before further tries within one registration.
     pub(crate) backoff: Vec<Duration>,
     /// How long a next hop rests that gave no Retry-After.
@@ -143,6 +145,7 @@ mod tests {
             max_sessions: 1,
             backoff: vec![S30, S120],
             hop_pause: Duration::from_secs(5),
+            rate: 0,
             restart_rate: 100,
             mode: DeliveryMode::Auto,
             by_device: false,

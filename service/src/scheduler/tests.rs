@@ -25,6 +25,7 @@ fn policy() -> Policy {
         max_sessions: 100,
         backoff: vec![30 * SECOND, 120 * SECOND, 600 * SECOND],
         hop_pause: 10 * SECOND,
+        rate: 0,
         restart_rate: 100,
         mode: DeliveryMode::Auto,
         by_device: false,

@@ -376,3 +376,27 @@ fn whoever_comes_back_while_his_session_ends_gets_another() {
     scene.pass(SECOND);
     scene.run(BOB);
 }
+
+#[test]
+fn a_crowd_is_served_so_many_per_second() {
+    let mut scene = Scene::new(Policy {
+        rate: 10,
+        ..policy()
+    });
+    scene.machine.edge_attached(edge("a"), 100);
+    for number in 1..=9 {
+        scene.machine.registered(scene.now, MailboxId(number), true);
+    }
+    scene.pass(SECOND);
+    let mut started = 0;
+    while scene.machine.poll().is_some() {
+        started += 1;
+    }
+    assert_eq!(started, 1);
+    let next = scene.machine.next_timeout().expect("there are more");
+    assert!(next > scene.now && next <= scene.now + SECOND / 10);
+    scene.now = next;
+    scene.pass(Duration::ZERO);
+    assert!(scene.machine.poll().is_some());
+    assert_eq!(scene.machine.poll(), None);
+}
