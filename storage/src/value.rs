@@ -34,6 +34,8 @@ pub(crate) use fan_out::{
 };
 pub(crate) use group::{GroupDocumentValue, GroupValue};
 pub(crate) use mailbox::MailboxValue;
+#[cfg(any(test, fuzzing))]
+pub(crate) use message::part_kind;
 pub(crate) use message::{EnvelopeValue, Place, StateValue, is_inline};
 pub(crate) use meta::{Counters, Identity, UploadsValue};
 pub(crate) use report::ReportValue;
