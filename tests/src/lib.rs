@@ -22,6 +22,7 @@ pub mod operator;
 pub mod patience;
 pub mod process;
 pub mod replay;
+pub mod rounds;
 pub mod run;
 pub mod scene;
 pub mod shim;

@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use proto::v1::MessageState;
 use restante_tests::deployment::Plan;
 use restante_tests::load::{Load, by_call_id, lost};
+use restante_tests::rounds::rounds;
 use restante_tests::sip::{Transport, fresh};
 use restante_tests::{Deployment, LoopbackNet, Part, Scene};
 
-/// Kills of the store.
+/// Kills of the store, usually.
 const ROUNDS: usize = 20;
+/// Ends of a part, usually.
+const ENDS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_of_storage_right_after_a_202_loses_nothing() {
@@ -18,7 +21,7 @@ async fn kill_9_of_storage_right_after_a_202_loses_nothing() {
     let host = deployment.net().host(LoopbackNet::CORE);
     let load = Load::start(host, deployment.edge(Transport::Tcp), 4);
     let mut ids = BTreeMap::new();
-    for round in 0..ROUNDS {
+    for round in 0..rounds(ROUNDS) {
         load.more(1 + round * 7 % 40).await;
         deployment.kill(Part::Storage).await;
         let promised = load.promised();
@@ -62,10 +65,10 @@ enum End {
 async fn ends_without_loss(plan: Plan, part: Part, end: End) {
     let mut deployment = plan.set("trust.peers", "127.0.0.0/8+udp").start().await;
     let host = deployment.net().host(LoopbackNet::CORE);
-    for round in 0..4 {
+    for round in 0..rounds(ENDS) {
         deployment.ready(Part::SipEdge).await;
         let load = Load::start(host, deployment.edge(Transport::Tcp), 4);
-        load.more(10 + round * 13).await;
+        load.more(10 + round * 13 % 50).await;
         match end {
             End::Kill => deployment.kill(part).await,
             End::Terminate => {

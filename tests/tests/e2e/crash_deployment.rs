@@ -10,6 +10,7 @@ use proto::v1::{EventKind, Group, GroupMember, Job, JobState, Message};
 use restante_tests::load::by_call_id;
 use restante_tests::operator::Operator;
 use restante_tests::patience::{START, eventually};
+use restante_tests::rounds::rounds;
 use restante_tests::shim::Shim;
 use restante_tests::sip::{RequestText, SipPeer, Transport, Way, fresh};
 use restante_tests::{Deployment, LoopbackNet, Part, run, uri};
@@ -244,15 +245,16 @@ fn message(group: &str, text: &str) -> RequestText {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_of_a_thousand_members_gets_a_message_once_whoever_dies() {
-    /// Messages, and deaths while each of them goes out.
-    const MESSAGES: usize = 3;
+    /// Deaths, usually, and how many while one message goes out.
+    const ROUNDS: usize = 30;
     const DEATHS_OF_EACH: u32 = 10;
     /// Copies between two deaths.
     const STEP: u32 = 70;
     let settings = [("cf.sender_fanout_rate", "0"), ("cf.leg_rate", "250")];
     let mut stage = Stage::start(1_000, &settings).await;
     let mut deaths = DEATHS.iter().cycle();
-    for number in 0..MESSAGES {
+    let messages = rounds(ROUNDS).div_ceil(10);
+    for number in 0..messages {
         let request = message(&stage.group, &format!("Stand-up {number} moved to 10:30."));
         stage.accepted(&request).await;
         let job = stage.last_job().await;
@@ -267,8 +269,8 @@ async fn each_of_a_thousand_members_gets_a_message_once_whoever_dies() {
         stage.accepted(&request).await;
     }
     let jobs = stage.completed().await;
-    assert_eq!(jobs.len(), MESSAGES);
-    let messages = stage.each_has_one_of_each(&jobs).await;
-    assert_ne!(stage.absorbed(&messages).await, 0, "no copy was repeated");
+    assert_eq!(jobs.len(), messages);
+    let copies = stage.each_has_one_of_each(&jobs).await;
+    assert_ne!(stage.absorbed(&copies).await, 0, "no copy was repeated");
     stage.finish().await;
 }

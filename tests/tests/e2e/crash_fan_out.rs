@@ -18,6 +18,7 @@ use proto::v1::{
 };
 use rand::Rng;
 use restante_tests::patience::within;
+use restante_tests::rounds::{patience, rounds};
 use restante_tests::shim::Shim;
 use restante_tests::{Deployment, Part};
 use tokio::sync::mpsc;
@@ -29,10 +30,10 @@ use tonic::transport::{Channel, Endpoint};
 /// Members of each group.
 const MEMBERS: u32 = 1_000;
 
-/// Kills and deaths.
-const ROUNDS: u32 = 30;
+/// Kills and deaths, usually.
+const ROUNDS: usize = 30;
 
-/// Long enough for all legs of all rounds.
+/// Long enough for all legs of the usual rounds.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What the members have got: copies by job and index.
@@ -200,7 +201,7 @@ async fn accepted(data: SocketAddr, request: &AcceptJobRequest) -> JobAccepted {
 }
 
 /// Waits until a job has its end.
-async fn completed(operator: SocketAddr, job: u64) -> proto::v1::Job {
+async fn completed(operator: SocketAddr, job: u64, limit: Duration) -> proto::v1::Job {
     let waiting = async {
         loop {
             let client = connect(operator).await.map(JobServiceClient::new);
@@ -213,7 +214,7 @@ async fn completed(operator: SocketAddr, job: u64) -> proto::v1::Job {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    within(PATIENCE, "the end of a job", waiting).await
+    within(limit, "the end of a job", waiting).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -228,7 +229,8 @@ async fn an_accepted_message_to_many_survives_every_death() {
     let seen = Arc::new(Mutex::new(Seen::default()));
     let mut edge = Edge::start(data, 0, &seen);
     let mut jobs = Vec::new();
-    for round in 0..ROUNDS {
+    let rounds = rounds(ROUNDS);
+    for round in 0..u32::try_from(rounds).expect("few") {
         let job = accepted(data, &message(round)).await.job;
         jobs.push(job);
         let pause = rand::rng().random_range(0..300);
@@ -248,8 +250,9 @@ async fn an_accepted_message_to_many_survives_every_death() {
         assert_eq!((again.job, again.duplicate), (job, true));
     }
     let operator = deployment.address("storage.operator_listen");
+    let limit = patience(PATIENCE, ROUNDS, rounds);
     for job in &jobs {
-        let done = completed(operator, *job).await;
+        let done = completed(operator, *job, limit).await;
         assert_eq!(done.state(), JobState::Completed);
         assert_eq!((done.delivered, done.total), (MEMBERS, MEMBERS), "{done:?}");
     }
@@ -272,5 +275,5 @@ async fn an_accepted_message_to_many_survives_every_death() {
     let repeated: usize = seen.copies.values().map(|copies| copies - 1).sum();
     println!("{repeated} of {} copies were repeated", reached.len());
     // What was on its way at a death, at most: 200 legs of the edge.
-    assert!(repeated <= usize::try_from(ROUNDS).expect("few") * 200);
+    assert!(repeated <= rounds * 200);
 }

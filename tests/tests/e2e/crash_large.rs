@@ -7,6 +7,7 @@ use std::path::Path;
 use proto::v1::PartKind;
 use restante_tests::load::by_call_id;
 use restante_tests::patience::{START, eventually};
+use restante_tests::rounds::rounds;
 use restante_tests::run;
 use restante_tests::shim::Shim;
 use restante_tests::uploads::{Stored, Uploads, octets_of, upload_without_end};
@@ -92,7 +93,7 @@ async fn sto_10_kill_9_in_the_middle_of_uploads_loses_nothing() {
     let deployment = Deployment::two_processes().start().await;
     let data = deployment.data();
     let mut crashes = Crashes::start(deployment).await;
-    for round in 0..ROUNDS {
+    for round in 0..rounds(ROUNDS) {
         let wrong = crashes.die(1 + round * 5 % 7, || {}).await;
         assert_eq!(wrong, [""; 0], "round {round}");
     }
@@ -104,7 +105,7 @@ async fn sto_10_a_power_cut_in_the_middle_of_uploads_loses_nothing() {
     let shim = Shim::new();
     let deployment = shim.under(Deployment::two_processes()).start().await;
     let mut crashes = Crashes::start(deployment).await;
-    for round in 0..ROUNDS {
+    for round in 0..rounds(ROUNDS) {
         let wrong = crashes.die(1 + round * 5 % 7, || shim.cut_power()).await;
         assert_eq!(wrong, [""; 0], "round {round}");
     }

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use proto::v1::{Message, MessageState};
 use restante_tests::clients::{Clients, Receipt, Seen};
 use restante_tests::load::{Load, Promised, by_call_id, lost};
+use restante_tests::rounds::rounds;
 use restante_tests::sip::{SipPeer, Transport, example};
 use restante_tests::{Deployment, LoopbackNet, Part, uri};
 
-/// Kills in one test.
+/// Kills in one test, usually.
 const ROUNDS: usize = 50;
 
 /// Senders at a time.
@@ -180,7 +181,7 @@ fn assert_repeats(receipts: &[Receipt], cut: &BTreeSet<String>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ct_sto_05_kill_9_of_each_process_in_turn_keeps_order_ids_and_messages() {
     let mut crashes = Crashes::start().await;
-    for round in 0..ROUNDS {
+    for round in 0..rounds(ROUNDS) {
         let part = [Part::Storage, Part::SipEdge][round % 2];
         crashes.kill(part, 1 + round * 7 % 30).await;
     }

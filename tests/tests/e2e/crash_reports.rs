@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use proto::v1::{ReportState, ReportStatus};
 use restante_tests::patience::{ANSWER, eventually};
+use restante_tests::rounds::rounds;
 use restante_tests::sip::{Arrival, SipText, example};
 use restante_tests::{Deployment, Part, Scene, somebody, uri};
 use tokio::time::timeout;
 
-/// Kills in one test.
+/// Kills in one test, usually.
 const ROUNDS: usize = 8;
 /// Messages of one round.
 const MESSAGES: usize = 4;
@@ -129,8 +130,9 @@ async fn reports_survive_kills_of_storage_and_edge() {
         seen: BTreeMap::new(),
         copies: 0,
     };
+    let kills = rounds(ROUNDS);
     let mut ids = Vec::new();
-    for round in 0..ROUNDS {
+    for round in 0..kills {
         ids.extend(reports.deposit(round).await);
         reports.take_some(round % 4).await;
         let part = match round % 2 {
@@ -139,14 +141,14 @@ async fn reports_survive_kills_of_storage_and_edge() {
         };
         reports.kill(part).await;
     }
-    let mut rounds = 0;
+    let mut looks = 0;
     while !reports.are_all_sent(&ids).await {
         reports.take_some(100).await;
-        rounds += 1;
-        assert!(rounds < 300, "not all reports come");
+        looks += 1;
+        assert!(looks < 300, "not all reports come");
     }
     let per_round = MESSAGES + MESSAGES / 2;
-    assert_eq!(reports.seen.len(), ROUNDS * per_round);
+    assert_eq!(reports.seen.len(), kills * per_round);
     assert!(reports.copies >= reports.seen.len());
     // Nothing is left to be sent.
     eventually(ANSWER, "the last copies", async || {

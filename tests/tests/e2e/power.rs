@@ -1,11 +1,12 @@
 //! Power cuts: after each, every write that no completed sync covers is gone.
 
 use restante_tests::load::{Load, lost};
+use restante_tests::rounds::rounds;
 use restante_tests::shim::Shim;
 use restante_tests::sip::Transport;
 use restante_tests::{Deployment, LoopbackNet, Part};
 
-/// Power cuts in one test.
+/// Power cuts in one test, usually.
 const ROUNDS: usize = 50;
 
 struct PowerCuts {
@@ -44,7 +45,7 @@ impl PowerCuts {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_power_cut_loses_nothing_that_was_acknowledged() {
     let mut cuts = PowerCuts::start().await;
-    for round in 0..ROUNDS {
+    for round in 0..rounds(ROUNDS) {
         assert_eq!(
             cuts.cut(1 + round * 13 % 60).await,
             [""; 0],

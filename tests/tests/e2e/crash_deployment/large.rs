@@ -7,6 +7,7 @@ use proto::v1::PartKind;
 use rand::Rng as _;
 use restante_tests::msrp::{Sender, Upload};
 use restante_tests::patience::{START, eventually};
+use restante_tests::rounds::rounds;
 use restante_tests::sip::SipText;
 use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
@@ -88,7 +89,7 @@ async fn complete(upload: &mut Upload, content: &[u8]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_message_to_many_comes_once_and_whole_to_all_or_to_nobody() {
     const MEMBERS: usize = 30;
-    /// Deaths in the middle of uploads, around their last octet, and while a message goes out.
+    /// Deaths in the middle of uploads, usually around their last octet, and while a message goes out.
     const ABORTED: usize = 3;
     const COMMITS: usize = 9;
     const STEPS: [u32; 6] = [0, 4, 8, 12, 16, 20];
@@ -104,7 +105,8 @@ async fn a_large_message_to_many_comes_once_and_whole_to_all_or_to_nobody() {
         stage.die(*deaths.next().expect("a cycle")).await;
         assert_eq!(stage.accepted_so_far().await, 0);
     }
-    for number in ABORTED..ABORTED + COMMITS {
+    let commits = rounds(COMMITS);
+    for number in ABORTED..ABORTED + commits {
         let content = content(number);
         let before = stage.accepted_so_far().await;
         let mut upload = stage.half(&content).await;
@@ -118,7 +120,7 @@ async fn a_large_message_to_many_comes_once_and_whole_to_all_or_to_nobody() {
         println!("{death:?} {pause} ms after the last octet: told {is_told}, accepted {accepted}");
         assert!(accepted == 1 || accepted == 0 && !is_told);
     }
-    let content_of_last = content(ABORTED + COMMITS);
+    let content_of_last = content(ABORTED + commits);
     let mut upload = stage.half(&content_of_last).await;
     complete(&mut upload, &content_of_last).await;
     assert!(stage.is_told(&mut upload).await);
