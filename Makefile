@@ -3,6 +3,8 @@
 #   make run          try Restante on this machine; DEMO=once shows the story and ends
 #   make demo         Kamailio, Restante, two clients and Prometheus in containers: a story, step by step
 #   make test         the whole test suite, as CI runs it
+#   make test-long    what takes too long for that, at most 6 hours, and docs/test-long.md; STAGES="fuzz timers", RESUME=1 goes on
+#   make soak         a load with kills for SOAK=8h, which must lose nothing and grow nowhere
 #   make conformance  the tests of each requirement, and docs/conformance.md; TIER=long, ONLY=ct_dlv, TARGET=file as it says
 #   make bench        a benchmark of docs/benchmarks.md; which one and options in BENCH="push --rounds 1"
 #   make simulation   random histories of a deployment (docs/simulation.md); how many and from which seed: SEEDS=10000 FROM=0
@@ -15,11 +17,14 @@ SHELL := /bin/bash
 # release | dev: what `run` and `runtime` build.
 PROFILE ?= release
 
+# How long `soak` takes.
+SOAK ?= 8h
+
 # Histories of `simulation`.
 SEEDS ?= 10000
 FROM ?= 0
 
-.PHONY: help run demo test conformance conformance-document bench simulation image runtime
+.PHONY: help run demo test test-long soak conformance conformance-document bench simulation image runtime
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -34,7 +39,14 @@ demo: runtime
 test:
 	@scripts/test
 
+test-long:
+	@scripts/test-long $(if $(RESUME),--resume) $(STAGES)
+
 # The tests run the binaries.
+soak:
+	@cargo build --quiet --locked --workspace --bins
+	@SOAK=$(SOAK) cargo test --quiet --locked --workspace --test e2e -- --ignored --nocapture ct_rob_05
+
 conformance:
 	@cargo build --quiet --locked --workspace --bins
 	@cargo run --quiet --locked -p restante-tests --bin conformance -- \

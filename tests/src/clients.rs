@@ -67,6 +67,14 @@ impl Clients {
         self.seen.lock().expect("no client panicked").clone()
     }
 
+    /// Forgets what they have seen; it begins anew.
+    ///
+    /// # Panics
+    /// When a client panicked.
+    pub fn forget(&self) {
+        *self.seen.lock().expect("no client panicked") = Seen::default();
+    }
+
     /// Waits until so many more messages have arrived, repeated ones too.
     ///
     /// # Panics

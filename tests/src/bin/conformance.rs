@@ -114,7 +114,11 @@ fn run_tests(tests: &[Test], arguments: &Arguments) -> Result<BTreeMap<String, O
         .map(Test::folder)
         .filter(|folder| arguments.target.is_none() || *folder == "tests")
         .collect();
-    let mut filter = "test(/(^|::)ct_/)".to_owned();
+    let packages: Vec<String> = folders
+        .iter()
+        .map(|folder| format!("package(=restante-{folder})"))
+        .collect();
+    let mut filter = format!("test(/(^|::)ct_/) & ({})", packages.join(" | "));
     if let Some(only) = &arguments.only {
         filter += &format!(" & test({only})");
     }
@@ -128,11 +132,9 @@ fn run_tests(tests: &[Test], arguments: &Arguments) -> Result<BTreeMap<String, O
     }
     nextest
         .current_dir(root())
-        .args(["nextest", "run", "--locked", "--profile", "conformance"])
-        .args(["--filterset", &filter]);
-    for folder in folders {
-        nextest.args(["--package", &format!("restante-{folder}")]);
-    }
+        // Of the whole workspace, as it is built for `make test`: alone, a package has other features.
+        .args(["nextest", "run", "--locked", "--workspace"])
+        .args(["--profile", "conformance", "--filterset", &filter]);
     if tier == Tier::Long {
         nextest.args(["--run-ignored", "only"]);
     }

@@ -194,6 +194,10 @@ impl Plan {
         if !self.of_storage.is_empty() {
             not_run("puts something between the store and the system");
         }
+        // Whoever asks for several kills one of them, which is better known before anything is left half done.
+        if self.parts != [Part::All] {
+            not_run("starts and ends processes of its own");
+        }
         // How logs look is nobody's concern but those who read them.
         let asked = self
             .settings
