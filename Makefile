@@ -24,7 +24,7 @@ SOAK ?= 8h
 SEEDS ?= 10000
 FROM ?= 0
 
-.PHONY: help run demo test test-long soak conformance conformance-document bench simulation image runtime
+.PHONY: help run demo test test-long soak conformance conformance-document metrics-document bench simulation image runtime
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -55,6 +55,10 @@ conformance:
 # The same with the verdicts it has, after tests were renamed or reasons changed.
 conformance-document:
 	@cargo run --quiet --locked -p restante-tests --bin conformance -- --document
+
+# What the processes say they count.
+metrics-document:
+	@cargo run --quiet --locked --bin restante -- metrics >docs/metrics.md
 
 simulation:
 	cargo run --locked --release -p restante-simulation -- --seeds $(SEEDS) --from $(FROM)

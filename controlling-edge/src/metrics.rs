@@ -7,7 +7,7 @@ use storage_client::fan_out::LegOutcome;
 /// A message to many is on disk and answered with 202.
 pub(crate) fn job_accepted(is_duplicate: bool) {
     if is_duplicate {
-        counter!("restante_duplicates_suppressed_total", "key" => "job").increment(1);
+        counter!("restante_duplicates_answered_total", "kind" => "job").increment(1);
     } else {
         counter!("restante_jobs_accepted_total").increment(1);
     }

@@ -4,68 +4,59 @@
 //! `restante_<noun>_<unit>`, with `_total` for counters; no label may hold a user, Call-ID or
 //! Message-ID, because each value of a label is a series that lives as long as the process.
 
+mod table;
+
 use std::fmt;
 
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
+use metrics_process::Collector;
 
 use crate::build_info::BUILD;
 use crate::exit::{Code, Fatal};
-
-/// Upper bounds of the buckets of histograms named `…_seconds`: from a commit on a fast disk to
-/// the 32 s of a SIP transaction (RFC 3261 §17.1.2.2, Timer F).
-const SECONDS: [f64; 15] = [
-    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 4.0, 10.0,
-    32.0,
-];
-
-/// Upper bounds of the buckets of all other histograms: powers of four, for octets and batch sizes.
-const AMOUNTS: [f64; 13] = [
-    1.0,
-    4.0,
-    16.0,
-    64.0,
-    256.0,
-    1_024.0,
-    4_096.0,
-    16_384.0,
-    65_536.0,
-    262_144.0,
-    1_048_576.0,
-    4_194_304.0,
-    16_777_216.0,
-];
+pub use table::{Buckets, Kind, Label, Metric};
 
 /// Reads what the process has counted.
 #[derive(Clone)]
 pub struct Metrics {
     handle: PrometheusHandle,
+    /// Asked with each rendering.
+    system: Option<Collector>,
 }
 
 impl Metrics {
-    /// Starts counting for the whole process.
+    /// Starts counting for the whole process, whose metrics are in this table.
     ///
     /// # Errors
     /// [`Code::Bug`] if the process already counts.
-    pub fn install() -> Result<Self, Fatal> {
-        let recorder = recorder();
+    pub fn install<'a>(table: impl IntoIterator<Item = &'a Metric>) -> Result<Self, Fatal> {
+        let table: Vec<_> = table.into_iter().chain(&OWN).collect();
+        let recorder = recorder(&table);
+        for metric in table {
+            metric.begin(&recorder);
+        }
         let handle = recorder.handle();
         let installed = metrics::set_global_recorder(recorder);
         installed.map_err(|_| Fatal::new(Code::Bug, "the metrics were started twice"))?;
-        describe_build();
-        Ok(Self { handle })
+        count_build();
+        let system = Some(Collector::default());
+        Ok(Self { handle, system })
     }
 
     /// Metrics that nothing counts into: for a part of a process under test.
     pub fn detached() -> Self {
         Self {
-            handle: recorder().handle(),
+            handle: recorder(&[]).handle(),
+            system: None,
         }
     }
 
     /// All metrics in the text format of Prometheus.
     pub fn render(&self) -> String {
+        if let Some(system) = &self.system {
+            system.collect();
+        }
         self.handle.render()
     }
 
@@ -82,19 +73,86 @@ impl fmt::Debug for Metrics {
     }
 }
 
-fn recorder() -> PrometheusRecorder {
-    let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
-        .and_then(|builder| builder.set_buckets(&AMOUNTS));
-    builder.expect("the bounds are not empty").build_recorder()
+fn recorder(table: &[&Metric]) -> PrometheusRecorder {
+    let named = table.iter().filter_map(|metric| match metric.kind {
+        Kind::Histogram(buckets) => Some((Matcher::Full(metric.name.to_owned()), buckets)),
+        _ => None,
+    });
+    let by_unit = (Matcher::Suffix("_seconds".to_owned()), Buckets::Seconds);
+    let builder = PrometheusBuilder::new();
+    let mut builder = builder
+        .set_buckets(Buckets::Amounts.bounds())
+        .expect("the bounds are not empty");
+    for (matcher, buckets) in named.chain([by_unit]) {
+        builder = builder
+            .set_buckets_for_metric(matcher, buckets.bounds())
+            .expect("the bounds are not empty");
+    }
+    builder.build_recorder()
 }
 
-/// `restante_build_info` is 1; what it says is in its labels.
-fn describe_build() {
-    metrics::describe_gauge!(
-        "restante_build_info",
-        "Version and commit of this process; always 1."
-    );
+/// What this module counts itself.
+pub const OWN: [Metric; 9] = [
+    Metric {
+        name: "restante_build_info",
+        kind: Kind::Gauge,
+        labels: &[
+            Label {
+                name: "version",
+                values: &[],
+            },
+            Label {
+                name: "commit",
+                values: &[],
+            },
+        ],
+        help: "Version and commit of the process; always 1.",
+    },
+    of_system(
+        "process_cpu_seconds_total",
+        Kind::Counter,
+        "Time of processors, in the process and in the system for it.",
+    ),
+    of_system("process_open_fds", Kind::Gauge, "Open file descriptors."),
+    of_system(
+        "process_max_fds",
+        Kind::Gauge,
+        "File descriptors that the process may open.",
+    ),
+    of_system(
+        "process_virtual_memory_bytes",
+        Kind::Gauge,
+        "Address space.",
+    ),
+    of_system(
+        "process_virtual_memory_max_bytes",
+        Kind::Gauge,
+        "Address space that the process may have.",
+    ),
+    of_system(
+        "process_resident_memory_bytes",
+        Kind::Gauge,
+        "Memory of the process.",
+    ),
+    of_system(
+        "process_start_time_seconds",
+        Kind::Gauge,
+        "When the process started, in seconds since 1970.",
+    ),
+    of_system("process_threads", Kind::Gauge, "Threads of the process."),
+];
+
+/// What the operating system tells of the process, by the names that all exporters have for it.
+const fn of_system(name: &'static str, kind: Kind, help: &'static str) -> Metric {
+    Metric {
+        name,
+        kind,
+        labels: &[],
+        help,
+    }
+}
+
+fn count_build() {
     metrics::gauge!("restante_build_info", "version" => BUILD.version, "commit" => BUILD.commit)
         .set(1.0);
 }
@@ -103,12 +161,53 @@ fn describe_build() {
 mod tests {
     use super::*;
 
+    const TABLE: [Metric; 4] = [
+        Metric {
+            name: "restante_stay_seconds",
+            kind: Kind::Histogram(Buckets::Ages),
+            labels: &[],
+            help: "Stays.",
+        },
+        Metric {
+            name: "restante_tries_total",
+            kind: Kind::Counter,
+            labels: &[
+                Label {
+                    name: "way",
+                    values: &["in", "out"],
+                },
+                Label {
+                    name: "result",
+                    values: &["ok", "failed"],
+                },
+            ],
+            help: "Tries.",
+        },
+        Metric {
+            name: "restante_level",
+            kind: Kind::Level,
+            labels: &[],
+            help: "How many.",
+        },
+        Metric {
+            name: "restante_measured_bytes",
+            kind: Kind::Gauge,
+            labels: &[],
+            help: "How much.",
+        },
+    ];
+
     /// What is rendered after `counting`.
-    fn rendered(counting: impl FnOnce()) -> String {
-        let recorder = recorder();
+    fn rendered(table: &[Metric], counting: impl FnOnce()) -> String {
+        let table: Vec<_> = table.iter().chain(&OWN).collect();
+        let recorder = recorder(&table);
+        for metric in table {
+            metric.begin(&recorder);
+        }
         metrics::with_local_recorder(&recorder, counting);
         let metrics = Metrics {
             handle: recorder.handle(),
+            system: None,
         };
         metrics.fold();
         metrics.render()
@@ -116,7 +215,11 @@ mod tests {
 
     #[test]
     fn the_build_is_a_gauge_with_labels() {
-        let text = rendered(describe_build);
+        let text = rendered(&[], count_build);
+        assert!(
+            text.contains("# HELP restante_build_info Version"),
+            "{text}"
+        );
         assert!(text.contains("# TYPE restante_build_info gauge"), "{text}");
         assert!(
             text.contains(&format!("version=\"{}\"", BUILD.version)),
@@ -129,18 +232,35 @@ mod tests {
     }
 
     #[test]
-    fn histograms_have_buckets_by_their_unit() {
-        let text = rendered(|| {
+    fn histograms_have_buckets_by_the_table_else_by_their_unit() {
+        let text = rendered(&TABLE, || {
             metrics::histogram!("restante_commit_duration_seconds").record(0.003);
-            metrics::histogram!("restante_group_commit_batch_size").record(5.0);
+            metrics::histogram!("restante_stay_seconds").record(100_000.0);
+            metrics::histogram!("restante_group_commit_requests").record(5.0);
         });
         for line in [
             "restante_commit_duration_seconds_bucket{le=\"0.0025\"} 0",
             "restante_commit_duration_seconds_bucket{le=\"0.005\"} 1",
-            "restante_group_commit_batch_size_bucket{le=\"4\"} 0",
-            "restante_group_commit_batch_size_bucket{le=\"16\"} 1",
+            "restante_stay_seconds_bucket{le=\"86400\"} 0",
+            "restante_stay_seconds_bucket{le=\"259200\"} 1",
+            "restante_group_commit_requests_bucket{le=\"4\"} 0",
+            "restante_group_commit_requests_bucket{le=\"16\"} 1",
         ] {
             assert!(text.contains(line), "{line} in {text}");
         }
+    }
+
+    #[test]
+    fn what_has_not_happened_is_a_zero_and_what_was_not_measured_is_not_there() {
+        let text = rendered(&TABLE, || {});
+        for line in [
+            "restante_tries_total{way=\"in\",result=\"ok\"} 0",
+            "restante_tries_total{way=\"out\",result=\"failed\"} 0",
+            "restante_level 0",
+            "restante_stay_seconds_count 0",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        assert!(!text.contains("restante_measured_bytes"), "{text}");
     }
 }

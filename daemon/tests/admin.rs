@@ -60,14 +60,14 @@ fn alive_does_not_depend_on_readiness() {
 
 #[test]
 fn metrics_of_the_process_are_served() {
-    let metrics = Metrics::install().expect("the first in this process");
+    let metrics = Metrics::install([]).expect("the first in this process");
     let admin = Admin::spawn(listener(), Readiness::new(), metrics).expect("started");
     metrics::counter!("restante_tests_total").increment(3);
     let (status, body) = get(admin.address(), "/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");
     assert!(body.contains("restante_build_info{"), "{body}");
     assert!(body.contains("restante_tests_total 3"), "{body}");
-    assert!(Metrics::install().is_err());
+    assert!(Metrics::install([]).is_err());
 }
 
 #[tokio::test]

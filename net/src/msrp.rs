@@ -24,6 +24,7 @@ mod guard;
 mod inbound;
 mod incoming;
 mod listener;
+mod metric;
 mod outgoing;
 mod pace;
 mod pending;

@@ -42,6 +42,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Print what processes count and measure: docs/metrics.md.
+    Metrics,
     /// Ask a process whether it may be given work: exit 0 if it is ready, 69 if not.
     Ready(Ready),
 }

@@ -8,6 +8,7 @@ use daemon::exit::{Code, Fatal, report};
 mod args;
 mod config;
 mod maintenance;
+mod metrics;
 mod process;
 mod ready;
 
@@ -52,6 +53,10 @@ fn run(command: Command) -> Result<(), Fatal> {
             command: ConfigCommand::Default,
         } => {
             print!("{}", config::default_file());
+            Ok(())
+        }
+        Command::Metrics => {
+            print!("{}", metrics::document());
             Ok(())
         }
         Command::Ready(ready) => ready::run(&ready),

@@ -99,7 +99,7 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 async fn live(roles: &[Role], config: Config) -> Result<(), Fatal> {
-    let metrics = Metrics::install()?;
+    let metrics = Metrics::install(crate::metrics::of(roles))?;
     let readiness = Readiness::new();
     let first = roles.first().copied().unwrap_or(Role::Storage);
     let (key, address) = first.admin(&config);

@@ -94,7 +94,7 @@ impl<S: Store> AccountService for Accounts<S> {
         request: Request<v1::CreateAccountRequest>,
     ) -> Result<Response<v1::Account>, Status> {
         let address = convert::named(request.into_inner().address)?;
-        answer("create_account", self.create(address).await)
+        answer(self.create(address).await)
     }
 
     async fn list_accounts(
@@ -125,7 +125,6 @@ impl<S: Store> AccountService for Accounts<S> {
     ) -> Result<Response<v1::DeleteAccountReply>, Status> {
         let address = convert::named(request.into_inner().address)?;
         let deleted = self.store.delete_account(address).await;
-        count("delete_account", deleted.is_ok());
         deleted.map_err(|error| status::of_store(&error))?;
         Ok(Response::new(v1::DeleteAccountReply {}))
     }
@@ -137,7 +136,7 @@ impl<S: Store> AccountService for Accounts<S> {
         let request = request.into_inner();
         let address = convert::named(request.address)?;
         let alias = convert::named(request.alias)?;
-        answer("add_alias", self.add(address, alias).await)
+        answer(self.add(address, alias).await)
     }
 
     async fn remove_alias(
@@ -147,21 +146,11 @@ impl<S: Store> AccountService for Accounts<S> {
         let request = request.into_inner();
         let address = convert::named(request.address)?;
         let alias = convert::named(request.alias)?;
-        answer("remove_alias", self.remove(address, alias).await)
+        answer(self.remove(address, alias).await)
     }
 }
 
-fn answer(
-    verb: &'static str,
-    changed: Result<Account, StoreError>,
-) -> Result<Response<v1::Account>, Status> {
-    count(verb, changed.is_ok());
+fn answer(changed: Result<Account, StoreError>) -> Result<Response<v1::Account>, Status> {
     let account = changed.map_err(|error| status::of_store(&error))?;
     Ok(Response::new(convert::account(account)))
-}
-
-fn count(verb: &'static str, succeeded: bool) {
-    let result = if succeeded { "ok" } else { "refused" };
-    metrics::counter!("restante_admin_commands_total", "verb" => verb, "result" => result)
-        .increment(1);
 }

@@ -226,6 +226,8 @@ impl<S: Store> App<S> {
         let told = (alarms, offered);
         let sweeps = sweeper::run(Arc::clone(&self.store), self.clock, told, stop.clone());
         spawn("sweeper", Box::pin(sweeps));
+        let measuring = health::measure_store(Arc::clone(&self.store), stop.clone());
+        spawn("store gauges", Box::pin(measuring));
         let store = health::watch_store(self.store, self.store_condition, unready, stop.clone());
         spawn("store condition", Box::pin(store));
         for listener in [&data, &operator] {

@@ -40,7 +40,14 @@ pub(crate) struct FanOuts<S> {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// Counts a message that wanted to be a job.
+/// Counts a job that was accepted.
+pub(crate) fn count_accepted(recipients: usize) {
+    count_job("accepted");
+    metrics::histogram!("restante_job_recipients")
+        .record(f64::from(u32::try_from(recipients).unwrap_or(u32::MAX)));
+}
+
+/// Counts a message that wanted to be a job and is none.
 pub(crate) fn count_job(result: &'static str) {
     metrics::counter!("restante_jobs_total", "result" => result).increment(1);
 }
@@ -144,23 +151,26 @@ impl<S: Store> FanOutService for FanOuts<S> {
         let remaining = convert::required(request.remaining.take(), "the time is missing")?;
         let deadline = crate::now() + convert::duration(remaining);
         let request = convert::job_request(request, deadline)?;
+        let recipients = request.roster.len();
         let outcome = self.store.accept_job(request).await;
-        let (answer, result) = match outcome.map_err(|error| status::of_store(&error))? {
+        let answer = match outcome.map_err(|error| status::of_store(&error))? {
             JobOutcome::Accepted(receipt) => {
                 self.dispatcher.wake();
                 let accepted = receipt::accepted(receipt, false);
-                (Accepted::Accepted(accepted), "accepted")
+                count_accepted(recipients);
+                Accepted::Accepted(accepted)
             }
             JobOutcome::Duplicate(receipt) => {
                 let accepted = receipt::accepted(receipt, true);
-                (Accepted::Accepted(accepted), "duplicate")
+                count_job("duplicate");
+                Accepted::Accepted(accepted)
             }
             JobOutcome::Refused(refusal) => {
                 let refused = convert::job_refusal(&refusal);
-                (Accepted::Refused(refused), "refused")
+                count_job("refused");
+                Accepted::Refused(refused)
             }
         };
-        count_job(result);
         let answer = Some(answer);
         Ok(Response::new(v1::AcceptJobReply { answer }))
     }

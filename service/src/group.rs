@@ -19,7 +19,6 @@ pub(crate) struct Groups<S> {
 impl<S: Store> Groups<S> {
     async fn change(
         &self,
-        verb: &'static str,
         change: GroupChange,
         expected_version: Option<u64>,
     ) -> Result<Group, Status> {
@@ -32,9 +31,6 @@ impl<S: Store> Groups<S> {
         let changed = self.store.change_group(order).await;
         let changed = changed.map_err(|error| status::of_store(&error));
         let changed = changed.and_then(|changed| changed.map_err(status::of_group));
-        let result = if changed.is_ok() { "ok" } else { "refused" };
-        metrics::counter!("restante_admin_commands_total", "verb" => verb, "result" => result)
-            .increment(1);
         changed.map(storage::Synced::into_inner)
     }
 }
@@ -47,7 +43,7 @@ impl<S: Store> GroupService for Groups<S> {
     ) -> Result<Response<v1::Group>, Status> {
         let group = convert::group(request.into_inner().group)?;
         let change = GroupChange::Create(group);
-        let group = self.change("create_group", change, None).await?;
+        let group = self.change(change, None).await?;
         Ok(Response::new(convert::proto_group(group)))
     }
 
@@ -90,7 +86,7 @@ impl<S: Store> GroupService for Groups<S> {
         let request = request.into_inner();
         let change = GroupChange::Replace(convert::group(request.group)?);
         let expected = request.expected_version;
-        let group = self.change("update_group", change, expected).await?;
+        let group = self.change(change, expected).await?;
         Ok(Response::new(convert::proto_group(group)))
     }
 
@@ -101,7 +97,7 @@ impl<S: Store> GroupService for Groups<S> {
         let request = request.into_inner();
         let change = GroupChange::Delete(convert::named(request.uri)?);
         let expected = request.expected_version;
-        self.change("delete_group", change, expected).await?;
+        self.change(change, expected).await?;
         Ok(Response::new(v1::DeleteGroupReply {}))
     }
 
@@ -112,7 +108,7 @@ impl<S: Store> GroupService for Groups<S> {
         let request = request.into_inner();
         let members = convert::members(request.members)?;
         let change = GroupChange::Add(convert::named(request.uri)?, members);
-        let group = self.change("add_members", change, None).await?;
+        let group = self.change(change, None).await?;
         Ok(Response::new(convert::group_head(group)))
     }
 
@@ -124,7 +120,7 @@ impl<S: Store> GroupService for Groups<S> {
         let members = request.members.into_iter().map(convert::named);
         let members = members.collect::<Result<_, _>>()?;
         let change = GroupChange::Remove(convert::named(request.uri)?, members);
-        let group = self.change("remove_members", change, None).await?;
+        let group = self.change(change, None).await?;
         Ok(Response::new(convert::group_head(group)))
     }
 }

@@ -6,13 +6,16 @@ use std::time::Duration;
 use daemon::readiness::{Condition, Readiness};
 use storage::Store;
 use tokio::sync::watch;
-use tokio::time::interval;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 /// How often the store is asked whether it accepts something.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the store is measured.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
 
 /// Why the store accepts nothing, if so, as edges are told it.
 pub(crate) type Unready = watch::Receiver<Option<String>>;
@@ -44,6 +47,20 @@ pub(crate) async fn watch_store<S: Store>(
         });
         disk_reads.absolute(store.disk_reads());
     }
+}
+
+/// Has the store set its gauges until the shutdown. Apart from [`watch_store`]: a disk that does not answer keeps only this
+/// one waiting.
+pub(crate) async fn measure_store<S: Store>(store: Arc<S>, shutdown: CancellationToken) {
+    let mut looks = interval(MEASURE_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let measuring = async {
+        loop {
+            looks.tick().await;
+            store.measure().await;
+        }
+    };
+    shutdown.run_until_cancelled(measuring).await;
 }
 
 /// Tells `services` and the server as a whole as serving while the process is ready and does not drain.

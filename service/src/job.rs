@@ -82,9 +82,6 @@ impl<S: Store> JobService for Jobs<S> {
         let request = request.into_inner();
         let number = JobNumber(request.job);
         let cancelled = self.store.cancel_job(number, request.reason).await;
-        let result = if cancelled.is_ok() { "ok" } else { "refused" };
-        metrics::counter!("restante_admin_commands_total", "verb" => "cancel_job", "result" => result)
-            .increment(1);
         let job = cancelled.map_err(|error| status::of_store(&error))?;
         self.dispatcher.cancelled(number);
         Ok(Response::new(convert::proto_job(job.into_inner())))

@@ -49,7 +49,6 @@ impl<S: Store> Operators<S> {
             reason: order.reason,
         };
         let carried_out = self.store.carry_out(number, order).await;
-        count(name(verb), carried_out.is_ok());
         let message = carried_out
             .map_err(|error| status::of_store(&error))?
             .into_inner();
@@ -162,7 +161,6 @@ impl<S: Store> OperatorService for Operators<S> {
     ) -> Result<Response<v1::Message>, Status> {
         let actor = actor(&request);
         let recalled = self.recalls.recall(request.into_inner(), &actor).await;
-        count("recall", recalled.is_ok());
         Ok(Response::new(convert::message(recalled?)))
     }
 
@@ -220,20 +218,4 @@ fn attached_edge(edge: EdgeStatus) -> v1::AttachedEdge {
 
 fn saturated(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-fn name(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Redeliver => "redeliver",
-        Verb::Hold | Verb::DeliverAfter(_) => "hold",
-        Verb::Unhold => "unhold",
-        Verb::Expire => "expire",
-        Verb::Delete => "delete",
-    }
-}
-
-fn count(verb: &'static str, succeeded: bool) {
-    let result = if succeeded { "ok" } else { "refused" };
-    metrics::counter!("restante_admin_commands_total", "verb" => verb, "result" => result)
-        .increment(1);
 }

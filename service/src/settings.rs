@@ -67,14 +67,10 @@ impl<S: Store> SettingsServices<S> {
 
     async fn answer(
         &self,
-        verb: &'static str,
         address: String,
         order: SettingsOrder,
     ) -> Result<Response<v1::UserSettings>, Status> {
         let ordered = self.order(convert::named(address)?, order).await;
-        let result = if ordered.is_ok() { "ok" } else { "refused" };
-        metrics::counter!("restante_admin_commands_total", "verb" => verb, "result" => result)
-            .increment(1);
         ordered
             .map(Response::new)
             .map_err(|error| status::of_store(&error))
@@ -127,7 +123,7 @@ impl<S: Store> SettingsAdminService for SettingsServices<S> {
         let request = request.into_inner();
         let values = convert::setting_values(request.values.unwrap_or_default());
         let order = SettingsOrder::Preset(values);
-        self.answer("preset_settings", request.address, order).await
+        self.answer(request.address, order).await
     }
 
     async fn override_settings(
@@ -143,8 +139,7 @@ impl<S: Store> SettingsAdminService for SettingsServices<S> {
             actor,
             lifetime: request.lifetime.map(long_duration),
         };
-        self.answer("override_settings", request.address, order)
-            .await
+        self.answer(request.address, order).await
     }
 
     async fn clear_settings(
@@ -155,7 +150,7 @@ impl<S: Store> SettingsAdminService for SettingsServices<S> {
         let order = SettingsOrder::Clear {
             preset: request.preset,
         };
-        self.answer("clear_settings", request.address, order).await
+        self.answer(request.address, order).await
     }
 }
 

@@ -392,6 +392,10 @@ impl Store for Observer {
         self.store.unready()
     }
 
+    async fn measure(&self) {
+        self.store.measure().await;
+    }
+
     async fn latched(&self) -> StoreError {
         self.store.latched().await
     }

@@ -30,7 +30,7 @@ const CLASSES: [(Class, &str); 3] = [
 ];
 
 static ACCEPTED: LazyLock<Accepted> = LazyLock::new(|| Accepted {
-    duplicates: counter!("restante_duplicates_suppressed_total", "key" => "deposit"),
+    duplicates: counter!("restante_duplicates_answered_total", "kind" => "message"),
     messages: CLASSES.map(|(_, kind)| {
         TRANSPORTS.map(|transport| {
             let transport = transport.as_str();
@@ -81,7 +81,7 @@ pub(crate) fn rejected(refusal: &Refusal) {
 
 /// A REGISTER was answered.
 pub(crate) fn registered(result: &'static str) {
-    counter!("restante_register_refresh_total", "result" => result).increment(1);
+    counter!("restante_registers_answered_total", "result" => result).increment(1);
 }
 
 /// A SUBSCRIBE was accepted.

@@ -78,7 +78,13 @@ impl Contact {
                 secret: store.secret,
             }));
         }
-        self.connected.send_replace(true);
+        self.connect(true);
+    }
+
+    /// Returns whether it was before.
+    fn connect(&self, is_connected: bool) -> bool {
+        metrics::gauge!("restante_storage_connected").set(u8::from(is_connected));
+        self.connected.send_replace(is_connected)
     }
 
     /// What the service says of its store.
@@ -94,7 +100,7 @@ impl Contact {
     /// The stream is open, and nothing will be accepted until the service is restarted, which breaks
     /// it.
     pub(crate) fn refuses(&self) {
-        if self.connected.send_replace(false) {
+        if self.connect(false) {
             tracing::error!("storage accepts nothing until it is restarted");
         }
         self.unready.send_if_modified(|known| {
@@ -106,7 +112,7 @@ impl Contact {
 
     /// There is no stream, and why.
     pub(crate) fn lost(&self, reason: &str) {
-        self.connected.send_replace(false);
+        self.connect(false);
         self.told(v1::StoreReadiness {
             unready: format!("{NO_CONNECTION}: {reason}"),
         });

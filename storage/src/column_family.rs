@@ -128,6 +128,14 @@ impl Family {
         }
     }
 
+    /// Its name in metrics.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            other => other.name(),
+        }
+    }
+
     /// Its name on disk.
     pub(crate) fn name(self) -> &'static str {
         match self {

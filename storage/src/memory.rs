@@ -626,6 +626,9 @@ impl Store for MemoryStore {
         self.lock().check_writable().err().map(|e| e.to_string())
     }
 
+    /// There is neither an engine nor a disk.
+    async fn measure(&self) {}
+
     async fn latched(&self) -> StoreError {
         let latched = Arc::clone(&self.lock().latched);
         let cause = latched.wait().await.clone();

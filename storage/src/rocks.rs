@@ -18,6 +18,7 @@ mod free_space;
 mod heads;
 mod large;
 mod leg_dues;
+mod measure;
 mod newest;
 mod number_floor;
 mod open;
@@ -535,6 +536,12 @@ impl Store for RocksStore {
         }
         let is_full = self.shared.free_space.is_full();
         is_full.then(|| "the disk is above its high-water mark".to_owned())
+    }
+
+    async fn measure(&self) {
+        if let Err(error) = self.read(Shared::measure).await {
+            tracing::debug!(%error, "the store could not be measured");
+        }
     }
 
     async fn latched(&self) -> StoreError {

@@ -459,6 +459,9 @@ pub trait Store:
     /// Why the store accepts nothing right now, if so; for readiness.
     fn unready(&self) -> Option<String>;
 
+    /// Sets the gauges that tell of the engine and its disk (`docs/metrics.md`); to be called every few seconds.
+    fn measure(&self) -> impl Future<Output = ()> + Send;
+
     /// Waits until the store latches, and says why: whoever has nothing to ask of it hears of it too.
     fn latched(&self) -> impl Future<Output = StoreError> + Send;
 

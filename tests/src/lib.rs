@@ -13,6 +13,7 @@ pub mod clients;
 pub mod conformance;
 pub mod date;
 pub mod deployment;
+pub mod exposition;
 pub mod http;
 pub mod large;
 pub mod load;

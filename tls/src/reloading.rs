@@ -121,7 +121,7 @@ fn told(files: &[PathBuf], error: Option<&TlsError>) {
             "failed"
         }
     };
-    counter!("tls_reloads_total", "outcome" => outcome).increment(1);
+    counter!("restante_tls_reloads_total", "outcome" => outcome).increment(1);
 }
 
 fn stamps(files: &[PathBuf]) -> Vec<Stamp> {

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::listener::Established;
+use super::metric;
 
 /// Longest time for the last octets of a connection.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -168,6 +169,7 @@ impl Turn<'_> {
     /// Writes a part of a frame; [`frame_done`](Turn::frame_done) follows the last one.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Lost> {
         self.mid_frame = true;
+        metric::written(bytes.len());
         let write = self.writer.write_all(bytes);
         in_time(self.connection, write).await
     }

@@ -124,7 +124,7 @@ async fn serve(
                 Some(Ok(established)) => established,
                 Some(Err(error)) => {
                     tracing::debug!(%error, "tls handshake of an MSRP peer failed");
-                    counter!("msrp_tls_handshakes_failed_total").increment(1);
+                    counter!("restante_msrp_handshakes_failed_total").increment(1);
                     return;
                 }
                 None => return,

@@ -10,6 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::{Connection, Input, Lost};
+use super::metric;
 use super::pace::WrongPaths;
 use super::registry::{Misdirected, Registry, SessionInput};
 
@@ -64,7 +65,10 @@ impl Reader {
                 () = connection.emptied() => unbound_until = Instant::now() + self.reuse_timeout,
                 read = input.read_buf(decoder.buffer_mut()) => match read {
                     Ok(0) | Err(_) => return Err(Lost),
-                    Ok(_) => self.take_events(&mut decoder).await?,
+                    Ok(octets) => {
+                        metric::read(octets);
+                        self.take_events(&mut decoder).await?;
+                    }
                 },
                 // A session of ours may have been bound meanwhile.
                 () = sleep_until(unbound_until), if is_unbound => {}

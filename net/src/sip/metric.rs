@@ -40,15 +40,15 @@ impl Drop {
 
 /// Counts something dropped.
 pub(crate) fn dropped(why: Drop) {
-    counter!("sip_dropped_total", "reason" => why.label()).increment(1);
+    counter!("restante_sip_dropped_total", "reason" => why.label()).increment(1);
 }
 
 /// Counts a request answered here with a 4xx or 5xx because of its form.
 pub(crate) fn refused() {
-    counter!("sip_requests_refused_total").increment(1);
+    counter!("restante_sip_requests_refused_total").increment(1);
 }
 
 /// Counts a request answered 503 because the transaction user or the tables had no room (`P9`).
 pub(crate) fn overloaded() {
-    counter!("sip_requests_overloaded_total").increment(1);
+    counter!("restante_sip_requests_overloaded_total").increment(1);
 }

@@ -2,14 +2,15 @@
 
 use std::task::{Context, Poll};
 
-use futures_util::future::{Either, Ready, ready};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either, ready};
 use metrics::counter;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
+use tonic::{Code, Status};
 use tower_layer::Layer;
 
-use super::method::{Needed, needed};
+use super::method::{Needed, needed, of_operators};
 use crate::secure::Caller;
 use crate::status;
 
@@ -32,10 +33,12 @@ impl<S> Layer<S> for Guard {
 impl<S> Service<http::Request<Body>> for Guarded<S>
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
 {
     type Response = http::Response<Body>;
     type Error = S::Error;
-    type Future = Either<S::Future, Ready<Result<Self::Response, S::Error>>>;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Self::Response, S::Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.0.poll_ready(cx)
@@ -43,11 +46,38 @@ where
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let caller = request.extensions().get::<Caller>();
-        match check(request.uri().path(), caller) {
-            Ok(()) => Either::Left(self.0.call(request)),
-            Err(status) => Either::Right(ready(Ok(status.into_http()))),
-        }
+        let method = of_operators(request.uri().path());
+        let answer = match (check(request.uri().path(), caller), method) {
+            (Ok(()), None) => return Either::Left(self.0.call(request)),
+            (Ok(()), Some(_)) => Either::Left(self.0.call(request)),
+            (Err(status), _) => Either::Right(ready(Ok(status.into_http()))),
+        };
+        let counted = answer.inspect(move |answer| {
+            if let (Some(method), Ok(answer)) = (method, answer) {
+                count(method, answer);
+            }
+        });
+        Either::Right(counted.boxed())
     }
+}
+
+/// Counts a call of an operator by what came of it. What fails within a stream that has begun counts as what it was when it
+/// began.
+fn count(method: &'static str, answer: &http::Response<Body>) {
+    // Errors stand in the head of an answer without a body.
+    let code = Status::from_header_map(answer.headers()).map_or(Code::Ok, |status| status.code());
+    let result = match code {
+        Code::Ok => "ok",
+        Code::PermissionDenied | Code::Unauthenticated => "denied",
+        Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::OutOfRange => "refused",
+        _ => "failed",
+    };
+    counter!("restante_operator_calls_total", "method" => method, "result" => result).increment(1);
 }
 
 /// Whether a method may be called; without a caller, who came without TLS.

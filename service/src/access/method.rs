@@ -99,6 +99,14 @@ pub(super) enum Needed {
     Role(Role),
 }
 
+/// What operators call, by its name in the contract; none for what others call.
+pub(super) fn of_operators(path: &str) -> Option<&'static str> {
+    let lists: [&[&'static str]; 3] = [&FOR_READERS, &FOR_BODY_READERS, &FOR_OPERATORS];
+    let mut all = lists.into_iter().flatten();
+    let known = all.find(|known| **known == path)?;
+    known.rsplit_once('/').map(|(_, method)| method)
+}
+
 /// What the method with this path needs; none if there is no such method.
 pub(super) fn needed(path: &str) -> Option<Needed> {
     let lists: [(&[&str], Needed); 5] = [
@@ -159,6 +167,18 @@ mod tests {
         let expected: BTreeSet<_> = FOR_EVERYBODY.into_iter().map(str::to_owned).collect();
         assert_eq!(all, expected);
         assert!(all.iter().all(|path| needed(path) == Some(Needed::Nothing)));
+    }
+
+    #[test]
+    fn calls_of_operators_are_known_by_their_names() {
+        let name = |path| of_operators(path);
+        assert_eq!(name("/restante.v1.JobService/CancelJob"), Some("CancelJob"));
+        assert_eq!(
+            name("/restante.v1.MailboxService/ReadContent"),
+            Some("ReadContent")
+        );
+        assert_eq!(name("/restante.v1.DepositService/Exchange"), None);
+        assert_eq!(name("/grpc.health.v1.Health/Check"), None);
     }
 
     #[test]

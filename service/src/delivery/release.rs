@@ -73,7 +73,7 @@ fn timeline_reason(ending: Ending, reason: &str) -> String {
 
 fn count(ending: Ending) {
     let outcome = label(ending);
-    metrics::counter!("restante_delivery_attempts_total", "outcome" => outcome).increment(1);
+    metrics::counter!("restante_claims_released_total", "outcome" => outcome).increment(1);
 }
 
 fn label(ending: Ending) -> &'static str {

@@ -20,7 +20,7 @@ impl Counters {
     /// `key` says by what duplicates are recognised.
     pub(crate) fn new(key: &'static str) -> Self {
         let accepted =
-            |kind: &'static str| counter!("restante_messages_accepted_total", "kind" => kind);
+            |kind: &'static str| counter!("restante_messages_stored_total", "kind" => kind);
         Self {
             accepted_pager: accepted("pager"),
             accepted_large: accepted("large"),
@@ -76,5 +76,5 @@ impl Counters {
 }
 
 fn rejected(reason: &'static str) -> Counter {
-    counter!("restante_messages_rejected_total", "reason" => reason)
+    counter!("restante_deposits_refused_total", "reason" => reason)
 }

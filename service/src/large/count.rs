@@ -30,7 +30,7 @@ impl Counters {
         Self {
             deposits: count::Counters::new("content"),
             under_way: gauge!("restante_uploads_active"),
-            octets: counter!("restante_upload_octets_total"),
+            octets: counter!("restante_upload_bytes_total"),
             seconds: histogram!("restante_upload_duration_seconds"),
         }
     }

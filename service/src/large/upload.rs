@@ -17,8 +17,8 @@ use super::convert::large_deposit;
 use super::count::Ending;
 use crate::convert::{job_refusal, large_job, refusal};
 use crate::deposit::receipt::{Novelty, deposited};
-use crate::fan_out::count_job;
 use crate::fan_out::receipt::accepted;
+use crate::fan_out::{count_accepted, count_job};
 use crate::{now, status};
 
 /// Most octets of a piece.
@@ -183,11 +183,12 @@ async fn commit_job<S: Store>(
             return Err(status);
         }
     };
+    let recipients = job.job.roster.len();
     let outcome = context.store.commit_job(upload, job).await;
     Ok(match outcome.map_err(|error| status::of_store(&error))? {
         JobOutcome::Accepted(receipt) => {
             context.dispatcher.wake();
-            count_job("accepted");
+            count_accepted(recipients);
             (
                 Ending::Stored,
                 Answer::JobAccepted(accepted(receipt, false)),

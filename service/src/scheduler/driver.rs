@@ -71,6 +71,7 @@ struct Gauges {
     running: metrics::Gauge,
     planned: metrics::Gauge,
     edges: metrics::Gauge,
+    lag: metrics::Histogram,
 }
 
 impl<S: Store> Driver<S> {
@@ -96,6 +97,7 @@ impl<S: Store> Driver<S> {
                 running: metrics::gauge!("restante_pushes_running"),
                 planned: metrics::gauge!("restante_pushes_planned"),
                 edges: metrics::gauge!("restante_edges_attached"),
+                lag: metrics::histogram!("restante_push_lag_seconds"),
             },
         };
         (driver, scheduler)
@@ -132,18 +134,27 @@ impl<S: Store> Driver<S> {
             Input::Registered {
                 mailbox,
                 has_waiting,
-            } => self.machine.registered(now, mailbox, has_waiting),
+            } => {
+                if has_waiting {
+                    woken("registered", 1);
+                }
+                self.machine.registered(now, mailbox, has_waiting);
+            }
             Input::Deregistered { mailbox } => {
                 self.machine.deregistered(mailbox);
                 self.stop_if_left(mailbox);
             }
-            Input::MessageStored { mailbox } => self.machine.deposited(now, mailbox),
+            Input::MessageStored { mailbox } => {
+                woken("deposited", 1);
+                self.machine.deposited(now, mailbox);
+            }
             Input::Rescan => self.scan = Scan::Next(None, now),
             Input::Ordered {
                 mailbox,
                 force,
                 answer,
             } => {
+                woken("ordered", 1);
                 let _ = answer.send(self.machine.ordered(now, mailbox, force));
             }
             Input::Attach {
@@ -216,6 +227,9 @@ impl<S: Store> Driver<S> {
     /// Starts as much as the machine allows.
     fn start_what_may(&mut self) {
         while let Some(start) = self.machine.poll() {
+            if let Some(due) = start.due {
+                self.gauges.lag.record(now().saturating_duration_since(due));
+            }
             let Some(edge) = self.edges.get(&start.edge) else {
                 self.machine.edge_stopped(&start.edge);
                 self.machine
@@ -253,6 +267,7 @@ impl<S: Store> Driver<S> {
         match page {
             Ok(mailboxes) => {
                 let last = mailboxes.last().copied();
+                woken("restarted", mailboxes.len());
                 let spacing = Duration::from_secs(1) / self.policy.restart_rate.max(1);
                 for (place, mailbox) in (0_u32..).zip(mailboxes) {
                     self.machine.found(now + spacing * place, mailbox);
@@ -292,6 +307,12 @@ impl<S: Store> Driver<S> {
         self.gauges.planned.set(approximate(self.machine.planned()));
         self.gauges.edges.set(approximate(self.edges.len()));
     }
+}
+
+/// Mailboxes came up for delivery because of this.
+fn woken(trigger: &'static str, mailboxes: usize) {
+    metrics::counter!("restante_wakeups_total", "trigger" => trigger)
+        .increment(u64::try_from(mailboxes).unwrap_or(u64::MAX));
 }
 
 /// A gauge's value; exact up to 4 billion.

@@ -30,6 +30,8 @@ pub(super) struct Start {
     pub(super) edge: EdgeName,
     /// Also without a live registration.
     pub(super) forced: bool,
+    /// When it was planned for; none if it goes on at once, by another edge.
+    pub(super) due: Option<Instant>,
 }
 
 /// What became of a [`Start`].
@@ -436,7 +438,7 @@ impl<R: Rng> Machine<R> {
         }
         let (mailbox, edge) = self.startable()?;
         let plan = self.plans.get_mut(mailbox)?;
-        let forced = plan.forced;
+        let (forced, due) = (plan.forced, plan.due.take());
         plan.look_again = None;
         plan.planned_by = Trigger::Deposited;
         plan.has_user_left = false;
@@ -448,6 +450,7 @@ impl<R: Rng> Machine<R> {
             mailbox,
             edge,
             forced,
+            due,
         })
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Plan {
     pub(super) planned_by: Trigger,
     /// The strongest trigger that came while it was starting or running (DLV-13).
     pub(super) look_again: Option<Trigger>,
+    /// When it was to be started, if it has been waiting for that.
+    pub(super) due: Option<Instant>,
     /// The edge that holds the user's connection.
     pub(super) home: Option<EdgeName>,
     /// The edge at which its last claim ran out; only if there is no other.
@@ -100,10 +102,21 @@ impl Plans {
             Phase::Blocked { .. } => self.blocked += 1,
             Phase::Waiting { .. } => {}
         }
+        let due = match phase {
+            Phase::Waiting { due } => Some(due),
+            _ => None,
+        };
         match self.plans.get_mut(&mailbox) {
-            Some(plan) => plan.phase = phase,
+            Some(plan) => {
+                plan.phase = phase;
+                plan.due = due.or(plan.due);
+            }
             None => {
-                self.plans.insert(mailbox, Plan::new(phase));
+                let plan = Plan {
+                    due,
+                    ..Plan::new(phase)
+                };
+                self.plans.insert(mailbox, plan);
             }
         }
     }
@@ -167,6 +180,7 @@ impl Plan {
             tries: 0,
             planned_by: Trigger::Deposited,
             look_again: None,
+            due: None,
             home: None,
             shunned: None,
             forced: false,

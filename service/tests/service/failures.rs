@@ -193,7 +193,7 @@ async fn a_service_that_is_not_there_is_unavailable_within_the_deadline() {
 
 #[tokio::test]
 async fn a_commit_after_the_deadline_is_counted() {
-    let metrics = daemon::metrics::Metrics::install().expect("the only test that counts");
+    let metrics = daemon::metrics::Metrics::install([]).expect("the only test that counts");
     let store = memory(&config());
     let service = Service::over(config(), Arc::clone(&store));
     let client = client_of(service.data, "edge-1", |config| {

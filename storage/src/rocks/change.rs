@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::counting::{is_deliverable, recount};
+use super::measure::Ended;
 use super::transaction::{Interrupt, Transaction};
 use crate::column_family::Family;
 use crate::config::Retention;
@@ -175,6 +176,11 @@ impl Transaction<'_> {
             self.log_event(&loaded.envelope, place, state.state, &event);
             self.append_event(loaded.number, &mut state, &mut mailbox, event);
         }
+        if state.state.is_settled() && !loaded.state.state.is_settled() {
+            let envelope = &loaded.envelope.envelope;
+            let stayed = self.times.wall.since(envelope.received_at);
+            self.note_end(Ended::Message(envelope.class, state.state, stayed));
+        }
         self.move_due(loaded, &state);
         self.index_waiting(loaded, &state);
         if loaded.state.content_retained && !state.content_retained {
@@ -222,7 +228,7 @@ impl Transaction<'_> {
             return;
         }
         if !was_there {
-            self.note_return(loaded.mailbox);
+            self.note_return(loaded.mailbox, loaded.number);
         }
         if !was_there || loaded.state.devices != state.devices {
             let row = loaded.waiting(state);

@@ -5,6 +5,7 @@
 //! no async runtime and no lock on the data.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use rocksdb::WriteBatch;
 use rustc_hash::FxHashMap;
@@ -12,16 +13,17 @@ use rustc_hash::FxHashMap;
 use super::database::Families;
 use super::disk::Disk;
 use super::leg_dues::EarliestDues;
+use super::measure::{self, Ended, GroupMeasures};
 use super::options::Horizon;
 use super::overlay::{GroupNumber, Overlay};
 use super::queue::{Queues, Weighed};
 use super::row::{Row, RowKey};
-use super::shared::Shared;
+use super::shared::{LatchedBy, Shared};
 use super::submit_all::Told;
 use super::transaction::{Changes, Interrupt, Mode, Rows, Transaction, Write};
 use crate::column_family::Family;
 use crate::key;
-use crate::model::{MailboxId, ReportStatus, UnixMillis};
+use crate::model::{MailboxId, MessageNumber, ReportStatus, UnixMillis};
 use crate::store::StoreError;
 use crate::value::{self, Counters};
 
@@ -58,6 +60,7 @@ pub(super) struct Committer {
     group: GroupNumber,
     number_floor: super::number_floor::Recorder,
     horizon: Horizon,
+    measures: GroupMeasures,
 }
 
 impl Committer {
@@ -78,6 +81,7 @@ impl Committer {
             group: GroupNumber::default(),
             number_floor,
             horizon,
+            measures: GroupMeasures::new(),
         }
     }
 
@@ -113,23 +117,34 @@ impl Committer {
             batch: WriteBatch::with_capacity_bytes(BATCH_OCTETS),
             has_rows: false,
             returned: Vec::new(),
+            ended: Vec::new(),
             reports: Vec::new(),
             report_due: None,
             logged: 0,
         };
+        let requests = jobs.len();
         for job in jobs {
             job.run(&mut group);
         }
         let (counters, leg_dues) = (group.counters, group.leg_dues);
         let (reports, report_due) = (std::mem::take(&mut group.reports), group.report_due);
         let (logged, returned) = (group.logged, std::mem::take(&mut group.returned));
+        let ended = std::mem::take(&mut group.ended);
         let synced = match group.into_batch() {
-            Some(batch) => self.disk.commit(&self.shared.database, batch),
+            Some(batch) => {
+                let begun = Instant::now();
+                let synced = self.disk.commit(&self.shared.database, batch);
+                self.measures.synced(requests, begun.elapsed());
+                synced
+            }
             None => Ok(()),
         };
-        synced.map_err(|cause| self.shared.latch(cause))?;
+        synced.map_err(|cause| self.shared.latch(LatchedBy::Sync, cause))?;
         self.publish(counters, leg_dues);
         self.shared.heads.returned(&returned);
+        let again = returned.into_iter().map(|(_, number)| number);
+        self.shared.oldest.returned(again);
+        measure::ended(&ended);
         self.shared.reports.changed(&reports, report_due);
         let event_log = &self.shared.event_log;
         event_log.grown(logged, counters.next_serial);
@@ -168,8 +183,10 @@ pub(super) struct Group<'a> {
     families: Families<'a>,
     batch: WriteBatch,
     has_rows: bool,
-    /// Mailboxes of messages that wait again.
-    returned: Vec<MailboxId>,
+    /// Messages that wait again, with their mailboxes.
+    returned: Vec<(MailboxId, MessageNumber)>,
+    /// What has come to its end.
+    ended: Vec<Ended>,
     /// What the reports say that it makes, and the earliest time at which one is due.
     reports: Vec<ReportStatus>,
     report_due: Option<UnixMillis>,
@@ -214,6 +231,7 @@ impl Group<'_> {
         self.has_rows |=
             !changes.rows.is_empty() || !changes.writes.is_empty() || !changes.erased.is_empty();
         self.returned.extend(changes.returned);
+        self.ended.extend(changes.ended);
         self.reports.extend(changes.reports);
         let dues = self.report_due.into_iter().chain(changes.report_due);
         self.report_due = dues.min();

@@ -1,5 +1,7 @@
 //! RocksDB behind the few calls this engine makes. No type of it leaves this folder.
 
+use std::ffi::CStr;
+
 use rocksdb::{
     ColumnFamily, DB, DBRawIteratorWithThreadMode, ErrorKind, FlushOptions, ReadOptions, ReadTier,
     WriteBatch, WriteOptions,
@@ -68,6 +70,27 @@ pub(super) struct Database {
     db: DB,
     /// Options of reads within [`Reach::Memory`].
     from_memory: ReadOptions,
+}
+
+/// How the engine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub(super) is_write_stopped: bool,
+    /// Octets per second that writers are held to; zero for no limit.
+    pub(super) delayed_write_rate: u64,
+    pub(super) compactions: u64,
+    pub(super) flushes: u64,
+    pub(super) background_errors: u64,
+}
+
+/// How one family is, in octets and files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PerFamily {
+    pub(super) memtables: u64,
+    pub(super) level_0_files: u64,
+    pub(super) pending_compaction: u64,
+    pub(super) tables: u64,
+    pub(super) blobs: u64,
 }
 
 /// The families of a database, looked up once for many rows.
@@ -220,6 +243,36 @@ impl Database {
             begun.map_err(|error| error.to_string())?;
         }
         Ok(())
+    }
+
+    /// How the engine as a whole is. Each value is a property that RocksDB keeps anyway.
+    pub(super) fn condition(&self) -> Condition {
+        Condition {
+            is_write_stopped: self.property(Family::Meta, c"rocksdb.is-write-stopped") != 0,
+            delayed_write_rate: self.property(Family::Meta, c"rocksdb.actual-delayed-write-rate"),
+            compactions: self.property(Family::Meta, c"rocksdb.num-running-compactions"),
+            flushes: self.property(Family::Meta, c"rocksdb.num-running-flushes"),
+            background_errors: self.property(Family::Meta, c"rocksdb.background-errors"),
+        }
+    }
+
+    /// How one family is.
+    pub(super) fn condition_of(&self, family: Family) -> PerFamily {
+        PerFamily {
+            memtables: self.property(family, c"rocksdb.cur-size-all-mem-tables"),
+            level_0_files: self.property(family, c"rocksdb.num-files-at-level0"),
+            pending_compaction: self.property(family, c"rocksdb.estimate-pending-compaction-bytes"),
+            tables: self.property(family, c"rocksdb.live-sst-files-size"),
+            blobs: self.property(family, c"rocksdb.live-blob-file-size"),
+        }
+    }
+
+    /// Zero where RocksDB does not tell.
+    fn property(&self, family: Family, name: &CStr) -> u64 {
+        let told = self.db.property_value_cf(self.family(family), name);
+        let told = told.ok().flatten();
+        told.and_then(|value| value.trim().parse().ok())
+            .unwrap_or(0)
     }
 
     /// As [`Database::scan`], from the last row to the first.

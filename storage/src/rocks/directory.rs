@@ -24,6 +24,8 @@ struct Entries {
     addresses: FxHashMap<AddressKey, MailboxId>,
     /// Messages in state `Stored`; no entry for none.
     deliverable: BTreeMap<MailboxId, u64>,
+    /// Their sum.
+    waiting: u64,
     bindings: FxHashMap<MailboxId, Bound>,
     /// Members of accounts that have some (STO-12), and the way back.
     members: FxHashMap<MailboxId, Arc<[MailboxId]>>,
@@ -66,6 +68,11 @@ impl Directory {
     pub(super) fn deliverable(&self, mailbox: MailboxId) -> u64 {
         self.read(|entries| entries.deliverable.get(&mailbox).copied())
             .unwrap_or_default()
+    }
+
+    /// Messages in state `Stored` of all mailboxes, and mailboxes that have some.
+    pub(super) fn waiting(&self) -> (u64, u64) {
+        self.read(|entries| (entries.waiting, entries.deliverable.len() as u64))
     }
 
     /// The members of a mailbox.
@@ -167,10 +174,11 @@ impl Entries {
     }
 
     fn count(&mut self, mailbox: MailboxId, row: &MailboxValue) {
-        match row.deliverable {
+        let before = match row.deliverable {
             0 => self.deliverable.remove(&mailbox),
             deliverable => self.deliverable.insert(mailbox, deliverable),
         };
+        self.waiting = (self.waiting + row.deliverable).saturating_sub(before.unwrap_or(0));
         if !row.members.is_empty() {
             self.members.insert(mailbox, row.members.clone().into());
             for member in &row.members {

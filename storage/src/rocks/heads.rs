@@ -55,14 +55,14 @@ impl Heads {
         known.heads.insert(mailbox, first);
     }
 
-    /// Messages that had left these mailboxes wait again, and are on disk.
-    pub(super) fn returned(&self, mailboxes: &[MailboxId]) {
-        if mailboxes.is_empty() {
+    /// Messages that had left their mailboxes wait again, and are on disk.
+    pub(super) fn returned(&self, messages: &[(MailboxId, MessageNumber)]) {
+        if messages.is_empty() {
             return;
         }
         let mut known = self.lock();
         known.returns += 1;
-        for mailbox in mailboxes {
+        for (mailbox, _) in messages {
             known.heads.remove(mailbox);
         }
     }
@@ -91,7 +91,7 @@ mod tests {
         let first = heads.begin(BOB);
         heads.end(BOB, first, MessageNumber(7));
         let before = heads.begin(BOB);
-        heads.returned(&[BOB]);
+        heads.returned(&[(BOB, MessageNumber(3))]);
         heads.end(BOB, before, MessageNumber(8));
         assert_eq!(heads.begin(BOB).head, MessageNumber(0));
     }

@@ -53,7 +53,7 @@ impl EarliestDues {
     }
 }
 
-fn lower(earliest: &mut Option<UnixMillis>, at: Option<UnixMillis>) {
+fn lower<T: Ord + Copy>(earliest: &mut Option<T>, at: Option<T>) {
     *earliest = [*earliest, at].into_iter().flatten().min();
 }
 
@@ -135,36 +135,33 @@ impl LegDues {
     }
 }
 
-/// A time that only what is written lowers.
+/// A time, or another place in an order, that only what is written lowers.
 #[derive(Debug, Default)]
-pub(super) struct LowerBound {
-    known: Mutex<Known>,
+pub(super) struct LowerBound<T = UnixMillis> {
+    known: Mutex<Known<T>>,
     /// Held for a search: one at a time, also where nobody waits for the last one any more.
     searching: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct Known<T> {
     /// No row is earlier.
-    lower: UnixMillis,
+    lower: T,
     /// The earliest row that was written since a search began: it may not have seen it.
-    written: Option<UnixMillis>,
+    written: Option<T>,
 }
 
-impl LowerBound {
+impl<T: Ord + Copy> LowerBound<T> {
     /// A row that was written.
-    pub(super) fn note(&self, at: UnixMillis) {
+    pub(super) fn note(&self, at: T) {
         let mut known = self.lock();
         known.lower = known.lower.min(at);
         lower(&mut known.written, Some(at));
     }
 
-    /// Searches from the time that is given. The search says, with what it has found, what nothing it has found is earlier
+    /// Searches from the place that is given. The search says, with what it has found, what nothing it has found is earlier
     /// than.
-    pub(super) fn search<T, F>(
-        &self,
-        search: impl FnOnce(UnixMillis) -> Result<(T, UnixMillis), F>,
-    ) -> Result<T, F> {
+    pub(super) fn search<A, F>(&self, search: impl FnOnce(T) -> Result<(A, T), F>) -> Result<A, F> {
         let _searching = self
             .searching
             .lock()
@@ -175,19 +172,19 @@ impl LowerBound {
     }
 
     /// Where a search begins.
-    fn begin(&self) -> UnixMillis {
+    fn begin(&self) -> T {
         let mut known = self.lock();
         known.written = None;
         known.lower
     }
 
     /// The search has found nothing earlier than this.
-    fn end(&self, first: UnixMillis) {
+    fn end(&self, first: T) {
         let mut known = self.lock();
         known.lower = known.written.map_or(first, |written| written.min(first));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, Known<T>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

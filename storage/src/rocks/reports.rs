@@ -77,6 +77,14 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// When the first report is, or was, due that is due by now.
+    pub(super) fn first_report_due(&self) -> Result<Option<UnixMillis>, StoreError> {
+        let look = self.look_for_reports(1)?;
+        Ok(look.due.first().map(|(at, _)| *at))
+    }
+}
+
 impl ReportStore for RocksStore {
     async fn claim_reports(
         &self,

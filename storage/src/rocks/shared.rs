@@ -1,5 +1,6 @@
 //! What all tasks and the committer of one open store share.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::SetOnce;
@@ -10,6 +11,7 @@ use super::event_log::LogState;
 use super::fan_out::FanOutState;
 use super::free_space::FreeSpace;
 use super::heads::Heads;
+use super::measure::OldestWaiting;
 use super::overlay::GroupNumber;
 use super::reports::ReportsState;
 use super::taken::TakenMessages;
@@ -43,9 +45,31 @@ pub(super) struct Shared {
     pub(super) fan_out: FanOutState,
     pub(super) reports: ReportsState,
     pub(super) event_log: LogState,
+    pub(super) oldest: OldestWaiting,
     /// Why nothing is accepted or delivered any more (P2).
     latched: SetOnce<String>,
+    latched_by: OnceLock<LatchedBy>,
     closed: AtomicBool,
+}
+
+/// What was to be on disk and may not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LatchedBy {
+    /// The sync of a group.
+    Sync,
+    /// The flush of staged contents.
+    Flush,
+}
+
+impl LatchedBy {
+    pub(super) const ALL: [Self; 2] = [Self::Sync, Self::Flush];
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Flush => "flush",
+        }
+    }
 }
 
 /// How far the committer is, and how often requests had to go to the disk.
@@ -105,7 +129,9 @@ impl Shared {
             fan_out: FanOutState::default(),
             reports: ReportsState::default(),
             event_log: LogState::default(),
+            oldest: OldestWaiting::default(),
             latched: SetOnce::new(),
+            latched_by: OnceLock::new(),
             closed: AtomicBool::new(false),
         }
     }
@@ -135,11 +161,17 @@ impl Shared {
 
     /// A sync has failed: what of the group is on disk nobody knows until the store is opened
     /// again.
-    pub(super) fn latch(&self, cause: String) -> StoreError {
+    pub(super) fn latch(&self, by: LatchedBy, cause: String) -> StoreError {
         // The first cause stays.
+        let _ = self.latched_by.set(by);
         let _ = self.latched.set(cause.clone());
         let cause = self.latched.get().cloned().unwrap_or(cause);
         StoreError::Latched { cause }
+    }
+
+    /// What has latched it, if it is latched.
+    pub(super) fn latched_by(&self) -> Option<LatchedBy> {
+        self.latched_by.get().copied()
     }
 
     /// Waits for that.

@@ -6,6 +6,7 @@ mod checking;
 mod committing;
 mod displacing;
 mod leg_dues;
+mod measuring;
 mod memory;
 mod opening;
 #[cfg(feature = "raw-rate")]

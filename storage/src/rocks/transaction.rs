@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::database::ReadError;
 use super::leg_dues::EarliestDues;
+use super::measure::Ended;
 use super::row::{FirstWaiting, Oldest, Row, RowKey};
 use super::shared::Shared;
 use super::written::WrittenRows;
@@ -85,8 +86,10 @@ pub(super) struct Changes {
     pub(super) rows: WrittenRows,
     pub(super) writes: Vec<Write>,
     pub(super) erased: Vec<Erased>,
-    /// Mailboxes of messages that had left `waiting` and are there again.
-    pub(super) returned: Vec<MailboxId>,
+    /// Messages that had left `waiting` and are there again, with their mailboxes.
+    pub(super) returned: Vec<(MailboxId, MessageNumber)>,
+    /// What has come to its end.
+    pub(super) ended: Vec<Ended>,
     /// What the reports say that are made.
     pub(super) reports: Vec<ReportStatus>,
     /// The earliest time at which a report has become due.
@@ -197,8 +200,13 @@ impl<'a> Transaction<'a> {
     }
 
     /// A message waits again.
-    pub(super) fn note_return(&mut self, mailbox: MailboxId) {
-        self.changes.returned.push(mailbox);
+    pub(super) fn note_return(&mut self, mailbox: MailboxId, number: MessageNumber) {
+        self.changes.returned.push((mailbox, number));
+    }
+
+    /// Something has come to its end, to be counted once that is on disk.
+    pub(super) fn note_end(&mut self, ended: Ended) {
+        self.changes.ended.push(ended);
     }
 
     /// Puts a report on the list of what is to be sent.

@@ -144,7 +144,7 @@ async fn sto_10_octets_of_an_upload_that_died_with_the_store_are_swept() {
         upload_without_end(storage, &uri("bob"), &octets).await;
     });
     // Of these, no more than 8 MiB are not on disk.
-    counted(&deployment, "restante_upload_octets_total", 12 << 20).await;
+    counted(&deployment, "restante_upload_bytes_total", 12 << 20).await;
     deployment.kill(Part::Storage).await;
     uploading.await.expect("it has only ended");
     deployment.launch(Part::Storage).await;

@@ -9,7 +9,7 @@ mod ims;
 mod ipv6;
 mod kamailio;
 mod phones;
-mod prometheus;
+pub(crate) mod prometheus;
 mod quirks;
 mod recorded;
 mod reflection;
@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Whether these programs are there. Without one of them the test is left out with a word, unless
 /// `REQUIRE_INTEROP=1`.
-fn are_there(programs: &[&str]) -> bool {
+pub(crate) fn are_there(programs: &[&str]) -> bool {
     let is_there = |program: &&&str| Command::new(program).arg("-h").output().is_ok();
     let missing = programs.iter().filter(|program| !is_there(program));
     let missing: Vec<_> = missing.copied().collect();

@@ -17,6 +17,7 @@ mod large;
 mod large_fan_out;
 mod large_push;
 mod maintenance;
+mod observability;
 mod power;
 mod privacy;
 mod secure;

@@ -11,6 +11,7 @@ use crate::model::{
     JobReceipt, JobRefusal, JobRequest, JobState, LargeJob, LegName, LegOutcome, LegSettled,
     LegToken, MessageId, MessageNumber, Owner, Receipt, UnixMillis, UploadId,
 };
+use crate::rocks::measure::Ended;
 use crate::rocks::queue::Lane;
 use crate::rocks::shared::Shared;
 use crate::rocks::submit::Operation;
@@ -116,6 +117,8 @@ impl Desk for Transaction<'_> {
         let left = self.sender_jobs(sender)?.map_or(0, |jobs| jobs.0);
         let left = Some(left.saturating_sub(1)).filter(|left| *left > 0);
         self.set_sender_jobs(sender, left.map(SenderJobsValue));
+        let took = self.times.wall.since(job.job.accepted_at);
+        self.note_end(Ended::Job(job.job.class, job.job.state, took));
         Ok(())
     }
 

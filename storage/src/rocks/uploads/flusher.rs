@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::column_family::Family;
-use crate::rocks::shared::Shared;
+use crate::rocks::shared::{LatchedBy, Shared};
 use crate::store::StoreError;
 
 /// Blocks (64 KiB) that may be unflushed: 5 MiB, because the store may not grow by more than 16 MiB while a message comes in.
@@ -152,7 +152,7 @@ pub(in crate::rocks) fn run(shared: &Arc<Shared>) {
             Ok(()) => flusher.reached(written),
             Err(cause) => {
                 tracing::error!(%cause, "staged contents cannot be written");
-                shared.latch(cause);
+                shared.latch(LatchedBy::Flush, cause);
                 break;
             }
         }
