@@ -15,12 +15,12 @@ use storage::model::{
     Order, Owner, PartKind, Publish, PublishRefusal, Recall, RecallOutcome, Refusal, Registered,
     Registration, RegistrationRefusal, ReleaseOutcome, Released, ReportBatch, ReportSettled,
     ReportToken, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage,
-    Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken,
-    UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
+    Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, Suspended,
+    Suspension, TakeLimit, Taken, UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
 };
 use storage::{
     FanOutStore, MailboxWatch, MemoryStore, Outcomes, ReportStore, ReportWatch, Store, StoreError,
-    Swept, Synced,
+    SuspensionStore, Swept, Synced,
 };
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
@@ -573,5 +573,22 @@ impl EventLogStore for Observer {
 
     async fn trim_events(&self) -> Result<(usize, bool), StoreError> {
         self.store.trim_events().await
+    }
+}
+
+impl SuspensionStore for Observer {
+    async fn suspensions(&self) -> Result<Vec<Suspension>, StoreError> {
+        self.store.suspensions().await
+    }
+
+    async fn suspend(&self, suspension: Suspension) -> Result<Synced<()>, StoreError> {
+        self.store.suspend(suspension).await
+    }
+
+    async fn cancel_suspension(
+        &self,
+        target: Suspended,
+    ) -> Result<Option<Synced<Suspension>>, StoreError> {
+        self.store.cancel_suspension(target).await
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod reports;
 pub(crate) mod senders;
 pub(crate) mod settings;
 pub(crate) mod subscriptions;
+pub(crate) mod suspensions;
 pub(crate) mod sweeps;
 pub(crate) mod timelines;
 pub(crate) mod uploads;
@@ -177,6 +178,7 @@ macro_rules! battery {
                 a_mailbox_lists_in_order,
                 everybody_lists_in_the_order_of_ids,
                 every_filter_filters,
+                messages_are_found_by_size_domain_and_failure,
                 pages_join_without_gap_or_overlap,
                 unknown_messages_are_not_found,
                 summaries_count_by_kind_and_priority,
@@ -269,6 +271,11 @@ macro_rules! battery {
                 the_newest_undelivered_messages_are_named,
                 changes_are_told_to_those_who_watch,
                 a_subscription_to_a_later_alias_follows_the_account;
+            suspensions:
+                a_suspension_survives_and_ends_by_itself,
+                a_later_suspension_replaces_that_of_its_target,
+                a_cancelled_suspension_is_over,
+                there_are_only_so_many_suspensions;
             sweeps:
                 messages_expire_when_their_time_has_come,
                 a_sweep_keeps_its_limit,

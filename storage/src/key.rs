@@ -19,6 +19,8 @@ pub(crate) const UPLOADS: [u8; 1] = [3];
 pub(crate) const SENDERS_COUNTED: [u8; 1] = [4];
 /// Key of the row that says how far the event log has got, in `Meta`.
 pub(crate) const EVENT_LOG: [u8; 1] = [5];
+/// Key of the row with the suspensions, in `Meta`.
+pub(crate) const SUSPENSIONS: [u8; 1] = [6];
 
 /// Last octet of the key of an envelope, in `Messages`.
 const ENVELOPE: u8 = 0;

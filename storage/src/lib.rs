@@ -70,6 +70,7 @@ mod report;
 pub mod rocks;
 mod rule;
 pub mod store;
+pub mod suspension;
 mod timekeeper;
 mod value;
 mod watch;
@@ -81,4 +82,5 @@ pub use report::{ReportStore, ReportWatch};
 #[cfg(not(fuzzing))]
 pub use rocks::{CheckReport, OpenError, RocksStore};
 pub use store::{Outcomes, Store, StoreError, Swept, Synced};
+pub use suspension::SuspensionStore;
 pub use watch::MailboxWatch;

@@ -18,6 +18,7 @@ mod model;
 mod reports;
 mod settings;
 mod subscriptions;
+mod suspension;
 mod sweep;
 mod sync_gate;
 mod uploads;

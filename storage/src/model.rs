@@ -18,6 +18,7 @@ mod registration;
 mod report;
 mod settings;
 mod subscription;
+mod suspension;
 mod time;
 mod timeline;
 
@@ -64,5 +65,6 @@ pub use subscription::{
     Notified, Owner, SUBSCRIPTION_EPOCHS, SUBSCRIPTION_GRACE, SUBSCRIPTIONS_MAX, Subscribe,
     Subscribed, Subscription, SubscriptionDialog, SubscriptionId, SubscriptionRefusal,
 };
+pub use suspension::{SUSPENSIONS_MAX, Suspended, Suspension};
 pub use time::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use timeline::{Event, EventKind};

@@ -35,6 +35,7 @@ mod senders;
 mod shared;
 mod submit;
 mod submit_all;
+mod suspension;
 mod sweeper;
 mod take;
 mod taken;

@@ -20,3 +20,4 @@ pub(crate) mod retention;
 pub(crate) mod sender_rate;
 pub(crate) mod settings;
 pub(crate) mod subscription;
+pub(crate) mod suspension;

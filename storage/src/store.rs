@@ -117,7 +117,10 @@ pub type Outcomes = Vec<(u64, Result<DepositOutcome, StoreError>)>;
 
 /// A message store. See the module for the rules and `battery` for what every engine must do.
 pub trait Store:
-    crate::fan_out::FanOutStore + crate::report::ReportStore + crate::event_log::EventLogStore
+    crate::fan_out::FanOutStore
+    + crate::report::ReportStore
+    + crate::event_log::EventLogStore
+    + crate::suspension::SuspensionStore
 {
     /// Stores a message, or finds that it is already there. Decides in the order of PFM-13.
     fn deposit(

@@ -17,6 +17,7 @@ mod report;
 mod sender;
 mod settings;
 mod subscription;
+mod suspension;
 mod timeline;
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub(crate) use meta::{Counters, Identity, UploadsValue};
 pub(crate) use report::ReportValue;
 pub(crate) use sender::SenderValue;
 pub(crate) use subscription::SubscriptionsValue;
+pub(crate) use suspension::SuspensionsValue;
 pub(crate) use timeline::{AttemptValue, EventValue};
 
 use crate::store::StoreError;

@@ -1,9 +1,9 @@
 //! MWI-09, CT-STO-07; lists and summaries.
 
-use super::bench::{Bench, EVERYTHING, Engine, MINUTE, START, address, deposit_to, letter};
+use super::bench::{Bench, EVERYTHING, Engine, MINUTE, START, address, deposit_to, failed, letter};
 use crate::model::{
-    Class, Deposit, ListPage, ListQuery, MailboxId, MailboxSummary, MessageCount, MessageNumber,
-    Priority, State, UnixMillis, Verb,
+    Address, Class, Deposit, ListPage, ListQuery, MailboxId, MailboxSummary, MessageCount,
+    MessageNumber, Priority, State, UnixMillis, Verb,
 };
 use crate::store::{Store, StoreError};
 
@@ -115,6 +115,64 @@ pub(crate) async fn every_filter_filters<E: Engine>() {
         ..ListQuery::default()
     };
     assert!(list(&bench, before).await.messages.is_empty());
+}
+
+pub(crate) async fn messages_are_found_by_size_domain_and_failure<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let short = deposit_to("bob", "short", "Hi");
+    let short = bench.accept(short).await.id.number;
+    let long = deposit_to("bob", "long", &"long ".repeat(50));
+    let long = bench.accept(long).await.id.number;
+    let abroad = Deposit {
+        served_user: Address::new("sip:carol@Example.NET"),
+        ..letter("carol")
+    };
+    let abroad = bench.accept(abroad).await.id.number;
+    let claim = bench.claim("bob").await;
+    bench.take(claim, EVERYTHING).await;
+    bench.settle(claim, short, failed(false)).await;
+    let all = ListQuery::default;
+    let queries = [
+        (
+            ListQuery {
+                max_octets: Some(2),
+                ..all()
+            },
+            short,
+        ),
+        (
+            ListQuery {
+                min_octets: Some(250),
+                ..all()
+            },
+            long,
+        ),
+        (
+            ListQuery {
+                domain: Some("example.net".to_owned()),
+                ..all()
+            },
+            abroad,
+        ),
+        (
+            ListQuery {
+                error: Some("msrp 41".to_owned()),
+                ..all()
+            },
+            short,
+        ),
+        (
+            ListQuery {
+                min_attempts: 1,
+                ..all()
+            },
+            short,
+        ),
+    ];
+    for (query, expected) in queries {
+        let found = list(&bench, query.clone()).await;
+        assert_eq!(ids(&found), [expected], "{query:?}");
+    }
 }
 
 pub(crate) async fn pages_join_without_gap_or_overlap<E: Engine>() {

@@ -13,7 +13,7 @@ use crate::config::StoreConfig;
 use crate::model::{
     Address, Binding, Class, DeviceDelivery, Envelope, Event, EventKind, Generation, KnownDevice,
     MailboxId, MailboxSummary, MessageCount, MessageNumber, MessageReport, Part, Priority, Receipt,
-    Sequence, State, Subscription, UnixMillis, UploadId,
+    Sequence, State, Subscription, Suspension, UnixMillis, UploadId,
 };
 use crate::rule::duplicate::Fingerprint;
 use crate::rule::reservation::Reservations;
@@ -43,6 +43,7 @@ pub(super) struct Model {
     pub(super) fan_out: FanOut,
     pub(super) reports: Reports,
     pub(super) log: EventLog,
+    pub(super) suspensions: Vec<Suspension>,
     pub(super) latched: Arc<SetOnce<String>>,
     closed: bool,
 }
@@ -158,6 +159,7 @@ impl Model {
             fan_out: FanOut::default(),
             reports: Reports::default(),
             log: EventLog::new(now.0.saturating_mul(1_000)),
+            suspensions: Vec::new(),
             config,
             secret,
             accounts: BTreeMap::new(),

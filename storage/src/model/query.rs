@@ -24,6 +24,16 @@ pub struct ListQuery {
     pub received_from: Option<UnixMillis>,
     /// Only accepted before this instant.
     pub received_until: Option<UnixMillis>,
+    /// Only of served users of this domain, in any case of letters.
+    pub domain: Option<String>,
+    /// Only with a body of at least so many octets.
+    pub min_octets: Option<u64>,
+    /// Only with a body of at most so many octets.
+    pub max_octets: Option<u64>,
+    /// Only with this text in the reason of the state, in any case of letters.
+    pub error: Option<String>,
+    /// Only after so many attempts or more.
+    pub min_attempts: u32,
     /// Hits wanted, 1 to 1,000.
     pub page_size: usize,
     /// Where the last page ended.
@@ -51,6 +61,25 @@ impl ListQuery {
             && self
                 .received_until
                 .is_none_or(|until| envelope.received_at < until)
+            && self.matches_delivery(message)
+    }
+
+    fn matches_delivery(&self, message: &StoredMessage) -> bool {
+        let envelope = &message.envelope;
+        let octets = envelope.body_octets;
+        let is_of = |domain: &String| {
+            let served = envelope.served_user.as_str().rsplit_once('@');
+            served.is_some_and(|(_, served)| served.eq_ignore_ascii_case(domain))
+        };
+        let has_failed_so = |error: &String| {
+            let reason = message.reason.to_ascii_lowercase();
+            reason.contains(&error.to_ascii_lowercase())
+        };
+        self.domain.as_ref().is_none_or(is_of)
+            && self.min_octets.is_none_or(|least| octets >= least)
+            && self.max_octets.is_none_or(|most| octets <= most)
+            && self.error.as_ref().is_none_or(has_failed_so)
+            && message.attempts >= self.min_attempts
     }
 }
 

@@ -13,6 +13,7 @@ use crate::value::{
     self, AccountValue, AddressValue, BindingsValue, ClaimValue, DuplicateValue, EnvelopeValue,
     GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue, LogValue,
     MailboxValue, ReportValue, SenderJobsValue, SenderValue, StateValue, SubscriptionsValue,
+    SuspensionsValue,
 };
 
 /// Names a row. No peer chooses what is in it: numbers are the store's own, the others are keyed hashes. So the maps
@@ -39,6 +40,7 @@ pub(super) enum RowKey {
     Report(ReportName),
     Sender(AddressKey),
     EventLog,
+    Suspensions,
     /// Not a row: the result of a scan, good as long as somebody looks at each of them again.
     Oldest(Oldest),
     /// Not a row: the result of a scan, good for as long as the mailbox does not change.
@@ -86,6 +88,7 @@ pub(super) enum Row {
     Report(ReportValue),
     Sender(SenderValue),
     EventLog(LogValue),
+    Suspensions(Arc<SuspensionsValue>),
     FirstWaiting(Sequence),
     Oldest(Arc<[MessageNumber]>),
 }
@@ -123,6 +126,7 @@ impl RowKey {
             Self::Report(name) => (Family::Reports, key::report(*name).to_vec()),
             Self::Sender(sender) => (Family::Senders, sender.to_vec()),
             Self::EventLog => (Family::Meta, key::EVENT_LOG.to_vec()),
+            Self::Suspensions => (Family::Meta, key::SUSPENSIONS.to_vec()),
             Self::FirstWaiting(_) | Self::Oldest(_) => return None,
         };
         Some(place)
@@ -151,6 +155,7 @@ impl RowKey {
             | Self::Report(_)
             | Self::Sender(_)
             | Self::EventLog
+            | Self::Suspensions
             | Self::FirstWaiting(_)
             | Self::Oldest(_) => None,
         }
@@ -179,6 +184,7 @@ impl RowKey {
             Self::Report(_) => Row::Report(value::decode(octets)?),
             Self::Sender(_) => Row::Sender(value::decode(octets)?),
             Self::EventLog => Row::EventLog(value::decode(octets)?),
+            Self::Suspensions => Row::Suspensions(Arc::new(value::decode(octets)?)),
             Self::FirstWaiting(_) | Self::Oldest(_) => {
                 return Err(StoreError::Corrupt { what: "row key" });
             }
@@ -210,6 +216,7 @@ impl Row {
             Self::Report(row) => value::encode(row),
             Self::Sender(row) => value::encode(row),
             Self::EventLog(row) => value::encode(row),
+            Self::Suspensions(row) => value::encode(&**row),
             Self::FirstWaiting(_) | Self::Oldest(_) => return None,
         })
     }

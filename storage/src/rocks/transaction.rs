@@ -23,7 +23,7 @@ use crate::value::{
     self, AccountValue, AddressValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
     EnvelopeValue, GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue,
     LogValue, MailboxValue, Mark, ReportValue, SenderJobsValue, SenderValue, StateValue,
-    SubscriptionsValue,
+    SubscriptionsValue, SuspensionsValue,
 };
 
 /// Why an operation stopped in the middle; nothing of it was written.
@@ -323,6 +323,17 @@ impl Transaction<'_> {
 
     pub(super) fn set_event_log(&mut self, row: Option<LogValue>) {
         self.set(RowKey::EventLog, row.map(Row::EventLog));
+    }
+
+    pub(super) fn suspensions(&mut self) -> Result<Option<Arc<SuspensionsValue>>, Interrupt> {
+        match self.row(RowKey::Suspensions)? {
+            Some(Row::Suspensions(row)) => Ok(Some(row)),
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn set_suspensions(&mut self, row: Option<Arc<SuspensionsValue>>) {
+        self.set(RowKey::Suspensions, row.map(Row::Suspensions));
     }
 }
 

@@ -136,6 +136,7 @@ fn values_of_reports_round_trip() {
     round_trips(&golden::job_report());
     round_trips_since(&golden::reported_envelope(), golden::request_octets());
     round_trips_since(&golden::reported_state(), 5);
+    round_trips(&golden::suspensions());
 }
 
 #[test]
@@ -171,6 +172,7 @@ fn names_and_subjects_are_where_a_key_will_cover_them() {
     let envelope = in_the_clear(&golden::reported_envelope());
     assert!(!contains(&envelope, "alice") && !contains(&envelope, "imdn-1"));
     assert!(!contains(&in_the_clear(&golden::report()), "example.org"));
+    assert!(!contains(&in_the_clear(&golden::suspensions()), "example"));
     assert!(!contains(&in_the_clear(&golden::group()), "example.org"));
     assert!(!contains(&in_the_clear(&golden::group_document()), "group"));
     assert!(!contains(&in_the_clear(&golden::job()), "example.org"));

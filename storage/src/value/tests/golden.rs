@@ -15,15 +15,15 @@ use crate::model::{
     MessageReport, Notified, Override, Owner, PartKind, Priority, Publication, Receipt,
     RegistrationKind, Report, ReportKind, ReportName, ReportRequest, ReportState, ReportStatus,
     ReportSubject, RosterEntry, Sequence, Setting, SettingValues, State, Subscription,
-    SubscriptionDialog, UnixMillis, UploadId,
+    SubscriptionDialog, Suspended, Suspension, UnixMillis, UploadId,
 };
 use crate::rule::settings::Sayings;
 use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
     EnvelopeValue, EventValue, GroupDocumentValue, GroupValue, Identity, JobValue, LegListValue,
     LegPhase, LegValue, Link, LocationValue, MailboxValue, Mark, OwnerValue, ReportValue,
-    RosterValue, SenderJobsValue, SenderValue, StateValue, SubscriptionsValue, TemplateValue,
-    UploadsValue, Value, WaitingValue, decode, decode_chunk, encode, encode_chunk,
+    RosterValue, SenderJobsValue, SenderValue, StateValue, SubscriptionsValue, SuspensionsValue,
+    TemplateValue, UploadsValue, Value, WaitingValue, decode, decode_chunk, encode, encode_chunk,
 };
 
 const AT: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -420,6 +420,20 @@ pub(super) fn group_document() -> GroupDocumentValue {
     }
 }
 
+pub(super) fn suspensions() -> SuspensionsValue {
+    let suspension = |target| Suspension {
+        target,
+        since: AT,
+        until: UnixMillis(AT.0 + 300_000),
+        actor: text("operator anna"),
+        reason: text("loops"),
+    };
+    SuspensionsValue(vec![
+        suspension(Suspended::User(Address::new("sip:bob@example.org"))),
+        suspension(Suspended::Domain(text("example.net"))),
+    ])
+}
+
 pub(super) fn job() -> JobValue {
     JobValue {
         job: Job {
@@ -631,6 +645,7 @@ fn files_of_version_1_are_still_read_and_written() {
     still_reads("identity.hex", &identity());
     still_reads("counters.hex", &counters());
     still_reads("uploads.hex", &UploadsValue(1 << 40));
+    still_reads("suspensions.hex", &suspensions());
 }
 
 /// Before there was a counter of jobs: the numbers of jobs came out of that of the Message-IDs.
