@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::account::Accounts;
+use crate::audit::Audit;
 use crate::bind::{Connections, Incoming, Listeners};
 use crate::config::{Config, DeliveryScope};
 use crate::deferred::Deferred;
@@ -26,7 +27,7 @@ use crate::fan_out::{Dispatcher, FanOuts};
 use crate::group::Groups;
 use crate::health::Unready;
 use crate::job::Jobs;
-use crate::large::{LargeMessages, Patience};
+use crate::large::{LargeMessages, Patience, UploadsUnderWay};
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
 use crate::recall::Recalls;
@@ -36,6 +37,7 @@ use crate::scheduler::{DepositWatch, Driver, Scheduler};
 use crate::serve::{self, Listener};
 use crate::settings::SettingsServices;
 use crate::subscription::{Distributor, Subscriptions};
+use crate::suspension::Suspensions;
 use crate::sweeper::Alarms;
 use crate::waiting::WaitingMailboxes;
 use crate::watches::Watches;
@@ -52,6 +54,8 @@ pub struct App<S> {
     clock: Arc<dyn Clock>,
     readiness: Readiness,
     store_condition: Condition,
+    audit: Audit,
+    uploads: UploadsUnderWay,
     listeners: Listeners,
     addresses: Vec<(String, SocketAddr)>,
 }
@@ -71,13 +75,18 @@ impl App<RocksStore> {
             .await
             .map_err(|error| Fatal::new(Code::Bug, format!("opening the store: {error}")))?
             .map_err(|error| Fatal::new(Code::Io, error.to_string()))?;
-        let clock = Arc::new(SystemClock);
-        Self::assemble(config, Arc::new(store), clock, readiness, listeners)
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let audit = match config.audit_file() {
+            Some(path) => Audit::open(&path, Arc::clone(&clock), readiness.condition("audit"))?,
+            None => Audit::off(),
+        };
+        let app = Self::assemble(config, Arc::new(store), clock, readiness, listeners)?;
+        Ok(Self { audit, ..app })
     }
 }
 
 impl<S: Store> App<S> {
-    /// Binds all listeners over a store that is open already.
+    /// Binds all listeners over a store that is open already; keeps no audit log.
     ///
     /// # Errors
     /// [`Code::Config`] for certificates that cannot be used, [`Code::Unavailable`] if an address cannot be bound.
@@ -92,7 +101,7 @@ impl<S: Store> App<S> {
     }
 
     /// Over a store that is open already and connections that are handed in: binds nothing, not even
-    /// the operators' Unix socket.
+    /// the operators' Unix socket, and keeps no audit log.
     ///
     /// # Errors
     /// None yet.
@@ -131,6 +140,8 @@ impl<S: Store> App<S> {
             config,
             store,
             clock,
+            audit: Audit::off(),
+            uploads: UploadsUnderWay::default(),
             listeners,
             addresses,
         })
@@ -170,7 +181,9 @@ impl<S: Store> App<S> {
         // Ends the parts in their turn, whether we were told to end or something failed.
         let stop = CancellationToken::new();
         let streams = TaskTracker::new();
-        let mut tasks = self.spawn(&streams, &stop)?;
+        let suspensions = Suspensions::load(&*store, Arc::clone(&self.clock)).await;
+        let suspensions = suspensions.map_err(|error| Fatal::new(Code::Io, error.to_string()))?;
+        let mut tasks = self.spawn(&suspensions, &streams, &stop)?;
         let outcome = tasks.supervise(&shutdown).await;
         stop.cancel();
         settle(&streams, "streams", Instant::now() + grace).await;
@@ -179,13 +192,19 @@ impl<S: Store> App<S> {
         outcome.and(drained.failure.map_or(Ok(()), Err))
     }
 
-    fn spawn(self, streams: &TaskTracker, stop: &CancellationToken) -> Result<Tasks, Fatal> {
+    fn spawn(
+        self,
+        suspensions: &Suspensions,
+        streams: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Tasks, Fatal> {
         let distributor = Distributor::new(&*self.store);
         let (driver, scheduler) = Driver::new(
             self.config.policy(),
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
             distributor.clone(),
+            suspensions.clone(),
         );
         let watch = DepositWatch::start(Arc::clone(&self.store), scheduler.clone());
         let fan_out = &self.config.fan_out;
@@ -198,7 +217,13 @@ impl<S: Store> App<S> {
         };
         let (unready, told) = tokio::sync::watch::channel(self.store.unready());
         let told = (&distributor, told);
-        let data = self.data(&scheduler, &watch, told, fan_outs, (streams, stop))?;
+        let data = self.data(
+            (&scheduler, suspensions),
+            &watch,
+            told,
+            fan_outs,
+            (streams, stop),
+        )?;
         let jobs = Jobs {
             store: Arc::clone(&self.store),
             dispatcher: dispatcher.clone(),
@@ -206,7 +231,7 @@ impl<S: Store> App<S> {
         let alarms = Alarms::default();
         let offered = watch.clone();
         let steered = (scheduler, watch, alarms.clone());
-        let operator = self.operator(steered, jobs, streams, stop)?;
+        let operator = self.operator(steered, suspensions, jobs, (streams, stop))?;
         let mut tasks = Tasks::new();
         let mut spawn = |name, task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
             tasks.spawn(name, async move {
@@ -249,20 +274,24 @@ impl<S: Store> App<S> {
                 Ok(())
             });
         }
-        tasks.spawn("data listener", data.serve(data_listener, stop.clone()));
+        tasks.spawn(
+            "data listener",
+            data.serve(data_listener, self.audit.clone(), stop.clone()),
+        );
         tasks.spawn(
             "operator listener",
-            operator.serve(operator_listener, stop.clone()),
+            operator.serve(operator_listener, self.audit.clone(), stop.clone()),
         );
         if let Some(socket) = operator_socket {
-            tasks.spawn("operator socket", operator.unix(socket, stop.clone()));
+            let served = operator.unix(socket, self.audit, stop.clone());
+            tasks.spawn("operator socket", served);
         }
         Ok(tasks)
     }
 
     fn data(
         &self,
-        scheduler: &Scheduler,
+        (scheduler, suspensions): (&Scheduler, &Suspensions),
         watch: &DepositWatch,
         (distributor, unready): (&Distributor, Unready),
         fan_outs: FanOuts<S>,
@@ -279,7 +308,7 @@ impl<S: Store> App<S> {
         );
         let deliveries = Deliveries::new(
             Arc::clone(&self.store),
-            scheduler.clone(),
+            (scheduler.clone(), suspensions.clone()),
             releases,
             (
                 self.config.push.lease,
@@ -302,7 +331,7 @@ impl<S: Store> App<S> {
         let large = LargeMessages::new(
             Arc::clone(&self.store),
             watch.clone(),
-            fan_outs.dispatcher.clone(),
+            (fan_outs.dispatcher.clone(), self.uploads.clone()),
             patience,
             streams.clone(),
             stop.clone(),
@@ -321,6 +350,7 @@ impl<S: Store> App<S> {
             clock: Arc::clone(&self.clock),
             lease: self.config.push.lease,
             recalls: Recalls::new(Arc::clone(&self.store), scheduler.clone()),
+            suspensions: suspensions.clone(),
             provisioning: self.config.common.provisioning,
         };
         self.reflecting(serve::data(
@@ -336,9 +366,9 @@ impl<S: Store> App<S> {
     fn operator(
         &self,
         (scheduler, watch, alarms): (Scheduler, DepositWatch, Alarms),
+        suspensions: &Suspensions,
         jobs: Jobs<S>,
-        streams: &TaskTracker,
-        stop: &CancellationToken,
+        (streams, stop): (&TaskTracker, &CancellationToken),
     ) -> Result<Listener, Fatal> {
         let settings = self.settings(&scheduler);
         let accounts = Accounts::new(Arc::clone(&self.store), watch.clone());
@@ -349,6 +379,10 @@ impl<S: Store> App<S> {
             watch,
             readiness: self.readiness.clone(),
             alarms,
+            suspensions: suspensions.clone(),
+            uploads: self.uploads.clone(),
+            each_device: self.config.delivery.scope == DeliveryScope::All,
+            clock: Arc::clone(&self.clock),
             started_at: self.clock.now(),
         };
         let mailboxes = Mailboxes::new(Arc::clone(&self.store), Arc::clone(&self.clock));

@@ -1,5 +1,6 @@
 //! Configuration of the storage service: what is written, and what it means to the parts.
 
+mod audit;
 mod security;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use storage::StoreConfig;
 use storage::config as store;
 use storage::model::Setting;
 
+pub(crate) use self::audit::AuditLog;
 pub(crate) use self::security::{GrpcTls, Reflection, Roles};
 use crate::scheduler::Policy;
 
@@ -319,6 +321,8 @@ pub struct Config {
     pub grpc_tls: GrpcTls,
     /// What the holders of certificates may do.
     pub roles: Roles,
+    /// Who did what.
+    pub audit: AuditLog,
     /// Lifetimes.
     pub retention: Retention,
     /// Duplicates.
@@ -343,11 +347,12 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 13] = [
+    pub const DOCS: [&'static SectionDoc; 14] = [
         &Common::DOC,
         &Process::DOC,
         &GrpcTls::DOC,
         &Roles::DOC,
+        &AuditLog::DOC,
         &Retention::DOC,
         &Dedupe::DOC,
         &Limits::DOC,
@@ -366,6 +371,7 @@ impl Config {
             process: document.read(),
             grpc_tls: document.read(),
             roles: document.read(),
+            audit: document.read(),
             retention: document.read(),
             dedupe: document.read(),
             limits: document.read(),

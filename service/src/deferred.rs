@@ -16,6 +16,7 @@ use xcap::deferred_list::Document;
 use crate::config::Provisioning;
 use crate::page_token::PageTokens;
 use crate::recall::Recalls;
+use crate::suspension::Suspensions;
 use crate::{convert, status};
 
 /// Messages of one page of an export.
@@ -31,6 +32,7 @@ pub(crate) struct Deferred<S> {
     /// Of a fetch until its edge renews it, as it does those of pushes.
     pub(crate) lease: Duration,
     pub(crate) recalls: Recalls<S>,
+    pub(crate) suspensions: Suspensions,
     /// Whether who has no mailbox yet has a list all the same, an empty one.
     pub(crate) provisioning: Provisioning,
 }
@@ -183,6 +185,14 @@ impl<S: Store> DeferredService for Deferred<S> {
         let claimed = async {
             let own = self.store.mailbox(reader).await?;
             let mailbox = own.ok_or(StoreError::NotFound)?;
+            if self
+                .suspensions
+                .of_mailbox(&*self.store, mailbox)
+                .await?
+                .is_some()
+            {
+                return Ok(ClaimGrant::Busy);
+            }
             let claim = ClaimRequest {
                 mailbox,
                 edge: request.edge,
@@ -199,7 +209,7 @@ impl<S: Store> DeferredService for Deferred<S> {
             ClaimGrant::Busy => Err(status::with_reason(
                 Code::Aborted,
                 "BUSY",
-                "the mailbox is being delivered",
+                "the mailbox is being delivered, or its deliveries are suspended",
             )),
             ClaimGrant::Empty => Err(not_found()),
         }

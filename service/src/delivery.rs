@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::scheduler::Scheduler;
+use crate::suspension::Suspensions;
 use crate::{convert, status};
 use release::{Release, Releases};
 
@@ -34,6 +35,7 @@ const REPLY_BUFFER: usize = 16;
 pub(crate) struct Deliveries<S> {
     store: Arc<S>,
     scheduler: Scheduler,
+    suspensions: Suspensions,
     releases: Arc<Releases<S>>,
     lease: Duration,
     by_device: bool,
@@ -45,7 +47,7 @@ impl<S: Store> Deliveries<S> {
     /// Attach streams end when `shutdown` is cancelled; `streams` tracks them.
     pub(crate) fn new(
         store: Arc<S>,
-        scheduler: Scheduler,
+        (scheduler, suspensions): (Scheduler, Suspensions),
         releases: Arc<Releases<S>>,
         (lease, by_device): (Duration, bool),
         streams: TaskTracker,
@@ -54,6 +56,7 @@ impl<S: Store> Deliveries<S> {
         Self {
             store,
             scheduler,
+            suspensions,
             releases,
             lease,
             by_device,
@@ -118,7 +121,14 @@ impl<S: Store> DeliveryService for Deliveries<S> {
         }
         let request = request.into_inner();
         let number = convert::message_number(&request.message_id, self.store.hostname())?;
-        let claimed = forward::claim(&*self.store, number, request.edge, self.lease).await;
+        let claimed = forward::claim(
+            &*self.store,
+            &self.suspensions,
+            number,
+            request.edge,
+            self.lease,
+        );
+        let claimed = claimed.await;
         let reply = match claimed.map_err(|error| status::of_store(&error))? {
             Some(forward) => v1::ClaimForwardReply {
                 claim: Some(convert::proto_claim(forward.claim)),

@@ -2,6 +2,7 @@
 
 mod convert;
 mod count;
+mod under_way;
 mod upload;
 
 use std::pin::Pin;
@@ -22,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::count::Counters;
+pub(crate) use self::under_way::UploadsUnderWay;
 use crate::convert::{
     claim, job_admission, job_refusal, message_number, part_kind, proto_duration, refusal,
 };
@@ -53,6 +55,7 @@ struct Context<S> {
     /// Woken when an upload has become a job.
     dispatcher: Dispatcher,
     counters: Counters,
+    under_way: UploadsUnderWay,
     patience: Patience,
     shutdown: CancellationToken,
 }
@@ -62,7 +65,7 @@ impl<S: Store> LargeMessages<S> {
     pub(crate) fn new(
         store: Arc<S>,
         watch: DepositWatch,
-        dispatcher: Dispatcher,
+        (dispatcher, under_way): (Dispatcher, UploadsUnderWay),
         patience: Patience,
         streams: TaskTracker,
         shutdown: CancellationToken,
@@ -72,6 +75,7 @@ impl<S: Store> LargeMessages<S> {
             watch,
             dispatcher,
             counters: Counters::new(),
+            under_way,
             patience,
             shutdown,
         };

@@ -13,6 +13,7 @@
 mod access;
 mod account;
 mod app;
+mod audit;
 mod bind;
 mod config;
 mod convert;
@@ -39,6 +40,7 @@ mod serve;
 mod settings;
 mod status;
 mod subscription;
+mod suspension;
 mod sweeper;
 mod waiting;
 mod watches;

@@ -6,16 +6,23 @@ use daemon::build_info::BUILD;
 use daemon::readiness::Readiness;
 use proto::v1;
 use proto::v1::operator_service_server::OperatorService;
-use storage::model::{MailboxId, MailboxSummary, Order, Setting, UnixMillis, Verb};
+use storage::model::{Clock, MailboxId, MailboxSummary, Order, Setting, UnixMillis, Verb};
 use storage::{Store, StoreError};
 use tonic::transport::server::{TcpConnectInfo, UdsConnectInfo};
 use tonic::{Code, Request, Response, Status};
 
+use crate::audit::Change;
+use crate::config::DeliveryMode;
+use crate::large::UploadsUnderWay;
 use crate::recall::Recalls;
-use crate::scheduler::{DepositWatch, EdgeStatus, Planned, Scheduler};
+use crate::scheduler::{DepositWatch, EdgeStatus, PlanPhase, Planned, Scheduler};
 use crate::secure::Caller;
+use crate::suspension::Suspensions;
 use crate::sweeper::Alarms;
-use crate::{convert, mailbox, status};
+use crate::{convert, mailbox, status, suspension};
+
+/// Pushes and uploads that are listed.
+const SESSIONS: usize = 1_000;
 
 /// The operator service over a store.
 pub(crate) struct Operators<S> {
@@ -26,6 +33,11 @@ pub(crate) struct Operators<S> {
     pub(crate) readiness: Readiness,
     /// Wakes the sweeper when a held message is to be offered again.
     pub(crate) alarms: Alarms,
+    pub(crate) suspensions: Suspensions,
+    pub(crate) uploads: UploadsUnderWay,
+    /// Each device gets each message.
+    pub(crate) each_device: bool,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started_at: UnixMillis,
 }
 
@@ -48,6 +60,8 @@ impl<S: Store> Operators<S> {
             actor,
             reason: order.reason,
         };
+        // For the audit log alone: what it was just before.
+        let before = self.store.message(number).await.ok();
         let carried_out = self.store.carry_out(number, order).await;
         let message = carried_out
             .map_err(|error| status::of_store(&error))?
@@ -65,7 +79,9 @@ impl<S: Store> Operators<S> {
         if let Some(time) = message.deliver_after {
             self.alarms.set(time);
         }
-        Ok(Response::new(convert::message(message)))
+        let before = before.map(|message| convert::message(message).state());
+        let message = convert::message(message);
+        Ok(audited(before, message))
     }
 
     async fn push(&self, mailbox: MailboxId, force: bool) -> Result<v1::PushMailboxReply, Status> {
@@ -89,6 +105,91 @@ impl<S: Store> Operators<S> {
         Ok(v1::PushMailboxReply {
             plan: plan.into(),
             waiting,
+        })
+    }
+
+    fn suspended(&self) -> Vec<v1::Suspension> {
+        let live = self.suspensions.live().into_iter();
+        live.map(suspension::proto).collect()
+    }
+
+    async fn delivery_plan(&self, mailbox: MailboxId) -> Result<v1::DeliveryPlan, Status> {
+        let found = async {
+            let account = self.store.account(mailbox).await?;
+            let registered = self.store.registration(mailbox).await?;
+            let settings = self.store.settings(mailbox).await?;
+            let summary = self.store.summary(mailbox).await?;
+            let claimant = self.store.claimant(mailbox).await?;
+            Ok((account, registered, settings, summary, claimant))
+        };
+        let found: Result<_, StoreError> = found.await;
+        let (account, registered, settings, summary, claimant) =
+            found.map_err(|error| status::of_store(&error))?;
+        let plan = self.scheduler.plan(mailbox).await;
+        let (phase, due_at) = match plan.phase {
+            PlanPhase::Idle => (v1::DeliveryPhase::Idle, None),
+            PlanPhase::Waiting(after) => {
+                let due_at = convert::timestamp(self.clock.now().after(after));
+                (v1::DeliveryPhase::Waiting, Some(due_at))
+            }
+            PlanPhase::Ready => (v1::DeliveryPhase::Ready, None),
+            PlanPhase::Running => (v1::DeliveryPhase::Running, None),
+            PlanPhase::Blocked => (v1::DeliveryPhase::Blocked, None),
+        };
+        let mode = match self.scheduler.mode() {
+            DeliveryMode::Auto => "auto",
+            DeliveryMode::Session => "session",
+            DeliveryMode::Message => "message",
+        };
+        let suspended = self.suspensions.of(&account);
+        Ok(v1::DeliveryPlan {
+            served_user: account.as_str().to_owned(),
+            phase: phase.into(),
+            due_at,
+            tries: saturated(plan.tries),
+            max_tries: saturated(plan.max_tries),
+            generation: claimant
+                .as_ref()
+                .map_or(0, |holder| holder.claim.generation.0),
+            edge: claimant.map(|holder| holder.edge).unwrap_or_default(),
+            reachable: self.scheduler.is_reachable(&registered),
+            bindings: convert::bindings(registered.bindings),
+            offline_delivery: settings.effective.is_active(Setting::OfflineDelivery),
+            suspension: suspended.map(suspension::proto),
+            mode: mode.to_owned(),
+            each_device: self.each_device,
+            edges: saturated(self.scheduler.status().await.edges.len()),
+            waiting: waiting(&summary),
+        })
+    }
+
+    async fn sessions(&self) -> Result<v1::ListSessionsReply, Status> {
+        let mut pushes = Vec::new();
+        for push in self.scheduler.under_way(SESSIONS).await {
+            let account = self.store.account(push.mailbox).await;
+            let account = account.map_err(|error| status::of_store(&error))?;
+            pushes.push(v1::PushSession {
+                served_user: account.as_str().to_owned(),
+                edge: push.edge.to_string(),
+                generation: push.generation.map_or(0, |generation| generation.0),
+            });
+        }
+        pushes.sort_by(|a, b| a.served_user.cmp(&b.served_user));
+        let (now, wall) = (crate::now(), self.clock.now());
+        let uploads = self.uploads.list(SESSIONS).into_iter();
+        let uploads = uploads.map(|(upload, begun, octets)| {
+            let age = now.saturating_duration_since(begun).as_millis();
+            let age = u64::try_from(age).unwrap_or(u64::MAX);
+            let began_at = UnixMillis(wall.0.saturating_sub(age));
+            v1::UploadSession {
+                upload,
+                began_at: Some(convert::timestamp(began_at)),
+                octets,
+            }
+        });
+        Ok(v1::ListSessionsReply {
+            uploads: uploads.collect(),
+            pushes,
         })
     }
 
@@ -161,7 +262,52 @@ impl<S: Store> OperatorService for Operators<S> {
     ) -> Result<Response<v1::Message>, Status> {
         let actor = actor(&request);
         let recalled = self.recalls.recall(request.into_inner(), &actor).await;
-        Ok(Response::new(convert::message(recalled?)))
+        Ok(audited(None, convert::message(recalled?)))
+    }
+
+    async fn suspend_deliveries(
+        &self,
+        request: Request<v1::SuspendDeliveriesRequest>,
+    ) -> Result<Response<v1::Suspension>, Status> {
+        let actor = actor(&request);
+        let suspended = self
+            .suspensions
+            .suspend(&*self.store, request.into_inner(), actor);
+        suspended.await.map(suspension::proto).map(Response::new)
+    }
+
+    async fn cancel_suspension(
+        &self,
+        request: Request<v1::CancelSuspensionRequest>,
+    ) -> Result<Response<v1::Suspension>, Status> {
+        let ended = self.suspensions.cancel(&*self.store, request.into_inner());
+        let ended = ended.await?;
+        self.scheduler.resumed().await;
+        Ok(Response::new(suspension::proto(ended)))
+    }
+
+    async fn list_suspensions(
+        &self,
+        _request: Request<v1::ListSuspensionsRequest>,
+    ) -> Result<Response<v1::ListSuspensionsReply>, Status> {
+        Ok(Response::new(v1::ListSuspensionsReply {
+            suspensions: self.suspended(),
+        }))
+    }
+
+    async fn get_delivery_plan(
+        &self,
+        request: Request<v1::GetDeliveryPlanRequest>,
+    ) -> Result<Response<v1::DeliveryPlan>, Status> {
+        let mailbox = mailbox::find(&*self.store, request.into_inner().served_user).await?;
+        self.delivery_plan(mailbox).await.map(Response::new)
+    }
+
+    async fn list_sessions(
+        &self,
+        _request: Request<v1::ListSessionsRequest>,
+    ) -> Result<Response<v1::ListSessionsReply>, Status> {
+        self.sessions().await.map(Response::new)
     }
 
     async fn get_status(
@@ -181,8 +327,17 @@ impl<S: Store> OperatorService for Operators<S> {
             edges: scheduler.edges.into_iter().map(attached_edge).collect(),
             pushes_running: saturated(scheduler.running),
             pushes_planned: saturated(scheduler.planned),
+            suspensions: self.suspended(),
         }))
     }
+}
+
+/// The answer to a change of one message, with what the audit log is to tell of it.
+fn audited(before: Option<v1::MessageState>, after: v1::Message) -> Response<v1::Message> {
+    let change = Change::of_message(before, after.state());
+    let mut response = Response::new(after);
+    response.extensions_mut().insert(change);
+    response
 }
 
 /// Who is at the other end: the name in a certificate, an address, or the user of a local process.

@@ -80,6 +80,10 @@ impl PageTokens {
         request.conversation_id.hash(&mut hasher);
         request.contribution_id.hash(&mut hasher);
         request.imdn_message_id.hash(&mut hasher);
+        request.domain.hash(&mut hasher);
+        (request.min_octets, request.max_octets).hash(&mut hasher);
+        request.error.hash(&mut hasher);
+        request.min_attempts.hash(&mut hasher);
         Self {
             fingerprint: hasher.finish(),
         }

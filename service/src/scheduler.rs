@@ -19,7 +19,8 @@ mod unreachable;
 pub(crate) use deposit_watch::DepositWatch;
 pub(crate) use driver::Driver;
 pub(crate) use handle::{
-    AlreadyAttached, Attachment, Countermand, EdgeStatus, Scheduler, Withdrawal, Withdrawn,
+    AlreadyAttached, Attachment, Countermand, EdgeStatus, PlanPhase, Scheduler, Withdrawal,
+    Withdrawn,
 };
 pub(crate) use machine::Planned;
 pub(crate) use policy::{Ending, Outcome, Policy};

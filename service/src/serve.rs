@@ -35,6 +35,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::access::Guard;
 use crate::account::Accounts;
+use crate::audit::Audit;
 use crate::bind::{Incoming, Socket};
 use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
@@ -195,9 +196,10 @@ impl Listener {
     pub(crate) fn serve(
         &self,
         incoming: Incoming,
+        audit: Audit,
         shutdown: CancellationToken,
     ) -> impl Future<Output = Result<(), Fatal>> + use<> {
-        let served = server().layer(Guard).add_routes(self.routes.clone());
+        let served = server().layer(Guard(audit)).add_routes(self.routes.clone());
         async move {
             let shutdown = shutdown.cancelled_owned();
             let served = match incoming {
@@ -229,9 +231,10 @@ impl Listener {
     pub(crate) fn unix(
         &self,
         socket: Socket,
+        audit: Audit,
         shutdown: CancellationToken,
     ) -> impl Future<Output = Result<(), Fatal>> + use<> {
-        let served = server().layer(Guard).add_routes(self.routes.clone());
+        let served = server().layer(Guard(audit)).add_routes(self.routes.clone());
         async move {
             let incoming = UnixListenerStream::new(socket.listener);
             let served = served.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned());

@@ -204,5 +204,6 @@ pub(crate) fn status() -> Status {
         }],
         pushes_running: 1,
         pushes_planned: 2,
+        suspensions: Vec::new(),
     }
 }

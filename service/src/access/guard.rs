@@ -2,37 +2,61 @@
 
 use std::task::{Context, Poll};
 
+use bytes::{Buf, Bytes};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either, ready};
+use http_body_util::{BodyExt, Full, Limited};
 use metrics::counter;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
+use tonic::transport::server::{TcpConnectInfo, UdsConnectInfo};
 use tonic::{Code, Status};
 use tower_layer::Layer;
 
+use super::Role;
 use super::method::{Needed, needed, of_operators};
+use crate::audit::{self, Audit, Change, Question, Stage};
 use crate::secure::Caller;
 use crate::status;
 
-/// Lets through what the caller may call.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Guard;
+/// Why somebody calls, in UTF-8: what every call takes, whether its request has a field `reason` or not.
+const REASON: &str = "restante-reason-bin";
+
+/// Octets of a reason.
+const REASON_OCTETS_MAX: usize = 1024;
+
+/// Octets of a request that is told of: as many as any method of operators takes.
+const REQUEST_OCTETS_MAX: usize = 17 << 20;
+
+/// Octets before a message on the wire: whether it is compressed, and its length.
+const FRAME_HEAD_OCTETS: usize = 5;
+
+/// Lets through what the caller may call, and has told what he changes or reads of contents.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard(pub(crate) Audit);
 
 /// A service behind it.
 #[derive(Clone, Debug)]
-pub(crate) struct Guarded<S>(S);
+pub(crate) struct Guarded<S> {
+    inner: S,
+    audit: Audit,
+}
 
 impl<S> Layer<S> for Guard {
     type Service = Guarded<S>;
 
     fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded(inner)
+        Guarded {
+            inner,
+            audit: self.0.clone(),
+        }
     }
 }
 
 impl<S> Service<http::Request<Body>> for Guarded<S>
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>>,
+    S: Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Send + 'static,
 {
@@ -41,16 +65,31 @@ where
     type Future = Either<S::Future, BoxFuture<'static, Result<Self::Response, S::Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let caller = request.extensions().get::<Caller>();
-        let method = of_operators(request.uri().path());
-        let answer = match (check(request.uri().path(), caller), method) {
-            (Ok(()), None) => return Either::Left(self.0.call(request)),
-            (Ok(()), Some(_)) => Either::Left(self.0.call(request)),
-            (Err(status), _) => Either::Right(ready(Ok(status.into_http()))),
+        let path = request.uri().path();
+        let method = of_operators(path);
+        let role = match needed(path) {
+            Some(Needed::Role(role)) => Some(role).filter(|_| self.audit.is_kept()),
+            _ => None,
+        };
+        let answer = match (check(path, caller), role, method) {
+            (Ok(()), Some(role), _) if is_told(role) => {
+                // The one that is ready; the next call gets the other.
+                let other = self.inner.clone();
+                let inner = std::mem::replace(&mut self.inner, other);
+                told(self.audit.clone(), inner, request, role).boxed()
+            }
+            (Ok(()), _, None) => return Either::Left(self.inner.call(request)),
+            (Ok(()), _, Some(_)) => self.inner.call(request).boxed(),
+            (Err(refusal), Some(role), _) => {
+                let question = Question::of(&self.audit, &request, role, None);
+                refused(self.audit.clone(), question, refusal).boxed()
+            }
+            (Err(refusal), None, _) => ready(Ok(refusal.into_http())).boxed(),
         };
         let counted = answer.inspect(move |answer| {
             if let (Some(method), Ok(answer)) = (method, answer) {
@@ -59,6 +98,19 @@ where
         });
         Either::Right(counted.boxed())
     }
+}
+
+/// Tells of a call that is not let through.
+async fn refused<E>(
+    audit: Audit,
+    question: Question,
+    refusal: Box<Status>,
+) -> Result<http::Response<Body>, E> {
+    let line = question.line(Stage::Refused);
+    let line = line.with_outcome(name(refusal.code()), refusal.message());
+    // Nothing happens: where it cannot be told either, the log and readiness say so.
+    let _ = audit.write(line).await;
+    Ok(refusal.into_http())
 }
 
 /// Counts a call of an operator by what came of it. What fails within a stream that has begun counts as what it was when it
@@ -78,6 +130,135 @@ fn count(method: &'static str, answer: &http::Response<Body>) {
         _ => "failed",
     };
     counter!("restante_operator_calls_total", "method" => method, "result" => result).increment(1);
+}
+
+/// Whether what needs this role is told of.
+fn is_told(role: Role) -> bool {
+    matches!(role, Role::Operator | Role::BodyReader)
+}
+
+/// Carries out a call between its two lines.
+async fn told<S>(
+    audit: Audit,
+    mut inner: S,
+    request: http::Request<Body>,
+    role: Role,
+) -> Result<http::Response<Body>, S::Error>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>>,
+{
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, REQUEST_OCTETS_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => {
+            return Ok(Status::invalid_argument(format!("the request: {error}")).into_http());
+        }
+    };
+    let body_again = Body::new(Full::new(body.clone()).map_err(|never| match never {}));
+    let request = http::Request::from_parts(head, body_again);
+    let question = Question::of(&audit, &request, role, Some(body));
+    if question.reason.len() > REASON_OCTETS_MAX {
+        let refusal = "a reason has at most 1,024 octets";
+        return Ok(Status::invalid_argument(refusal).into_http());
+    }
+    if let Err(unwritten) = audit.write(question.line(Stage::Asked)).await {
+        return Ok(unwritten.into_http());
+    }
+    let response = inner.call(request).await;
+    let line = question.line(Stage::Answered);
+    let written = match &response {
+        Err(_) => {
+            audit
+                .write(line.with_outcome("UNKNOWN", "the call broke"))
+                .await
+        }
+        Ok(response) => match Status::from_header_map(response.headers()) {
+            Some(status) if status.code() != Code::Ok => {
+                let line = line.with_outcome(name(status.code()), status.message());
+                audit.write(line).await
+            }
+            _ => {
+                let line = line.with_outcome(name(Code::Ok), "");
+                let change = response.extensions().get::<Change>().cloned();
+                let line = match change {
+                    Some(change) => line.with_change(change),
+                    None => line,
+                };
+                audit.write(line).await
+            }
+        },
+    };
+    // What was asked is on disk, and it has been done: the caller is told that. The log and readiness tell the rest.
+    drop(written);
+    response
+}
+
+impl Question {
+    /// What is asked; `body` is what came with it, if that is looked at.
+    fn of(audit: &Audit, request: &http::Request<Body>, role: Role, body: Option<Bytes>) -> Self {
+        let path = request.uri().path();
+        let message = body.filter(|body| body.len() >= FRAME_HEAD_OCTETS);
+        let read = message.and_then(|mut body| {
+            body.advance(FRAME_HEAD_OCTETS);
+            audit::read(path, &body)
+        });
+        let (asked, in_field) = match read {
+            Some((asked, reason)) => (Some(asked), reason),
+            None => (None, String::new()),
+        };
+        let in_head = tonic::metadata::MetadataMap::from_headers(request.headers().clone());
+        let in_head = in_head
+            .get_bin(REASON)
+            .and_then(|reason| reason.to_bytes().ok());
+        let reason = in_head.map(|reason| String::from_utf8_lossy(&reason).into_owned());
+        Self {
+            call: audit.call(),
+            who: who(request.extensions()),
+            role: role.name(),
+            verb: path.rsplit('/').next().unwrap_or_default().to_owned(),
+            reason: reason.unwrap_or(in_field),
+            request: asked,
+        }
+    }
+}
+
+/// Who is at the other end: all names of a certificate, the user of a local process, or an address.
+fn who(extensions: &http::Extensions) -> String {
+    if let Some(caller) = extensions.get::<Caller>() {
+        return format!("certificate of {} at {}", caller.names, caller.address.ip());
+    }
+    let remote = extensions.get::<TcpConnectInfo>();
+    if let Some(address) = remote.and_then(TcpConnectInfo::remote_addr) {
+        return format!("address {}", address.ip());
+    }
+    let local = extensions.get::<UdsConnectInfo>();
+    match local.and_then(|info| info.peer_cred.as_ref()) {
+        Some(user) => format!("uid {}", user.uid()),
+        None => "unknown".to_owned(),
+    }
+}
+
+/// The name of a code as the contract of gRPC writes it.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
 }
 
 /// Whether a method may be called; without a caller, who came without TLS.

@@ -37,12 +37,15 @@ const FOR_EDGES: [&str; 30] = [
 ];
 
 /// Questions of operators, which return no contents.
-const FOR_READERS: [&str; 15] = [
+const FOR_READERS: [&str; 18] = [
     "/restante.v1.MailboxService/ListMessages",
     "/restante.v1.MailboxService/GetMessage",
     "/restante.v1.MailboxService/GetMailbox",
     "/restante.v1.MailboxService/ExportDeferredList",
     "/restante.v1.OperatorService/GetStatus",
+    "/restante.v1.OperatorService/ListSuspensions",
+    "/restante.v1.OperatorService/GetDeliveryPlan",
+    "/restante.v1.OperatorService/ListSessions",
     "/restante.v1.AccountService/ListAccounts",
     "/restante.v1.SettingsAdminService/GetSettings",
     "/restante.v1.WaitingService/ListSubscriptions",
@@ -59,7 +62,7 @@ const FOR_READERS: [&str; 15] = [
 const FOR_BODY_READERS: [&str; 1] = ["/restante.v1.MailboxService/ReadContent"];
 
 /// Changes.
-const FOR_OPERATORS: [&str; 20] = [
+const FOR_OPERATORS: [&str; 22] = [
     "/restante.v1.OperatorService/PushMailbox",
     "/restante.v1.OperatorService/RedeliverMessage",
     "/restante.v1.OperatorService/HoldMessage",
@@ -67,6 +70,8 @@ const FOR_OPERATORS: [&str; 20] = [
     "/restante.v1.OperatorService/ExpireMessage",
     "/restante.v1.OperatorService/DeleteMessage",
     "/restante.v1.OperatorService/RecallMessage",
+    "/restante.v1.OperatorService/SuspendDeliveries",
+    "/restante.v1.OperatorService/CancelSuspension",
     "/restante.v1.AccountService/CreateAccount",
     "/restante.v1.AccountService/DeleteAccount",
     "/restante.v1.AccountService/AddAlias",

@@ -27,6 +27,11 @@ pub(crate) fn list_query(
         contribution_id: text(request.contribution_id),
         received_from: request.received_from.map(time),
         received_until: request.received_until.map(time),
+        domain: text(request.domain),
+        min_octets: (request.min_octets > 0).then_some(request.min_octets),
+        max_octets: (request.max_octets > 0).then_some(request.max_octets),
+        error: text(request.error),
+        min_attempts: request.min_attempts,
         page_size,
         page_token,
     })

@@ -8,6 +8,8 @@ use storage::model::{
 };
 use storage::{Store, StoreError};
 
+use crate::suspension::Suspensions;
+
 /// The message and nothing else.
 const ONE: TakeLimit = TakeLimit {
     messages: 1,
@@ -29,6 +31,7 @@ pub(super) struct Forward {
 /// would, it begins with the oldest message: one that has others before it is not forwarded (P5).
 pub(super) async fn claim<S: Store>(
     store: &S,
+    suspensions: &Suspensions,
     number: MessageNumber,
     edge: String,
     lease: Duration,
@@ -37,6 +40,9 @@ pub(super) async fn claim<S: Store>(
     let Some(mailbox) = store.mailbox(served_user).await? else {
         return Ok(None);
     };
+    if suspensions.of_mailbox(store, mailbox).await?.is_some() {
+        return Ok(None);
+    }
     let mut bindings = store.registration(mailbox).await?.bindings;
     bindings.retain(|binding| is_reachable_by(&edge, binding));
     if bindings.is_empty() {

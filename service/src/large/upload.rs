@@ -15,6 +15,7 @@ use tonic::{Code, Status, Streaming};
 use super::Context;
 use super::convert::large_deposit;
 use super::count::Ending;
+use super::under_way::UnderWay;
 use crate::convert::{job_refusal, large_job, refusal};
 use crate::deposit::receipt::{Novelty, deposited};
 use crate::fan_out::receipt::accepted;
@@ -43,7 +44,8 @@ pub(super) async fn serve<S: Store>(
     let begun = now();
     let upload = UploadId(open.upload);
     context.counters.begun();
-    let served = match receive(context, upload, &mut incoming).await {
+    let under_way = context.under_way.begin(upload, begun);
+    let served = match receive(context, &under_way, upload, &mut incoming).await {
         Ok(Received::Whole(deposit)) => commit(context, upload, *deposit).await,
         Ok(Received::WholeJob(job)) => commit_job(context, upload, *job).await,
         Ok(Received::Refused(refused)) => {
@@ -76,6 +78,7 @@ enum Received {
 /// Stages pieces until the commit comes.
 async fn receive<S: Store>(
     context: &Context<S>,
+    under_way: &UnderWay,
     upload: UploadId,
     incoming: &mut Incoming<'_, impl Future<Output = Status>>,
 ) -> Result<Received, Status> {
@@ -95,6 +98,7 @@ async fn receive<S: Store>(
             return Ok(Received::Refused(refused));
         }
         context.counters.octets(octets);
+        under_way.grow(octets);
     }
 }
 

@@ -18,13 +18,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::edges::EdgeName;
 use super::handle::{
-    AlreadyAttached, Attachment, Countermand, EdgeStatus, INPUTS, Input, Scheduler, SchedulerStatus,
+    AlreadyAttached, Attachment, Countermand, EdgeStatus, INPUTS, Input, PlanPhase, PlanStatus,
+    Scheduler, SchedulerStatus,
 };
 use super::machine::{Machine, Started};
+use super::plans::Phase;
 use super::policy::Policy;
 use super::start::{Job, Starter};
 use crate::now;
 use crate::subscription::Distributor;
+use crate::suspension::Suspensions;
 
 /// Mailboxes read from the store at a time, and planned ones below which more are read.
 const SCAN_PAGE: usize = 500;
@@ -59,6 +62,7 @@ pub(crate) struct Driver<S> {
     store: Arc<S>,
     clock: Arc<dyn Clock>,
     distributor: Distributor,
+    suspensions: Suspensions,
     inputs: mpsc::Receiver<Input>,
     edges: HashMap<EdgeName, Attached>,
     starts: FuturesUnordered<Task<(MailboxId, Started)>>,
@@ -80,6 +84,7 @@ impl<S: Store> Driver<S> {
         store: Arc<S>,
         clock: Arc<dyn Clock>,
         distributor: Distributor,
+        suspensions: Suspensions,
     ) -> (Self, Scheduler) {
         let (sender, inputs) = mpsc::channel(INPUTS);
         let scheduler = Scheduler::new(sender, policy.mode);
@@ -89,6 +94,7 @@ impl<S: Store> Driver<S> {
             store,
             clock,
             distributor,
+            suspensions,
             inputs,
             edges: HashMap::new(),
             starts: FuturesUnordered::new(),
@@ -183,9 +189,25 @@ impl<S: Store> Driver<S> {
                         .try_send(Countermand::Withdraw(withdrawal));
                 }
             }
+            Input::Resumed => self.machine.resumed(now),
+            other => self.answer(now, other),
+        }
+    }
+
+    /// Answers a question.
+    fn answer(&self, now: Instant, question: Input) {
+        // Who has gone need not know.
+        match question {
             Input::Status { answer } => {
                 let _ = answer.send(self.status());
             }
+            Input::Plan { mailbox, answer } => {
+                let _ = answer.send(self.plan(now, mailbox));
+            }
+            Input::UnderWay { limit, answer } => {
+                let _ = answer.send(self.machine.under_way(limit));
+            }
+            _ => {}
         }
     }
 
@@ -238,6 +260,7 @@ impl<S: Store> Driver<S> {
             };
             let starter = Starter {
                 store: Arc::clone(&self.store),
+                suspensions: self.suspensions.clone(),
                 jobs: edge.jobs.clone(),
                 takers: self.machine.takers(),
                 lease: self.policy.lease,
@@ -284,6 +307,18 @@ impl<S: Store> Driver<S> {
         }
     }
 
+    fn plan(&self, now: Instant, mailbox: MailboxId) -> PlanStatus {
+        let (phase, tries) = match self.machine.plan(mailbox) {
+            None => (PlanPhase::Idle, 0),
+            Some((phase, tries)) => (planned(phase, now), tries),
+        };
+        PlanStatus {
+            phase,
+            tries,
+            max_tries: self.policy.backoff.len() + 1,
+        }
+    }
+
     fn status(&self) -> SchedulerStatus {
         let edges = self.edges.iter().map(|(name, edge)| EdgeStatus {
             name: Arc::clone(name),
@@ -313,6 +348,15 @@ impl<S: Store> Driver<S> {
 fn woken(trigger: &'static str, mailboxes: usize) {
     metrics::counter!("restante_wakeups_total", "trigger" => trigger)
         .increment(u64::try_from(mailboxes).unwrap_or(u64::MAX));
+}
+
+fn planned(phase: &Phase, now: Instant) -> PlanPhase {
+    match phase {
+        Phase::Waiting { due } => PlanPhase::Waiting(due.saturating_duration_since(now)),
+        Phase::Ready => PlanPhase::Ready,
+        Phase::Starting { .. } | Phase::Running { .. } => PlanPhase::Running,
+        Phase::Blocked { .. } => PlanPhase::Blocked,
+    }
 }
 
 /// A gauge's value; exact up to 4 billion.

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::Planned;
 use super::edges::EdgeName;
+use super::machine::PushUnderWay;
 use super::policy::Outcome;
 use super::start::{Job, is_reachable};
 use crate::config::DeliveryMode;
@@ -64,6 +65,16 @@ pub(super) enum Input {
     Status {
         answer: oneshot::Sender<SchedulerStatus>,
     },
+    /// A suspension is over before its time.
+    Resumed,
+    Plan {
+        mailbox: MailboxId,
+        answer: oneshot::Sender<PlanStatus>,
+    },
+    UnderWay {
+        limit: usize,
+        answer: oneshot::Sender<Vec<PushUnderWay>>,
+    },
 }
 
 /// An edge of that name is attached already; the older stream wins until it ends.
@@ -112,6 +123,32 @@ pub(crate) struct SchedulerStatus {
     pub(crate) running: usize,
     pub(crate) planned: usize,
     pub(crate) edges: Vec<EdgeStatus>,
+}
+
+/// What is planned for one mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PlanStatus {
+    pub(crate) phase: PlanPhase,
+    /// Failed tries of this registration.
+    pub(crate) tries: usize,
+    /// How many there may be.
+    pub(crate) max_tries: usize,
+}
+
+/// Where a mailbox is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum PlanPhase {
+    /// Nothing is planned.
+    #[default]
+    Idle,
+    /// To be begun after so long.
+    Waiting(Duration),
+    /// To be begun as soon as an edge is free.
+    Ready,
+    /// An edge has it.
+    Running,
+    /// Tried in vain.
+    Blocked,
 }
 
 /// One attached edge.
@@ -231,6 +268,28 @@ impl Scheduler {
     pub(crate) async fn status(&self) -> SchedulerStatus {
         let status = self.ask(|answer| Input::Status { answer }).await;
         status.unwrap_or_default()
+    }
+
+    /// A suspension is over before its time.
+    pub(crate) async fn resumed(&self) {
+        self.tell(Input::Resumed).await;
+    }
+
+    /// What is planned for a mailbox; nothing while draining.
+    pub(crate) async fn plan(&self, mailbox: MailboxId) -> PlanStatus {
+        let plan = self.ask(|answer| Input::Plan { mailbox, answer }).await;
+        plan.unwrap_or_default()
+    }
+
+    /// Up to `limit` pushes under way; none while draining.
+    pub(crate) async fn under_way(&self, limit: usize) -> Vec<PushUnderWay> {
+        let under_way = self.ask(|answer| Input::UnderWay { limit, answer }).await;
+        under_way.unwrap_or_default()
+    }
+
+    /// By what is delivered.
+    pub(crate) fn mode(&self) -> DeliveryMode {
+        self.mode
     }
 
     async fn tell(&self, input: Input) {

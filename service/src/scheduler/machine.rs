@@ -45,12 +45,23 @@ pub(super) enum Started {
     Nothing,
     /// The user does not want it pushed (DLV-04).
     SwitchedOff,
+    /// An operator has suspended deliveries to this user for so long.
+    Suspended(Duration),
     /// The user's connection is at that edge.
     Elsewhere(EdgeName),
     /// The edge did not take the job.
     EdgeGone,
     /// The store could not be asked.
     Failed,
+}
+
+/// A mailbox that is being delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PushUnderWay {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) edge: EdgeName,
+    /// None while it is being claimed.
+    pub(crate) generation: Option<Generation>,
 }
 
 /// The answer to an order.
@@ -173,6 +184,17 @@ impl<R: Rng> Machine<R> {
         }
     }
 
+    /// A suspension is over before its time: whoever waits for the end of one is looked at again.
+    pub(super) fn resumed(&mut self, now: Instant) {
+        let waiting = self.plans.all();
+        let suspended = waiting
+            .filter(|(_, plan)| plan.is_suspended && matches!(plan.phase, Phase::Waiting { .. }));
+        let suspended: Vec<_> = suspended.map(|(mailbox, _)| mailbox).collect();
+        for mailbox in suspended {
+            self.wait(mailbox, now);
+        }
+    }
+
     fn trigger(&mut self, mailbox: MailboxId, trigger: Trigger, due: Instant) {
         match self.phase(mailbox) {
             None => self.plans.enter(mailbox, Phase::Waiting { due }),
@@ -243,6 +265,12 @@ impl<R: Rng> Machine<R> {
             Started::Nothing | Started::SwitchedOff => self.done(now, mailbox),
             Started::Busy => self.wait(mailbox, now + self.policy.busy_pause()),
             Started::Failed => self.wait(mailbox, now + STORE_PAUSE),
+            Started::Suspended(left) => {
+                self.wait(mailbox, now + left);
+                if let Some(plan) = self.plans.get_mut(mailbox) {
+                    plan.is_suspended = true;
+                }
+            }
             Started::Elsewhere(home) => {
                 if let Some(plan) = self.plans.get_mut(mailbox) {
                     plan.home = Some(home);
@@ -442,6 +470,7 @@ impl<R: Rng> Machine<R> {
         plan.look_again = None;
         plan.planned_by = Trigger::Deposited;
         plan.has_user_left = false;
+        plan.is_suspended = false;
         self.pace.start();
         self.edges.job_begins(&edge);
         let phase = Phase::Starting { edge: edge.clone() };
@@ -466,6 +495,32 @@ impl<R: Rng> Machine<R> {
 
     fn phase(&self, mailbox: MailboxId) -> Option<&Phase> {
         self.plans.get(mailbox).map(|plan: &Plan| &plan.phase)
+    }
+
+    /// What is known of a mailbox.
+    pub(super) fn plan(&self, mailbox: MailboxId) -> Option<(&Phase, usize)> {
+        let plan = self.plans.get(mailbox)?;
+        Some((&plan.phase, plan.tries))
+    }
+
+    /// Mailboxes that are being delivered, at most `limit`.
+    pub(super) fn under_way(&self, limit: usize) -> Vec<PushUnderWay> {
+        let all = self.plans.all();
+        let under_way = all.filter_map(|(mailbox, plan)| {
+            let (edge, generation) = match &plan.phase {
+                Phase::Starting { edge } => (edge, None),
+                Phase::Running {
+                    edge, generation, ..
+                } => (edge, Some(*generation)),
+                _ => return None,
+            };
+            Some(PushUnderWay {
+                mailbox,
+                edge: EdgeName::clone(edge),
+                generation,
+            })
+        });
+        under_way.take(limit).collect()
     }
 
     fn is_session(&self, mailbox: MailboxId) -> bool {

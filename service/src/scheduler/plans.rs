@@ -66,6 +66,8 @@ pub(super) struct Plan {
     pub(super) is_user_back: bool,
     /// The user has de-registered since it was last started.
     pub(super) has_user_left: bool,
+    /// It waits for the end of a suspension.
+    pub(super) is_suspended: bool,
 }
 
 /// All plans.
@@ -162,6 +164,11 @@ impl Plans {
         self.times.first().map(|(end, _)| *end)
     }
 
+    /// Everything we know something about.
+    pub(super) fn all(&self) -> impl Iterator<Item = (MailboxId, &Plan)> {
+        self.plans.iter().map(|(mailbox, plan)| (*mailbox, plan))
+    }
+
     /// Starting or running.
     pub(super) fn sessions(&self) -> usize {
         self.sessions
@@ -186,6 +193,7 @@ impl Plan {
             forced: false,
             is_user_back: false,
             has_user_left: false,
+            is_suspended: false,
         }
     }
 

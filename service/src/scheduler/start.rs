@@ -14,6 +14,7 @@ use super::edges::EdgeName;
 use super::machine::{Start, Started};
 use crate::config::DeliveryMode;
 use crate::convert::content_octets;
+use crate::suspension::Suspensions;
 
 /// What goes with a job: so much may wait for an edge in each of its jobs.
 pub(crate) const FIRST_TAKE: TakeLimit = TakeLimit {
@@ -37,6 +38,7 @@ pub(crate) struct Job {
 /// What carrying out a start needs.
 pub(super) struct Starter<S> {
     pub(super) store: Arc<S>,
+    pub(super) suspensions: Suspensions,
     pub(super) jobs: mpsc::Sender<Job>,
     /// Edges that take jobs now, for users whose connection is at one of them.
     pub(super) takers: Vec<EdgeName>,
@@ -63,6 +65,10 @@ impl<S: Store> Starter<S> {
         }
         if !start.forced && !self.pushes(start.mailbox).await? {
             return Ok(Started::SwitchedOff);
+        }
+        let suspension = self.suspensions.of_mailbox(&*self.store, start.mailbox);
+        if let Some(suspension) = suspension.await? {
+            return Ok(Started::Suspended(self.suspensions.left(&suspension)));
         }
         if let Some(home) = self.other_home(&registered.bindings, &start.edge) {
             return Ok(Started::Elsewhere(home));

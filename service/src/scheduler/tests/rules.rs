@@ -400,3 +400,26 @@ fn a_crowd_is_served_so_many_per_second() {
     assert!(scene.machine.poll().is_some());
     assert_eq!(scene.machine.poll(), None);
 }
+
+#[test]
+fn suspended_mailbox_waits_for_the_end_or_for_its_cancellation() {
+    let mut scene = Scene::with_edge();
+    let (bob, carol) = (MailboxId(1), MailboxId(2));
+    for mailbox in [bob, carol] {
+        scene.machine.ordered(scene.now, mailbox, false);
+        scene.start_of(mailbox);
+        let suspended = Started::Suspended(300 * SECOND);
+        scene.machine.started(scene.now, mailbox, suspended);
+    }
+    scene.pass(299 * SECOND);
+    assert_eq!(scene.machine.poll(), None);
+    assert_eq!(scene.machine.sessions(), 0);
+    scene.pass(SECOND);
+    scene.run(bob);
+    scene.start_of(carol);
+    let again = Started::Suspended(300 * SECOND);
+    scene.machine.started(scene.now, carol, again);
+    scene.machine.resumed(scene.now);
+    scene.pass(SECOND);
+    scene.start_of(carol);
+}
