@@ -4,17 +4,26 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::dead::DeadCommand;
 use crate::command::events::EventsCommand;
+use crate::command::explain::ExplainArgs;
 use crate::command::group::GroupCommand;
 use crate::command::job::JobCommand;
 use crate::command::list::ListArgs;
 use crate::command::order::{HoldArgs, OrderArgs};
+use crate::command::purge::PurgeArgs;
 use crate::command::push::PushArgs;
 use crate::command::recall::RecallArgs;
+use crate::command::retry::RetryArgs;
+use crate::command::sessions::SessionsArgs;
 use crate::command::settings::SettingsCommand;
+use crate::command::shape::ShapeArgs;
 use crate::command::show::ShowArgs;
 use crate::command::subscriptions::SubscriptionsCommand;
 use crate::command::summary::SummaryArgs;
+use crate::command::suspend::SuspendCommand;
+use crate::command::top::TopArgs;
+use crate::command::trace::TraceArgs;
 use crate::command::user::UserCommand;
 use crate::command::watch::WatchArgs;
 use crate::credentials::Credentials;
@@ -33,7 +42,8 @@ Examples:
   restantectl list --state refused -o jsonl | restantectl redeliver - --dry-run
 
 An ID or ADDRESS of `-` stands for those on standard input, one per line; lines of `list -o jsonl`
-are understood too. Fields of -o json and jsonl are described in restantectl/JSON.md; they only grow.
+are understood too. Commands that change messages take the filters of `list` instead, --yes for more than one message, and
+the word ALL for every one; the --reason of any command is in the audit log of the service. Fields of -o json and jsonl are described in restantectl/JSON.md; they only grow.
 
 ";
 
@@ -71,6 +81,10 @@ pub(crate) struct Globals {
     /// How long to wait for each answer of the server
     #[arg(long, global = true, value_name = "SPAN", default_value = "10s", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
+    /// Why: for the audit log of the service, and kept with what is changed
+    #[arg(long, global = true, value_name = "TEXT", default_value = "")]
+    #[arg(hide_default_value = true)]
+    pub(crate) reason: String,
 }
 
 /// How results are written.
@@ -103,6 +117,11 @@ Examples:
   restantectl --server unix:/run/restante/operators.sock status")]
     Status,
     Watch(WatchArgs),
+    Explain(ExplainArgs),
+    Shape(ShapeArgs),
+    Top(TopArgs),
+    Trace(TraceArgs),
+    Sessions(SessionsArgs),
     /// Follow what happens to messages
     #[command(subcommand)]
     #[command(after_help = "\
@@ -118,6 +137,25 @@ Examples:
   restantectl subscriptions list bob@example.org")]
     Subscriptions(SubscriptionsCommand),
     Push(PushArgs),
+    Retry(RetryArgs),
+    /// Keep deliveries to a user or a domain from being begun for a while
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  restantectl suspend add --to bob@example.org --duration 10m --reason 'client loops'
+  restantectl suspend list
+  restantectl suspend cancel --to bob@example.org")]
+    Suspend(SuspendCommand),
+    /// See dead letters, deliver them again or drop them
+    ///
+    /// A message is a dead letter when its client has refused it for good, or on `push.max_refusals` registrations.
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  restantectl dead list --domain example.org
+  restantectl dead redeliver 17@store.example
+  restantectl dead drop --before 7d --yes")]
+    Dead(DeadCommand),
     /// Make settled messages deliverable again, with the same Message-ID
     ///
     /// Works on delivered and refused messages while their content is retained and their lifetime lasts. If the user is registered, the service plans a push.
@@ -145,7 +183,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   restantectl expire 17@store.example --reason 'obsolete'
-  restantectl list --state stored --until 30d -o jsonl | restantectl expire - --dry-run")]
+  restantectl list --state stored --before 30d -o jsonl | restantectl expire - --dry-run")]
     Expire(OrderArgs),
     /// Delete undelivered messages, or the retained content of settled ones
     #[command(after_help = "\
@@ -153,6 +191,7 @@ Examples:
   restantectl delete 17@store.example --reason 'asked for by its sender'
   restantectl list --from spam@example.net --limit all -o jsonl | restantectl delete - --dry-run")]
     Delete(OrderArgs),
+    Purge(PurgeArgs),
     Recall(RecallArgs),
     /// Manage who has a mailbox, and under which addresses
     ///

@@ -1,5 +1,7 @@
 //! Calls of the operators' services, each with its deadline and its failure in words.
 
+mod steering;
+
 use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
@@ -19,17 +21,18 @@ use proto::v1::{
     Account, AddAliasRequest, AddMembersRequest, CancelJobRequest, ClearSettingsRequest,
     CreateAccountRequest, CreateGroupRequest, DeleteAccountReply, DeleteAccountRequest,
     DeleteGroupReply, DeleteGroupRequest, ExportDeferredListRequest, GetGroupRequest,
-    GetMailboxRequest, GetMessageReply, GetMessageRequest, GetSettingsRequest, GetStatusRequest,
-    Group, GroupMember, Job, ListAccountsReply, ListAccountsRequest, ListGroupsReply,
-    ListGroupsRequest, ListJobsReply, ListJobsRequest, ListLegsReply, ListLegsRequest,
-    ListMessagesReply, ListMessagesRequest, ListSubscriptionsReply, ListSubscriptionsRequest,
-    Mailbox, Message, MessageOrder, OverrideSettingsRequest, PresetSettingsRequest,
-    PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest,
-    RecallMessageRequest, RemoveAliasRequest, RemoveMembersRequest, SettingValues, Status,
-    UpdateGroupRequest, UserSettings, WatchEventsReply, WatchEventsRequest, WatchMailboxReply,
-    WatchMailboxRequest,
+    GetJobRequest, GetMailboxRequest, GetMessageReply, GetMessageRequest, GetSettingsRequest,
+    GetStatusRequest, Group, GroupMember, Job, ListAccountsReply, ListAccountsRequest,
+    ListGroupsReply, ListGroupsRequest, ListJobsReply, ListJobsRequest, ListLegsReply,
+    ListLegsRequest, ListMessagesReply, ListMessagesRequest, ListSubscriptionsReply,
+    ListSubscriptionsRequest, Mailbox, Message, MessageOrder, OverrideSettingsRequest,
+    PresetSettingsRequest, PushMailboxReply, PushMailboxRequest, ReadContentReply,
+    ReadContentRequest, RecallMessageRequest, RemoveAliasRequest, RemoveMembersRequest,
+    SettingValues, Status, UpdateGroupRequest, UserSettings, WatchEventsReply, WatchEventsRequest,
+    WatchMailboxReply, WatchMailboxRequest,
 };
 use storage_client::{Connect, Connector, innermost};
+use tonic::metadata::BinaryMetadataValue;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Streaming};
 use tonic_types::StatusExt;
@@ -43,6 +46,9 @@ use crate::target::{Address, MessageId};
 
 /// A page of 1,000 messages with all their headers stays below this many octets.
 const REPLY_OCTETS_MAX: usize = 64 * 1024 * 1024;
+
+/// Where a call says why it is made, in UTF-8.
+const REASON: &str = "restante-reason-bin";
 
 /// The changes an operator can order for one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +71,8 @@ pub(crate) enum Order {
 pub(crate) struct Client {
     server: Server,
     deadline: Duration,
+    /// Why it is called.
+    reason: Option<BinaryMetadataValue>,
     mailboxes: MailboxServiceClient<Channel>,
     operators: OperatorServiceClient<Channel>,
     accounts: AccountServiceClient<Channel>,
@@ -102,7 +110,15 @@ impl Client {
             jobs: jobs.max_decoding_message_size(REPLY_OCTETS_MAX),
             server: server.clone(),
             deadline,
+            reason: None,
         })
+    }
+
+    /// Says with every call why it is made; the audit log keeps that.
+    pub(crate) fn because(self, reason: &str) -> Self {
+        let reason =
+            (!reason.is_empty()).then(|| BinaryMetadataValue::from_bytes(reason.as_bytes()));
+        Self { reason, ..self }
     }
 
     /// One page of messages.
@@ -127,7 +143,8 @@ impl Client {
     /// The octets of one part, in pieces.
     pub(crate) async fn content(&mut self, range: ReadContentRequest) -> Result<Content, Failure> {
         // No deadline for the whole: a large message may take long, but each piece must come.
-        let answer = self.mailboxes.read_content(Request::new(range));
+        let request = self.explained(range);
+        let answer = self.mailboxes.read_content(request);
         let pieces = finish(&self.server, self.deadline, answer).await?;
         Ok(Content {
             server: self.server.clone(),
@@ -442,6 +459,13 @@ impl Client {
         finish(&self.server, self.deadline, answer).await
     }
 
+    /// One job.
+    pub(crate) async fn job(&mut self, job: u64) -> Result<Job, Failure> {
+        let request = self.request(GetJobRequest { job });
+        let answer = self.jobs.get_job(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
     /// One page of the recipients of a job.
     pub(crate) async fn legs(&mut self, query: ListLegsRequest) -> Result<ListLegsReply, Failure> {
         let request = self.request(query);
@@ -466,8 +490,17 @@ impl Client {
 
     /// A request that tells the server when nobody waits for the answer any more.
     fn request<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
+        let mut request = self.explained(message);
         request.set_timeout(self.deadline);
+        request
+    }
+
+    /// A request that says why it is made.
+    fn explained<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(reason) = &self.reason {
+            request.metadata_mut().insert_bin(REASON, reason.clone());
+        }
         request
     }
 }

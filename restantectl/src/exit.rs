@@ -27,6 +27,8 @@ pub(crate) enum Code {
     InputOutput = 74,
     /// The server refuses this operator.
     Denied = 77,
+    /// Ctrl-C.
+    Interrupted = 130,
 }
 
 impl From<Code> for ExitCode {
@@ -45,7 +47,8 @@ Exit codes:
   69  the server cannot be reached or does not answer
   70  a defect in restantectl or in the server
   74  standard input or output failed
-  77  the server does not permit this";
+  77  the server does not permit this
+ 130  interrupted; standard error says how to go on";
 
 /// Why a command ended early or incomplete. Texts from the server are escaped before they get here.
 #[derive(Debug, Error)]
@@ -61,6 +64,20 @@ pub(crate) enum Failure {
         count: usize,
         items: &'static str,
     },
+    /// An override without a reason.
+    #[error("settings override needs --reason TEXT, which is kept with it; nothing was changed")]
+    NeedsReason,
+    /// Messages by name and by filters at once.
+    #[error(
+        "name messages by ID, or by filters, or say ALL, but not two of these; nothing was changed"
+    )]
+    IdsAndFilters,
+    /// No message was named.
+    #[error(
+        "which messages? Name them by ID, read them with `-`, use filters, or say ALL for every \
+         one; nothing was changed"
+    )]
+    NothingSelected,
     /// `-o raw` without the octets of exactly one message.
     #[error(
         "-o raw writes the octets of one message and nothing else: use it as `show ID --body -o \
@@ -119,6 +136,14 @@ pub(crate) enum Failure {
         total: usize,
         source: Box<Failure>,
     },
+    /// A series by filters broke off, or was interrupted.
+    #[error("stopped after {done}: {why}; go on with the same filters{}", resumed(.token.as_deref()))]
+    BrokenOff {
+        done: usize,
+        why: String,
+        token: Option<String>,
+        code: Code,
+    },
     /// Items failed, each reported already.
     #[error("{failed} of {total} failed")]
     SomeFailed { failed: usize, total: usize },
@@ -131,9 +156,12 @@ impl Failure {
     /// The exit code of this failure.
     pub(crate) fn code(&self) -> Code {
         match self {
-            Self::Unconfirmed { .. } | Self::RawNeedsOneContent | Self::Credentials(_) => {
-                Code::Usage
-            }
+            Self::Unconfirmed { .. }
+            | Self::RawNeedsOneContent
+            | Self::NeedsReason
+            | Self::IdsAndFilters
+            | Self::NothingSelected
+            | Self::Credentials(_) => Code::Usage,
             Self::BadLine { .. } | Self::TooManyLines { .. } | Self::Rejected { .. } => {
                 Code::BadData
             }
@@ -147,6 +175,7 @@ impl Failure {
             Self::Item { .. } | Self::SomeFailed { .. } | Self::NotReady => Code::SomeFailed,
             Self::Stopped { source, .. } if source.is_reader_gone() => Code::InputOutput,
             Self::Stopped { source, .. } => source.code(),
+            Self::BrokenOff { code, .. } => *code,
         }
     }
 
@@ -165,6 +194,11 @@ impl Failure {
     fn is_reader_gone(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
+}
+
+/// What to type besides to resume.
+fn resumed(token: Option<&str>) -> String {
+    token.map_or_else(String::new, |token| format!(" and --page-token {token}"))
 }
 
 /// One line on standard error, marked as ours. Never panics if standard error is gone.

@@ -259,33 +259,13 @@ impl<S: Store> App<S> {
             let health = listener.follow(self.readiness.clone(), stop.clone());
             spawn("health", Box::pin(health));
         }
-        let stop_of_certificates = stop.clone();
-        let Listeners {
-            data: data_listener,
-            operator: operator_listener,
-            security,
-            operator_socket,
-        } = self.listeners;
-        if let Some(security) = security {
-            tasks.spawn("certificates", async move {
-                stop_of_certificates
-                    .run_until_cancelled(security.tls.watch())
-                    .await;
-                Ok(())
-            });
-        }
-        tasks.spawn(
-            "data listener",
-            data.serve(data_listener, self.audit.clone(), stop.clone()),
+        serve_all(
+            &mut tasks,
+            self.listeners,
+            (&data, &operator),
+            &self.audit,
+            stop,
         );
-        tasks.spawn(
-            "operator listener",
-            operator.serve(operator_listener, self.audit.clone(), stop.clone()),
-        );
-        if let Some(socket) = operator_socket {
-            let served = operator.unix(socket, self.audit, stop.clone());
-            tasks.spawn("operator socket", served);
-        }
         Ok(tasks)
     }
 
@@ -415,6 +395,43 @@ impl<S: Store> App<S> {
             store: Arc::clone(&self.store),
             scheduler: scheduler.clone(),
         }
+    }
+}
+
+/// Serves at all listeners, and reads certificates again when they change.
+fn serve_all(
+    tasks: &mut Tasks,
+    listeners: Listeners,
+    (data, operator): (&Listener, &Listener),
+    audit: &Audit,
+    stop: &CancellationToken,
+) {
+    let stop_of_certificates = stop.clone();
+    let Listeners {
+        data: data_listener,
+        operator: operator_listener,
+        security,
+        operator_socket,
+    } = listeners;
+    if let Some(security) = security {
+        tasks.spawn("certificates", async move {
+            stop_of_certificates
+                .run_until_cancelled(security.tls.watch())
+                .await;
+            Ok(())
+        });
+    }
+    tasks.spawn(
+        "data listener",
+        data.serve(data_listener, audit.clone(), stop.clone()),
+    );
+    tasks.spawn(
+        "operator listener",
+        operator.serve(operator_listener, audit.clone(), stop.clone()),
+    );
+    if let Some(socket) = operator_socket {
+        let served = operator.unix(socket, audit.clone(), stop.clone());
+        tasks.spawn("operator socket", served);
     }
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use daemon::config::{Document, Octets, Section, SectionDoc};
 use daemon::http_client::Root;
-use daemon::listen::check_exposure;
 use daemon::secret::Secret;
 use storage::StoreConfig;
 use storage::config as store;
@@ -530,21 +529,6 @@ impl Config {
                 "must not be 0: a next hop that is down would be tried without a rest",
             ),
         ]
-    }
-
-    fn exposures(&self, document: &mut Document) -> Vec<String> {
-        if self.grpc_tls.is_on() {
-            return Vec::new();
-        }
-        let process = &self.process;
-        let listeners = [
-            ("storage.listen", process.listen),
-            ("storage.operator_listen", process.operator_listen),
-        ];
-        let exposures = listeners
-            .into_iter()
-            .filter_map(|(key, address)| check_exposure(document, key, address, process.insecure));
-        exposures.collect()
     }
 
     pub(crate) fn policy(&self) -> Policy {

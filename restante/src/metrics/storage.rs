@@ -10,7 +10,7 @@ const JOB_CLASS: Label = label("kind", &["pager", "large"]);
 const STATUS: Label = label("status", &["stored", "failed", "forbidden"]);
 const FAMILY: Label = label("family", &[]);
 
-pub(super) const STORAGE: [Metric; 65] = [
+pub(super) const STORAGE: [Metric; 66] = [
     // === accepting ===
     counter(
         "restante_messages_stored_total",
@@ -302,6 +302,11 @@ pub(super) const STORAGE: [Metric; 65] = [
         "restante_grpc_handshakes_failed_total",
         &[],
         "gRPC connections that came to no agreement on TLS.",
+    ),
+    counter(
+        "restante_audit_failures_total",
+        &[],
+        "Writes of the audit log that failed; what they were about was refused.",
     ),
     // === disk ===
     gauge(

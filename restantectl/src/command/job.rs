@@ -9,7 +9,7 @@ use super::{Session, Tally, stopped};
 use crate::client::Client;
 use crate::exit::{Failure, complain};
 use crate::output::Items;
-use crate::output::record::{JobChangeRecord, JobRecord, LegRecord, Outcome};
+use crate::output::record::{ErrorRecord, JobChangeRecord, JobRecord, LegRecord, Outcome};
 use crate::output::table::Column;
 use crate::target::Address;
 
@@ -112,19 +112,15 @@ pub(crate) struct JobShowArgs {
 #[command(after_help = "\
 Examples:
   restantectl job cancel 1790000000000042 --reason 'sent by mistake'
+  restantectl job cancel 1790000000000042 --dry-run
   restantectl job cancel 1790000000000042 1790000000000050 --yes")]
 pub(crate) struct JobCancelArgs {
     /// The numbers of the jobs
     #[arg(value_name = "JOB", required = true)]
     jobs: Vec<u64>,
-    /// Recorded with the job
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        hide_default_value = true
-    )]
-    reason: String,
+    /// Show what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Cancel more than one job
     #[arg(long)]
     yes: bool,
@@ -259,7 +255,7 @@ async fn legs(args: JobShowArgs, session: &mut Session) -> Result<(), Failure> {
 
 async fn cancel(args: &JobCancelArgs, session: &mut Session) -> Result<(), Failure> {
     let total = args.jobs.len();
-    if total > 1 && !args.yes {
+    if total > 1 && !args.yes && !args.dry_run {
         return Err(Failure::Unconfirmed {
             verb: "job cancel",
             count: total,
@@ -271,7 +267,10 @@ async fn cancel(args: &JobCancelArgs, session: &mut Session) -> Result<(), Failu
     let mut items = Items::begin(&mut session.output, "results")?;
     let ended = async {
         for (done, job) in args.jobs.iter().enumerate() {
-            let record = cancel_one(*job, &args.reason, &mut client).await;
+            let record = match args.dry_run {
+                true => foresee(*job, &mut client).await,
+                false => cancel_one(*job, &session.globals.reason, &mut client).await,
+            };
             let record = record.map_err(|source| stopped(done, total, source))?;
             if let Some(error) = &record.error {
                 tally.fail(job, &error.text);
@@ -283,8 +282,44 @@ async fn cancel(args: &JobCancelArgs, session: &mut Session) -> Result<(), Failu
         Ok(())
     };
     let ended = ended.await;
-    let closed = items.finish(&serde_json::Map::new());
+    let closed = items.finish(&CancelEnd {
+        dry_run: args.dry_run,
+    });
     ended.and(closed).and(tally.result(total))
+}
+
+/// The end of the JSON document.
+#[derive(Debug, serde::Serialize)]
+struct CancelEnd {
+    dry_run: bool,
+}
+
+/// What a cancellation would come to.
+async fn foresee(job: u64, client: &mut Client) -> Result<JobChangeRecord, Failure> {
+    match client.job(job).await {
+        Ok(found) => {
+            let error = match found.state() {
+                JobState::Running => None,
+                _ => Some(ErrorRecord::precondition("the job has ended")),
+            };
+            Ok(JobChangeRecord {
+                job,
+                outcome: match error {
+                    None => Outcome::WouldDo,
+                    Some(_) => Outcome::WouldFail,
+                },
+                after: Some(found.into()),
+                error,
+            })
+        }
+        Err(failure) if failure.is_of_one_item() => Ok(JobChangeRecord {
+            job,
+            outcome: Outcome::WouldFail,
+            after: None,
+            error: Some((&failure).into()),
+        }),
+        Err(failure) => Err(failure),
+    }
 }
 
 async fn cancel_one(
@@ -324,6 +359,11 @@ async fn cancel_one(
 fn text(record: &JobChangeRecord) -> String {
     match &record.after {
         None => String::new(),
+        Some(_) if record.outcome == Outcome::WouldFail => String::new(),
+        Some(now) if record.outcome == Outcome::WouldDo => format!(
+            "{}: would be cancelled, {} of {} have it\n",
+            record.job, now.delivered, now.total
+        ),
         Some(after) => format!(
             "{}: cancelled, {} of {} have it, {} on their way\n",
             record.job, after.delivered, after.total, after.pending

@@ -1,19 +1,30 @@
 //! The commands: one file each; those that change one message by one verb share [`order`].
 
+pub(crate) mod dead;
 pub(crate) mod events;
+pub(crate) mod explain;
+mod filter;
 pub(crate) mod group;
 pub(crate) mod job;
 pub(crate) mod limit;
 pub(crate) mod list;
 pub(crate) mod order;
 mod pages;
+pub(crate) mod purge;
 pub(crate) mod push;
 pub(crate) mod recall;
+pub(crate) mod retry;
+mod selection;
+pub(crate) mod sessions;
 pub(crate) mod settings;
+pub(crate) mod shape;
 pub(crate) mod show;
 mod status;
 pub(crate) mod subscriptions;
 pub(crate) mod summary;
+pub(crate) mod suspend;
+pub(crate) mod top;
+pub(crate) mod trace;
 pub(crate) mod user;
 pub(crate) mod watch;
 
@@ -53,6 +64,15 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Subscriptions(command) => subscriptions::run(command, &mut session).await,
         Command::Events(command) => events::run(command, &mut session).await,
         Command::Watch(args) => watch::run(&args, &mut session).await,
+        Command::Explain(args) => explain::run(&args, &mut session).await,
+        Command::Shape(args) => shape::run(&args, &mut session).await,
+        Command::Top(args) => top::run(&args, &mut session).await,
+        Command::Trace(args) => trace::run(&args, &mut session).await,
+        Command::Sessions(args) => sessions::run(&args, &mut session).await,
+        Command::Retry(args) => retry::run(&args, &mut session).await,
+        Command::Purge(args) => purge::run(&args, &mut session).await,
+        Command::Suspend(command) => suspend::run(command, &mut session).await,
+        Command::Dead(command) => dead::run(command, &mut session).await,
     }
 }
 
@@ -69,9 +89,11 @@ impl Session {
             server,
             credentials,
             timeout,
+            reason,
             ..
         } = &self.globals;
-        Client::connect(server, credentials, *timeout).await
+        let client = Client::connect(server, credentials, *timeout).await?;
+        Ok(client.because(reason))
     }
 }
 

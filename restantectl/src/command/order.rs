@@ -4,51 +4,43 @@ use clap::Args;
 use proto::v1::{Message, MessageState};
 use serde::Serialize;
 
+use super::selection::{Batches, Interruption, Selected, Selection};
 use super::{Session, Tally, stopped};
 use crate::client::{Client, Order};
-use crate::exit::{Failure, complain};
+use crate::exit::{Code, Failure, complain};
 use crate::moment::parse_span;
-use crate::output::Items;
 use crate::output::record::{ChangeRecord, ErrorRecord, ListedMessage, Outcome};
 use crate::output::text::escape;
-use crate::target::{Given, MessageId, all};
+use crate::output::{Items, Progress};
+use crate::target::MessageId;
 
 /// What the five commands have in common.
 #[derive(Args, Debug)]
 pub(crate) struct OrderArgs {
-    /// Message-IDs, bare or with `sip:`; `-` reads them from standard input
-    #[arg(value_name = "ID", required = true)]
-    ids: Vec<Given<MessageId>>,
-    /// Why; kept in the timeline of each message
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        hide_default_value = true
-    )]
-    reason: String,
     /// Show what would happen and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Change more than one message
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// What `hold` has besides.
 #[derive(Args, Debug)]
 pub(crate) struct HoldArgs {
+    /// Offer them again at this time, such as 2026-08-23T14:30:00Z, or after so long, such as 2h
+    #[arg(long = "until", value_name = "TIME", value_parser = moment_to_come)]
+    hold_until: Option<i64>,
     #[command(flatten)]
     pub(crate) order: OrderArgs,
-    /// Offer them again at this time, such as 2026-08-23T14:30:00Z, or after so long, such as 2h
-    #[arg(long, value_name = "TIME", value_parser = moment_to_come)]
-    until: Option<i64>,
 }
 
 impl HoldArgs {
     /// What is ordered.
     pub(crate) fn verb(&self) -> Order {
-        self.until.map_or(Order::Hold, Order::HoldUntil)
+        self.hold_until.map_or(Order::Hold, Order::HoldUntil)
     }
 }
 
@@ -75,6 +67,19 @@ impl Order {
         }
     }
 
+    /// States of the messages that it is for, where they are not named.
+    pub(super) fn states(self) -> &'static [MessageState] {
+        use MessageState::{Claimed, Delivered, Held, Refused, Stored};
+        match self {
+            Self::Redeliver => &[Delivered, Refused],
+            Self::Hold => &[Stored, Claimed],
+            Self::HoldUntil(_) | Self::Expire => &[Stored, Claimed, Held],
+            Self::Unhold => &[Held],
+            // Those too whose content is retained.
+            Self::Delete => &[Stored, Claimed, Held, Delivered, Refused],
+        }
+    }
+
     /// What the message is afterwards.
     fn result(self) -> &'static str {
         match self {
@@ -88,7 +93,7 @@ impl Order {
     }
 
     /// Why the service would refuse this order for a message, as far as its contract says (STO-11).
-    fn refusal(self, message: &Message) -> Option<&'static str> {
+    pub(super) fn refusal(self, message: &Message) -> Option<&'static str> {
         use MessageState::{Claimed, Held, Stored};
         let is_undelivered = matches!(message.state(), Stored | Claimed | Held);
         match self {
@@ -112,8 +117,20 @@ pub(crate) async fn run(
     args: &OrderArgs,
     session: &mut Session,
 ) -> Result<(), Failure> {
-    let ids = all(&args.ids)?;
-    if ids.len() > 1 && !args.yes && !args.dry_run {
+    run_for(order, order.states(), args, session).await
+}
+
+/// As [`run`] for messages in these states, where no state is typed and none is named.
+pub(crate) async fn run_for(
+    order: Order,
+    states: &[MessageState],
+    args: &OrderArgs,
+    session: &mut Session,
+) -> Result<(), Failure> {
+    let selected = args.selection.selected(states)?;
+    if let (Selected::Ids(ids), false, false) = (&selected, args.yes, args.dry_run)
+        && ids.len() > 1
+    {
         return Err(Failure::Unconfirmed {
             verb: order.command(),
             count: ids.len(),
@@ -121,16 +138,28 @@ pub(crate) async fn run(
         });
     }
     let mut client = session.connect().await?;
+    if !args.yes && !args.dry_run {
+        selected.confirm(order.command(), &mut client).await?;
+    }
+    let total = match &selected {
+        Selected::Ids(ids) => Some(ids.len()),
+        Selected::Query(_) => None,
+    };
     let mut series = Series {
         order,
         args,
+        reason: &session.globals.reason,
         tally: Tally::default(),
         client: &mut client,
+        total,
+        done: 0,
     };
     let mut items = Items::begin(&mut session.output, "results")?;
-    let ended = series.each(&ids, &mut items).await;
-    let failed = series.tally.result(ids.len());
-    let closed = items.finish(&Series::end(args));
+    let ended = series.all(selected, &mut items).await;
+    let failed = series.tally.result(series.done);
+    let closed = items.finish(&OrderEnd {
+        dry_run: args.dry_run,
+    });
     ended.and(closed).and(failed)
 }
 
@@ -144,34 +173,75 @@ struct OrderEnd {
 struct Series<'a> {
     order: Order,
     args: &'a OrderArgs,
+    reason: &'a str,
     tally: Tally,
     client: &'a mut Client,
+    /// How many there are, if they are named.
+    total: Option<usize>,
+    done: usize,
 }
 
 impl Series<'_> {
-    fn end(args: &OrderArgs) -> OrderEnd {
-        OrderEnd {
-            dry_run: args.dry_run,
+    async fn all(&mut self, selected: Selected, items: &mut Items<'_>) -> Result<(), Failure> {
+        let interruption = Interruption::listen();
+        let progress = Progress::begin(self.total, true);
+        let mut batches = Batches::new(selected);
+        loop {
+            let batch = batches.next(self.client).await;
+            let batch = batch.map_err(|source| self.stopped(&batches, source))?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            for (id, _) in batch {
+                if interruption.is_here() {
+                    return Err(self.interrupted(&batches, &id));
+                }
+                let handled = self.each(&id, items).await;
+                handled.map_err(|source| self.stopped(&batches, source))?;
+                progress.step();
+            }
         }
     }
 
-    async fn each(&mut self, ids: &[MessageId], items: &mut Items<'_>) -> Result<(), Failure> {
-        for (done, id) in ids.iter().enumerate() {
-            let record = self
-                .one(id)
-                .await
-                .map_err(|source| stopped(done, ids.len(), source))?;
-            if let Some(error) = &record.error {
-                self.tally.fail(
-                    id,
-                    &format_args!("cannot {}: {}", record.command, error.text),
-                );
-            }
-            let order = self.order;
-            let written = items.write(&record, |record| text(order, record));
-            written.map_err(|source| stopped(done + 1, ids.len(), source))?;
+    async fn each(&mut self, id: &MessageId, items: &mut Items<'_>) -> Result<(), Failure> {
+        let record = self.one(id).await?;
+        self.done += 1;
+        if let Some(error) = &record.error {
+            self.tally.fail(
+                id,
+                &format_args!("cannot {}: {}", record.command, error.text),
+            );
         }
-        Ok(())
+        let order = self.order;
+        items.write(&record, |record| text(order, record))
+    }
+
+    fn stopped(&self, batches: &Batches, source: Failure) -> Failure {
+        match self.total {
+            Some(total) => stopped(self.done, total, source),
+            None => Failure::BrokenOff {
+                done: self.done,
+                why: source.to_string(),
+                token: batches.token().map(str::to_owned),
+                code: source.code(),
+            },
+        }
+    }
+
+    fn interrupted(&self, batches: &Batches, next: &MessageId) -> Failure {
+        let why = match self.total {
+            Some(total) => format!(
+                "interrupted, {} of {total} left from {next} on",
+                total - self.done
+            ),
+            None => "interrupted".to_owned(),
+        };
+        Failure::BrokenOff {
+            done: self.done,
+            why,
+            token: batches.token().map(str::to_owned),
+            code: Code::Interrupted,
+        }
     }
 
     /// What came of one message; fails only if the others have no chance either.
@@ -188,7 +258,7 @@ impl Series<'_> {
     }
 
     async fn carry_out(&mut self, id: &MessageId) -> Result<ChangeRecord, Failure> {
-        let changed = self.client.order(self.order, id, &self.args.reason).await;
+        let changed = self.client.order(self.order, id, self.reason).await;
         if let Err(Failure::NoAnswer { .. }) = &changed {
             complain(&format_args!(
                 "{id}: whether this {} was carried out is not known: see `restantectl show {id} \

@@ -21,7 +21,7 @@ use crate::target::{Address, Given, all};
 Examples:
   restantectl push bob@example.org
   restantectl push bob@example.org +4930123456 --force
-  restantectl list --state stored --until 1h -o jsonl | restantectl push - --dry-run")]
+  restantectl list --state stored --before 1h -o jsonl | restantectl push - --dry-run")]
 pub(crate) struct PushArgs {
     /// Served users, by address or alias; `-` reads them from standard input
     #[arg(value_name = "ADDRESS", required = true)]
@@ -75,7 +75,7 @@ async fn each(
 /// What came of one user; fails only if the others have no chance either.
 async fn one(args: &PushArgs, user: &Address, client: &mut Client) -> Result<PushRecord, Failure> {
     let answer = match args.dry_run {
-        true => foresee(args, user, client).await,
+        true => foresee(args.force, user, client).await,
         false => {
             let reply = client.push(user, args.force).await;
             reply.map(|reply| PushRecord::answered(user.to_string(), reply))
@@ -94,15 +94,15 @@ async fn one(args: &PushArgs, user: &Address, client: &mut Client) -> Result<Pus
     }
 }
 
-async fn foresee(
-    args: &PushArgs,
+pub(super) async fn foresee(
+    force: bool,
     user: &Address,
     client: &mut Client,
 ) -> Result<PushRecord, Failure> {
     let mailbox: MailboxRecord = client.mailbox(user).await?.into();
     let plan = match mailbox.waiting() {
         0 => PushPlan::NothingWaiting,
-        _ if mailbox.bindings.is_empty() && !args.force => PushPlan::NotRegistered,
+        _ if mailbox.bindings.is_empty() && !force => PushPlan::NotRegistered,
         _ => PushPlan::Started,
     };
     Ok(PushRecord::foreseen(
@@ -113,7 +113,7 @@ async fn foresee(
 }
 
 /// One line for people; what failed has its line on standard error.
-fn text(record: &PushRecord) -> String {
+pub(super) fn text(record: &PushRecord) -> String {
     let user = escape(&record.served_user);
     let waiting = record.waiting.unwrap_or_default();
     let plan = record.plan.as_deref().unwrap_or_default();

@@ -2,14 +2,15 @@
 
 use clap::Args;
 use prost_types::Timestamp;
-use proto::v1::RecallMessageRequest;
+use proto::v1::{ListMessagesRequest, Message, MessageState, RecallMessageRequest};
 use serde::Serialize;
 
 use super::{Session, Tally};
+use crate::client::Client;
 use crate::exit::{Failure, complain};
 use crate::moment::parse_coming;
 use crate::output::Items;
-use crate::output::record::{ChangeRecord, ListedMessage, Outcome};
+use crate::output::record::{ChangeRecord, ErrorRecord, ListedMessage, Outcome};
 use crate::output::text::escape;
 use crate::target::{Address, MessageId};
 
@@ -25,6 +26,7 @@ const COMMAND: &str = "recall";
 Examples:
   restantectl recall 17@store.example --sender alice@example.org --reason 'sent by mistake'
   restantectl recall --sender alice@example.org --to bob@example.org --imdn-message-id 34jk324j
+  restantectl recall 17@store.example --sender alice@example.org --dry-run
   restantectl recall 17@store.example --sender alice@example.org --expires 2h")]
 pub(crate) struct RecallArgs {
     /// Message-ID, bare or with `sip:`
@@ -42,14 +44,9 @@ pub(crate) struct RecallArgs {
     /// Do not take it back: let it expire at TIME, or after so long: 2026-08-23T14:30:00Z or 2h
     #[arg(long, value_name = "TIME", value_parser = parse_coming)]
     expires: Option<Timestamp>,
-    /// Why; kept in the timeline of the message
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        hide_default_value = true
-    )]
-    reason: String,
+    /// Show which message it would be, and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// The end of the JSON document.
@@ -65,7 +62,18 @@ pub(crate) async fn run(args: RecallArgs, session: &mut Session) -> Result<(), F
     let name = name.or_else(|| args.imdn_message_id.clone());
     let name = name.unwrap_or_default();
     let mut tally = Tally::default();
-    let record = match client.recall(request(args)).await {
+    if args.dry_run {
+        let record = foresee(&args, name, &mut client).await?;
+        if let Some(error) = &record.error {
+            let why = format_args!("cannot {COMMAND}: {}", error.text);
+            tally.fail(&record.message_id, &why);
+        }
+        let mut items = Items::begin(&mut session.output, "results")?;
+        let written = items.write(&record, |record| text(record, is_shortened));
+        let closed = items.finish(&RecallEnd { dry_run: true });
+        return written.and(closed).and(tally.result(1));
+    }
+    let record = match client.recall(request(args, &session.globals.reason)).await {
         Ok(message) => ChangeRecord {
             message_id: message.message_id.clone(),
             command: COMMAND,
@@ -98,7 +106,52 @@ pub(crate) async fn run(args: RecallArgs, session: &mut Session) -> Result<(), F
     written.and(closed).and(tally.result(1))
 }
 
-fn request(args: RecallArgs) -> RecallMessageRequest {
+/// What it would come to, as far as is known here: an edge may have begun to send it.
+async fn foresee(
+    args: &RecallArgs,
+    name: String,
+    client: &mut Client,
+) -> Result<ChangeRecord, Failure> {
+    let found = match &args.id {
+        Some(id) => match client.message(id).await {
+            Ok(reply) => reply.message,
+            Err(failure) if failure.is_of_one_item() => None,
+            Err(failure) => return Err(failure),
+        },
+        None => {
+            let query = ListMessagesRequest {
+                served_user: args
+                    .to
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+                imdn_message_id: args.imdn_message_id.clone().unwrap_or_default(),
+                ..ListMessagesRequest::default()
+            };
+            client.list(query).await?.messages.into_iter().next()
+        }
+    };
+    let found = found.filter(|message| message.sender == args.sender.to_string());
+    let error = match found.as_ref().map(Message::state) {
+        None => Some("there is no such message of this sender"),
+        Some(MessageState::Stored | MessageState::Claimed | MessageState::Held) => None,
+        Some(_) => Some("it has been settled"),
+    };
+    Ok(ChangeRecord {
+        message_id: found
+            .as_ref()
+            .map_or(name, |message| message.message_id.clone()),
+        command: COMMAND,
+        outcome: match error {
+            None => Outcome::WouldDo,
+            Some(_) => Outcome::WouldFail,
+        },
+        message: found.map(ListedMessage::from),
+        error: error.map(ErrorRecord::precondition),
+    })
+}
+
+fn request(args: RecallArgs, reason: &str) -> RecallMessageRequest {
     let text = |address: Option<Address>| address.map(|to| to.to_string()).unwrap_or_default();
     RecallMessageRequest {
         sender: args.sender.to_string(),
@@ -106,7 +159,7 @@ fn request(args: RecallArgs) -> RecallMessageRequest {
         served_user: text(args.to),
         imdn_message_id: args.imdn_message_id.unwrap_or_default(),
         expires_at: args.expires,
-        reason: args.reason,
+        reason: reason.to_owned(),
     }
 }
 
@@ -117,6 +170,11 @@ fn text(record: &ChangeRecord, is_shortened: bool) -> String {
     };
     let id = &record.message_id;
     let to = escape(&message.served_user);
+    match record.outcome {
+        Outcome::WouldDo => return format!("{id}: would {COMMAND}, to {to}\n"),
+        Outcome::WouldFail => return String::new(),
+        Outcome::Done | Outcome::Failed => {}
+    }
     match (is_shortened, &message.expires_at) {
         (true, Some(at)) => format!("{id}: expires {at}, to {to}\n"),
         _ => format!("{id}: recalled, to {to}\n"),

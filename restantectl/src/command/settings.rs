@@ -39,7 +39,8 @@ Examples:
     Set(SetArgs),
     /// Override settings: they hold whatever the user's client says
     ///
-    /// Replaces an earlier override. Without --for it holds until `settings clear`.
+    /// Replaces an earlier override and is kept with its --reason, which must be given. Without --for it holds until
+    /// `settings clear`.
     #[command(after_help = "\
 Examples:
   restantectl settings override bob@example.org message-barring=on --reason 'abuse, ticket 4711'
@@ -78,9 +79,6 @@ pub(crate) struct SetArgs {
 pub(crate) struct OverrideArgs {
     #[command(flatten)]
     set: SetArgs,
-    /// Why; kept with the override
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
     /// How long it holds, such as 30m or 7d
     #[arg(long = "for", value_name = "SPAN", value_parser = parse_span)]
     lifetime: Option<Duration>,
@@ -154,9 +152,12 @@ pub(crate) async fn run(command: SettingsCommand, session: &mut Session) -> Resu
         SettingsCommand::Get(args) => client.settings(&args.address).await?,
         SettingsCommand::Set(args) => client.preset(&args.address, args.values()).await?,
         SettingsCommand::Override(args) => {
-            let values = args.set.values();
+            let (values, reason) = (args.set.values(), &session.globals.reason);
+            if reason.is_empty() {
+                return Err(Failure::NeedsReason);
+            }
             client
-                .override_settings(&args.set.address, values, &args.reason, args.lifetime)
+                .override_settings(&args.set.address, values, reason, args.lifetime)
                 .await?
         }
         SettingsCommand::Clear(args) => client.clear_settings(&args.address, args.preset).await?,

@@ -227,6 +227,24 @@ fn body(message: &ShownMessage) -> ReadContentRequest {
     }
 }
 
+/// The body of a message for a JSON record.
+pub(super) async fn whole_body(
+    message: &ShownMessage,
+    client: &mut Client,
+) -> Result<ContentRecord, Failure> {
+    let mut octets = Vec::new();
+    if message.message.body_octets > 0 {
+        let mut content = client.content(body(message)).await?;
+        while let Some(piece) = content.next().await? {
+            octets.extend_from_slice(&piece);
+            if octets.len() > JSON_CONTENT_MAX {
+                return Err(too_large_for_json());
+            }
+        }
+    }
+    Ok(octets.into())
+}
+
 /// Writes content for people, piece by piece, under the fields of its message.
 async fn stream(mut content: Content, output: &mut Output) -> Result<(), Failure> {
     let mut text = BodyText::default();

@@ -21,7 +21,7 @@ pub(crate) async fn run(session: &mut Session) -> Result<(), Failure> {
     }
 }
 
-fn text(status: &StatusRecord) -> String {
+pub(super) fn text(status: &StatusRecord) -> String {
     let pushes = format!(
         "{} running, {} planned",
         status.pushes_running, status.pushes_planned
@@ -32,6 +32,11 @@ fn text(status: &StatusRecord) -> String {
         .line("Hostname", &status.hostname)
         .optional("Started", status.started_at.as_deref())
         .line("Pushes", &pushes);
+    let suspensions = status.suspensions.iter();
+    let fields = suspensions.fold(fields, |fields, suspension| {
+        let until = format!("{} until {}", suspension.whom(), suspension.until());
+        fields.line("Suspended", &until)
+    });
     let conditions = status.conditions.iter();
     let mut text = conditions
         .fold(fields, |fields, why| fields.line("Condition", why))

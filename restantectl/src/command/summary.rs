@@ -31,6 +31,13 @@ pub(crate) struct SummaryArgs {
     address: Address,
 }
 
+impl SummaryArgs {
+    /// Of this user.
+    pub(super) fn of(address: Address) -> Self {
+        Self { address }
+    }
+}
+
 pub(crate) async fn run(args: &SummaryArgs, session: &mut Session) -> Result<(), Failure> {
     let mut client = session.connect().await?;
     let mailbox: MailboxRecord = client.mailbox(&args.address).await?.into();

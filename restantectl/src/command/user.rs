@@ -1,6 +1,7 @@
 //! `user`: who has a mailbox, and under which addresses.
 
 mod change;
+mod data;
 mod export_list;
 mod list;
 
@@ -11,6 +12,7 @@ use crate::exit::Failure;
 use crate::target::{Address, Given, all};
 
 use change::{Action, Change};
+use data::{UserEraseArgs, UserExportArgs, UserSummaryArgs};
 use export_list::ExportListArgs;
 use list::UserListArgs;
 
@@ -28,6 +30,9 @@ Examples:
     Add(AddArgs),
     List(UserListArgs),
     ExportList(ExportListArgs),
+    Summary(UserSummaryArgs),
+    Export(UserExportArgs),
+    Erase(UserEraseArgs),
     /// Show, add and remove further addresses of a user
     #[command(subcommand)]
     #[command(after_help = "\
@@ -109,6 +114,9 @@ pub(crate) async fn run(command: UserCommand, session: &mut Session) -> Result<(
         }
         UserCommand::List(args) => list::run(args, session).await,
         UserCommand::ExportList(args) => export_list::run(&args, session).await,
+        UserCommand::Summary(args) => data::summary(args, session).await,
+        UserCommand::Export(args) => data::export(&args, session).await,
+        UserCommand::Erase(args) => data::erase(&args, session).await,
         UserCommand::Alias(AliasCommand::Add(args)) => {
             let changes = args.changes(Action::AddAlias)?;
             change::run(changes, false, session).await

@@ -2,6 +2,7 @@
 
 mod items;
 mod json;
+mod progress;
 pub(crate) mod record;
 pub(crate) mod table;
 pub(crate) mod text;
@@ -14,6 +15,7 @@ use crate::args::Format;
 use crate::exit::Failure;
 
 pub(crate) use items::Items;
+pub(crate) use progress::Progress;
 
 /// Standard output in one format.
 pub(crate) struct Output {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use daemon::config::TextValue;
+use daemon::config::{Document, TextValue};
 use daemon::exit::{Code, Fatal};
+use daemon::listen::check_exposure;
 use tls::{CertificateFiles, CertificateNames, MutualServer, ServerConfig};
 
 use super::Config;
@@ -139,6 +140,22 @@ impl GrpcTls {
 }
 
 impl Config {
+    /// Listeners that can be reached from beyond this machine without TLS.
+    pub(super) fn exposures(&self, document: &mut Document) -> Vec<String> {
+        if self.grpc_tls.is_on() {
+            return Vec::new();
+        }
+        let process = &self.process;
+        let listeners = [
+            ("storage.listen", process.listen),
+            ("storage.operator_listen", process.operator_listen),
+        ];
+        let exposures = listeners
+            .into_iter()
+            .filter_map(|(key, address)| check_exposure(document, key, address, process.insecure));
+        exposures.collect()
+    }
+
     /// Whether gRPC is spoken over TLS.
     #[must_use]
     pub fn is_secure(&self) -> bool {

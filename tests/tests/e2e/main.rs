@@ -1,5 +1,6 @@
 //! Restante from end to end: the real binaries, as one process and as several, over real sockets.
 
+mod audit;
 mod clock;
 mod configuration;
 mod crash;
@@ -18,10 +19,12 @@ mod large_fan_out;
 mod large_push;
 mod maintenance;
 mod observability;
+mod operations;
 mod power;
 mod privacy;
 mod secure;
 mod sipp;
 mod soak;
 mod start;
+mod steering;
 mod story;

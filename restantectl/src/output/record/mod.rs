@@ -9,6 +9,7 @@ mod mailbox;
 mod message;
 mod settings;
 mod status;
+mod steering;
 mod user;
 mod waiting;
 
@@ -22,6 +23,7 @@ pub(crate) use message::{
 };
 pub(crate) use settings::{SettingsRecord, ValuesRecord};
 pub(crate) use status::{EdgeRecord, StatusRecord};
+pub(crate) use steering::{PlanRecord, SessionRecord, SuspensionRecord};
 pub(crate) use user::{UserChangeRecord, UserRecord};
 pub(crate) use waiting::{SubscriptionRecord, WatchRecord};
 

@@ -3,6 +3,7 @@
 use proto::v1::{AttachedEdge, Status};
 use serde::Serialize;
 
+use super::SuspensionRecord;
 use crate::moment::rfc3339;
 
 /// State of the storage service and of the edges attached to it.
@@ -16,6 +17,7 @@ pub(crate) struct StatusRecord {
     pub(crate) edges: Vec<EdgeRecord>,
     pub(crate) pushes_running: u32,
     pub(crate) pushes_planned: u32,
+    pub(crate) suspensions: Vec<SuspensionRecord>,
 }
 
 /// One attached edge.
@@ -38,6 +40,11 @@ impl From<Status> for StatusRecord {
             edges: status.edges.into_iter().map(EdgeRecord::from).collect(),
             pushes_running: status.pushes_running,
             pushes_planned: status.pushes_planned,
+            suspensions: status
+                .suspensions
+                .into_iter()
+                .map(SuspensionRecord::from)
+                .collect(),
         }
     }
 }

@@ -1,0 +1,153 @@
+//! `retry`: deliver now what waits for the users of some messages.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use clap::Args;
+use proto::v1::MessageState;
+use serde::Serialize;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::selection::{Batches, Interruption, Selection};
+use super::{Session, Tally, push};
+use crate::client::Client;
+use crate::exit::{Code, Failure};
+use crate::output::record::{Outcome, PushRecord};
+use crate::output::{Items, Progress};
+use crate::target::Address;
+
+/// What waits and is not held.
+const WAITING: [MessageState; 2] = [MessageState::Stored, MessageState::Claimed];
+
+/// Try to deliver messages now, whatever pause their last failure has begun
+///
+/// A mailbox is delivered as a whole and in its order: the users of the messages are pushed, each once, as `push` does, and
+/// their failed tries are forgotten. No more than --rate of them per second.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  restantectl retry 17@store.example
+  restantectl retry --error 480 --domain example.org --dry-run
+  restantectl retry ALL --rate 5 --yes --reason 'the core is back'")]
+pub(crate) struct RetryArgs {
+    /// Users pushed per second
+    #[arg(long, value_name = "COUNT", default_value = "10")]
+    rate: NonZeroU32,
+    /// Show who would be pushed; push nobody
+    #[arg(long)]
+    dry_run: bool,
+    /// Push for more than one message
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// The end of the JSON document.
+#[derive(Debug, Serialize)]
+struct RetryEnd {
+    dry_run: bool,
+}
+
+pub(crate) async fn run(args: &RetryArgs, session: &mut Session) -> Result<(), Failure> {
+    let selected = args.selection.selected(&WAITING)?;
+    let mut client = session.connect().await?;
+    if !args.yes && !args.dry_run {
+        selected.confirm("retry", &mut client).await?;
+    }
+    let mut series = Series {
+        args,
+        users: HashSet::new(),
+        tally: Tally::default(),
+        client: &mut client,
+    };
+    let mut items = Items::begin(&mut session.output, "results")?;
+    let ended = series.all(Batches::new(selected), &mut items).await;
+    let closed = items.finish(&RetryEnd {
+        dry_run: args.dry_run,
+    });
+    let failed = series.tally.result(series.users.len());
+    ended.and(closed).and(failed)
+}
+
+struct Series<'a> {
+    args: &'a RetryArgs,
+    /// Who was pushed.
+    users: HashSet<Address>,
+    tally: Tally,
+    client: &'a mut Client,
+}
+
+impl Series<'_> {
+    async fn all(&mut self, mut batches: Batches, items: &mut Items<'_>) -> Result<(), Failure> {
+        let interruption = Interruption::listen();
+        let progress = Progress::begin(None, true);
+        let mut pace = interval(Duration::from_secs(1) / self.args.rate.get());
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let batch = batches.next(self.client).await?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            for (id, found) in batch {
+                let user = match found {
+                    Some(message) => Ok(message.served_user),
+                    None => self.client.message(&id).await.map(|reply| {
+                        reply
+                            .message
+                            .map(|message| message.served_user)
+                            .unwrap_or_default()
+                    }),
+                };
+                let user: Result<Address, Failure> = user.and_then(|user| {
+                    user.parse()
+                        .map_err(|_| self.client.defect("a message without a user"))
+                });
+                match user {
+                    Ok(user) if self.users.contains(&user) => {}
+                    Ok(user) => {
+                        if interruption.is_here() {
+                            return Err(Failure::BrokenOff {
+                                done: self.users.len(),
+                                why: "interrupted".to_owned(),
+                                token: batches.token().map(str::to_owned),
+                                code: Code::Interrupted,
+                            });
+                        }
+                        if !self.args.dry_run {
+                            pace.tick().await;
+                        }
+                        self.push(user, items).await?;
+                        progress.step();
+                    }
+                    Err(failure) if failure.is_of_one_item() => self.tally.fail(&id, &failure),
+                    Err(failure) => return Err(failure),
+                }
+            }
+        }
+    }
+
+    async fn push(&mut self, user: Address, items: &mut Items<'_>) -> Result<(), Failure> {
+        let pushed = match self.args.dry_run {
+            true => push::foresee(false, &user, self.client).await,
+            false => {
+                let reply = self.client.push(&user, false).await;
+                reply.map(|reply| PushRecord::answered(user.to_string(), reply))
+            }
+        };
+        let record = match pushed {
+            Err(failure) if failure.is_of_one_item() => {
+                let outcome = match self.args.dry_run {
+                    true => Outcome::WouldFail,
+                    false => Outcome::Failed,
+                };
+                self.tally.fail(&user, &failure);
+                PushRecord::failed(user.to_string(), outcome, &failure)
+            }
+            pushed => pushed?,
+        };
+        self.users.insert(user);
+        items.write(&record, push::text)
+    }
+}

@@ -1,0 +1,211 @@
+//! On which messages a command works: named, on standard input, or all that match filters.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+use proto::v1::{ListMessagesRequest, Message, MessageState};
+
+use super::filter::Filters;
+use crate::client::Client;
+use crate::exit::Failure;
+use crate::target::{Given, InvalidMessageId, MessageId, all};
+
+/// Messages asked for at a time.
+const PAGE: u32 = 200;
+
+/// Hits that are counted for a question; beyond them it says "or more".
+const COUNTED: usize = 10_000;
+
+/// What everybody must type who means every message.
+const ALL: &str = "ALL";
+
+/// Messages by name or by filters, never both.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Selection {
+    /// Message-IDs, bare or with `sip:`; `-` reads them from standard input; `ALL` means every
+    /// message that the command can change
+    #[arg(value_name = "ID")]
+    ids: Vec<Named>,
+    /// Go on where an earlier run with the same filters was interrupted
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        default_value = "",
+        hide_default_value = true
+    )]
+    page_token: String,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+}
+
+/// One argument.
+#[derive(Clone, Debug)]
+enum Named {
+    All,
+    Given(Given<MessageId>),
+}
+
+impl FromStr for Named {
+    type Err = InvalidMessageId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMessageId> {
+        match text {
+            ALL => Ok(Self::All),
+            text => text.parse().map(Self::Given),
+        }
+    }
+}
+
+/// What was selected.
+#[derive(Debug)]
+pub(super) enum Selected {
+    /// These.
+    Ids(Vec<MessageId>),
+    /// Those that are found by this.
+    Query(Box<ListMessagesRequest>),
+}
+
+impl Selection {
+    /// What is selected; `states` are meant where no state is typed.
+    pub(super) fn selected(&self, states: &[MessageState]) -> Result<Selected, Failure> {
+        let is_all = matches!(self.ids.as_slice(), [Named::All]);
+        let is_filtered = !self.filters.are_empty();
+        if is_all != self.ids.iter().any(|id| matches!(id, Named::All)) {
+            return Err(Failure::IdsAndFilters);
+        }
+        match (self.ids.is_empty() || is_all, is_filtered) {
+            (false, true) => Err(Failure::IdsAndFilters),
+            (true, true) if is_all => Err(Failure::IdsAndFilters),
+            (true, false) if !is_all => Err(Failure::NothingSelected),
+            (true, _) => Ok(Selected::Query(Box::new(ListMessagesRequest {
+                page_token: self.page_token.clone(),
+                ..self.filters.query(states)
+            }))),
+            (false, false) => {
+                let given = self.ids.iter().filter_map(|id| match id {
+                    Named::Given(given) => Some(given.clone()),
+                    Named::All => None,
+                });
+                all(&given.collect::<Vec<_>>()).map(Selected::Ids)
+            }
+        }
+    }
+}
+
+impl Selected {
+    /// How many messages there are, as far as they are counted.
+    pub(super) async fn count(&self, client: &mut Client) -> Result<usize, Failure> {
+        let mut query = match self {
+            Self::Ids(ids) => return Ok(ids.len()),
+            Self::Query(query) => (**query).clone(),
+        };
+        query.page_size = PAGE;
+        let mut count = 0;
+        loop {
+            let page = client.list(query.clone()).await?;
+            count += page.messages.len();
+            if page.next_page_token.is_empty() || count >= COUNTED {
+                return Ok(count);
+            }
+            query.page_token = page.next_page_token;
+        }
+    }
+
+    /// Asks for consent where more than one message would be changed.
+    pub(super) async fn confirm(
+        &self,
+        verb: &'static str,
+        client: &mut Client,
+    ) -> Result<(), Failure> {
+        match self.count(client).await? {
+            0 | 1 => Ok(()),
+            count => Err(Failure::Unconfirmed {
+                verb,
+                count,
+                items: match count >= COUNTED {
+                    true => "messages or more",
+                    false => "messages",
+                },
+            }),
+        }
+    }
+}
+
+/// A series of messages, batch by batch.
+pub(super) struct Batches {
+    selected: Selected,
+    /// Where the batch begins that was handed out last, if it can be asked for again.
+    token: Option<String>,
+    is_over: bool,
+}
+
+/// One message of a batch: as it was found, if it was.
+pub(super) type Found = (MessageId, Option<Message>);
+
+impl Batches {
+    pub(super) fn new(selected: Selected) -> Self {
+        Self {
+            selected,
+            token: None,
+            is_over: false,
+        }
+    }
+
+    /// The next batch; empty at the end only.
+    pub(super) async fn next(&mut self, client: &mut Client) -> Result<Vec<Found>, Failure> {
+        while !self.is_over {
+            let query = match &mut self.selected {
+                Selected::Ids(ids) => {
+                    self.is_over = true;
+                    let ids = std::mem::take(ids).into_iter();
+                    return Ok(ids.map(|id| (id, None)).collect());
+                }
+                Selected::Query(query) => query,
+            };
+            query.page_size = PAGE;
+            self.token = Some(query.page_token.clone());
+            let page = client.list((**query).clone()).await?;
+            self.is_over = page.next_page_token.is_empty();
+            query.page_token = page.next_page_token;
+            if !page.messages.is_empty() {
+                let found = page.messages.into_iter().map(|message| {
+                    let id = message.message_id.parse();
+                    let id = id.map_err(|_| client.defect("a message without a Message-ID"));
+                    Ok((id?, Some(message)))
+                });
+                return found.collect();
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// What to type to go on from the batch that was handed out last.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_deref().filter(|token| !token.is_empty())
+    }
+}
+
+/// Whether the operator has had enough: Ctrl-C ends a series after the item that is under way.
+#[derive(Clone, Debug)]
+pub(super) struct Interruption(Arc<AtomicBool>);
+
+impl Interruption {
+    /// Listens from now on.
+    pub(super) fn listen() -> Self {
+        let interrupted = Self(Arc::default());
+        let told = interrupted.clone();
+        tokio::spawn(async move {
+            // Where signals cannot be caught, they end the process as ever.
+            if tokio::signal::ctrl_c().await.is_ok() {
+                told.0.store(true, Ordering::Relaxed);
+            }
+        });
+        interrupted
+    }
+
+    pub(super) fn is_here(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
