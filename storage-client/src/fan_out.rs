@@ -128,8 +128,7 @@ pub enum JobClass {
     Large,
 }
 
-/// A message that shall be a job. Of a large one `duplicate_key` and `content_hash` are not looked at: see
-/// [`LargeJobRequest`].
+/// A message that shall be a job. Of a large one `duplicate_key` is not looked at: see [`LargeJobRequest`].
 #[derive(Clone, Debug)]
 pub struct JobRequest {
     /// The asserted identity of the sender, canonical.
@@ -138,7 +137,8 @@ pub struct JobRequest {
     pub addressed_to: String,
     /// What makes a retry recognisable, with the hash.
     pub duplicate_key: DuplicateKey,
-    /// SHA-256 of Request-URI and body as received.
+    /// SHA-256 of Request-URI and body as received; of a large one, of the recipients where the sender has listed them, else
+    /// zeros.
     pub content_hash: [u8; 32],
     /// What the legs have in common.
     pub template: LegTemplate,

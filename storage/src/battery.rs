@@ -139,6 +139,7 @@ macro_rules! battery {
                 many_addresses_are_asked_about_at_once;
             large_jobs:
                 an_upload_becomes_a_job,
+                the_same_octets_to_others_are_another_job,
                 no_job_is_there_before_its_commit,
                 an_abandoned_upload_leaves_no_job,
                 an_upload_becomes_what_it_was_admitted_for,

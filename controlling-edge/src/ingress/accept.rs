@@ -32,6 +32,8 @@ use crate::{event, metrics};
 struct Audience {
     recipients: Vec<Recipient>,
     is_disclosed: bool,
+    /// Hash of the recipients as the sender has listed them; zeros for a group.
+    listed: [u8; 32],
 }
 
 /// A message whose sender may send it, and who gets it.
@@ -50,6 +52,7 @@ pub(super) async fn asked(edge: &Edge, request: &Request) -> Result<Asked, Refus
     let asked = message::read(request, &edge.site)?;
     let audience = match asked.addressed {
         Addressed::List(recipients) => Audience {
+            listed: list_hash(&recipients),
             recipients: people(edge, recipients)
                 .await
                 .map_err(|unavailable| Refusal::Unavailable(Some(unavailable.retry_after)))?,
@@ -169,6 +172,7 @@ fn of_group(
     Ok(Audience {
         recipients: members(uris, &originator.address, &edge.site),
         is_disclosed: group.disclose_members,
+        listed: [0; 32],
     })
 }
 
@@ -246,6 +250,22 @@ fn addressed_to(request: &Request) -> String {
         || request.raw_uri().to_owned(),
         |address| address.to_string(),
     )
+}
+
+/// What tells one list from another, however it was written.
+fn list_hash(recipients: &[Recipient]) -> [u8; 32] {
+    let hash = recipients.iter().fold(Sha256::new(), |hash, recipient| {
+        hash.chain_update(recipient.address.to_string())
+            .chain_update([b'\n', recipient.copy_control as u8])
+    });
+    hash.finalize().into()
+}
+
+impl Asked {
+    /// Hash of the recipients as the sender has listed them; zeros for a group.
+    pub(super) fn listed(&self) -> [u8; 32] {
+        self.audience.listed
+    }
 }
 
 fn content_hash(request: &Request) -> [u8; 32] {

@@ -150,7 +150,10 @@ fn job(
         head,
         ..LegTemplate::default()
     };
-    accept::job_request(request, asked, template, None, received_from)
+    Ok(JobRequest {
+        content_hash: asked.listed(),
+        ..accept::job_request(request, asked, template, None, received_from)?
+    })
 }
 
 /// A large message that is on its way to us.

@@ -138,10 +138,17 @@ pub(crate) fn large_job(large: v1::LargeJob, deadline: Instant) -> Result<LargeJ
     if large.octets == 0 {
         return Err(invalid("a message without octets is no job"));
     }
-    // Both are told by the store.
-    let unknown = (DuplicateKey::default(), [0; 32]);
+    let listed = match request.content_hash.is_empty() {
+        true => [0; 32],
+        false => {
+            let hash = request.content_hash.as_ref().try_into();
+            hash.map_err(|_| invalid("a content hash has 32 octets"))?
+        }
+    };
+    // The rest is told by the store.
+    let known = (DuplicateKey::default(), listed);
     Ok(LargeJob {
-        job: job(request, JobClass::Large, unknown, deadline)?,
+        job: job(request, JobClass::Large, known, deadline)?,
         msrp_message_id: large.msrp_message_id,
         octets: large.octets,
     })

@@ -94,8 +94,16 @@ pub(crate) fn job_request(request: JobRequest, remaining: Duration) -> v1::Accep
 }
 
 pub(crate) fn large_job(request: LargeJobRequest) -> v1::LargeJob {
+    let listed = request.job.content_hash;
+    let content_hash = match listed == [0; 32] {
+        true => Default::default(),
+        false => listed.to_vec().into(),
+    };
     v1::LargeJob {
-        job: Some(job(request.job, v1::JobClass::Large)),
+        job: Some(v1::AcceptJobRequest {
+            content_hash,
+            ..job(request.job, v1::JobClass::Large)
+        }),
         msrp_message_id: request.msrp_message_id,
         octets: request.octets,
     }

@@ -110,6 +110,27 @@ pub(crate) async fn an_upload_becomes_a_job<E: Engine>() {
     }
 }
 
+pub(crate) async fn the_same_octets_to_others_are_another_job<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let octets = octets(SMALL);
+    let listed = |list: u8, targets: &[&str]| {
+        let mut large = large_job(targets, "m-1", SMALL);
+        large.job.content_hash = [list; 32];
+        large
+    };
+    let first = bench
+        .uploaded_job(&octets, listed(1, &["bob", "carol"]))
+        .await;
+    let others = bench.uploaded_job(&octets, listed(2, &["dave"])).await;
+    assert_ne!(others.job, first.job);
+    let again = bench.upload_job(&octets, listed(2, &["dave"])).await;
+    let JobOutcome::Duplicate(known) = again else {
+        panic!("not recognised: {again:?}");
+    };
+    assert_eq!(known.job, others.job);
+    assert_eq!(bench.jobs().await, 2);
+}
+
 pub(crate) async fn no_job_is_there_before_its_commit<E: Engine>() {
     let bench = Bench::<E>::new();
     let whole = octets(LARGE);

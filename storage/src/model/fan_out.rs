@@ -136,7 +136,8 @@ pub enum JobAdmissionOutcome {
 /// A large message to many whose content has been staged completely.
 #[derive(Clone, Debug)]
 pub struct LargeJob {
-    /// The job. What makes a retry recognisable is put in its place: see [`LargeJob::into_request`].
+    /// The job. Its hash is that of the recipients where the sender has listed them, else zeros; what makes a retry
+    /// recognisable is put in its place: see [`LargeJob::into_request`].
     pub job: JobRequest,
     /// Message-ID of the sender's SEND.
     pub msrp_message_id: String,
@@ -145,8 +146,9 @@ pub struct LargeJob {
 }
 
 impl LargeJob {
-    /// The job, recognisable by sender, group, Message-ID of the SEND, and hash of the content: as for other large
-    /// messages (requirements §3.3).
+    /// The job, recognisable by sender, group or list, Message-ID of the SEND, and hash of the content: as for other
+    /// large messages (requirements §3.3). The Message-ID alone does not tell one list from another: it need not differ
+    /// between two sessions.
     pub(crate) fn into_request(self, sha256: [u8; 32]) -> JobRequest {
         let job = self.job;
         JobRequest {
@@ -156,7 +158,10 @@ impl LargeJob {
                 call_id: self.msrp_message_id,
                 cseq: 0,
             },
-            content_hash: sha256,
+            content_hash: match job.content_hash == [0; 32] {
+                true => sha256,
+                false => crate::rule::duplicate::sha256(&[job.content_hash, sha256].concat()),
+            },
             ..job
         }
     }

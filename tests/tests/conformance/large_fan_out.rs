@@ -186,6 +186,20 @@ async fn ct_cfl_03_a_sender_who_does_not_end_his_session_is_told_to() {
     upload.bye_of_edge(&mut cf.scene.core).await;
 }
 
+/// A Message-ID need not differ between two sessions: a list is told from another by whom it names.
+#[tokio::test]
+async fn ct_cfl_02_the_same_content_to_others_is_another_message() {
+    let mut cf = Controlling::start(&[]).await;
+    let content = content(OCTETS);
+    for _ in 0..2 {
+        let people = people(1);
+        sent(&mut cf, &people, &content).await;
+        let (message_id, octets) = received(&mut cf, &people[0]).await;
+        assert_eq!(message_id, "example-1");
+        assert!(octets == content, "the content is another one");
+    }
+}
+
 #[tokio::test]
 async fn ct_cfl_04_one_who_refuses_and_one_who_is_silent_leave_the_others_alone() {
     let mut cf = Controlling::start(&[]).await;
