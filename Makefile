@@ -42,19 +42,22 @@ test:
 test-long:
 	@scripts/test-long $(if $(RESUME),--resume) $(STAGES)
 
-# The tests run the binaries.
+# The tests run the binaries. All are built with the features of the whole workspace: `cargo run -p` would build much anew.
+CONFORMANCE = $${CARGO_TARGET_DIR:-target}/debug/conformance
+
 soak:
 	@cargo build --quiet --locked --workspace --bins
 	@SOAK=$(SOAK) cargo test --quiet --locked --workspace --test e2e -- --ignored --nocapture ct_rob_05
 
 conformance:
 	@cargo build --quiet --locked --workspace --bins
-	@cargo run --quiet --locked -p restante-tests --bin conformance -- \
+	@$(CONFORMANCE) \
 	  $(if $(TIER),--tier $(TIER)) $(if $(ONLY),--only $(ONLY)) $(if $(TARGET),--target $(TARGET))
 
 # The same with the verdicts it has, after tests were renamed or reasons changed.
 conformance-document:
-	@cargo run --quiet --locked -p restante-tests --bin conformance -- --document
+	@cargo build --quiet --locked --workspace --bins
+	@$(CONFORMANCE) --document
 
 # What the processes say they count.
 metrics-document:
