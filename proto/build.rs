@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 16] = [
+const PROTOS: [&str; 17] = [
     "restante/v1/message.proto",
     "restante/v1/deposit.proto",
     "restante/v1/delivery.proto",
@@ -19,6 +19,7 @@ const PROTOS: [&str; 16] = [
     "restante/v1/job.proto",
     "restante/v1/report.proto",
     "restante/v1/event.proto",
+    "restante/v1/console.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::console::ConsoleArgs;
 use crate::command::dead::DeadCommand;
 use crate::command::events::EventsCommand;
 use crate::command::explain::ExplainArgs;
@@ -116,6 +117,7 @@ Examples:
   restantectl status -o json | jq .edges
   restantectl --server unix:/run/restante/operators.sock status")]
     Status,
+    Console(ConsoleArgs),
     Watch(WatchArgs),
     Explain(ExplainArgs),
     Shape(ShapeArgs),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost_types::Timestamp;
 use proto::v1::account_service_client::AccountServiceClient;
+use proto::v1::console_service_client::ConsoleServiceClient;
 use proto::v1::event_service_client::EventServiceClient;
 use proto::v1::group_service_client::GroupServiceClient;
 use proto::v1::job_service_client::JobServiceClient;
@@ -19,17 +20,17 @@ use proto::v1::waiting_service_client::WaitingServiceClient;
 use proto::v1::watch_mailbox_reply::Event;
 use proto::v1::{
     Account, AddAliasRequest, AddMembersRequest, CancelJobRequest, ClearSettingsRequest,
-    CreateAccountRequest, CreateGroupRequest, DeleteAccountReply, DeleteAccountRequest,
-    DeleteGroupReply, DeleteGroupRequest, ExportDeferredListRequest, GetGroupRequest,
-    GetJobRequest, GetMailboxRequest, GetMessageReply, GetMessageRequest, GetSettingsRequest,
-    GetStatusRequest, Group, GroupMember, Job, ListAccountsReply, ListAccountsRequest,
-    ListGroupsReply, ListGroupsRequest, ListJobsReply, ListJobsRequest, ListLegsReply,
-    ListLegsRequest, ListMessagesReply, ListMessagesRequest, ListSubscriptionsReply,
-    ListSubscriptionsRequest, Mailbox, Message, MessageOrder, OverrideSettingsRequest,
-    PresetSettingsRequest, PushMailboxReply, PushMailboxRequest, ReadContentReply,
-    ReadContentRequest, RecallMessageRequest, RemoveAliasRequest, RemoveMembersRequest,
-    SettingValues, Status, UpdateGroupRequest, UserSettings, WatchEventsReply, WatchEventsRequest,
-    WatchMailboxReply, WatchMailboxRequest,
+    CreateAccountRequest, CreateGroupRequest, CreateSignInReply, CreateSignInRequest,
+    DeleteAccountReply, DeleteAccountRequest, DeleteGroupReply, DeleteGroupRequest,
+    ExportDeferredListRequest, GetGroupRequest, GetJobRequest, GetMailboxRequest, GetMessageReply,
+    GetMessageRequest, GetSettingsRequest, GetStatusRequest, Group, GroupMember, Job,
+    ListAccountsReply, ListAccountsRequest, ListGroupsReply, ListGroupsRequest, ListJobsReply,
+    ListJobsRequest, ListLegsReply, ListLegsRequest, ListMessagesReply, ListMessagesRequest,
+    ListSubscriptionsReply, ListSubscriptionsRequest, Mailbox, Message, MessageOrder,
+    OverrideSettingsRequest, PresetSettingsRequest, PushMailboxReply, PushMailboxRequest,
+    ReadContentReply, ReadContentRequest, RecallMessageRequest, RemoveAliasRequest,
+    RemoveMembersRequest, SettingValues, Status, UpdateGroupRequest, UserSettings,
+    WatchEventsReply, WatchEventsRequest, WatchMailboxReply, WatchMailboxRequest,
 };
 use storage_client::{Connect, Connector, innermost};
 use tonic::metadata::BinaryMetadataValue;
@@ -81,6 +82,7 @@ pub(crate) struct Client {
     events: EventServiceClient<Channel>,
     groups: GroupServiceClient<Channel>,
     jobs: JobServiceClient<Channel>,
+    console: ConsoleServiceClient<Channel>,
 }
 
 impl Client {
@@ -105,7 +107,8 @@ impl Client {
             accounts: AccountServiceClient::new(channel.clone()),
             settings: SettingsAdminServiceClient::new(channel.clone()),
             waiting: WaitingServiceClient::new(channel.clone()),
-            events: EventServiceClient::new(channel),
+            events: EventServiceClient::new(channel.clone()),
+            console: ConsoleServiceClient::new(channel),
             groups: groups.max_decoding_message_size(REPLY_OCTETS_MAX),
             jobs: jobs.max_decoding_message_size(REPLY_OCTETS_MAX),
             server: server.clone(),
@@ -229,6 +232,16 @@ impl Client {
     pub(crate) async fn status(&mut self) -> Result<Status, Failure> {
         let request = self.request(GetStatusRequest {});
         let answer = self.operators.get_status(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// A token that signs its holder in to the console.
+    pub(crate) async fn sign_in(
+        &mut self,
+        query: CreateSignInRequest,
+    ) -> Result<CreateSignInReply, Failure> {
+        let request = self.request(query);
+        let answer = self.console.create_sign_in(request);
         finish(&self.server, self.deadline, answer).await
     }
 

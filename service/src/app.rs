@@ -21,6 +21,7 @@ use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
 use crate::delivery::release::Releases;
 use crate::deposit::Deposits;
+use crate::door::{Door, Visits};
 use crate::event_log::Events;
 use crate::event_log::webhook::Webhook;
 use crate::fan_out::{Dispatcher, FanOuts};
@@ -58,6 +59,8 @@ pub struct App<S> {
     uploads: UploadsUnderWay,
     listeners: Listeners,
     addresses: Vec<(String, SocketAddr)>,
+    door: Door,
+    visits: Visits,
 }
 
 impl App<RocksStore> {
@@ -134,7 +137,10 @@ impl<S: Store> App<S> {
         ];
         let addresses = addresses.into_iter().flatten().collect();
         warn_of_exposure(&config, readiness);
+        let (door, visits) = Door::new();
         Ok(Self {
+            door,
+            visits,
             store_condition: readiness.condition("store"),
             readiness: readiness.clone(),
             config,
@@ -163,6 +169,12 @@ impl<S: Store> App<S> {
     #[must_use]
     pub fn operator_address(&self) -> Option<SocketAddr> {
         self.address("operator")
+    }
+
+    /// Where the console of this process comes in, which is closed until the console opens it.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        self.door.clone()
     }
 
     fn address(&self, name: &str) -> Option<SocketAddr> {
@@ -266,6 +278,8 @@ impl<S: Store> App<S> {
             &self.audit,
             stop,
         );
+        let inside = operator.inside(self.visits, self.audit.clone(), stop.clone());
+        tasks.spawn("console", inside);
         Ok(tasks)
     }
 
@@ -379,7 +393,12 @@ impl<S: Store> App<S> {
         };
         let rest = (waiting, groups, jobs, events);
         self.reflecting(serve::operator(
-            mailboxes, operators, accounts, settings, rest,
+            mailboxes,
+            operators,
+            accounts,
+            settings,
+            rest,
+            self.door.clone(),
         ))
     }
 

@@ -20,6 +20,7 @@ mod convert;
 mod deferred;
 mod delivery;
 mod deposit;
+mod door;
 mod event_log;
 mod fan_out;
 mod group;
@@ -48,6 +49,7 @@ mod watches;
 pub use app::App;
 pub use bind::Connections;
 pub use config::{Common, Config, Dedupe, FanOut, Limits, Process, Provisioning, Push, Retention};
+pub use door::{Door, Visitor};
 
 /// The monotonic time of the runtime, which a test may hold.
 fn now() -> std::time::Instant {

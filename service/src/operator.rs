@@ -13,6 +13,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::audit::Change;
 use crate::config::DeliveryMode;
+use crate::door::Visitor;
 use crate::large::UploadsUnderWay;
 use crate::recall::Recalls;
 use crate::scheduler::{DepositWatch, EdgeStatus, PlanPhase, Planned, Scheduler};
@@ -343,6 +344,9 @@ fn audited(before: Option<v1::MessageState>, after: v1::Message) -> Response<v1:
 /// Who is at the other end: the name in a certificate, an address, or the user of a local process.
 pub(crate) fn actor<T>(request: &Request<T>) -> String {
     let extensions = request.extensions();
+    if let Some(visitor) = extensions.get::<Visitor>() {
+        return format!("{} in the console", visitor.name());
+    }
     if let Some(caller) = extensions.get::<Caller>() {
         return format!("operator {}", caller.name());
     }

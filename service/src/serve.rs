@@ -6,6 +6,7 @@ use std::time::Duration;
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::Readiness;
 use proto::v1::account_service_server::AccountServiceServer;
+use proto::v1::console_service_server::ConsoleServiceServer;
 use proto::v1::deferred_service_server::DeferredServiceServer;
 use proto::v1::delivery_service_server::DeliveryServiceServer;
 use proto::v1::deposit_service_server::DepositServiceServer;
@@ -24,6 +25,7 @@ use proto::v1::subscription_service_server::SubscriptionServiceServer;
 use proto::v1::waiting_service_server::WaitingServiceServer;
 use storage::Store;
 use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +42,7 @@ use crate::bind::{Incoming, Socket};
 use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
 use crate::deposit::Deposits;
+use crate::door::{Door, Visit};
 use crate::event_log::Events;
 use crate::fan_out::FanOuts;
 use crate::group::Groups;
@@ -126,6 +129,7 @@ pub(crate) fn operator<S: Store>(
     accounts: Accounts<S>,
     settings: SettingsServices<S>,
     (waiting, groups, jobs, events): (WaitingMailboxes<S>, Groups<S>, Jobs<S>, Events<S>),
+    door: Door,
 ) -> Listener {
     let routes = Routes::new(MailboxServiceServer::new(mailboxes))
         .add_service(OperatorServiceServer::new(operators))
@@ -134,7 +138,8 @@ pub(crate) fn operator<S: Store>(
         .add_service(WaitingServiceServer::new(waiting))
         .add_service(GroupServiceServer::new(groups).max_decoding_message_size(MAX_GROUP_OCTETS))
         .add_service(JobServiceServer::new(jobs))
-        .add_service(EventServiceServer::new(events));
+        .add_service(EventServiceServer::new(events))
+        .add_service(ConsoleServiceServer::new(door));
     let names = vec![
         MailboxServiceServer::<Mailboxes<S>>::NAME,
         OperatorServiceServer::<Operators<S>>::NAME,
@@ -144,6 +149,7 @@ pub(crate) fn operator<S: Store>(
         GroupServiceServer::<Groups<S>>::NAME,
         JobServiceServer::<Jobs<S>>::NAME,
         EventServiceServer::<Events<S>>::NAME,
+        ConsoleServiceServer::<Door>::NAME,
     ];
     Listener::new(routes, names)
 }
@@ -224,6 +230,21 @@ impl Listener {
                 }
             };
             served.map_err(|error| failed(&error))
+        }
+    }
+
+    /// The same for visitors of the console, who come from within this process.
+    pub(crate) fn inside(
+        &self,
+        visits: mpsc::Receiver<Visit>,
+        audit: Audit,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = Result<(), Fatal>> + use<> {
+        let served = server().layer(Guard(audit)).add_routes(self.routes.clone());
+        async move {
+            let incoming = ReceiverStream::new(visits).map(Ok::<Visit, std::io::Error>);
+            let served = served.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned());
+            served.await.map_err(|error| failed(&error))
         }
     }
 

@@ -122,6 +122,14 @@ pub(crate) fn role_missing(role: Role, names: &CertificateNames) -> Status {
     )
 }
 
+/// The refusal of a call for which somebody would have had to sign in to the console with this role.
+pub(crate) fn role_not_signed_in(role: Role) -> Status {
+    let message = format!("this needs the role {role}, which you have not signed in with");
+    let metadata = [("role".to_owned(), role.to_string())];
+    let details = ErrorDetails::with_error_info("ROLE_MISSING", DOMAIN, metadata);
+    Status::with_error_details(Code::PermissionDenied, message, details)
+}
+
 /// A status whose reason a program can read; `UNAVAILABLE` says when to try again.
 pub(crate) fn with_reason(code: Code, reason: &str, message: impl Into<String>) -> Status {
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, []);

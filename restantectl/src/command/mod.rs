@@ -1,5 +1,6 @@
 //! The commands: one file each; those that change one message by one verb share [`order`].
 
+pub(crate) mod console;
 pub(crate) mod dead;
 pub(crate) mod events;
 pub(crate) mod explain;
@@ -50,6 +51,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Show(args) => show::run(&args, &mut session).await,
         Command::Summary(args) => summary::run(&args, &mut session).await,
         Command::Status => status::run(&mut session).await,
+        Command::Console(args) => console::run(&args, &mut session).await,
         Command::Push(args) => push::run(&args, &mut session).await,
         Command::Redeliver(args) => order::run(Order::Redeliver, &args, &mut session).await,
         Command::Hold(args) => order::run(args.verb(), &args.order, &mut session).await,

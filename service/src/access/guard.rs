@@ -16,6 +16,7 @@ use tower_layer::Layer;
 use super::Role;
 use super::method::{Needed, needed, of_operators};
 use crate::audit::{self, Audit, Change, Question, Stage};
+use crate::door::Visitor;
 use crate::secure::Caller;
 use crate::status;
 
@@ -69,14 +70,18 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let caller = request.extensions().get::<Caller>();
-        let path = request.uri().path();
+        let extensions = request.extensions();
+        let (path, caller) = (request.uri().path(), extensions.get::<Caller>());
+        let checked = match extensions.get::<Visitor>() {
+            Some(visitor) => check_visitor(path, visitor),
+            None => check(path, caller),
+        };
         let method = of_operators(path);
         let role = match needed(path) {
             Some(Needed::Role(role)) => Some(role).filter(|_| self.audit.is_kept()),
             _ => None,
         };
-        let answer = match (check(path, caller), role, method) {
+        let answer = match (checked, role, method) {
             (Ok(()), Some(role), _) if is_told(role) => {
                 // The one that is ready; the next call gets the other.
                 let other = self.inner.clone();
@@ -224,6 +229,9 @@ impl Question {
 
 /// Who is at the other end: all names of a certificate, the user of a local process, or an address.
 fn who(extensions: &http::Extensions) -> String {
+    if let Some(visitor) = extensions.get::<Visitor>() {
+        return format!("{} in the console", visitor.name());
+    }
     if let Some(caller) = extensions.get::<Caller>() {
         return format!("certificate of {} at {}", caller.names, caller.address.ip());
     }
@@ -277,6 +285,21 @@ fn check(path: &str, caller: Option<&Caller>) -> Result<(), Box<Status>> {
     Err(Box::new(status::role_missing(role, &caller.names)))
 }
 
+/// Whether somebody who has signed in to the console may call a method.
+fn check_visitor(path: &str, visitor: &Visitor) -> Result<(), Box<Status>> {
+    let Some(needed) = needed(path) else {
+        return Err(Box::new(Status::unimplemented("there is no such method")));
+    };
+    match needed {
+        Needed::Role(role) if !visitor.roles().include(role) => {
+            counter!("restante_grpc_refused_total", "role" => role.name()).increment(1);
+            tracing::debug!(visitor = visitor.name(), path, %role, "gRPC call of the console refused");
+            Err(Box::new(status::role_not_signed_in(role)))
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tonic::Code;
@@ -322,6 +345,30 @@ mod tests {
         assert!(check(HOLD, None).is_ok());
         let status = check("/restante.v1.OperatorService/New", None).expect_err("no method");
         assert_eq!(status.code(), Code::Unimplemented);
+    }
+
+    #[test]
+    fn visitor_of_the_console_may_what_his_roles_allow_and_nothing_else() {
+        const READ: &str = "/restante.v1.MailboxService/ReadContent";
+        const LIST: &str = "/restante.v1.MailboxService/ListMessages";
+        const DEPOSIT: &str = "/restante.v1.DepositService/Exchange";
+        for (role, allowed) in [
+            (Role::Reader, [true, false, false, false]),
+            (Role::Operator, [true, true, false, false]),
+            (Role::BodyReader, [true, false, true, false]),
+        ] {
+            let visitor = Visitor::new("operator at 127.0.0.1".to_owned(), &[role]);
+            let may = [LIST, HOLD, READ, DEPOSIT].map(|path| check_visitor(path, &visitor).is_ok());
+            assert_eq!(may, allowed, "{role}");
+        }
+        let visitor = Visitor::new(String::new(), &[Role::Reader]);
+        let status = check_visitor(HOLD, &visitor).expect_err("a reader");
+        assert_eq!(status.code(), Code::PermissionDenied);
+        let info = status.get_details_error_info().expect("details");
+        assert_eq!(
+            (info.reason.as_str(), info.metadata["role"].as_str()),
+            ("ROLE_MISSING", "operator")
+        );
     }
 
     #[test]

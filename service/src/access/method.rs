@@ -37,7 +37,7 @@ const FOR_EDGES: [&str; 30] = [
 ];
 
 /// Questions of operators, which return no contents.
-const FOR_READERS: [&str; 18] = [
+const FOR_READERS: [&str; 19] = [
     "/restante.v1.MailboxService/ListMessages",
     "/restante.v1.MailboxService/GetMessage",
     "/restante.v1.MailboxService/GetMailbox",
@@ -56,6 +56,7 @@ const FOR_READERS: [&str; 18] = [
     "/restante.v1.JobService/GetJob",
     "/restante.v1.JobService/ListLegs",
     "/restante.v1.EventService/WatchEvents",
+    "/restante.v1.ConsoleService/CreateSignIn",
 ];
 
 /// Contents of messages.

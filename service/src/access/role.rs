@@ -20,6 +20,9 @@ impl Role {
     #[cfg(test)]
     pub(crate) const ALL: [Self; 4] = [Self::Edge, Self::Operator, Self::Reader, Self::BodyReader];
 
+    /// Those that are not for programs alone.
+    pub(crate) const OF_PEOPLE: [Self; 3] = [Self::Reader, Self::Operator, Self::BodyReader];
+
     /// As it is written in the configuration.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -87,6 +87,8 @@ fn expected(service: &str, method: &str) -> Vec<&'static str> {
     match (service, method) {
         (service, _) if OF_EDGES.contains(&service) => vec![EDGE],
         (_, "ReadContent") => vec![BODY_READER],
+        // With the roles that the caller has.
+        (_, "CreateSignIn") => vec![OPERATOR, READER, BODY_READER],
         (_, method) if asks.iter().any(|verb| method.starts_with(verb)) => {
             vec![OPERATOR, READER, BODY_READER]
         }

@@ -8,6 +8,7 @@ mod job;
 mod mailbox;
 mod message;
 mod settings;
+mod sign_in;
 mod status;
 mod steering;
 mod user;
@@ -22,6 +23,7 @@ pub(crate) use message::{
     ContentRecord, EventRecord, FileRecord, ListedMessage, ShownMessage, class_name, state_name,
 };
 pub(crate) use settings::{SettingsRecord, ValuesRecord};
+pub(crate) use sign_in::SignInRecord;
 pub(crate) use status::{EdgeRecord, StatusRecord};
 pub(crate) use steering::{PlanRecord, SessionRecord, SuspensionRecord};
 pub(crate) use user::{UserChangeRecord, UserRecord};
