@@ -10,6 +10,7 @@ use daemon::log::Log;
 pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) service: service::Config,
+    pub(crate) console: console::Config,
     pub(crate) sip_edge: sip_edge::Config,
     pub(crate) controlling_edge: controlling_edge::Config,
 }
@@ -30,6 +31,7 @@ impl Config {
         let config = Self {
             log: document.read(),
             service: service::Config::read(&mut document),
+            console: console::Config::read(&mut document),
             sip_edge: sip_edge::Config::read(&mut document),
             controlling_edge: controlling_edge::Config::read(&mut document),
         };
@@ -72,6 +74,7 @@ const LAPTOP: [(&str, &str); 2] = [
 pub(crate) fn default_file() -> String {
     let sections: Vec<&SectionDoc> = std::iter::once(&<Log as daemon::config::Section>::DOC)
         .chain(service::Config::DOCS)
+        .chain([console::Config::DOC])
         .chain(sip_edge::Config::DOCS)
         .chain(controlling_edge::Config::DOCS)
         .collect();

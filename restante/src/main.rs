@@ -7,6 +7,7 @@ use daemon::exit::{Code, Fatal, report};
 
 mod args;
 mod config;
+mod entrance;
 mod maintenance;
 mod metrics;
 mod process;

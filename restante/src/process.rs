@@ -5,11 +5,12 @@ use std::num::NonZero;
 use std::time::Duration;
 use std::{env, io, thread};
 
+use console::Console;
 use daemon::admin::Admin;
 use daemon::exit::{Code, Fatal};
 use daemon::metrics::Metrics;
 use daemon::readiness::Readiness;
-use futures_util::future::select_all;
+use futures_util::future::{OptionFuture, select_all};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::Serve;
 use crate::config::Config;
+use crate::entrance;
 
 /// How much longer than its `drain_time` a process may take to end: last outcomes and answers, closing the store.
 const LAST_STEPS: Duration = Duration::from_secs(10);
@@ -204,6 +206,7 @@ async fn start(role: Role, config: &mut Config, readiness: &Readiness) -> Result
     let task = match role {
         Role::Storage => {
             let app = service::App::build(config.service.clone(), &readiness).await?;
+            let console = Console::bind(&config.console, &readiness)?;
             log_listeners(role, app.addresses());
             // In one process the edges work for this storage, whatever port it got. Over TLS they look for a name that
             // its certificate has: what is configured.
@@ -211,7 +214,12 @@ async fn start(role: Role, config: &mut Config, readiness: &Readiness) -> Result
                 config.sip_edge.process.storage = format!("http://{data}");
                 config.controlling_edge.process.storage = format!("http://{data}");
             }
-            tokio::spawn(app.run(stop.clone()))
+            let console = console.map(|console| {
+                log_listener("storage/console", console.address());
+                entrance::serve(console, app.door(), stop.clone())
+            });
+            let serving = app.run(stop.clone());
+            tokio::spawn(async { tokio::join!(serving, OptionFuture::from(console)).0 })
         }
         Role::SipEdge => {
             let app = sip_edge::App::build(config.sip_edge.clone(), &readiness).await?;

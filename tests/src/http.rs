@@ -81,6 +81,18 @@ pub async fn request_with(
     ask(socket.connect(to).await?, method, path, &lines, body).await
 }
 
+/// The answer to a request that is sent as it stands here.
+///
+/// # Errors
+/// Those of the connection.
+pub async fn send(to: SocketAddr, request: &str) -> std::io::Result<Reply> {
+    let mut connection = TcpStream::connect(to).await?;
+    connection.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await?;
+    Ok(Reply::new(&String::from_utf8_lossy(&answer)))
+}
+
 async fn ask(
     mut connection: TcpStream,
     method: &str,

@@ -10,7 +10,7 @@ const JOB_CLASS: Label = label("kind", &["pager", "large"]);
 const STATUS: Label = label("status", &["stored", "failed", "forbidden"]);
 const FAMILY: Label = label("family", &[]);
 
-pub(super) const STORAGE: [Metric; 66] = [
+pub(super) const STORAGE: [Metric; 68] = [
     // === accepting ===
     counter(
         "restante_messages_stored_total",
@@ -297,6 +297,16 @@ pub(super) const STORAGE: [Metric; 66] = [
             &["edge", "operator", "reader", "body_reader"],
         )],
         "Calls without the role they need.",
+    ),
+    counter(
+        "restante_console_sign_ins_total",
+        &[label("result", &["ok", "refused"])],
+        "Tokens that somebody showed to the console.",
+    ),
+    counter(
+        "restante_console_turned_away_total",
+        &[label("reason", &["host", "origin"])],
+        "Requests to the console under a name that is not its own, or from a page of somebody else's.",
     ),
     counter(
         "restante_grpc_handshakes_failed_total",

@@ -32,6 +32,7 @@ type Listeners = &'static [(&'static str, &'static str)];
 const STORAGE: Listeners = &[
     ("storage/data", "storage.listen"),
     ("storage/operator", "storage.operator_listen"),
+    ("storage/console", "console.listen"),
 ];
 const SIP_EDGE: Listeners = &[
     ("sip-edge/sip/UDP", "sip-edge.listen_udp"),
@@ -230,9 +231,10 @@ impl Plan {
         Deployment::start(self).await
     }
 
-    /// Whether the listener of this key is there: groups of another server are not edited here.
+    /// Whether the listener of this key is there: groups of another server are not edited here, and a listener can be off.
     pub(super) fn is_bound(&self, key: &str) -> bool {
-        key != "xcap.groups_listen" || !self.settings.says("cf.xdms", "http")
+        let is_elsewhere = key == "xcap.groups_listen" && self.settings.says("cf.xdms", "http");
+        !is_elsewhere && !self.settings.says(key, "off")
     }
 
     /// How the storage service is reached.

@@ -1,6 +1,7 @@
 //! Programs of others that know nothing of us: phones (baresip) behind a core (Kamailio), all of Restante behind that core,
 //! Wireshark's dissectors, a client by gRPC's reflection; and what such programs have sent, played again.
 
+mod browser;
 mod capture;
 mod dissected;
 mod failover;

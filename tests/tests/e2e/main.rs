@@ -3,6 +3,7 @@
 mod audit;
 mod clock;
 mod configuration;
+mod console;
 mod crash;
 mod crash_deployment;
 mod crash_fan_out;

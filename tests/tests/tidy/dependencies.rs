@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::tree::{assert_none, root};
 
 /// Crate, and those of ours it may import. The tests may import all.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     ("restante-proto", &[]),
     ("restante-storage", &[]),
     ("restante-sip", &[]),
@@ -34,6 +34,10 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "restante-daemon",
             "restante-tls",
         ],
+    ),
+    (
+        "restante-console",
+        &["restante-proto", "restante-daemon", "restante-tls"],
     ),
     (
         "restante-edge",
@@ -65,6 +69,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
         // The binary needs `daemon` too: configuration, signals and exit code are its business.
         &[
             "restante-service",
+            "restante-console",
             "restante-sip-edge",
             "restante-controlling-edge",
             "restante-daemon",
