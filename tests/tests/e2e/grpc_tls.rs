@@ -115,7 +115,7 @@ async fn renewing_every_certificate_under_load_fails_no_deposit() {
 
 /// The commands of the operations guide, which make certificates.
 fn documented_commands() -> String {
-    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tls.md");
     let guide = std::fs::read_to_string(guide).expect("the guide");
     let (_, section) = guide
         .split_once("### Certificates with openssl")

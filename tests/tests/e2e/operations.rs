@@ -1,4 +1,4 @@
-//! Every example of `restantectl` in docs/operations.md is run against a deployment, and every command has one.
+//! Every example of `restantectl` in docs/operations.md and docs/tls.md is run against a deployment, and every command has one.
 
 use std::path::Path;
 
@@ -31,9 +31,10 @@ const STILL_RUNNING: i32 = 124;
 
 /// Lines of shell that use `restantectl`, continued ones joined.
 fn examples() -> Vec<String> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations.md");
-    let document = std::fs::read_to_string(file).expect("a document of ours");
-    let document = document.replace("\\\n", " ");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let document = ["operations.md", "tls.md"]
+        .map(|name| std::fs::read_to_string(folder.join(name)).expect("a document of ours"));
+    let document = document.concat().replace("\\\n", " ");
     let mut is_shell = false;
     let mut examples = Vec::new();
     for line in document.lines() {
