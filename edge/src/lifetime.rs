@@ -13,37 +13,41 @@ const TOLERATED_LEAD: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ExpiredOnArrival;
 
-/// When the sender of a MESSAGE wants it to end; `None` if he does not say.
+/// How much of the lifetime that its sender gave a MESSAGE is left; `None` if he does not say. The store counts it from
+/// the acceptance, so that clocks that differ do no harm.
 ///
 /// # Errors
 /// It had no lifetime left when it arrived, or `Expires` is malformed.
-pub fn of_message(request: &Request, now: SystemTime) -> Result<Option<SystemTime>, Refusal> {
+pub fn of_message(request: &Request, now: SystemTime) -> Result<Option<Duration>, Refusal> {
     let seconds = request.headers().expires()?;
     let expires = seconds.map(|seconds| Duration::from_secs(seconds.into()));
     let date = request.headers().date().and_then(|date| {
         let since_epoch = Duration::from_secs(u64::try_from(date.unix_seconds()).ok()?);
         SystemTime::UNIX_EPOCH.checked_add(since_epoch)
     });
-    expires_at(date, expires, now).map_err(|_| Refusal::TemporarilyUnavailable)
+    left(date, expires, now).map_err(|_| Refusal::TemporarilyUnavailable)
 }
 
-/// `Expires` after its own `Date`, else after the
-/// receipt; `None` without `Expires`, since a MESSAGE never expires by itself (RFC 3428 §7).
-fn expires_at(
+/// What is left of `Expires` after its own `Date`, else after the receipt; `None` without `Expires`, since a MESSAGE never expires by itself (RFC 3428 §7).
+fn left(
     date: Option<SystemTime>,
     expires: Option<Duration>,
     now: SystemTime,
-) -> Result<Option<SystemTime>, ExpiredOnArrival> {
+) -> Result<Option<Duration>, ExpiredOnArrival> {
     let Some(lifetime) = expires else {
         return Ok(None);
     };
     let sent_at = date
         .filter(|date| *date <= now + TOLERATED_LEAD)
         .unwrap_or(now);
-    match sent_at.checked_add(lifetime) {
-        Some(end) if end > now && !lifetime.is_zero() => Ok(Some(end)),
-        Some(_) => Err(ExpiredOnArrival),
-        None => Ok(None),
+    let left = match now.duration_since(sent_at) {
+        Ok(passed) => lifetime.saturating_sub(passed),
+        Err(ahead) if !lifetime.is_zero() => lifetime.saturating_add(ahead.duration()),
+        Err(_) => Duration::ZERO,
+    };
+    match left.is_zero() {
+        true => Err(ExpiredOnArrival),
+        false => Ok(Some(left)),
     }
 }
 
@@ -69,27 +73,23 @@ mod tests {
         let table = [
             (None, None, Ok(None)),
             (Some(now()), None, Ok(None)),
-            (None, seconds(60), Ok(Some(after(60)))),
-            (Some(now()), seconds(2), Ok(Some(after(2)))),
-            (Some(before(30)), seconds(60), Ok(Some(after(30)))),
+            (None, seconds(60), Ok(seconds(60))),
+            (Some(now()), seconds(2), Ok(seconds(2))),
+            (Some(before(30)), seconds(60), Ok(seconds(30))),
             (Some(before(300)), seconds(60), Err(ExpiredOnArrival)),
             (Some(before(60)), seconds(60), Err(ExpiredOnArrival)),
-            (Some(after(60)), seconds(60), Ok(Some(after(120)))),
-            (Some(after(3_600)), seconds(60), Ok(Some(after(60)))),
+            (Some(after(60)), seconds(60), Ok(seconds(120))),
+            (Some(after(3_600)), seconds(60), Ok(seconds(60))),
             (None, seconds(0), Err(ExpiredOnArrival)),
             (Some(after(60)), seconds(0), Err(ExpiredOnArrival)),
             (
                 None,
                 seconds(u64::from(u32::MAX)),
-                Ok(Some(after(u64::from(u32::MAX)))),
+                Ok(seconds(u64::from(u32::MAX))),
             ),
         ];
         for (date, expires, expected) in table {
-            assert_eq!(
-                expires_at(date, expires, now()),
-                expected,
-                "{date:?} {expires:?}"
-            );
+            assert_eq!(left(date, expires, now()), expected, "{date:?} {expires:?}");
         }
     }
 }

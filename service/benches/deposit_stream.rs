@@ -104,7 +104,7 @@ fn message(number: u64) -> Deposit {
             kind: PartKind::Message,
             octets: octets.into(),
         }],
-        expires_at: None,
+        lifetime: None,
         received_from: "udp 192.0.2.1:5060".to_owned(),
         report_request: None,
     }

@@ -200,7 +200,7 @@ mod tests {
             body_octets: 0,
             body_offset: 0,
             parts: Vec::new(),
-            expires_at: None,
+            lifetime: None,
             received_from: String::new(),
             sha256: None,
             file: None,

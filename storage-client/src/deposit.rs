@@ -1,6 +1,6 @@
 //! Handing a completely received message to the store.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::Deposited;
 use crate::message::{Class, Headers, Part, Priority, ReportRequest};
@@ -54,8 +54,8 @@ pub struct Deposit {
     pub body_octets: u64,
     /// Where the body begins within the MESSAGE part; zero for large messages.
     pub body_offset: u64,
-    /// The lifetime the sender asked for; capped by the store (requirements §3.2).
-    pub expires_at: Option<SystemTime>,
+    /// The lifetime the sender asked for, from the acceptance; capped by the store (requirements §3.2).
+    pub lifetime: Option<Duration>,
     /// Transport and address of the peer that handed it over.
     pub received_from: String,
     /// What the sender asks to be told; `None` if nothing (IMD-01).

@@ -144,8 +144,8 @@ pub struct JobRequest {
     pub template: LegTemplate,
     /// Recipients, 1 to 10,000, each target once.
     pub roster: Vec<RosterEntry>,
-    /// The lifetime the sender asked for; capped by the store.
-    pub expires_at: Option<SystemTime>,
+    /// The lifetime the sender asked for, from the acceptance; capped by the store.
+    pub lifetime: Option<Duration>,
     /// Max-Forwards of the legs (CFP-20).
     pub max_forwards: u32,
     /// Transport and address of the peer.

@@ -3,7 +3,7 @@
 mod part_reader;
 mod upload;
 
-use std::time::SystemTime;
+use std::time::Duration;
 
 use crate::message::{Class, FileAttributes, Headers, Part, Priority, ReportRequest};
 use crate::{Refusal, Unavailable};
@@ -59,8 +59,8 @@ pub struct LargeDeposit {
     pub octets: u64,
     /// The other parts: INVITE, its response, head of the SEND, BYE if it has come already.
     pub parts: Vec<Part>,
-    /// The lifetime the sender asked for; capped by the store (requirements §3.2).
-    pub expires_at: Option<SystemTime>,
+    /// The lifetime the sender asked for, from the acceptance; capped by the store (requirements §3.2).
+    pub lifetime: Option<Duration>,
     /// Transport and address of the peer that handed it over.
     pub received_from: String,
     /// What the offer says about a file; `None` if it says nothing.

@@ -76,7 +76,7 @@ impl Letter {
                 kind: PartKind::Message,
                 octets: Bytes::from(call_id),
             }],
-            expires_at: None,
+            lifetime: None,
             received_from: String::new(),
             sha256: None,
             file: None,

@@ -64,7 +64,7 @@ pub(super) fn message(number: u64, mailbox: u64) -> Deposit {
             kind: PartKind::Message,
             octets: Bytes::from(octets),
         }],
-        expires_at: None,
+        lifetime: None,
         received_from: "udp 127.0.0.1:5062".to_owned(),
         sha256: None,
         file: None,

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cpim::imdn::Disposition;
 use edge::identity::AssertedIdentity;
@@ -200,8 +200,8 @@ fn job(
         &mut rand::rng(),
     );
     let template = template.ok_or(Violation::bad_request("Malformed From"))?;
-    let expires_at = lifetime::of_message(request, now())?;
-    job_request(request, asked, template.into(), expires_at, received_from)
+    let lifetime = lifetime::of_message(request, now())?;
+    job_request(request, asked, template.into(), lifetime, received_from)
 }
 
 /// Notifications that the stores of recipients shall not send: each names its recipient. What the client of a recipient says
@@ -224,7 +224,7 @@ pub(super) fn job_request(
     request: &Request,
     asked: &Asked,
     template: LegTemplate,
-    expires_at: Option<SystemTime>,
+    lifetime: Option<Duration>,
     received_from: String,
 ) -> Result<JobRequest, Refusal> {
     let max_forwards = hops_of_a_copy(request).ok_or(Refusal::TooManyHops)?;
@@ -235,7 +235,7 @@ pub(super) fn job_request(
         content_hash: content_hash(request),
         template,
         roster: asked.audience.recipients.iter().map(roster_entry).collect(),
-        expires_at,
+        lifetime,
         max_forwards: max_forwards.into(),
         received_from,
         report_request: asked.content.report_request(),

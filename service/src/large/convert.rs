@@ -7,7 +7,7 @@ use storage::model::{Admission, LargeDeposit, Part, PartKind};
 use tonic::Status;
 
 use crate::convert::{
-    address, class, file, headers, invalid, part, priority, report_request, required, time,
+    address, class, duration, file, headers, invalid, part, priority, report_request, required,
 };
 
 /// Most octets of all parts but for the body: heads and requests of SIP.
@@ -41,7 +41,7 @@ pub(super) fn large_deposit(
         msrp_message_id: deposit.msrp_message_id,
         octets: deposit.octets,
         parts: parts(deposit.parts)?,
-        expires_at: deposit.expires_at.map(time),
+        lifetime: deposit.lifetime.map(duration),
         received_from: deposit.received_from,
         file: deposit.file.map(file),
         report_request: report_request(deposit.report_request)?,

@@ -47,7 +47,7 @@ pub(crate) fn message(number: u32, recipients: usize) -> JobRequest {
             send_head: Bytes::new(),
         },
         roster: (0..recipients).map(entry).collect(),
-        expires_at: None,
+        lifetime: None,
         max_forwards: 68,
         received_from: "tcp 192.0.2.1:5060".to_owned(),
         report_request: None,

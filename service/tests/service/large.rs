@@ -63,7 +63,7 @@ fn message(msrp_message_id: &str, octets: usize) -> LargeDeposit {
             kind: PartKind::Invite,
             octets: Bytes::from_static(b"INVITE sip:bob@example.org SIP/2.0\r\n\r\n"),
         }],
-        expires_at: None,
+        lifetime: None,
         received_from: "tcp 192.0.2.1:5060".to_owned(),
         file: Some(FileAttributes {
             name: "plan.pdf".to_owned(),

@@ -44,7 +44,7 @@ pub(crate) fn read(
         return Ok(Pager::Composing);
     }
     privacy::check(request)?;
-    let expires_at = lifetime::of_message(request, now)?;
+    let lifetime = lifetime::of_message(request, now)?;
     let sender_exempt = may_send(originator.as_ref())?;
     if request.body().len() > site.message_body_octets {
         return Err(Refusal::BodyTooLarge);
@@ -67,7 +67,7 @@ pub(crate) fn read(
             kind: PartKind::Message,
             octets: request.as_bytes().clone(),
         }],
-        expires_at,
+        lifetime,
         received_from,
         report_request: cpim.and_then(report_request),
     })))

@@ -109,7 +109,7 @@ impl Envelope {
                 part(PartKind::InviteResponse, self.response.as_bytes().clone()),
                 part(PartKind::SendHead, canonical_head(head, total)),
             ],
-            expires_at: None,
+            lifetime: None,
             received_from: self.received_from.clone(),
             file: self.file.clone(),
             report_request: wrapped.as_ref().and_then(report_request),

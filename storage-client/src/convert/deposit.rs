@@ -6,7 +6,7 @@ use proto::v1::exchange_answer::Answer;
 use super::message::{
     proto_class, proto_headers, proto_part, proto_priority, proto_report_request,
 };
-use super::{duration, timestamp};
+use super::{duration, proto_duration};
 use crate::error::DEFAULT_RETRY_AFTER;
 use crate::{Deposit, DepositAnswer, Deposited, Refusal, RefusalReason, Unavailable};
 
@@ -28,7 +28,7 @@ pub(crate) fn deposit(deposit: Deposit) -> v1::Deposit {
         parts: deposit.parts.into_iter().map(proto_part).collect(),
         body_octets: deposit.body_octets,
         body_offset: deposit.body_offset,
-        expires_at: deposit.expires_at.map(timestamp),
+        lifetime: deposit.lifetime.map(proto_duration),
         received_from: deposit.received_from,
         remaining: None,
         report_request: deposit.report_request.map(proto_report_request),

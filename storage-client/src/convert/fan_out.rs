@@ -9,7 +9,7 @@ use proto::v1::leg_settlement::Outcome;
 use proto::v1::look_up_group_reply::Answer as LookedUp;
 
 use super::message::proto_report_request;
-use super::{duration, optional, proto_duration, time, timestamp};
+use super::{duration, optional, proto_duration, time};
 use crate::Unavailable;
 use crate::fan_out::{
     CopyControl, FanOutJob, Group, GroupAnswer, GroupDocument, GroupMember, JobAccepted,
@@ -130,7 +130,7 @@ fn job(request: JobRequest, class: v1::JobClass) -> v1::AcceptJobRequest {
             send_head: template.send_head,
         }),
         roster: roster.collect(),
-        expires_at: request.expires_at.map(timestamp),
+        lifetime: request.lifetime.map(proto_duration),
         max_forwards: request.max_forwards,
         received_from: request.received_from,
         remaining: None,

@@ -10,7 +10,7 @@ use super::fan_out::{job_accepted, job_refusal};
 use super::message::{
     proto_class, proto_file, proto_headers, proto_part, proto_priority, proto_report_request,
 };
-use super::timestamp;
+use super::proto_duration;
 use crate::fan_out::JobAnswer;
 use crate::large::{AdmissionRequest, LargeDeposit, UploadError};
 use crate::{DepositAnswer, Refusal, Unavailable};
@@ -47,7 +47,7 @@ pub(crate) fn large_deposit(deposit: LargeDeposit) -> v1::LargeDeposit {
         msrp_message_id: deposit.msrp_message_id,
         octets: deposit.octets,
         parts: deposit.parts.into_iter().map(proto_part).collect(),
-        expires_at: deposit.expires_at.map(timestamp),
+        lifetime: deposit.lifetime.map(proto_duration),
         received_from: deposit.received_from,
         file: deposit.file.map(proto_file),
         report_request: deposit.report_request.map(proto_report_request),

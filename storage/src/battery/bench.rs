@@ -300,7 +300,7 @@ pub(crate) fn deposit_to(user: &str, call_id: &str, body: &str) -> Deposit {
             kind: PartKind::Message,
             octets: Bytes::from(head + body),
         }],
-        expires_at: None,
+        lifetime: None,
         received_from: "udp 192.0.2.1:5060".to_owned(),
         sha256: None,
         file: None,

@@ -123,7 +123,7 @@ pub(crate) async fn a_message_larger_than_the_bound_is_taken_alone<E: Engine>() 
 pub(crate) async fn expired_messages_are_not_taken<E: Engine>() {
     let bench = Bench::<E>::new();
     let short = Deposit {
-        expires_at: Some(START.after(MINUTE / 2)),
+        lifetime: Some(MINUTE / 2),
         ..letter("bob")
     };
     bench.accept(short).await;
@@ -136,7 +136,7 @@ pub(crate) async fn expired_messages_are_not_taken<E: Engine>() {
 pub(crate) async fn a_mailbox_with_only_expired_messages_is_not_claimed<E: Engine>() {
     let bench = Bench::<E>::new();
     let short = Deposit {
-        expires_at: Some(START.after(MINUTE / 2)),
+        lifetime: Some(MINUTE / 2),
         ..letter("bob")
     };
     bench.accept(short).await;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::legs::{answered, job, owner};
 use super::uploads::{large_deposit, octets};
-use super::{Bench, Engine, MINUTE, START, address};
+use super::{Bench, Engine, MINUTE, address};
 use crate::config::{FanOutLimits, StoreConfig, UploadLimits};
 use crate::fan_out::FanOutStore;
 use crate::model::{
@@ -442,7 +442,7 @@ pub(crate) async fn an_expired_large_job_ends_without_an_edge<E: Engine>() {
     let bench = Bench::<E>::new();
     let octets = octets(LARGE);
     let mut large = large_job(&["bob", "carol"], "m", LARGE);
-    large.job.expires_at = Some(START.after(10 * MINUTE));
+    large.job.lifetime = Some(10 * MINUTE);
     let number = bench.uploaded_job(&octets, large).await.job;
     assert_eq!(bench.large_legs().await.len(), 2);
     bench.clock.advance(10 * MINUTE + Duration::from_secs(1));

@@ -41,7 +41,7 @@ pub(crate) fn job(sender: &str, targets: &[&str]) -> JobRequest {
             send_head: Bytes::new(),
         },
         roster: targets.iter().map(entry).collect(),
-        expires_at: None,
+        lifetime: None,
         max_forwards: 68,
         report_request: None,
         received_from: "tcp 192.0.2.1:5060".to_owned(),
@@ -465,7 +465,7 @@ pub(crate) async fn a_new_process_gives_back_what_the_former_held<E: Engine>() {
 pub(crate) async fn a_job_ends_when_its_time_is_over<E: Engine>() {
     let bench = Bench::<E>::new();
     let request = JobRequest {
-        expires_at: Some(START.after(HOUR)),
+        lifetime: Some(HOUR),
         ..job("alice", &["bob", "carol", "dave"])
     };
     let number = bench.accept_job(request).await;

@@ -1,6 +1,6 @@
 //! DLV-18.
 
-use super::bench::{Bench, EVERYTHING, Engine, MINUTE, START, letter};
+use super::bench::{Bench, EVERYTHING, Engine, MINUTE, letter};
 use crate::model::{ClaimGrant, Deposit, Released, Verb};
 
 pub(crate) async fn a_released_mailbox_can_be_claimed<E: Engine>() {
@@ -37,7 +37,7 @@ pub(crate) async fn settled_held_and_expired_messages_do_not<E: Engine>() {
     let held = bench.mail("bob").await;
     bench.order(held, Verb::Hold).await.expect("it waits");
     let short = Deposit {
-        expires_at: Some(START.after(MINUTE / 4)),
+        lifetime: Some(MINUTE / 4),
         ..letter("bob")
     };
     bench.accept(short).await;

@@ -143,7 +143,7 @@ pub(crate) async fn nothing_is_reported_that_nobody_asked_for<E: Engine>() {
 pub(crate) async fn an_expired_message_is_reported<E: Engine>() {
     let bench = Bench::<E>::new();
     let short = Deposit {
-        expires_at: Some(START.after(MINUTE)),
+        lifetime: Some(MINUTE),
         ..asking(&[Disposition::NegativeDelivery])
     };
     let number = bench.accept(short).await.id.number;

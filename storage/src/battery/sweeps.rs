@@ -11,7 +11,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 fn for_a_minute() -> Deposit {
     Deposit {
-        expires_at: Some(START.after(MINUTE)),
+        lifetime: Some(MINUTE),
         ..letter("bob")
     }
 }
@@ -65,7 +65,7 @@ pub(crate) async fn a_clock_set_back_deletes_nothing<E: Engine>() {
     bench.sweep().await;
     bench.clock.jump_to(UnixMillis(START.0 - 600_000));
     let short = Deposit {
-        expires_at: Some(START.after(2 * MINUTE)),
+        lifetime: Some(MINUTE),
         ..letter("bob")
     };
     let short = bench.accept(short).await.id.number;

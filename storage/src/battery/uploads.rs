@@ -41,7 +41,7 @@ pub(crate) fn large_deposit(user: &str, msrp_message_id: &str, octets: usize) ->
             kind: PartKind::Invite,
             octets: Bytes::from_static(b"INVITE sip:bob@example.org SIP/2.0\r\n\r\n"),
         }],
-        expires_at: None,
+        lifetime: None,
         received_from: "tcp 192.0.2.1:5060".to_owned(),
         file: None,
         report_request: None,

@@ -226,7 +226,7 @@ impl Model {
     ) -> MessageRecord {
         let retention = &self.config.retention;
         let expires_at =
-            retention::expires_at_of(deposit.class, deposit.expires_at, times.wall, retention);
+            retention::expires_at_of(deposit.class, deposit.lifetime, times.wall, retention);
         let mut message = MessageRecord {
             envelope: Envelope {
                 id: MessageId {

@@ -58,8 +58,8 @@ pub struct Deposit {
     pub body_octets: u64,
     /// See [`super::Envelope::body_offset`].
     pub body_offset: u64,
-    /// The lifetime the sender asked for; the store caps it (requirements §3.2).
-    pub expires_at: Option<UnixMillis>,
+    /// The lifetime the sender asked for, from the acceptance; the store caps it (requirements §3.2).
+    pub lifetime: Option<Duration>,
     /// See [`super::Envelope::received_from`].
     pub received_from: String,
     /// See [`super::Envelope::sha256`]. It stands for the body in the fingerprint.

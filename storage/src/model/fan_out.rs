@@ -98,8 +98,8 @@ pub struct JobRequest {
     pub template: LegTemplate,
     /// Recipients, 1 to [`ROSTER_MAX`], each target once.
     pub roster: Vec<RosterEntry>,
-    /// The lifetime the sender asked for; the store caps it (requirements §3.2).
-    pub expires_at: Option<UnixMillis>,
+    /// The lifetime the sender asked for, from the acceptance; the store caps it (requirements §3.2).
+    pub lifetime: Option<Duration>,
     /// Max-Forwards of the legs (CFP-20).
     pub max_forwards: u32,
     /// The peer it came from.

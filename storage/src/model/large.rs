@@ -1,10 +1,9 @@
 //! Large messages: admitted, staged while they arrive, committed as one (requirements §3.3, §3.6).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     Address, Class, Deposit, DuplicateKey, FileAttributes, Headers, Part, Priority, ReportRequest,
-    UnixMillis,
 };
 
 /// Names an upload. Never used twice while anything of it is left.
@@ -67,8 +66,8 @@ pub struct LargeDeposit {
     pub octets: u64,
     /// Parts but for the body.
     pub parts: Vec<Part>,
-    /// The lifetime the sender asked for; the store caps it (requirements §3.2).
-    pub expires_at: Option<UnixMillis>,
+    /// The lifetime the sender asked for, from the acceptance; the store caps it (requirements §3.2).
+    pub lifetime: Option<Duration>,
     /// See [`super::Envelope::received_from`].
     pub received_from: String,
     /// See [`super::Envelope::file`].
@@ -101,7 +100,7 @@ impl LargeDeposit {
             parts: self.parts,
             body_octets: self.octets,
             body_offset: 0,
-            expires_at: self.expires_at,
+            lifetime: self.lifetime,
             received_from: self.received_from,
             sha256: Some(sha256),
             file: self.file,

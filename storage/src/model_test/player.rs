@@ -165,11 +165,10 @@ impl<E: Engine> Player<E> {
         else {
             return String::new();
         };
-        let now = crate::model::Clock::now(&*self.bench.clock);
         let deposit = Deposit {
             class: *class,
             priority: *priority,
-            expires_at: lifetime.map(|lifetime| now.after(lifetime)),
+            lifetime: *lifetime,
             report_request: (call % 2 == 0).then(request),
             ..deposit_to(name(*user), &format!("call-{call}"), "hi")
         };

@@ -140,7 +140,7 @@ pub(crate) fn new_job(
     now: UnixMillis,
     retention: &Retention,
 ) -> JobValue {
-    let expires_at = expires_at(request.expires_at, now, retention);
+    let expires_at = expires_at(request.lifetime, now, retention);
     let total = u32::try_from(request.roster.len()).unwrap_or(u32::MAX);
     JobValue {
         job: Job {

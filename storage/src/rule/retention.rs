@@ -8,24 +8,22 @@ use crate::model::{Class, State, UnixMillis};
 /// When a message expires that was received at `received_at`: as its sender asked, else by the
 /// default, never beyond the cap, and never before it was accepted.
 pub(crate) fn expires_at(
-    asked: Option<UnixMillis>,
+    asked: Option<Duration>,
     received_at: UnixMillis,
     retention: &Retention,
 ) -> UnixMillis {
-    asked
-        .unwrap_or_else(|| received_at.after(retention.default))
-        .min(received_at.after(retention.max))
-        .max(received_at.after(Duration::from_millis(1)))
+    let lifetime = asked.unwrap_or(retention.default).min(retention.max);
+    received_at.after(lifetime.max(Duration::from_millis(1)))
 }
 
 /// The same of a message of this class: notifications have a default of their own (IMD-07).
 pub(crate) fn expires_at_of(
     class: Class,
-    asked: Option<UnixMillis>,
+    asked: Option<Duration>,
     received_at: UnixMillis,
     retention: &Retention,
 ) -> UnixMillis {
-    let own = (class == Class::Imdn).then(|| received_at.after(retention.imdn));
+    let own = (class == Class::Imdn).then_some(retention.imdn);
     expires_at(asked.or(own), received_at, retention)
 }
 
@@ -63,9 +61,11 @@ mod tests {
             max: Duration::from_secs(7_200),
             ..Retention::default()
         };
-        let at = |asked: Option<u64>| expires_at(asked.map(UnixMillis), UnixMillis(1), &retention);
+        let at = |asked: Option<u64>| {
+            expires_at(asked.map(Duration::from_millis), UnixMillis(1), &retention)
+        };
         assert_eq!(at(None), UnixMillis(1 + HOUR));
-        assert_eq!(at(Some(500)), UnixMillis(500));
+        assert_eq!(at(Some(500)), UnixMillis(501));
         assert_eq!(at(Some(u64::MAX)), UnixMillis(1 + 2 * HOUR));
         assert_eq!(at(Some(0)), UnixMillis(2));
     }
@@ -78,7 +78,8 @@ mod tests {
         };
         let at = |class, asked| expires_at_of(class, asked, UnixMillis(1), &retention);
         assert_eq!(at(Class::Imdn, None), UnixMillis(1 + HOUR));
-        assert_eq!(at(Class::Imdn, Some(UnixMillis(500))), UnixMillis(500));
+        let half = Duration::from_millis(500);
+        assert_eq!(at(Class::Imdn, Some(half)), UnixMillis(501));
         assert_eq!(at(Class::Pager, None), UnixMillis(1 + 7 * 24 * HOUR));
     }
 

@@ -174,7 +174,7 @@ fn message(number: u32) -> AcceptJobRequest {
             send_head: Default::default(),
         }),
         roster: (0..MEMBERS).map(entry).collect(),
-        expires_at: None,
+        lifetime: None,
         max_forwards: 68,
         received_from: "tcp 192.0.2.1:5060".to_owned(),
         report_request: None,

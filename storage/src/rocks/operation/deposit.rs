@@ -47,7 +47,7 @@ pub(in crate::rocks) struct DepositMessage {
     sealed: Vec<u8>,
     parts: Vec<Part>,
     /// The lifetime the sender asked for.
-    expires_at: Option<UnixMillis>,
+    lifetime: Option<Duration>,
     deadline: Instant,
     address: AddressKey,
     /// Whom it counts for.
@@ -132,7 +132,7 @@ impl DepositMessage {
             octets: envelope.octets(),
             envelope,
             parts: deposit.parts,
-            expires_at: deposit.expires_at,
+            lifetime: deposit.lifetime,
             deadline: deposit.deadline,
             address,
             sender,
@@ -290,7 +290,7 @@ impl DepositMessage {
             mailbox,
             number,
             received_at,
-            expires_at: retention::expires_at_of(class, self.expires_at, received_at, retention),
+            expires_at: retention::expires_at_of(class, self.lifetime, received_at, retention),
             order,
         }
     }

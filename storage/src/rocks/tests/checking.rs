@@ -316,7 +316,7 @@ async fn a_store_that_did_not_count_senders_does_so_when_it_is_opened() {
 async fn what_the_sweep_has_passed_is_found() {
     let bench = lived_in().await;
     let short = Deposit {
-        expires_at: Some(START),
+        lifetime: Some(std::time::Duration::ZERO),
         ..letter("dave")
     };
     let number = bench.accept(short).await.id.number;

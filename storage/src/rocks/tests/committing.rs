@@ -481,7 +481,7 @@ async fn a_sweep_that_fails_on_its_way_says_what_it_has_done() {
     let store = store.expect("the folder is free");
     for _ in 0..70 {
         let short = Deposit {
-            expires_at: Some(START.after(MINUTE)),
+            lifetime: Some(MINUTE),
             ..letter("bob")
         };
         let stored = store.deposit(short).await;
@@ -503,7 +503,7 @@ async fn a_sweep_passes_nothing_over_that_is_on_its_way_to_the_disk() {
     let store = RocksStore::open_on(config(&folder), Arc::clone(&clock), Box::new(disk));
     let store = store.expect("the folder is free");
     let until = |seconds| Deposit {
-        expires_at: Some(START.after(Duration::from_secs(seconds))),
+        lifetime: Some(Duration::from_secs(seconds)),
         ..letter("bob")
     };
     let number = |stored: Result<DepositOutcome, StoreError>| match stored {
