@@ -36,6 +36,12 @@ pub fn be_off(millis: i64) {
     OFF.store(millis, Ordering::Relaxed);
 }
 
+/// The time from the beginning of the history to this one of a right clock.
+#[must_use]
+pub fn since_the_beginning(time: UnixMillis) -> Duration {
+    Duration::from_millis(time.0).saturating_sub(EPOCH)
+}
+
 /// The clock as the store wants it.
 #[derive(Clone, Copy, Debug)]
 pub struct SimulatedClock;

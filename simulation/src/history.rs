@@ -9,14 +9,14 @@ use tokio::time::{sleep, timeout};
 use crate::client::Client;
 use crate::clock;
 use crate::edge_host::EdgeHost;
-use crate::ledger::Letter;
-use crate::misfortune::Victims;
+use crate::ledger::{Entry, Letter};
+use crate::misfortune::{self, Victims};
 use crate::network::Switch;
 use crate::plant::Plant;
 use crate::sender::{self, Sender};
-use crate::store_host::StoreHost;
+use crate::store_host::{Found, StoreHost};
 use crate::world::World;
-use storage::model::{Job, JobState, Leg, LegState};
+use storage::model::{Job, JobState, Leg, LegState, State};
 
 /// How long the trouble lasts at least and at most.
 const TROUBLE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(60));
@@ -32,6 +32,13 @@ const COPYING: Duration = Duration::from_secs(240);
 /// In which time a message comes to a user who is there, while nothing is broken (DLV-17): the pause before a push,
 /// and what stands in line.
 const PROMPT: Duration = Duration::from_secs(10);
+
+/// Lifetimes that senders give to some of their messages: short enough for their end to be seen, with the minute
+/// between two sweeps, within [`SETTLING`].
+const LIFETIMES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
+
+/// What has left the store before its end may be on its way for so long: a transaction, and the patience for one.
+const ON_ITS_WAY: Duration = Duration::from_secs(50);
 
 /// Messages to each user in the time of peace.
 const IN_PEACE: usize = 3;
@@ -159,7 +166,10 @@ async fn trouble(world: &World, cast: &Cast) -> JoinSet<()> {
                     let focus = &focuses[world.pick(focuses.len())];
                     sender.send_to_many(focus, &some(&world, users)).await;
                 } else {
-                    sender.send(user).await;
+                    let lifetime = world
+                        .chance(20)
+                        .then(|| world.between(LIFETIMES.0, LIFETIMES.1));
+                    sender.send(user, lifetime).await;
                 }
             }
         });
@@ -204,7 +214,7 @@ async fn settle(world: &World, cast: &Cast, mut letters: JoinSet<()>) {
         world.violated("CFP-18: a message to many is not copied to all although nothing is broken");
     }
     let settled = async {
-        while !world.ledger().is_settled() || !is_all_over(cast).await {
+        while !world.ledger().is_settled(clock::elapsed()) || !is_all_over(cast).await {
             sleep(Duration::from_millis(250)).await;
         }
     };
@@ -221,7 +231,7 @@ fn is_completed(job: &Job) -> bool {
 /// Whether every message on disk is settled.
 async fn is_all_over(cast: &Cast) -> bool {
     let stored = cast.victims.store.messages().await;
-    stored.iter().all(|(_, _, state)| sender::is_over(*state))
+    stored.iter().all(|message| sender::is_over(message.state))
 }
 
 /// Messages to users who are there, one upon the other, while nothing is broken: each comes promptly.
@@ -233,7 +243,7 @@ async fn peace(world: &World, cast: &Cast) {
             let (world, pause) = (world.clone(), world.millis(0, 15_000));
             sending.spawn(async move {
                 sleep(pause).await;
-                let letter = sender.send(user).await;
+                let letter = sender.send(user, None).await;
                 if !comes_promptly(&world, letter).await {
                     world.violated(format!(
                         "DLV-17: message {letter} waits although its user is there"
@@ -262,7 +272,9 @@ async fn reckon(world: &World, cast: &Cast) {
     let mut wrong = failed(&cast.victims.store.jobs().await);
     let ledger = world.ledger();
     for (letter, entry) in ledger.entries() {
-        let copies = stored.iter().filter(|(_, found, _)| *found == Some(letter));
+        let copies = stored
+            .iter()
+            .filter(|message| message.letter == Some(letter));
         let copies: Vec<_> = copies.collect();
         if copies.len() > 1 {
             wrong.push(format!(
@@ -270,7 +282,8 @@ async fn reckon(world: &World, cast: &Cast) {
                 copies.len()
             ));
         }
-        if entry.accepted.is_some() && entry.seen.is_none() {
+        wrong.extend(of_its_lifetime(letter, entry, &copies));
+        if entry.accepted.is_some() && entry.seen.is_none() && entry.lifetime.is_none() {
             wrong.push(format!(
                 "P2: message {letter} was accepted and never came: {copies:?}"
             ));
@@ -278,7 +291,7 @@ async fn reckon(world: &World, cast: &Cast) {
         if entry.accepted.is_some() && copies.is_empty() {
             wrong.push(format!("P2: message {letter} was accepted and is gone"));
         }
-        let is_open = copies.iter().any(|(_, _, state)| !sender::is_over(*state));
+        let is_open = copies.iter().any(|copy| !sender::is_over(copy.state));
         if entry.seen.is_some() && is_open {
             wrong.push(format!(
                 "P4: message {letter} came and is not settled: {copies:?}"
@@ -289,6 +302,44 @@ async fn reckon(world: &World, cast: &Cast) {
     for wrong in wrong {
         world.violated(wrong);
     }
+}
+
+/// Messages end when their lifetime is over, by a clock that is wrong for a while, and do not come when it is long over
+/// (requirements §3.2).
+fn of_its_lifetime(letter: Letter, entry: &Entry, copies: &[&Found]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let Some(lifetime) = entry.lifetime else {
+        let expired = copies.iter().any(|copy| copy.state == State::Expired);
+        return expired
+            .then(|| format!("P2: message {letter} has no end and has expired"))
+            .into_iter()
+            .collect();
+    };
+    let written = entry.written;
+    for copy in copies {
+        let (end, settled) = (copy.end, copy.settled);
+        if end + misfortune::WRONG_FOR < written + lifetime {
+            wrong.push(format!(
+                "P2: message {letter}, written at {written:?} for {lifetime:?}, is to end at {end:?}"
+            ));
+        }
+        if copy.state == State::Expired && settled < end {
+            wrong.push(format!(
+                "P2: message {letter}, which is to end at {end:?}, has expired at {settled:?}"
+            ));
+        }
+    }
+    let late = entry
+        .accepted
+        .map(|accepted| accepted + lifetime + ON_ITS_WAY);
+    if let (Some(late), Some(seen)) = (late, entry.seen) {
+        if seen > late {
+            wrong.push(format!(
+                "PFM-07: message {letter} came at {seen:?}, long after its end"
+            ));
+        }
+    }
+    wrong
 }
 
 /// Copies that were given up: nobody here refuses any for good.

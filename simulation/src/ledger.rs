@@ -20,6 +20,10 @@ pub type Circular = usize;
 pub struct Entry {
     /// Place of the served user among all.
     pub to: usize,
+    /// When it was sent first.
+    pub written: Duration,
+    /// The lifetime that its sender gave it.
+    pub lifetime: Option<Duration>,
     /// When its sender was told 202.
     pub accepted: Option<Duration>,
     /// When its user saw it first.
@@ -47,10 +51,12 @@ pub struct Ledger {
 
 impl Ledger {
     /// A message that is about to be sent for the first time.
-    pub fn write(&mut self, to: usize) -> Letter {
+    pub fn write(&mut self, to: usize, written: Duration, lifetime: Option<Duration>) -> Letter {
         let letter = self.entries.len();
         let entry = Entry {
             to,
+            written,
+            lifetime,
             accepted: None,
             seen: None,
             ids: BTreeSet::new(),
@@ -61,8 +67,9 @@ impl Ledger {
     }
 
     /// A message to many that is about to be sent for the first time: each of these users shall get a copy.
-    pub fn write_to_many(&mut self, users: &[usize]) -> Circular {
-        let copies = users.iter().map(|user| (*user, self.write(*user)));
+    pub fn write_to_many(&mut self, users: &[usize], written: Duration) -> Circular {
+        let mut write = |user| self.write(user, written, None);
+        let copies = users.iter().map(|user| (*user, write(*user)));
         let copies = copies.collect();
         self.circulars.push(copies);
         self.circulars.len() - 1
@@ -181,11 +188,15 @@ impl Ledger {
         self.entries.iter().map(|(letter, entry)| (*letter, entry))
     }
 
-    /// Whether every accepted message was seen.
+    /// Whether every accepted message was seen, or has outlived its lifetime.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
+    pub fn is_settled(&self, now: Duration) -> bool {
         let mut entries = self.entries.values();
-        entries.all(|entry| entry.accepted.is_none() || entry.seen.is_some())
+        entries.all(|entry| {
+            let end = entry.accepted.zip(entry.lifetime);
+            let is_over = end.is_some_and(|(accepted, lifetime)| accepted + lifetime <= now);
+            entry.accepted.is_none() || entry.seen.is_some() || is_over
+        })
     }
 
     /// Whether a message was seen.

@@ -6,11 +6,15 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::client::Client;
+use crate::clock;
 use crate::disk::Health;
 use crate::edge_host::EdgeHost;
 use crate::network::{Switch, Weather};
 use crate::store_host::{self, StoreHost};
 use crate::world::World;
+
+/// How long a clock is wrong at most, and how far it runs ahead.
+pub const WRONG_FOR: Duration = Duration::from_secs(10);
 
 /// Whom it may hit.
 #[derive(Clone)]
@@ -39,7 +43,7 @@ impl Victims {
     }
 
     async fn strike_once(self) {
-        match self.world.pick(10) {
+        match self.world.pick(11) {
             0 | 1 => self.kill_store().await,
             2 => self.kill_edge().await,
             3 | 4 => self.part_store().await,
@@ -47,6 +51,7 @@ impl Victims {
             6 => self.break_links(),
             7 => self.trouble_disk().await,
             8 => self.bad_weather().await,
+            9 => self.set_clock_wrong().await,
             _ => self.vanish().await,
         }
     }
@@ -127,6 +132,20 @@ impl Victims {
         self.switch.set_weather(Weather::default());
     }
 
+    /// The wall clock of all hosts is set back, by up to two hours, or runs ahead a little.
+    async fn set_clock_wrong(&self) {
+        let by = match self.world.chance(70) {
+            true => (-1, self.world.millis(1_000, 7_200_000)),
+            false => (1, self.world.between(Duration::ZERO, WRONG_FOR)),
+        };
+        let off = by.0 * i64::try_from(by.1.as_millis()).unwrap_or_default();
+        self.world.note(format!("clock: is off by {off} ms"));
+        clock::be_off(off);
+        sleep(self.world.between(Duration::ZERO, WRONG_FOR)).await;
+        self.world.note("clock: is right");
+        clock::be_off(0);
+    }
+
     async fn vanish(&self) {
         let client = self.client();
         client.vanish();
@@ -138,6 +157,7 @@ impl Victims {
     pub async fn mend(&self) {
         self.world.note("all is mended");
         self.switch.heal();
+        clock::be_off(0);
         if self.store.is_latched() {
             self.store.kill();
         }

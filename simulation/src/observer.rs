@@ -121,7 +121,10 @@ impl Store for Observer {
         self.store.is_registered(address) && !is_forgotten
     }
 
-    async fn deposit(&self, deposit: Deposit) -> Result<DepositOutcome, StoreError> {
+    async fn deposit(&self, mut deposit: Deposit) -> Result<DepositOutcome, StoreError> {
+        if self.world.has(Plant::ShortenedLife) {
+            deposit.lifetime = deposit.lifetime.map(|lifetime| lifetime / 5);
+        }
         self.store.deposit(deposit).await
     }
 

@@ -15,6 +15,8 @@ pub enum Plant {
     DeliveredWhenTaken,
     /// What a controlling edge is to send counts as sent before it is (CFP-18).
     CopiedWhenClaimed,
+    /// Messages get a fifth of the lifetime that their sender gave them (P2).
+    ShortenedLife,
     /// Now and then nobody is told that a message came for a user who is there (DLV-17).
     LostWakeUp,
 }

@@ -100,14 +100,15 @@ impl Sender {
     }
 
     /// Writes a message to this user, and sends it until it is accepted. Returns it.
-    pub async fn send(&self, user: usize) -> Letter {
-        let letter = self.world.ledger().write(user);
+    pub async fn send(&self, user: usize, lifetime: Option<Duration>) -> Letter {
+        let letter = self.world.ledger().write(user, clock::elapsed(), lifetime);
         let request = |branch| {
             let edge = &self.edges[self.world.pick(self.edges.len())];
-            (self.message(letter, user, branch), edge.sip())
+            (self.message((letter, lifetime), user, branch), edge.sip())
         };
+        let life = lifetime.map_or(String::new(), |lifetime| format!(", for {lifetime:?}"));
         if self
-            .until_accepted(&format!("message {letter} to user {user}"), request)
+            .until_accepted(&format!("message {letter} to user {user}{life}"), request)
             .await
         {
             self.world.ledger().accepted(letter, clock::elapsed());
@@ -118,7 +119,7 @@ impl Sender {
 
     /// Writes a message to many users, and has a controlling edge accept it.
     pub async fn send_to_many(&self, focus: &EdgeHost, users: &[usize]) {
-        let circular = self.world.ledger().write_to_many(users);
+        let circular = self.world.ledger().write_to_many(users, clock::elapsed());
         let request = |branch| (self.circular(circular, focus, users, branch), focus.sip());
         let what = format!("circular {circular} to users {users:?}");
         if self.until_accepted(&what, request).await {
@@ -161,7 +162,10 @@ impl Sender {
     /// P1: what was answered 202 is on disk.
     async fn check_is_safe(&self, letter: Letter) {
         let messages = self.store.messages().await;
-        if !messages.iter().any(|(_, found, _)| *found == Some(letter)) {
+        if !messages
+            .iter()
+            .any(|message| message.letter == Some(letter))
+        {
             self.world.violated(format!(
                 "P1: message {letter} was accepted and is not on disk"
             ));
@@ -184,9 +188,17 @@ impl Sender {
         }
     }
 
-    fn message(&self, letter: Letter, user: usize, branch: u32) -> Request {
+    fn message(
+        &self,
+        (letter, lifetime): (Letter, Option<Duration>),
+        user: usize,
+        branch: u32,
+    ) -> Request {
         let Self { place, address, .. } = self;
         let call_id = call_id(letter);
+        let expires = lifetime.map_or(String::new(), |lifetime| {
+            format!("Expires: {}\n", lifetime.as_secs())
+        });
         let head = format!(
             "MESSAGE sip:user{user}@example.org SIP/2.0\n\
              Via: SIP/2.0/UDP {address};branch=z9hG4bK-{letter}-{branch};rport\n\
@@ -197,6 +209,7 @@ impl Sender {
              CSeq: 1 MESSAGE\n\
              P-Asserted-Identity: <sip:sender{place}@example.org>\n\
              Accept-Contact: *;+g.oma.sip-im\n\
+             {expires}\
              Content-Type: text/plain\n"
         );
         request(&head, &format!("letter {letter}"))
@@ -242,10 +255,10 @@ impl Sender {
     }
 }
 
-/// Whether a message that is in this state at the end of a history has come to its user.
+/// Whether nothing more happens to a message in this state: nobody here refuses, deletes or recalls any.
 #[must_use]
 pub fn is_over(state: State) -> bool {
-    state == State::Delivered
+    matches!(state, State::Delivered | State::Expired)
 }
 
 /// How long a sender thinks at most between two messages.

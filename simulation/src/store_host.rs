@@ -14,7 +14,7 @@ use storage::{FanOutStore as _, MemoryStore, Store as _};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::SimulatedClock;
+use crate::clock::{self, SimulatedClock};
 use crate::disk::{Disk, Health};
 use crate::ledger::Letter;
 use crate::network::Switch;
@@ -22,6 +22,21 @@ use crate::observer::Observer;
 use crate::past::Past;
 use crate::sender::{circular_of, letter_of, user_of};
 use crate::world::World;
+
+/// A message on disk.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its number.
+    pub number: MessageNumber,
+    /// What it is, if its sender is one of ours.
+    pub letter: Option<Letter>,
+    /// Its state.
+    pub state: State,
+    /// When its life ends.
+    pub end: Duration,
+    /// When it was settled; zero if it is not.
+    pub settled: Duration,
+}
 
 /// Where it is.
 pub const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 9, 1));
@@ -184,7 +199,7 @@ impl StoreHost {
     }
 
     /// What is safe of every message: its number, which one it is, and its state.
-    pub async fn messages(&self) -> Vec<(MessageNumber, Option<Letter>, State)> {
+    pub async fn messages(&self) -> Vec<Found> {
         let store = self.durable();
         let copies = self.copies(&jobs(&store).await);
         let mut query = storage::model::ListQuery {
@@ -197,7 +212,16 @@ impl StoreHost {
             for message in page.messages {
                 let call_id = &message.envelope.headers.call_id;
                 let letter = letter_of(call_id).or_else(|| copies.get(call_id).copied());
-                found.push((message.envelope.id.number, letter, message.state));
+                found.push(Found {
+                    number: message.envelope.id.number,
+                    letter,
+                    state: message.state,
+                    end: clock::since_the_beginning(message.envelope.expires_at),
+                    settled: message
+                        .settled_at
+                        .map(clock::since_the_beginning)
+                        .unwrap_or_default(),
+                });
             }
             match page.next {
                 Some(next) => query.page_token = Some(next),

@@ -97,6 +97,12 @@ fn a_copy_that_counts_as_sent_when_it_is_claimed_is_found() {
 }
 
 #[test]
+fn a_life_that_is_cut_short_is_found() {
+    let text = found(Plant::ShortenedLife);
+    assert!(text.contains("is to end at"), "{text}");
+}
+
+#[test]
 fn a_lost_wake_up_is_found() {
     let text = found(Plant::LostWakeUp);
     assert!(text.contains("broken: DLV-17: "), "{text}");
