@@ -22,3 +22,4 @@ pub mod readiness;
 pub mod redact;
 pub mod secret;
 pub mod shutdown;
+pub mod trace;

@@ -5,10 +5,12 @@ use std::path::Path;
 use daemon::config::{Document, Environment, SectionDoc, render_default};
 use daemon::exit::Fatal;
 use daemon::log::Log;
+use daemon::trace::Tracing;
 
 /// What all processes are told.
 pub(crate) struct Config {
     pub(crate) log: Log,
+    pub(crate) tracing: Tracing,
     pub(crate) service: service::Config,
     pub(crate) console: console::Config,
     pub(crate) sip_edge: sip_edge::Config,
@@ -30,6 +32,7 @@ impl Config {
         }
         let config = Self {
             log: document.read(),
+            tracing: document.read(),
             service: service::Config::read(&mut document),
             console: console::Config::read(&mut document),
             sip_edge: sip_edge::Config::read(&mut document),
@@ -72,7 +75,12 @@ const LAPTOP: [(&str, &str); 2] = [
 
 /// Every key with its meaning and its default, as a file.
 pub(crate) fn default_file() -> String {
-    let sections: Vec<&SectionDoc> = std::iter::once(&<Log as daemon::config::Section>::DOC)
+    let own = [
+        &<Log as daemon::config::Section>::DOC,
+        &<Tracing as daemon::config::Section>::DOC,
+    ];
+    let sections: Vec<&SectionDoc> = own
+        .into_iter()
         .chain(service::Config::DOCS)
         .chain([console::Config::DOC])
         .chain(sip_edge::Config::DOCS)

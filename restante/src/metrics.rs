@@ -33,7 +33,7 @@ const SECTIONS: [Section; 6] = [
     },
     Section {
         of: Of::Everybody,
-        title: "Every process that speaks TLS",
+        title: "Every process: TLS and traces",
         metrics: &EVERYBODY,
     },
     Section {
@@ -58,14 +58,21 @@ const SECTIONS: [Section; 6] = [
     },
 ];
 
-const EVERYBODY: [Metric; 1] = [counter(
-    "restante_tls_reloads_total",
-    &[Label {
-        name: "outcome",
-        values: &["loaded", "failed"],
-    }],
-    "Certificates that had changed and were read again.",
-)];
+const EVERYBODY: [Metric; 2] = [
+    counter(
+        "restante_trace_spans_total",
+        &[label("outcome", &["exported", "failed", "dropped"])],
+        "Spans that a collector took, that it did not take, and that found no room to wait.",
+    ),
+    counter(
+        "restante_tls_reloads_total",
+        &[Label {
+            name: "outcome",
+            values: &["loaded", "failed"],
+        }],
+        "Certificates that had changed and were read again.",
+    ),
+];
 
 impl Of {
     fn includes(self, role: Role) -> bool {
@@ -122,7 +129,7 @@ and histograms whose labels have known values begin at zero when the process sta
 are, it is bounded by the families of the store, the methods of the contract, or the build. `restante all` has all of them.
 
 Alert rules: [deploy/prometheus/alerts.yml](../deploy/prometheus/alerts.yml), what to do about each: [operations by
-failure](operations.md#operations-by-failure). Dashboards: `deploy/grafana/dashboards`.
+failure](operations-by-failure.md). Dashboards: `deploy/grafana/dashboards`.
 ";
 
 fn shown(label: &Label) -> String {

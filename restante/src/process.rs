@@ -113,7 +113,15 @@ async fn live(roles: &[Role], config: Config) -> Result<(), Fatal> {
     let shutdown = CancellationToken::new();
     daemon::shutdown::on_signals(&shutdown)
         .map_err(|error| Fatal::new(Code::Bug, format!("signals cannot be caught: {error}")))?;
+    let process = match roles {
+        [role] => role.name(),
+        _ => "all",
+    };
+    let exporter = daemon::trace::init(&config.tracing, process)?;
     let outcome = serve(roles, config, &readiness, &shutdown).await;
+    if let Some(exporter) = exporter {
+        exporter.stop().await;
+    }
     admin.stop();
     outcome
 }

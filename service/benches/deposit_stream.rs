@@ -107,5 +107,6 @@ fn message(number: u64) -> Deposit {
         lifetime: None,
         received_from: "udp 192.0.2.1:5060".to_owned(),
         report_request: None,
+        traceparent: None,
     }
 }

@@ -205,6 +205,7 @@ mod tests {
             sha256: None,
             file: None,
             report_request: None,
+            traceparent: None,
             deadline: Instant::now() + Duration::from_secs(60),
         }
     }

@@ -25,6 +25,7 @@ pub(crate) mod way;
 use std::sync::Arc;
 use std::time::Instant;
 
+use daemon::trace::{Span, messaging};
 use storage_client::PushJob;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult};
 use storage_client::registration::Binding;
@@ -69,8 +70,12 @@ pub(crate) async fn serve(edge: Arc<Edge>, pushes: TaskTracker) {
 }
 
 /// Delivers one mailbox and gives its claim back.
-async fn deliver(edge: &Arc<Edge>, job: PushJob) {
+async fn deliver(edge: &Arc<Edge>, mut job: PushJob) {
     let started = Instant::now();
+    let parent = job.traceparent.as_deref().unwrap_or_default();
+    let mut span = Span::within_text(messaging::DELIVER, parent);
+    span.set(messaging::ATTEMPT, job.attempt);
+    job.traceparent = span.traceparent();
     event::delivery_started(&job.served_user, job.attempt);
     let (channel, mut ending) = deliver_by_mode(edge, &job).await;
     if ending.outcome.result == DeliveryResult::HopDown {
@@ -85,6 +90,8 @@ async fn deliver(edge: &Arc<Edge>, job: PushJob) {
             ending.outcome.result = DeliveryResult::EdgeDraining;
         }
     }
+    span.set(messaging::DESTINATION, channel);
+    span.set(messaging::OUTCOME, ending.outcome.result.word());
     metrics::delivery_ended(channel, ending.outcome.result, started.elapsed());
     event::delivery_ended(&job.served_user, &ending.outcome, started.elapsed());
     if !ending.is_released {

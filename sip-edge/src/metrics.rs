@@ -121,18 +121,7 @@ pub(crate) fn sent(outcome: &'static str) {
 
 /// A delivery has ended.
 pub(crate) fn delivery_ended(channel: &'static str, result: DeliveryResult, took: Duration) {
-    let outcome = match result {
-        DeliveryResult::Completed => "completed",
-        DeliveryResult::Unavailable => "unavailable",
-        DeliveryResult::Busy => "busy",
-        DeliveryResult::Unsupported => "unsupported",
-        DeliveryResult::Rejected => "rejected",
-        DeliveryResult::Broken => "broken",
-        DeliveryResult::HopDown => "hop_down",
-        DeliveryResult::EndedByClient => "ended_by_client",
-        DeliveryResult::EdgeDraining => "edge_draining",
-        DeliveryResult::Interrupted => "interrupted",
-    };
+    let outcome = result.word();
     counter!("restante_delivery_attempts_total", "channel" => channel, "outcome" => outcome)
         .increment(1);
     histogram!("restante_delivery_duration_seconds", "channel" => channel).record(took);

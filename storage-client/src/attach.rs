@@ -59,6 +59,8 @@ pub struct PushJob {
     pub first: Option<TakenBatch>,
     /// Each device gets each message: takes and acknowledgements name one.
     pub by_device: bool,
+    /// The span of this attempt (W3C Trace Context); `None` if it is not traced.
+    pub traceparent: Option<String>,
     lease: Lease<Claim>,
 }
 
@@ -76,6 +78,7 @@ impl PushJob {
             attempt: claim.generation,
             first: None,
             by_device: false,
+            traceparent: None,
             lease,
         }
     }

@@ -217,11 +217,12 @@ impl StorageClient {
         message_id: impl Into<String>,
         settlement: Settlement,
     ) -> Result<AcknowledgeResult, Unavailable> {
-        self.acknowledge_for(claim, None, message_id, settlement)
+        self.acknowledge_for(claim, None, message_id, settlement, None)
             .await
     }
 
-    /// As [`StorageClient::acknowledge`] at one device, where the job is by device.
+    /// As [`StorageClient::acknowledge`] at one device, where the job is by device, and with the span in which the message was
+    /// sent, if it is traced.
     ///
     /// # Errors
     /// As there.
@@ -231,9 +232,11 @@ impl StorageClient {
         device: Option<&str>,
         message_id: impl Into<String>,
         settlement: Settlement,
+        traceparent: Option<String>,
     ) -> Result<AcknowledgeResult, Unavailable> {
         let what = (message_id.into(), device.map(str::to_owned));
-        let entry = convert::acknowledge(claim, what, settlement);
+        let mut entry = convert::acknowledge(claim, what, settlement);
+        entry.traceparent = traceparent.unwrap_or_default();
         let patience = self.config.acknowledge_deadline;
         self.exchange
             .call(Entry::Acknowledge(entry), patience)

@@ -139,6 +139,25 @@ pub enum DeliveryResult {
     Interrupted,
 }
 
+impl DeliveryResult {
+    /// In metrics and traces.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Unavailable => "unavailable",
+            Self::Busy => "busy",
+            Self::Unsupported => "unsupported",
+            Self::Rejected => "rejected",
+            Self::Broken => "broken",
+            Self::HopDown => "hop_down",
+            Self::EndedByClient => "ended_by_client",
+            Self::EdgeDraining => "edge_draining",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// The answer to a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseResult {

@@ -60,6 +60,8 @@ pub struct Deposit {
     pub received_from: String,
     /// What the sender asks to be told; `None` if nothing (IMD-01).
     pub report_request: Option<ReportRequest>,
+    /// The span in which it is taken in (W3C Trace Context); `None` if it is not traced.
+    pub traceparent: Option<String>,
 }
 
 /// How the store decided (PFM-13).

@@ -67,6 +67,8 @@ pub struct LargeDeposit {
     pub file: Option<FileAttributes>,
     /// What the sender asks to be told; `None` if nothing (IMD-09).
     pub report_request: Option<ReportRequest>,
+    /// See [`crate::Deposit::traceparent`].
+    pub traceparent: Option<String>,
 }
 
 /// Why octets of an upload were not taken. The upload is over.

@@ -197,4 +197,6 @@ pub struct Message {
     pub sha256: Option<[u8; 32]>,
     /// What the sender says about a file; `None` if he says nothing.
     pub file: Option<FileAttributes>,
+    /// The span of its acceptance (W3C Trace Context); `None` if that was not traced.
+    pub traceparent: Option<String>,
 }

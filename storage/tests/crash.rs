@@ -81,6 +81,7 @@ impl Letter {
             sha256: None,
             file: None,
             report_request: None,
+            traceparent: None,
             deadline: Instant::now() + Duration::from_secs(600),
         }
     }

@@ -20,6 +20,7 @@ pub mod load;
 pub mod msrp;
 pub mod net;
 pub mod operator;
+pub mod otlp;
 pub mod patience;
 pub mod process;
 pub mod replay;

@@ -9,8 +9,10 @@ use tokio::net::{TcpListener, TcpStream};
 #[derive(Clone, Debug)]
 pub struct Posted {
     head: String,
-    /// The body.
+    /// The body, as text.
     pub body: String,
+    /// The body as it came.
+    pub octets: Vec<u8>,
 }
 
 impl Posted {
@@ -129,13 +131,14 @@ impl Webhook {
 
 /// The request, once all of it has come.
 fn whole(octets: &[u8]) -> Option<Posted> {
-    let text = std::str::from_utf8(octets).ok()?;
-    let (head, body) = text.split_once("\r\n\r\n")?;
+    let end = octets.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let (head, body) = (str::from_utf8(&octets[..end]).ok()?, &octets[end + 4..]);
     let lengths = head.lines().filter_map(|line| line.split_once(':'));
     let mut lengths = lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let length: usize = lengths.next()?.1.trim().parse().ok()?;
     (body.len() >= length).then(|| Posted {
         head: head.to_owned(),
-        body: body.to_owned(),
+        body: String::from_utf8_lossy(body).into_owned(),
+        octets: body.to_vec(),
     })
 }

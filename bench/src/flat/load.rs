@@ -69,6 +69,7 @@ pub(super) fn message(number: u64, mailbox: u64) -> Deposit {
         sha256: None,
         file: None,
         report_request: None,
+        traceparent: None,
         deadline: Instant::now() + Duration::from_secs(60),
     }
 }

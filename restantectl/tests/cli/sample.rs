@@ -53,6 +53,7 @@ pub(crate) fn message(number: u64) -> Message {
             ],
             ..ReportRequest::default()
         }),
+        traceparent: String::new(),
         deliver_after: None,
         reports: vec![MessageReport {
             status: ReportStatus::Stored.into(),

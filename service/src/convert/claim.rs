@@ -35,6 +35,8 @@ pub(crate) struct Acknowledgement {
     pub(crate) device: Option<Device>,
     pub(crate) number: MessageNumber,
     pub(crate) settlement: Settlement,
+    /// The span in which it was sent.
+    pub(crate) traceparent: String,
 }
 
 /// What is settled.
@@ -57,6 +59,7 @@ pub(crate) fn acknowledgement(
         device: acknowledge.device.map(Device::new),
         number: message_number(&acknowledge.message_id, hostname)?,
         settlement,
+        traceparent: acknowledge.traceparent,
     })
 }
 

@@ -44,8 +44,15 @@ pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit
         sha256: None,
         file: None,
         report_request: report_request(deposit.report_request)?,
+        traceparent: traceparent(deposit.traceparent),
         deadline,
     })
+}
+
+/// Kept only if it is one: it is written to the disk with its message.
+pub(crate) fn traceparent(text: String) -> Option<String> {
+    let context = text.parse::<daemon::trace::Context>().ok()?;
+    Some(context.to_string())
 }
 
 pub(super) fn duplicate_key(key: v1::DuplicateKey) -> DuplicateKey {

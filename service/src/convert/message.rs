@@ -295,6 +295,7 @@ pub(crate) fn message(message: StoredMessage) -> v1::Message {
             .unwrap_or_default(),
         file: envelope.file.map(proto_file),
         report_request: envelope.report_request.map(proto_report_request),
+        traceparent: envelope.traceparent.unwrap_or_default(),
         reports: message.reports.into_iter().map(message_report).collect(),
         devices: message.devices.into_iter().map(device).collect(),
     }

@@ -233,5 +233,6 @@ fn push_job(job: Job) -> v1::PushJob {
         attempt: job.claim.generation.0,
         first: job.first.map(|first| convert::taken(first, FIRST_TAKE)),
         by_device: job.by_device,
+        traceparent: job.traceparent.unwrap_or_default(),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use daemon::trace::{Span, messaging};
 use proto::v1;
 use proto::v1::exchange_answer::Answer;
 use proto::v1::exchange_entry::Request;
-use storage::model::{Address, Class, Deposit, DepositOutcome, Settled};
-use storage::{Store, StoreError};
+use storage::model::{Address, Class, Deposit, DepositOutcome, MessageId, Settled};
+use storage::{Store, StoreError, Synced};
 use tonic::Status;
 
 use super::Context;
@@ -78,10 +79,19 @@ impl Other {
                     device,
                     number,
                     settlement,
+                    traceparent,
                 } = acknowledgement;
+                let mut span = Span::within_text(messaging::SETTLE, &traceparent);
+                if span.is_traced() {
+                    let hostname = context.store.hostname().to_owned();
+                    let id = MessageId { number, hostname };
+                    span.set(messaging::MESSAGE_ID, id.to_string().as_str());
+                }
                 let store = &context.store;
                 let settled = store.acknowledge_for(claim, device, number, settlement);
-                settled.await.map(|settled| {
+                let settled = settled.await;
+                span.set(messaging::OUTCOME, settled.as_ref().map_or("failed", word));
+                settled.map(|settled| {
                     let settled = settled.into_inner();
                     if settled == Settled::Superseded {
                         context.counters.superseded();
@@ -105,6 +115,7 @@ pub(super) struct UnderWay {
     begun: Instant,
     class: Class,
     served_user: Address,
+    span: Span,
 }
 
 impl UnderWay {
@@ -114,16 +125,21 @@ impl UnderWay {
             begun: now(),
             class: deposit.class,
             served_user: deposit.served_user.clone(),
+            span: match &deposit.traceparent {
+                Some(traceparent) => Span::within_text(messaging::COMMIT, traceparent),
+                None => Span::none(),
+            },
         }
     }
 
     /// The store has decided, and what it promises is on disk.
     pub(super) fn answer<S: Store>(
-        self,
+        mut self,
         outcome: Result<DepositOutcome, StoreError>,
         context: &Context<S>,
     ) -> v1::ExchangeAnswer {
         let correlation = self.correlation;
+        self.trace(&outcome);
         if let Ok(DepositOutcome::IdReused(receipt)) = &outcome {
             context.counters.id_reused();
             tracing::info!(
@@ -152,6 +168,41 @@ impl UnderWay {
             }
         });
         answer(correlation, decided, context)
+    }
+}
+
+impl UnderWay {
+    /// Says in its span what the store has decided.
+    fn trace(&mut self, outcome: &Result<DepositOutcome, StoreError>) {
+        if !self.span.is_traced() {
+            return;
+        }
+        let span = &mut self.span;
+        match outcome {
+            Ok(DepositOutcome::Stored(receipt)) => {
+                span.set(messaging::MESSAGE_ID, receipt.id.to_string().as_str());
+                span.set(messaging::OUTCOME, "stored");
+            }
+            Ok(DepositOutcome::IdReused(receipt)) => {
+                span.set(messaging::MESSAGE_ID, receipt.id.to_string().as_str());
+                span.set(messaging::OUTCOME, "id_reused");
+            }
+            Ok(DepositOutcome::Duplicate(receipt)) => {
+                span.set(messaging::MESSAGE_ID, receipt.id.to_string().as_str());
+                span.set(messaging::OUTCOME, "duplicate");
+            }
+            Ok(DepositOutcome::Refused(_)) => span.fail("refused"),
+            Err(_) => span.fail("store_error"),
+        }
+    }
+}
+
+fn word(settled: &Synced<Settled>) -> &'static str {
+    match **settled {
+        Settled::Settled => "settled",
+        Settled::Superseded => "superseded",
+        Settled::AlreadySettled => "already_settled",
+        Settled::Unknown(_) => "unknown",
     }
 }
 

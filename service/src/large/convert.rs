@@ -8,6 +8,7 @@ use tonic::Status;
 
 use crate::convert::{
     address, class, duration, file, headers, invalid, part, priority, report_request, required,
+    traceparent,
 };
 
 /// Most octets of all parts but for the body: heads and requests of SIP.
@@ -45,6 +46,7 @@ pub(super) fn large_deposit(
         received_from: deposit.received_from,
         file: deposit.file.map(file),
         report_request: report_request(deposit.report_request)?,
+        traceparent: traceparent(deposit.traceparent),
         deadline,
     })
 }

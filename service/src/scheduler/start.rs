@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use daemon::trace::{Span, messaging};
 use storage::model::{
     Address, Binding, ClaimGrant, ClaimRequest, ClaimToken, MailboxId, Registered, ReleaseOutcome,
     Sequence, Setting, TakeLimit, Taken,
@@ -33,6 +34,8 @@ pub(crate) struct Job {
     pub(crate) first: Option<Vec<Taken>>,
     /// Each device gets each message.
     pub(crate) by_device: bool,
+    /// The span of the claim, if this attempt is traced.
+    pub(crate) traceparent: Option<String>,
 }
 
 /// What carrying out a start needs.
@@ -78,8 +81,11 @@ impl<S: Store> Starter<S> {
             edge: start.edge.to_string(),
             lease: self.lease,
         };
-        match self.store.claim(request).await? {
-            ClaimGrant::Granted(claim) => self.hand_over(claim, registered).await,
+        let mut span = Span::begin(messaging::CLAIM);
+        let granted = self.store.claim(request).await?;
+        span.set(messaging::OUTCOME, word(&granted));
+        match granted {
+            ClaimGrant::Granted(claim) => self.hand_over(claim, registered, &span).await,
             ClaimGrant::Busy => Ok(Started::Busy),
             ClaimGrant::Empty => Ok(Started::Nothing),
         }
@@ -122,6 +128,7 @@ impl<S: Store> Starter<S> {
         &self,
         claim: ClaimToken,
         registered: Registered,
+        span: &Span,
     ) -> Result<Started, StoreError> {
         let (served_user, first) = tokio::join!(
             self.store.account(claim.mailbox),
@@ -133,6 +140,7 @@ impl<S: Store> Starter<S> {
             bindings: registered.bindings,
             first,
             by_device: self.by_device,
+            traceparent: span.traceparent(),
         };
         if self.jobs.try_send(job).is_ok() {
             metrics::counter!("restante_pushes_started_total").increment(1);
@@ -143,6 +151,14 @@ impl<S: Store> Starter<S> {
         };
         self.store.release(claim, Sequence(0), outcome).await?;
         Ok(Started::EdgeGone)
+    }
+}
+
+fn word(granted: &ClaimGrant) -> &'static str {
+    match granted {
+        ClaimGrant::Granted(_) => "granted",
+        ClaimGrant::Busy => "busy",
+        ClaimGrant::Empty => "empty",
     }
 }
 

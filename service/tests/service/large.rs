@@ -71,6 +71,7 @@ fn message(msrp_message_id: &str, octets: usize) -> LargeDeposit {
             ..FileAttributes::default()
         }),
         report_request: None,
+        traceparent: None,
     }
 }
 

@@ -186,6 +186,7 @@ pub(crate) fn message_to(served_user: &str, number: u32) -> Deposit {
         lifetime: None,
         received_from: "udp 192.0.2.1:5060".to_owned(),
         report_request: None,
+        traceparent: None,
     }
 }
 

@@ -212,7 +212,7 @@ async fn turn(
         refusal: false,
     };
     let storage = &edge.storage;
-    let told = storage.acknowledge_for(job.claim, delivery.device, first, failed);
+    let told = storage.acknowledge_for(job.claim, delivery.device, first, failed, None);
     told.await
         .map_err(|_| DeliveryOutcome::new(DeliveryResult::Interrupted, "store unavailable"))?;
     device.failed = Some(outcome);

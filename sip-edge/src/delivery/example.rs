@@ -67,6 +67,7 @@ pub(crate) fn taken(request: &Request) -> TakenMessage {
         received_from: "tcp 192.0.2.11:5060".to_owned(),
         sha256: None,
         file: None,
+        traceparent: None,
     };
     let parts = vec![Part {
         kind: PartKind::Message,

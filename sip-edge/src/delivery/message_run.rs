@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use daemon::trace::messaging;
 use edge::open_session::OpenSession;
 use edge::sending::InviteFailure;
 use sip::{HostPort, Request, Via};
@@ -15,7 +16,7 @@ use super::letter::{Letter, letter};
 use super::mailbox::{Ending, Mailbox};
 use super::message::{Addressing, call_id, request};
 use super::outcome::{MessageEnd, of_invite, of_message};
-use super::sending::Sending;
+use super::sending::{Sending, outcome, send_span};
 use super::session::establish;
 use super::way::{Way, way};
 use crate::edge::Edge;
@@ -104,11 +105,14 @@ impl<'a, 'b> MessageRun<'a, 'b> {
             return Ok(());
         }
         let served_user = &self.job.served_user;
+        let mut span = send_span(&self.job, &taken.message, "message");
         let sent = self.way.send(self.edge, request, branch, served_user);
         let end = sent.await.map_or_else(|end| end, |r| MessageEnd::of(&r));
         let meaning = of_message(end, self.way.is_core);
+        span.set(messaging::OUTCOME, outcome(meaning.settlement.as_ref()));
         if let Some(settlement) = meaning.settlement {
-            self.settle(message_id, settlement).await?;
+            self.settle(message_id, settlement, span.traceparent())
+                .await?;
         } else {
             metrics::sent("failed");
         }
@@ -230,6 +234,7 @@ impl<'a, 'b> MessageRun<'a, 'b> {
         &self,
         message_id: &str,
         settlement: Settlement,
+        traceparent: Option<String>,
     ) -> Result<(), DeliveryOutcome> {
         metrics::sent(match settlement {
             Settlement::Delivered { .. } => "delivered",
@@ -237,7 +242,13 @@ impl<'a, 'b> MessageRun<'a, 'b> {
         });
         let storage = &self.edge.storage;
         let told = storage
-            .acknowledge_for(self.job.claim, self.job.device, message_id, settlement)
+            .acknowledge_for(
+                self.job.claim,
+                self.job.device,
+                message_id,
+                settlement,
+                traceparent,
+            )
             .await;
         told.map(|_| ()).map_err(|_| store_unavailable())
     }

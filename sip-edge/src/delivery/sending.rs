@@ -3,13 +3,14 @@
 //!
 //! Whatever ends it early leaves every unacknowledged message stored (P4).
 
+use daemon::trace::{Span, messaging};
 use edge::sending::terms::Terms;
 use edge::sending::{Established, SendEnd, Session, Step};
 use msrp::{MessageId, OutboundMessage};
 use net::msrp::SendTicket;
-use storage_client::Unavailable;
 use storage_client::delivery::{DeliveryOutcome, DeliveryResult, Settlement};
 use storage_client::message::Message;
+use storage_client::{PushJob, Unavailable};
 
 use super::content::Content;
 use super::device::Delivery;
@@ -114,7 +115,8 @@ impl<'a> Sending<'a> {
         let ticket = self.session.send(outbound, source).await;
         self.octets_in_flight += octets;
         let message_id = message_id.to_owned();
-        let settled = settle(self.edge, self.job, message_id, octets, ticket);
+        let span = send_span(&self.job, message, "session");
+        let settled = settle(self.edge, self.job, message_id, octets, (ticket, span));
         self.session.follow(settled);
     }
 
@@ -175,21 +177,51 @@ impl<'a> Sending<'a> {
     }
 }
 
+/// The span of one message on its way to a client: within the attempt, linked to its acceptance.
+pub(crate) fn send_span(job: &PushJob, message: &Message, channel: &'static str) -> Span {
+    let parent = job.traceparent.as_deref().unwrap_or_default();
+    let mut span = Span::within_text(messaging::SEND, parent);
+    span.set(messaging::MESSAGE_ID, message.message_id.as_str());
+    span.set(messaging::BODY_SIZE, message.body_octets);
+    span.set(messaging::DESTINATION, channel);
+    if let Some(accepted) = &message.traceparent {
+        span.link(accepted);
+    }
+    span
+}
+
+/// What became of a message, for its span.
+pub(crate) fn outcome(settlement: Option<&Settlement>) -> &'static str {
+    match settlement {
+        Some(Settlement::Delivered { .. }) => "delivered",
+        Some(Settlement::Refused { .. }) => "refused",
+        Some(Settlement::Failed { .. }) | None => "failed",
+    }
+}
+
 /// Waits for the outcome of a SEND and tells the store what it means.
 async fn settle(
     edge: &Edge,
     job: Delivery<'_>,
     message_id: String,
     octets: u64,
-    ticket: SendTicket,
+    (ticket, mut span): (SendTicket, Span),
 ) -> Sent {
     let end = SendEnd::from(ticket.await);
     let meaning = of_send(end);
+    span.set(messaging::OUTCOME, outcome(meaning.settlement.as_ref()));
     let settled = match meaning.settlement.clone() {
         Some(settlement) => {
+            let traceparent = span.traceparent();
             let told = edge
                 .storage
-                .acknowledge_for(job.claim, job.device, message_id.clone(), settlement)
+                .acknowledge_for(
+                    job.claim,
+                    job.device,
+                    message_id.clone(),
+                    settlement,
+                    traceparent,
+                )
                 .await;
             told.map(|_| ())
         }

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use daemon::trace::{Span, messaging};
 use edge::refuse::Refusal;
 use edge::{now, peer, response};
 use net::sip::ServerTransaction;
@@ -30,6 +31,8 @@ struct Deferral {
     arrived: Instant,
     class: Class,
     mailbox: String,
+    /// From the request to its answer.
+    span: Span,
     /// Where a task goes on that outlives the answer of the store.
     tasks: TaskTracker,
     /// Ends with the answer.
@@ -51,7 +54,8 @@ pub(super) fn defer(
     busy: Busy,
 ) {
     let arrived = Instant::now();
-    let deposit = match read(edge, &transaction) {
+    let mut span = Span::begin(messaging::ACCEPT);
+    let mut deposit = match read(edge, &transaction) {
         Ok(Wanted::Pager(Pager::Deposit(deposit))) => deposit,
         Ok(Wanted::Onward(onward)) => {
             let edge = Arc::clone(edge);
@@ -69,14 +73,20 @@ pub(super) fn defer(
             let answer = response::answer(request, StatusCode::OK, signature, now());
             return transaction.respond(answer.build());
         }
-        Err(refusal) => return refuse(edge, &transaction, &refusal),
+        Err(refusal) => {
+            span.fail(refusal.label());
+            return refuse(edge, &transaction, &refusal);
+        }
     };
+    span.set(messaging::BODY_SIZE, deposit.body_octets);
+    deposit.traceparent = span.traceparent();
     let deferral = Deferral {
         edge: Arc::clone(edge),
         transaction,
         arrived,
         class: deposit.class,
         mailbox: deposit.served_user.clone(),
+        span,
         tasks: tasks.clone(),
         _busy: busy,
     };
@@ -106,11 +116,15 @@ fn read(edge: &Edge, transaction: &ServerTransaction) -> Result<Wanted, Refusal>
 }
 
 impl Deferral {
-    fn answer(self, answer: Result<DepositAnswer, Unavailable>) {
+    fn answer(mut self, answer: Result<DepositAnswer, Unavailable>) {
         let proof = match durable(answer) {
             Ok(proof) => proof,
-            Err(refusal) => return refuse(&self.edge, &self.transaction, &refusal),
+            Err(refusal) => {
+                self.span.fail(refusal.label());
+                return refuse(&self.edge, &self.transaction, &refusal);
+            }
         };
+        self.span.set(messaging::MESSAGE_ID, proof.message_id());
         match self.edge.forwards.place(self.transaction.request(), &proof) {
             None => self.accept(&proof),
             Some(place) => {

@@ -70,6 +70,7 @@ pub(crate) fn read(
         lifetime,
         received_from,
         report_request: cpim.and_then(report_request),
+        traceparent: None,
     })))
 }
 

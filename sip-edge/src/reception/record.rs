@@ -3,6 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use cpim::imdn;
+use daemon::trace::{Span, messaging};
 use edge::identity::AssertedIdentity;
 use edge::reception::{End, Purpose, Whole, refuse};
 use edge::report::{own_headers_octets, report_request};
@@ -42,13 +43,17 @@ impl Purpose for Envelope {
     }
 
     async fn commit(&self, whole: Whole<'_>) -> End {
-        let deposit = self.deposit(whole.head, whole.beginning.as_ref(), whole.total);
+        let mut span = Span::begin(messaging::ACCEPT);
+        let mut deposit = self.deposit(whole.head, whole.beginning.as_ref(), whole.total);
+        span.set(messaging::BODY_SIZE, whole.total);
+        deposit.traceparent = span.traceparent();
         let class = deposit.class;
         if deposit.sender.is_none() && deposit.report_request.is_some() {
             event::report_not_possible(&self.invite);
         }
         match whole.upload.commit(deposit).await {
             Ok(DepositAnswer::Deposited(proof)) => {
+                span.set(messaging::MESSAGE_ID, proof.message_id());
                 accept::accept_send(whole.answer, &proof);
                 let took = whole.begun.elapsed();
                 metrics::accepted(class, self.transport, proof.duplicate(), took);
@@ -56,10 +61,14 @@ impl Purpose for Envelope {
                 End::Stored(proof.message_id().to_owned())
             }
             Ok(DepositAnswer::Refused(_)) => {
+                span.fail("refused");
                 whole.answer.refuse(status::STOP_SENDING);
                 End::Refused
             }
-            Err(error) => refuse(whole.answer, &error),
+            Err(error) => {
+                span.fail("store_error");
+                refuse(whole.answer, &error)
+            }
         }
     }
 
@@ -113,6 +122,7 @@ impl Envelope {
             received_from: self.received_from.clone(),
             file: self.file.clone(),
             report_request: wrapped.as_ref().and_then(report_request),
+            traceparent: None,
         }
     }
 

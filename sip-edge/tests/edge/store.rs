@@ -346,6 +346,7 @@ impl State {
             attempt: self.generation,
             first: None,
             by_device: false,
+            traceparent: String::new(),
         };
         Some((
             self.jobs.clone()?,

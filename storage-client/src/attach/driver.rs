@@ -138,6 +138,7 @@ impl Driver {
             attempt: job.attempt,
             first: job.first.map(convert::taken),
             by_device: job.by_device,
+            traceparent: Some(job.traceparent).filter(|text| !text.is_empty()),
             lease: self.leases.hold(claim, Instant::now(), lease),
         };
         if self.jobs.try_send(job).is_err() {

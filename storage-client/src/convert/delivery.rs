@@ -45,6 +45,7 @@ pub(crate) fn acknowledge(
         message_id,
         settlement: Some(settlement),
         device,
+        traceparent: String::new(),
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) fn deposit(deposit: Deposit) -> v1::Deposit {
         remaining: None,
         report_request: deposit.report_request.map(proto_report_request),
         sender_exempt: deposit.sender_exempt,
+        traceparent: deposit.traceparent.unwrap_or_default(),
         imdn_key: deposit.imdn_key.map(|key| v1::ImdnKey {
             message_id: key.message_id,
             part_offset: key.part_offset,

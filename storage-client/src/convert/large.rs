@@ -51,6 +51,7 @@ pub(crate) fn large_deposit(deposit: LargeDeposit) -> v1::LargeDeposit {
         received_from: deposit.received_from,
         file: deposit.file.map(proto_file),
         report_request: deposit.report_request.map(proto_report_request),
+        traceparent: deposit.traceparent.unwrap_or_default(),
         sender_exempt: deposit.sender_exempt,
     }
 }

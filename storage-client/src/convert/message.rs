@@ -174,6 +174,7 @@ pub(super) fn message(message: v1::Message) -> Option<Message> {
         received_from: message.received_from,
         sha256: message.sha256.as_ref().try_into().ok(),
         file: message.file.map(file),
+        traceparent: optional(message.traceparent),
     })
 }
 

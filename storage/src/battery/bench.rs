@@ -305,6 +305,7 @@ pub(crate) fn deposit_to(user: &str, call_id: &str, body: &str) -> Deposit {
         sha256: None,
         file: None,
         report_request: None,
+        traceparent: None,
         deadline: Instant::now() + Duration::from_secs(400 * 86_400),
     }
 }

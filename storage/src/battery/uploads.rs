@@ -45,6 +45,7 @@ pub(crate) fn large_deposit(user: &str, msrp_message_id: &str, octets: usize) ->
         received_from: "tcp 192.0.2.1:5060".to_owned(),
         file: None,
         report_request: None,
+        traceparent: None,
         deadline: Instant::now() + Duration::from_secs(400 * 86_400),
     }
 }

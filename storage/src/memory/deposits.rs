@@ -249,6 +249,7 @@ impl Model {
                 sha256: deposit.sha256,
                 file: deposit.file,
                 report_request: deposit.report_request,
+                traceparent: deposit.traceparent,
             },
             state: State::Stored,
             parts: Some(deposit.parts),

@@ -68,6 +68,8 @@ pub struct Deposit {
     pub file: Option<FileAttributes>,
     /// See [`super::Envelope::report_request`].
     pub report_request: Option<ReportRequest>,
+    /// See [`super::Envelope::traceparent`].
+    pub traceparent: Option<String>,
     /// The edge has answered 503 by then: a deposit that is not in a group yet is refused
     /// ([`Refusal::TooLate`], PFM-05).
     pub deadline: Instant,

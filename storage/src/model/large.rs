@@ -74,6 +74,8 @@ pub struct LargeDeposit {
     pub file: Option<FileAttributes>,
     /// See [`super::Envelope::report_request`].
     pub report_request: Option<ReportRequest>,
+    /// See [`super::Envelope::traceparent`].
+    pub traceparent: Option<String>,
     /// The sender has given up by then.
     pub deadline: Instant,
 }
@@ -105,6 +107,7 @@ impl LargeDeposit {
             sha256: Some(sha256),
             file: self.file,
             report_request: self.report_request,
+            traceparent: self.traceparent,
             deadline: self.deadline,
         }
     }

@@ -240,6 +240,8 @@ pub struct Envelope {
     pub file: Option<FileAttributes>,
     /// What the sender asks to be told (IMD-01); `None` if nothing.
     pub report_request: Option<ReportRequest>,
+    /// The span in which it was taken in (W3C Trace Context), for attempts to link to; `None` if it was not traced.
+    pub traceparent: Option<String>,
 }
 
 /// An envelope with what has happened to the message since.

@@ -170,6 +170,7 @@ impl<E: Engine> Player<E> {
             priority: *priority,
             lifetime: *lifetime,
             report_request: (call % 2 == 0).then(request),
+            traceparent: None,
             ..deposit_to(name(*user), &format!("call-{call}"), "hi")
         };
         decided(self.bench.deposit(deposit).await)

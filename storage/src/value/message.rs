@@ -25,6 +25,9 @@ pub(crate) struct EnvelopeValue {
 /// With the class: the message does not count for its sender. Earlier versions knew no such message.
 const EXEMPT: u8 = 0x80;
 
+/// With the class: a `traceparent` follows the fields in the clear. Earlier versions knew none.
+const TRACED: u8 = 0x40;
+
 /// What is known of a message only when its turn has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -95,7 +98,8 @@ impl EnvelopeValue {
         out.u64(place.number.0);
         out.text(&envelope.id.hostname);
         let exempt = if self.sender_exempt { EXEMPT } else { 0 };
-        out.u8(envelope.class as u8 | exempt);
+        let traced = envelope.traceparent.as_ref().map_or(0, |_| TRACED);
+        out.u8(envelope.class as u8 | exempt | traced);
         out.u8(envelope.priority as u8);
         out.flag(envelope.is_text);
         out.u64(place.received_at.0);
@@ -108,6 +112,9 @@ impl EnvelopeValue {
             out.count(*octets);
         });
         out.option(self.staged, |out, upload| out.u64(upload.0));
+        if let Some(traceparent) = &envelope.traceparent {
+            out.text(traceparent);
+        }
     }
 
     fn write_sealed(&self, out: &mut Encoder) {
@@ -146,7 +153,8 @@ impl Value for EnvelopeValue {
         let number = MessageNumber(fields.u64()?);
         let hostname = fields.text()?;
         let kind = fields.u8()?;
-        let (class, sender_exempt) = (class(kind & !EXEMPT)?, kind & EXEMPT != 0);
+        let class = class(kind & !(EXEMPT | TRACED))?;
+        let (sender_exempt, is_traced) = (kind & EXEMPT != 0, kind & TRACED != 0);
         let priority = priority(fields.u8()?)?;
         let is_text = fields.flag()?;
         let received_at = UnixMillis(fields.u64()?);
@@ -156,6 +164,7 @@ impl Value for EnvelopeValue {
         let body_offset = fields.count()?;
         let parts = fields.list(|fields| Ok((part_kind(fields.u8()?)?, fields.count()?)))?;
         let staged = fields.option(Decoder::u64)?.map(UploadId);
+        let traceparent = is_traced.then(|| fields.text()).transpose()?;
         let envelope = Envelope {
             id: MessageId { number, hostname },
             mailbox,
@@ -170,6 +179,7 @@ impl Value for EnvelopeValue {
             sha256: fields.option(read_sha256)?,
             file: fields.option(read_file)?,
             report_request: unless_at_end(fields, read_request)?,
+            traceparent,
             body_octets,
             body_offset,
             received_at,

@@ -3,3 +3,4 @@
 mod dashboards;
 mod metrics;
 mod rules;
+mod tracing;

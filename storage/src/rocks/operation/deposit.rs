@@ -121,6 +121,7 @@ impl DepositMessage {
                 sha256: deposit.sha256,
                 file: deposit.file,
                 report_request: deposit.report_request,
+                traceparent: deposit.traceparent,
             },
             staged: None,
             sender_exempt: deposit.sender_exempt,

@@ -84,6 +84,7 @@ pub(super) fn envelope() -> EnvelopeValue {
                 description: text("the plan"),
             }),
             report_request: None,
+            traceparent: None,
         },
         order: 300,
         parts: vec![(PartKind::Message, 305)],
@@ -603,6 +604,11 @@ fn files_of_version_1_are_still_read_and_written() {
         ..envelope()
     };
     still_reads("exempt_envelope.hex", &exempt);
+    let mut traced = envelope();
+    traced.envelope.traceparent = Some(text(
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    ));
+    still_reads("traced_envelope.hex", &traced);
     still_reads("state.hex", &state());
     still_reads("reported_envelope.hex", &reported_envelope());
     still_reads("reported_state.hex", &reported_state());

@@ -47,20 +47,20 @@ async fn alert_rules_pass_their_unit_tests() {
 fn every_alert_has_its_section_and_its_tests() {
     let rules = text("deploy/prometheus/alerts.yml");
     let alerts: BTreeSet<_> = values(&rules, "alert: ").collect();
-    let handbook = text("docs/operations.md");
-    let sections: BTreeSet<_> = values(&handbook, "### ")
+    let handbook = text("docs/operations-by-failure.md");
+    let sections: BTreeSet<_> = values(&handbook, "## ")
         .filter(|name| name.starts_with("Restante"))
         .collect();
     assert_eq!(
         alerts, sections,
-        "alerts, and sections of docs/operations.md"
+        "alerts, and sections of docs/operations-by-failure.md"
     );
     let tests = text("deploy/prometheus/tests/alerts.yml");
     for alert in &alerts {
         let is_it = |name: &&str| name == alert;
         let tested = values(&tests, "alertname: ").filter(is_it).count();
         assert!(tested >= 2, "{alert} is tested to fire and not to fire");
-        let book = format!("docs/operations.md#{}", alert.to_lowercase());
+        let book = format!("docs/operations-by-failure.md#{}", alert.to_lowercase());
         assert!(
             values(&rules, "runbook_url: ").any(|url| url == book),
             "{book}"
