@@ -19,8 +19,8 @@ use storage::model::{
     Suspension, TakeLimit, Taken, UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
 };
 use storage::{
-    FanOutStore, MailboxWatch, MemoryStore, Outcomes, ReportStore, ReportWatch, Store, StoreError,
-    SuspensionStore, Swept, Synced,
+    FanOutStore, KeyStatus, MailboxWatch, MasterKeys, MemoryStore, Outcomes, ReportStore,
+    ReportWatch, Store, StoreError, SuspensionStore, Swept, Synced,
 };
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
@@ -205,6 +205,23 @@ impl Store for Observer {
 
     async fn delete_account(&self, address: Address) -> Result<Synced<()>, StoreError> {
         self.store.delete_account(address).await
+    }
+
+    async fn erase_account(
+        &self,
+        address: Address,
+        actor: String,
+        reason: String,
+    ) -> Result<Synced<u64>, StoreError> {
+        self.store.erase_account(address, actor, reason).await
+    }
+
+    async fn key_status(&self) -> Result<KeyStatus, StoreError> {
+        self.store.key_status().await
+    }
+
+    async fn rotate_keys(&self, masters: MasterKeys) -> Result<KeyStatus, StoreError> {
+        self.store.rotate_keys(masters).await
     }
 
     async fn list_accounts(

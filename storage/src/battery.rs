@@ -39,6 +39,7 @@ macro_rules! battery {
                 an_alias_of_somebody_else_is_refused,
                 an_account_with_mail_is_not_deleted,
                 a_deleted_account_is_forgotten_with_its_aliases,
+                an_erased_account_leaves_nothing,
                 a_removed_alias_leads_nowhere,
                 accounts_are_listed_page_by_page,
                 mail_to_a_later_alias_joins_the_account,

@@ -66,6 +66,8 @@ pub(crate) enum Family {
     Senders,
     /// What others are told of messages: appended, read from a position, removed from the front.
     EventLog,
+    /// Keys of mailboxes, jobs and the store, wrapped by a master key: read at opening, then kept in memory.
+    DataKeys,
 }
 
 /// `ALL` is in the order of the numbers, so that a number is a place in it.
@@ -79,7 +81,7 @@ const _: () = {
 
 impl Family {
     /// All of them, in the order they are made.
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::Meta,
         Self::Messages,
         Self::Contents,
@@ -110,6 +112,7 @@ impl Family {
         Self::ReportDue,
         Self::Senders,
         Self::EventLog,
+        Self::DataKeys,
     ];
 
     /// Legs of this class by due time.
@@ -169,6 +172,7 @@ impl Family {
             Self::ReportDue => "report_due",
             Self::Senders => "senders",
             Self::EventLog => "event_log",
+            Self::DataKeys => "data_keys",
         }
     }
 }

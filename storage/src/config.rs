@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::Settings;
+use crate::sealing::MasterKeys;
 
 /// Who has an account (PFM-09).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -227,6 +228,8 @@ pub struct StoreConfig {
     pub uploads: UploadLimits,
     /// Memory for cached blocks, in octets.
     pub cache_octets: usize,
+    /// What wraps the keys that contents and names are encrypted with; `None`: nothing is encrypted.
+    pub master_keys: Option<MasterKeys>,
     /// Open although the log was cut in its middle, giving up what came after the cut; the
     /// Message-ID counter jumps (STO-08).
     pub accept_truncated_wal: bool,
@@ -254,6 +257,7 @@ impl Default for StoreConfig {
             report_rate: 10,
             uploads: UploadLimits::default(),
             cache_octets: 128 << 20,
+            master_keys: None,
             accept_truncated_wal: false,
         }
     }

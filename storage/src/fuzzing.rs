@@ -3,10 +3,12 @@
 
 use std::fmt::Debug;
 
+use crate::column_family::Family;
 use crate::key::{self, Due, JobRow, MessageRow};
 use crate::model::LogPosition;
 use crate::rule::settings::Sayings;
-use crate::value::{self, Value};
+use crate::sealing::SealingKey;
+use crate::value::{self, PieceRow, SealedValue, Value};
 
 /// Whatever stands as a key: each decoder refuses it, or finds the names that its builder makes the same key of.
 ///
@@ -14,6 +16,9 @@ use crate::value::{self, Value};
 /// If a key is not the one that its names make.
 pub fn key(octets: &[u8]) {
     let same = |built: &[u8]| assert_eq!(built, octets);
+    if let Ok(owner) = key::decode_data_key(octets) {
+        same(&key::data_key(owner));
+    }
     if let Ok((mailbox, number)) = key::decode_waiting(octets) {
         same(&key::waiting(mailbox, number));
     }
@@ -120,8 +125,17 @@ pub fn value(octets: &[u8]) {
     round_trip::<value::SenderValue>(octets);
     round_trip::<value::LogEntryValue>(octets);
     round_trip::<value::LogValue>(octets);
-    if let Ok(chunk) = value::decode_chunk(octets) {
-        assert_eq!(value::encode_chunk(chunk), octets);
+    let row = PieceRow {
+        family: Family::Contents,
+        key: &[0; 13],
+    };
+    if let Ok(piece) = value::decode_piece(octets, None, row) {
+        assert_eq!(value::encode_piece(&piece, None, row)[..], *octets);
+    }
+    // Nobody has sealed what somebody has made up.
+    if let Some(sealed) = SealedValue::parse(octets) {
+        let key = SealingKey::random();
+        assert!(sealed.open(&key, row.family, row.key).is_err());
     }
     if let Some(until) = value::DuplicateValue::encoded_until(octets)
         && let Ok(receipt) = value::decode::<value::DuplicateValue>(octets)

@@ -7,6 +7,7 @@ use crate::model::{
     ReportSubject, UnixMillis, UploadId,
 };
 use crate::rule::duplicate::Fingerprint;
+use crate::sealing::KeyOwner;
 use crate::store::StoreError;
 
 /// Key of the row with the identity of the store, in `Meta`.
@@ -42,6 +43,11 @@ const ROSTER: u8 = 2;
 /// First octet of a key in `Reports`: what the report is about.
 const ABOUT_MESSAGE: u8 = 1;
 const ABOUT_JOB: u8 = 2;
+
+/// First octet of a key in `DataKeys`: what kind of owner.
+const OF_STORE: u8 = 1;
+const OF_MAILBOX: u8 = 2;
+const OF_JOB: u8 = 3;
 
 /// The mailbox in the keys of receipts of jobs: no mailbox has this number.
 pub(crate) const JOBS: MailboxId = MailboxId(0);
@@ -172,6 +178,31 @@ pub(crate) fn mailbox(mailbox: MailboxId) -> [u8; 8] {
 /// The inverse of [`mailbox`].
 pub(crate) fn decode_mailbox(key: &[u8]) -> Result<MailboxId, StoreError> {
     decode_single(key, "mailbox key").map(MailboxId)
+}
+
+/// Kind of owner, its number: `DataKeys`.
+pub(crate) fn data_key(owner: KeyOwner) -> [u8; 9] {
+    let (kind, number) = match owner {
+        KeyOwner::Store => (OF_STORE, 0),
+        KeyOwner::Mailbox(mailbox) => (OF_MAILBOX, mailbox.0),
+        KeyOwner::Job(job) => (OF_JOB, job.0),
+    };
+    let mut key = [kind; 9];
+    key[1..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// The inverse of [`data_key`].
+pub(crate) fn decode_data_key(key: &[u8]) -> Result<KeyOwner, StoreError> {
+    let what = "key of a data key";
+    let (kind, number) = key.split_first().ok_or(StoreError::Corrupt { what })?;
+    let number = decode_single(number, what)?;
+    match (*kind, number) {
+        (OF_STORE, 0) => Ok(KeyOwner::Store),
+        (OF_MAILBOX, number) => Ok(KeyOwner::Mailbox(MailboxId(number))),
+        (OF_JOB, number) => Ok(KeyOwner::Job(JobNumber(number))),
+        _ => Err(StoreError::Corrupt { what }),
+    }
 }
 
 /// The inverse of the identity: `Addresses`.

@@ -69,6 +69,7 @@ mod report;
 #[cfg(not(fuzzing))]
 pub mod rocks;
 mod rule;
+mod sealing;
 pub mod store;
 pub mod suspension;
 mod timekeeper;
@@ -81,6 +82,7 @@ pub use memory::MemoryStore;
 pub use report::{ReportStore, ReportWatch};
 #[cfg(not(fuzzing))]
 pub use rocks::{CheckReport, OpenError, RocksStore};
+pub use sealing::{KeyStatus, MasterKeys, MasterKeysError};
 pub use store::{Outcomes, Store, StoreError, Swept, Synced};
 pub use suspension::SuspensionStore;
 pub use watch::MailboxWatch;

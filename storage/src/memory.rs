@@ -47,6 +47,7 @@ use crate::model::{
     UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
 };
 use crate::report::ReportWatch;
+use crate::sealing::{KeyStatus, MasterKeys};
 use crate::store::{Outcomes, Store, StoreError, Swept, Synced};
 use crate::timekeeper::{Timekeeper, Times};
 use crate::watch::{MailboxWatch, Watches};
@@ -374,6 +375,27 @@ impl Store for MemoryStore {
         self.write(|model, _| model.delete_account(&address))
             .await
             .map(Synced::after_sync)
+    }
+
+    async fn erase_account(
+        &self,
+        address: Address,
+        actor: String,
+        reason: String,
+    ) -> Result<Synced<u64>, StoreError> {
+        self.write(|model, times| model.erase_account(&address, (&actor, &reason), times))
+            .await
+            .map(Synced::after_sync)
+    }
+
+    async fn key_status(&self) -> Result<KeyStatus, StoreError> {
+        Ok(KeyStatus::default())
+    }
+
+    async fn rotate_keys(&self, _masters: MasterKeys) -> Result<KeyStatus, StoreError> {
+        Err(StoreError::Precondition {
+            reason: "nothing is encrypted: this store is in memory".to_owned(),
+        })
     }
 
     async fn list_accounts(

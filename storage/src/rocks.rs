@@ -16,6 +16,7 @@ mod fan_out;
 mod folder;
 mod free_space;
 mod heads;
+mod keys;
 mod large;
 mod leg_dues;
 mod measure;
@@ -67,6 +68,7 @@ use self::operation::bye::AddBye;
 use self::operation::claim::{Claim, Renew};
 use self::operation::delete_own::DeleteOwn;
 use self::operation::deposit::{DepositMessage, is_hashed_apart};
+use self::operation::erase::Erasure;
 use self::operation::order::CarryOut;
 use self::operation::recall::{RecallMessage, Recalled};
 use self::operation::register::Register;
@@ -92,6 +94,7 @@ use crate::model::{
 };
 use crate::rule::registration::live;
 use crate::rule::settings::Sayings;
+use crate::sealing::{KeyStatus, MasterKeys};
 use crate::store::{Outcomes, Store, StoreError, Swept, Synced};
 use crate::value::{self, AccountValue, SubscriptionsValue};
 use crate::watch::MailboxWatch;
@@ -283,6 +286,24 @@ impl Store for RocksStore {
     async fn delete_account(&self, address: Address) -> Result<Synced<()>, StoreError> {
         let done = self.change_account(AccountChange::Delete(address)).await;
         done.map(|synced| synced.map(drop))
+    }
+
+    async fn erase_account(
+        &self,
+        address: Address,
+        actor: String,
+        reason: String,
+    ) -> Result<Synced<u64>, StoreError> {
+        let erased = self.erase(address, Erasure { actor, reason }).await;
+        erased.map(Synced::after_sync)
+    }
+
+    async fn key_status(&self) -> Result<KeyStatus, StoreError> {
+        self.read(|shared| shared.key_status()).await
+    }
+
+    async fn rotate_keys(&self, masters: MasterKeys) -> Result<KeyStatus, StoreError> {
+        self.rotate(masters).await
     }
 
     async fn list_accounts(

@@ -20,6 +20,7 @@ use crate::model::{
     Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, TakeLimit, Taken,
     UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
 };
+use crate::sealing::{KeyStatus, MasterKeys};
 use crate::watch::MailboxWatch;
 
 /// Proof that what it holds was on disk before it existed (P1): made by the engines of this crate
@@ -227,6 +228,26 @@ pub trait Store:
         &self,
         address: Address,
     ) -> impl Future<Output = Result<Synced<()>, StoreError>> + Send;
+
+    /// Forgets an account with everything it has: messages in whatever state, delivered or not, with their contents and
+    /// timelines. Where the store encrypts, the keys of its mailboxes go too: octets that are left of it on the disk cannot be
+    /// read any more. Returns how many messages there were. [`StoreError::Overloaded`] while messages keep coming.
+    fn erase_account(
+        &self,
+        address: Address,
+        actor: String,
+        reason: String,
+    ) -> impl Future<Output = Result<Synced<u64>, StoreError>> + Send;
+
+    /// Which master keys there are, and how many keys each wraps.
+    fn key_status(&self) -> impl Future<Output = Result<KeyStatus, StoreError>> + Send;
+
+    /// Takes these for the master keys from now on, and wraps every key anew that another one than their current one wraps.
+    /// Contents stay as they are. [`StoreError::Precondition`] where nothing is encrypted, or one is missing that is needed.
+    fn rotate_keys(
+        &self,
+        masters: MasterKeys,
+    ) -> impl Future<Output = Result<KeyStatus, StoreError>> + Send;
 
     /// Accounts after `after`, in the order of their mailboxes, at most `limit`.
     fn list_accounts(

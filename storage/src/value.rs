@@ -1,6 +1,6 @@
 //! Values on disk. Each begins with a header: one octet of format version, four of key id (0: not
 //! encrypted). Fields follow in a fixed order, first those that stay in the clear, then those that
-//! a key will cover: bodies, subjects, names. The table is in `docs/storage-format.md`; the files
+//! a key covers: bodies, subjects, names. The table is in `docs/storage-format.md`; the files
 //! in `fixtures/v1` hold every kind of value as this version writes it.
 
 mod account;
@@ -14,6 +14,7 @@ mod mailbox;
 mod message;
 mod meta;
 mod report;
+mod sealed;
 mod sender;
 mod settings;
 mod subscription;
@@ -24,8 +25,8 @@ mod timeline;
 mod tests;
 
 pub(crate) use account::{AccountValue, AddressValue, BindingsValue};
-pub(crate) use codec::{Decoder, Encoder, Malformed};
-pub(crate) use content::{decode_chunk, encode_chunk};
+pub(crate) use codec::{Decoder, Encoded, Encoder, Malformed};
+pub(crate) use content::{Piece, PieceRow, decode_piece, encode_piece};
 pub(crate) use delivery::{
     ClaimValue, DuplicateValue, LocationValue, Mark, OwnerValue, WaitingValue,
 };
@@ -40,6 +41,7 @@ pub(crate) use message::part_kind;
 pub(crate) use message::{EnvelopeValue, Place, StateValue, is_inline};
 pub(crate) use meta::{Counters, Identity, UploadsValue};
 pub(crate) use report::ReportValue;
+pub(crate) use sealed::{KeyKind, SealedValue, encode_sealed, wrap, wrapped_by};
 pub(crate) use sender::SenderValue;
 pub(crate) use subscription::SubscriptionsValue;
 pub(crate) use suspension::SuspensionsValue;
@@ -67,7 +69,7 @@ pub(crate) trait Value: Sized {
 }
 
 /// Header and fields.
-pub(crate) fn encode<V: Value>(value: &V) -> Vec<u8> {
+pub(crate) fn encode<V: Value>(value: &V) -> Encoded {
     let mut out = Encoder::with_header(FORMAT, NO_KEY);
     value.write(&mut out);
     out.finish()

@@ -1,5 +1,6 @@
 //! Kill -9 at random moments (P1, P2, CT-STO-05): every receipt that was printed is there
-//! afterwards, exactly once, in order; no Message-ID is used twice; everything agrees.
+//! afterwards, exactly once, in order; no Message-ID is used twice; everything agrees. Also where the store encrypts, and each
+//! message is the first for somebody and makes his key.
 
 use std::collections::{BTreeMap, HashMap};
 use std::env;
@@ -15,12 +16,34 @@ use restante_storage::model::{
     Address, Class, Deposit, DepositOutcome, DuplicateKey, Headers, ListQuery, Part, PartKind,
     Priority, SystemClock,
 };
-use restante_storage::{RocksStore, Store, StoreConfig};
+use restante_storage::{MasterKeys, RocksStore, Store, StoreConfig};
 
 const FOLDER: &str = "RESTANTE_CRASH_FOLDER";
 const ROUND: &str = "RESTANTE_CRASH_ROUND";
 const ROUNDS: u32 = 8;
 const SENDERS: u32 = 16;
+
+/// Which store is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Clear,
+    Sealed,
+}
+
+impl Kind {
+    fn test(self) -> &'static str {
+        match self {
+            Self::Clear => "every_receipt_survives_kill_9",
+            Self::Sealed => "an_accepted_message_has_its_key_whatever_happens",
+        }
+    }
+
+    fn keys(self) -> Option<MasterKeys> {
+        let text = format!("1:{}", "5a".repeat(32));
+        let keys = MasterKeys::parse(&text).expect("it is one");
+        (self == Self::Sealed).then_some(keys)
+    }
+}
 
 /// What was deposited: by which sender, in which round, as which of his.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,10 +70,14 @@ impl Letter {
         }
     }
 
-    fn deposit(self) -> Deposit {
+    fn deposit(self, kind: Kind) -> Deposit {
         let call_id = self.call_id();
+        let user = match kind {
+            Kind::Clear => (self.sender % 4).to_string(),
+            Kind::Sealed => call_id.clone(),
+        };
         Deposit {
-            served_user: Address::new(format!("sip:user{}@example.org", self.sender % 4)),
+            served_user: Address::new(format!("sip:user{user}@example.org")),
             sender: Some(Address::new(format!(
                 "sip:sender{}@example.org",
                 self.sender
@@ -87,9 +114,10 @@ impl Letter {
     }
 }
 
-fn open(folder: &Path) -> RocksStore {
+fn open(folder: &Path, kind: Kind) -> RocksStore {
     let mut config = StoreConfig {
         data_dir: folder.to_owned(),
+        master_keys: kind.keys(),
         ..StoreConfig::default()
     };
     config.quota.messages = u64::MAX;
@@ -98,10 +126,10 @@ fn open(folder: &Path) -> RocksStore {
 }
 
 /// The child: deposits from many tasks and prints each receipt, until it is killed.
-fn deposit_until_killed(folder: &Path, round: u32) {
+fn deposit_until_killed(folder: &Path, round: u32, kind: Kind) {
     let runtime = tokio::runtime::Runtime::new().expect("there are threads");
     runtime.block_on(async {
-        let store = Arc::new(open(folder));
+        let store = Arc::new(open(folder, kind));
         let senders = (0..SENDERS).map(|sender| {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
@@ -113,6 +141,7 @@ fn deposit_until_killed(folder: &Path, round: u32) {
                             round,
                             place,
                         },
+                        kind,
                     )
                     .await;
                 }
@@ -124,8 +153,8 @@ fn deposit_until_killed(folder: &Path, round: u32) {
     });
 }
 
-async fn send(store: &RocksStore, letter: Letter) {
-    let outcome = store.deposit(letter.deposit()).await;
+async fn send(store: &RocksStore, letter: Letter, kind: Kind) {
+    let outcome = store.deposit(letter.deposit(kind)).await;
     let Ok(DepositOutcome::Stored(receipt)) = outcome else {
         panic!("not stored: {outcome:?}");
     };
@@ -136,10 +165,14 @@ async fn send(store: &RocksStore, letter: Letter) {
 }
 
 /// Runs the child, kills it after some receipts, and returns all that it has printed.
-fn receipts_until_kill(folder: &Path, round: u32, after: usize) -> BTreeMap<u64, Letter> {
+fn receipts_until_kill(
+    (folder, kind): (&Path, Kind),
+    round: u32,
+    after: usize,
+) -> BTreeMap<u64, Letter> {
     let this_test = env::current_exe().expect("tests are files");
     let mut child = Command::new(this_test)
-        .args(["--exact", "every_receipt_survives_kill_9", "--nocapture"])
+        .args(["--exact", kind.test(), "--nocapture"])
         .env(FOLDER, folder)
         .env(ROUND, round.to_string())
         .stdout(Stdio::piped())
@@ -226,9 +259,19 @@ async fn verify(store: &RocksStore, receipts: &BTreeMap<u64, Letter>) {
 
 #[tokio::test]
 async fn every_receipt_survives_kill_9() {
+    survives(Kind::Clear).await;
+}
+
+#[tokio::test]
+async fn an_accepted_message_has_its_key_whatever_happens() {
+    survives(Kind::Sealed).await;
+}
+
+async fn survives(kind: Kind) {
     if let (Some(folder), Ok(round)) = (env::var_os(FOLDER), env::var(ROUND)) {
         let round = round.parse().expect("the parent writes a number");
-        let child = std::thread::spawn(move || deposit_until_killed(Path::new(&folder), round));
+        let child =
+            std::thread::spawn(move || deposit_until_killed(Path::new(&folder), round, kind));
         return child.join().expect("it goes on until the end");
     }
     let folder = tempfile::tempdir().expect("there is place for tests");
@@ -236,15 +279,15 @@ async fn every_receipt_survives_kill_9() {
     let mut receipts = BTreeMap::new();
     for round in 0..ROUNDS {
         let after = rand::rng().random_range(1..600);
-        let printed = receipts_until_kill(&folder, round, after);
+        let printed = receipts_until_kill((&folder, kind), round, after);
         assert!(printed.len() >= after, "it lived until it was killed");
         let newest = receipts.last_key_value().map(|(number, _)| *number);
         assert!(newest < printed.first_key_value().map(|(number, _)| *number));
         receipts.extend(printed);
-        let store = open(&folder);
+        let store = open(&folder, kind);
         verify(&store, &receipts).await;
         let (number, letter) = receipts.last_key_value().expect("there is one");
-        let again = store.deposit(letter.deposit()).await;
+        let again = store.deposit(letter.deposit(kind)).await;
         assert!(
             matches!(again, Ok(DepositOutcome::Duplicate(first)) if first.id.number.0 == *number)
         );

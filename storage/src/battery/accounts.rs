@@ -1,8 +1,9 @@
 //! PFM-09, REG-04, STO-12.
 
-use super::bench::{Bench, EVERYTHING, Engine, address, letter, numbers, registration};
+use super::bench::{Bench, EVERYTHING, Engine, address, by_msrp, letter, numbers, registration};
+use super::uploads::octets;
 use crate::config::{Provisioning, StoreConfig};
-use crate::model::{ListQuery, Refusal, Registration, Released, Sequence, Settled};
+use crate::model::{ListQuery, Refusal, Registration, Released, Sequence, Settled, Verb};
 use crate::store::{Store, StoreError};
 
 fn listed<E: Engine>() -> Bench<E> {
@@ -210,4 +211,59 @@ pub(crate) async fn a_joined_member_is_listed_with_its_account_only<E: Engine>()
     assert_eq!(first.as_deref(), Ok(&accounts[..1]));
     let second = bench.store().list_accounts(Some(bob), 1).await;
     assert_eq!(second.as_deref(), Ok(&accounts[1..]));
+}
+
+pub(crate) async fn an_erased_account_leaves_nothing<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let delivered = bench.mail("bob").await;
+    bench.deliver_all("bob").await;
+    bench
+        .register(registration("bob", "sip:a@1", 1))
+        .await
+        .expect("it is new");
+    let store = bench.store();
+    let member = bench.mail("bobby").await;
+    store
+        .add_alias(address("bob"), address("bobby"))
+        .await
+        .expect("nobody has it");
+    let held = bench.mail("bob").await;
+    bench.order(held, Verb::Hold).await.expect("it waits");
+    let large = bench
+        .uploaded("bob", "m-1", &octets(700_000))
+        .await
+        .id
+        .number;
+    let of_carol = bench.mail("carol").await;
+    let erase = |user: &str| {
+        let erased = store.erase_account(address(user), "operator".to_owned(), String::new());
+        async move { erased.await.map(crate::store::Synced::into_inner) }
+    };
+    assert!(matches!(
+        erase("bobby").await,
+        Err(StoreError::Precondition { .. })
+    ));
+    assert_eq!(erase("nobody").await, Err(StoreError::UnknownAccount));
+    let claim = bench.claim("bob").await;
+    assert_eq!(bench.take_numbers(claim).await.len(), 2);
+    assert_eq!(erase("bob").await, Ok(4));
+    for number in [delivered, member, held, large] {
+        assert_eq!(store.message(number).await, Err(StoreError::NotFound));
+        assert_eq!(store.timeline(number).await, Err(StoreError::NotFound));
+    }
+    let late = store.acknowledge(claim, large, by_msrp()).await;
+    let late = late.map(crate::store::Synced::into_inner);
+    assert_eq!(late, Ok(Settled::Unknown(large)));
+    let again = erase("bob").await;
+    assert_eq!(again, Err(StoreError::UnknownAccount));
+    let left = store.list(ListQuery::default()).await.expect("it reads");
+    let left: Vec<_> = left.messages.iter().map(|m| m.envelope.id.number).collect();
+    assert_eq!(left, [of_carol]);
+    let accounts = store.list_accounts(None, 10).await.expect("it reads");
+    assert_eq!(accounts.len(), 1);
+    // Somebody new gets the address.
+    let new = bench.mail("bob").await;
+    assert_eq!(bench.deliver_all("bob").await, [new]);
+    let bench = bench.reopen().await;
+    assert_eq!(bench.deliver_all("carol").await, [of_carol]);
 }

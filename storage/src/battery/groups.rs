@@ -14,7 +14,7 @@ fn member(name: &str) -> GroupMember {
     }
 }
 
-fn group(name: &str, members: &[&str]) -> Group {
+pub(crate) fn group(name: &str, members: &[&str]) -> Group {
     Group {
         uri: address(name),
         display_name: "Team".to_owned(),
@@ -71,7 +71,7 @@ impl<E: Engine> Bench<E> {
         group.expect("the store answers")
     }
 
-    async fn change(&self, change: GroupChange) -> Result<Group, GroupRefusal> {
+    pub(crate) async fn change(&self, change: GroupChange) -> Result<Group, GroupRefusal> {
         self.change_if(change, None, None).await
     }
 

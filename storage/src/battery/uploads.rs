@@ -63,7 +63,7 @@ impl<E: Engine> Bench<E> {
         outcome.expect("the store answers")
     }
 
-    async fn admit(&self, user: &str, octets: usize) -> UploadId {
+    pub(crate) async fn admit(&self, user: &str, octets: usize) -> UploadId {
         match self.ask(user, Some(octets as u64)).await {
             AdmissionOutcome::Admitted { upload, max_octets } => {
                 assert_eq!(max_octets, octets as u64);
@@ -73,7 +73,13 @@ impl<E: Engine> Bench<E> {
         }
     }
 
-    async fn write(&self, upload: UploadId, offset: usize, octets: &Bytes, length: usize) {
+    pub(crate) async fn write(
+        &self,
+        upload: UploadId,
+        offset: usize,
+        octets: &Bytes,
+        length: usize,
+    ) {
         let piece = octets.slice(offset..offset + length);
         let staged = self.store().stage(upload, offset as u64, piece).await;
         assert_eq!(staged, Ok(Ok(())));
@@ -88,14 +94,19 @@ impl<E: Engine> Bench<E> {
         outcome.expect("the store answers")
     }
 
-    async fn uploaded(&self, user: &str, msrp_message_id: &str, octets: &Bytes) -> Receipt {
+    pub(crate) async fn uploaded(
+        &self,
+        user: &str,
+        msrp_message_id: &str,
+        octets: &Bytes,
+    ) -> Receipt {
         match self.upload(user, msrp_message_id, octets).await {
             DepositOutcome::Stored(receipt) => receipt.into_inner(),
             other => panic!("not stored: {other:?}"),
         }
     }
 
-    async fn body(&self, number: MessageNumber) -> Result<Bytes, StoreError> {
+    pub(crate) async fn body(&self, number: MessageNumber) -> Result<Bytes, StoreError> {
         let part = PartKind::SendBody;
         self.store().read_part(number, part, 0, usize::MAX).await
     }

@@ -1,9 +1,10 @@
 //! Accounts, aliases and registrations of the model.
 
-use super::model::{AccountRecord, Model};
+use super::model::{AccountRecord, Model, settle};
 use crate::config::Provisioning;
 use crate::model::{
-    Account, Address, Barring, MailboxId, Registered, Registration, RegistrationRefusal,
+    Account, Address, Barring, EventKind, MailboxId, Registered, Registration, RegistrationRefusal,
+    State,
 };
 use crate::rule::settings::Sayings;
 use crate::rule::{device, registration};
@@ -73,6 +74,36 @@ impl Model {
             self.account_mut(mailbox).subscriptions.clear();
         }
         Ok(())
+    }
+
+    pub(super) fn erase_account(
+        &mut self,
+        address: &Address,
+        (actor, reason): (&str, &str),
+        times: Times,
+    ) -> Result<u64, StoreError> {
+        let mailbox = self.known(address)?;
+        if self.account_mut(mailbox).address.as_ref() != Some(address) {
+            return Err(StoreError::Precondition {
+                reason: "the address is an alias".to_owned(),
+            });
+        }
+        let numbers: Vec<_> = self
+            .messages_of(mailbox)
+            .map(|(number, _)| *number)
+            .collect();
+        for number in &numbers {
+            self.change(*number, |message, config| {
+                if message.waits() {
+                    settle(message, config, State::Deleted, times.wall, reason);
+                    message.record(times.wall, EventKind::Deleted, None, actor, reason);
+                }
+            });
+            self.messages.remove(number);
+        }
+        self.delete_account(address)?;
+        self.account_mut(mailbox).claim = None;
+        Ok(numbers.len() as u64)
     }
 
     pub(super) fn list_accounts(

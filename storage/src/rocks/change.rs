@@ -13,8 +13,11 @@ use crate::model::{
     ReportStatus, State, UnixMillis,
 };
 use crate::rule::{device, report, retention};
+use crate::sealing::ContentKey;
 use crate::store::StoreError;
-use crate::value::{self, EnvelopeValue, EventValue, MailboxValue, Mark, StateValue, WaitingValue};
+use crate::value::{
+    self, EnvelopeValue, EventValue, MailboxValue, Mark, PieceRow, StateValue, WaitingValue,
+};
 
 /// Octets of one row in `Contents`.
 pub(super) const CHUNK_OCTETS: usize = 256 << 10;
@@ -56,6 +59,14 @@ pub(super) fn waiting(envelope: &EnvelopeValue, state: &StateValue) -> WaitingVa
         expires_at: envelope.envelope.expires_at,
         earliest_generation: state.earliest_generation,
         done: device::done(&state.devices).cloned().collect(),
+    }
+}
+
+/// A row of a content that went through the log.
+pub(super) fn contents_row(place: &[u8; 13]) -> PieceRow<'_> {
+    PieceRow {
+        family: Family::Contents,
+        key: place,
     }
 }
 
@@ -246,10 +257,16 @@ impl Transaction<'_> {
     }
 
     /// Adds the octets of one part.
-    pub(super) fn append_part(&mut self, number: MessageNumber, kind: PartKind, octets: &[u8]) {
+    pub(super) fn append_part(
+        &mut self,
+        (number, kind): (MessageNumber, PartKind),
+        octets: &[u8],
+        key: Option<&ContentKey>,
+    ) {
         for (chunk, octets) in (0..).zip(octets.chunks(CHUNK_OCTETS)) {
-            self.append(Family::Contents, key::content(number, kind, chunk), || {
-                value::encode_chunk(octets)
+            let place = key::content(number, kind, chunk);
+            self.append(Family::Contents, place, || {
+                value::encode_piece(octets, key, contents_row(&place))
             });
         }
     }

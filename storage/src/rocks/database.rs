@@ -1,15 +1,20 @@
-//! RocksDB behind the few calls this engine makes. No type of it leaves this folder.
+//! RocksDB behind the few calls this engine makes. No type of it leaves this folder. Values are sealed on their way in and
+//! opened on their way out.
+
+use std::borrow::Cow;
 
 use std::ffi::CStr;
 
 use rocksdb::{
-    ColumnFamily, DB, DBRawIteratorWithThreadMode, ErrorKind, FlushOptions, ReadOptions, ReadTier,
-    WriteBatch, WriteOptions,
+    BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, DBRawIteratorWithThreadMode,
+    ErrorKind, FlushOptions, ReadOptions, ReadTier, WriteBatch, WriteOptions,
 };
 
 use super::transaction::Erased;
 use crate::column_family::Family;
+use crate::sealing::Keyring;
 use crate::store::StoreError;
+use crate::value::Encoded;
 
 /// Removed rows that a scan in memory walks over, at each step: more take longer than an async thread may be kept.
 const SKIPPED_IN_MEMORY: u64 = 1_000;
@@ -68,6 +73,7 @@ pub(super) fn failed(error: &rocksdb::Error) -> StoreError {
 /// An open database with all families.
 pub(super) struct Database {
     db: DB,
+    keyring: Keyring,
     /// Options of reads within [`Reach::Memory`].
     from_memory: ReadOptions,
 }
@@ -95,17 +101,31 @@ pub(super) struct PerFamily {
 
 /// The families of a database, looked up once for many rows.
 #[derive(Clone, Copy)]
-pub(super) struct Families<'a>([&'a ColumnFamily; Family::ALL.len()]);
+pub(super) struct Families<'a> {
+    handles: [&'a ColumnFamily; Family::ALL.len()],
+    keyring: &'a Keyring,
+}
 
 impl Families<'_> {
-    /// Adds a row to a batch.
-    pub(super) fn put(&self, batch: &mut WriteBatch, family: Family, key: &[u8], value: &[u8]) {
-        batch.put_cf(self.0[family as usize], key, value);
+    /// Adds a row to a batch, and before it the row of its key, if that is new: neither is on disk without the other.
+    pub(super) fn put(&self, batch: &mut WriteBatch, family: Family, key: &[u8], value: &Encoded) {
+        let row = self.keyring.seal(family, key, value, |place, wrapped| {
+            self.put_data_key(batch, place, wrapped);
+        });
+        batch.put_cf(self.handles[family as usize], key, row);
+    }
+
+    /// Adds the row of a key to a batch.
+    pub(super) fn put_data_key(&self, batch: &mut WriteBatch, place: &[u8], wrapped: &[u8]) {
+        batch.put_cf(self.handles[Family::DataKeys as usize], place, wrapped);
     }
 
     /// Adds the removal of a row to a batch.
     pub(super) fn delete(&self, batch: &mut WriteBatch, family: Family, key: &[u8]) {
-        batch.delete_cf(self.0[family as usize], key);
+        if family == Family::DataKeys {
+            self.keyring.forget(key);
+        }
+        batch.delete_cf(self.handles[family as usize], key);
     }
 
     /// Adds the removal of a range of rows to a batch.
@@ -115,15 +135,23 @@ impl Families<'_> {
             lower,
             upper,
         } = rows;
-        batch.delete_range_cf(self.0[*family as usize], lower, upper);
+        batch.delete_range_cf(self.handles[*family as usize], lower, upper);
     }
 }
 
 impl Database {
-    pub(super) fn new(db: DB) -> Self {
+    pub(super) fn new(db: DB, keyring: Keyring) -> Self {
         let mut from_memory = ReadOptions::default();
         from_memory.set_read_tier(ReadTier::BlockCache);
-        Self { db, from_memory }
+        Self {
+            db,
+            keyring,
+            from_memory,
+        }
+    }
+
+    pub(super) fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     pub(super) fn rocks(&self) -> &DB {
@@ -132,7 +160,10 @@ impl Database {
 
     /// All families, for writing.
     pub(super) fn families(&self) -> Families<'_> {
-        Families(Family::ALL.map(|family| self.family(family)))
+        Families {
+            handles: Family::ALL.map(|family| self.family(family)),
+            keyring: &self.keyring,
+        }
     }
 
     fn family(&self, family: Family) -> &ColumnFamily {
@@ -148,18 +179,21 @@ impl Database {
         key: &[u8],
         reach: Reach,
     ) -> Result<Option<Vec<u8>>, ReadError> {
-        let family = self.family(family);
-        Ok(match reach {
-            Reach::Memory => self.db.get_cf_opt(family, key, &self.from_memory)?,
-            Reach::Disk => self.db.get_cf(family, key)?,
-        })
+        let handle = self.family(family);
+        let row = match reach {
+            Reach::Memory => self.db.get_cf_opt(handle, key, &self.from_memory)?,
+            Reach::Disk => self.db.get_cf(handle, key)?,
+        };
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let opened = self.keyring.open(family, key, Cow::Owned(row))?;
+        Ok(Some(opened.into_owned()))
     }
 
     /// The value under a key, wherever it is.
     pub(super) fn read(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.db
-            .get_cf(self.family(family), key)
-            .map_err(|error| failed(&error))
+        Ok(self.get(family, key, Reach::Disk)?)
     }
 
     /// Rows with `lower <= key < upper`, in order. Bounds keep the iterator from walking over the
@@ -187,7 +221,12 @@ impl Database {
         }
         let mut rows = self.db.raw_iterator_cf_opt(self.family(family), options);
         rows.seek(lower);
-        Scan { rows }
+        let keyring = &self.keyring;
+        Scan {
+            rows,
+            family,
+            keyring,
+        }
     }
 
     /// The last key of a family.
@@ -232,6 +271,20 @@ impl Database {
     pub(super) fn flush(&self, family: Family) -> Result<(), String> {
         let flushed = self.db.flush_cf(self.family(family));
         flushed.map_err(|error| error.to_string())
+    }
+
+    /// Removes what was overwritten or deleted in a family from all files: from its own by writing them anew, from the log by
+    /// flushing what still needs it. Blocks for as long as that takes.
+    pub(super) fn wipe_obsolete(&self, family: Family) -> Result<(), String> {
+        for family in Family::ALL {
+            self.flush(family)?;
+        }
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        let handle = self.family(family);
+        self.db
+            .compact_range_cf_opt(handle, None::<&[u8]>, None::<&[u8]>, &options);
+        Ok(())
     }
 
     /// Has all families flushed without waiting for it.
@@ -282,7 +335,12 @@ impl Database {
         options.set_iterate_upper_bound(upper);
         let mut rows = self.db.raw_iterator_cf_opt(self.family(family), options);
         rows.seek_to_last();
-        BackScan { rows }
+        let keyring = &self.keyring;
+        BackScan {
+            rows,
+            family,
+            keyring,
+        }
     }
 }
 
@@ -295,6 +353,8 @@ fn unlogged() -> WriteOptions {
 /// Rows of a scan that goes back.
 pub(super) struct BackScan<'a> {
     rows: DBRawIteratorWithThreadMode<'a, DB>,
+    family: Family,
+    keyring: &'a Keyring,
 }
 
 impl BackScan<'_> {
@@ -307,7 +367,8 @@ impl BackScan<'_> {
             self.rows.status().map_err(|error| failed(&error))?;
             return Ok(None);
         };
-        let row = read(key, value)?;
+        let value = self.keyring.open(self.family, key, Cow::Borrowed(value))?;
+        let row = read(key, &value)?;
         self.rows.prev();
         Ok(Some(row))
     }
@@ -316,6 +377,8 @@ impl BackScan<'_> {
 /// Rows of a scan.
 pub(super) struct Scan<'a> {
     rows: DBRawIteratorWithThreadMode<'a, DB>,
+    family: Family,
+    keyring: &'a Keyring,
 }
 
 impl Scan<'_> {
@@ -328,7 +391,8 @@ impl Scan<'_> {
             self.rows.status()?;
             return Ok(None);
         };
-        let row = read(key, value)?;
+        let value = self.keyring.open(self.family, key, Cow::Borrowed(value))?;
+        let row = read(key, &value)?;
         self.rows.next();
         Ok(Some(row))
     }

@@ -165,7 +165,7 @@ impl Entries {
             (RowKey::Bindings(mailbox), Some(Row::Bindings(row))) => {
                 let bound = Bound {
                     live_until: row.live_until(),
-                    encoded: value::encode(&**row).into(),
+                    encoded: value::encode(&**row)[..].into(),
                 };
                 self.bindings.insert(*mailbox, bound);
             }

@@ -145,8 +145,9 @@ impl FanOutStore for RocksStore {
         self.read(move |shared| {
             let row = shared.job_row(number)?.ok_or(StoreError::NotFound)?;
             let upload = row.content.ok_or(StoreError::NotFound)?;
+            let content = (upload, row.content_key.as_ref());
             let end = offset.saturating_add(length as u64).min(row.job.octets);
-            shared.staged_octets(upload, offset.min(end)..end)
+            shared.staged_octets(content, offset.min(end)..end)
         })
         .await
     }

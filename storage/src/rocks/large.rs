@@ -171,7 +171,8 @@ impl Committable for LargeDeposit {
 
     fn operation(self, upload: UploadId, finished: Finished, shared: &Shared) -> DepositMessage {
         let deposit = self.into_deposit(finished.sha256);
-        DepositMessage::of_upload(upload, deposit, finished.body, shared)
+        let body = (finished.body, finished.key);
+        DepositMessage::of_upload(upload, deposit, body, shared)
     }
 
     fn outcome(answer: Decided) -> (DepositOutcome, bool) {

@@ -17,11 +17,12 @@ use super::queue::Queues;
 use super::row::RowKey;
 use super::shared::Shared;
 use super::uploads::run_flusher;
-use super::{RocksStore, event_log, number_floor, options, senders};
+use super::{RocksStore, event_log, keys, number_floor, options, senders};
 use crate::column_family::Family;
 use crate::config::StoreConfig;
 use crate::key;
 use crate::model::{Clock, MailboxId, UnixMillis, UploadId};
+use crate::sealing::Keyring;
 use crate::store::StoreError;
 use crate::timekeeper::Timekeeper;
 use crate::value::{self, Counters, Identity, UploadsValue};
@@ -56,6 +57,7 @@ impl RocksStore {
         };
         let horizon = Horizon::default();
         let database = open_database(&config, &folder, &horizon)?;
+        keys::unlock(&database, &config.data_dir)?;
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let start = start(&config, &folder, &database, &mut *disk, clock.now())?;
         senders::count_once(&database, &start.identity.secret, &mut *disk)
@@ -133,7 +135,7 @@ pub(super) fn open_database(
         folder.database(),
         families,
     )
-    .map(Database::new)
+    .map(|db| Database::new(db, Keyring::new(config.master_keys.clone())))
     .map_err(|error| match error.kind() {
         ErrorKind::Corruption | ErrorKind::InvalidArgument => folder.damaged(error),
         _ => OpenError::Failed {

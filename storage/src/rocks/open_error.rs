@@ -64,6 +64,37 @@ pub enum OpenError {
         /// The data folder.
         folder: PathBuf,
     },
+    /// Contents are encrypted, and no master key is configured.
+    #[error(
+        "the store in {folder} is encrypted and no master key is configured; name its keys with \
+         storage.master_key_file: without them nothing in it can be read, and nothing was changed"
+    )]
+    NoMasterKey {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// A master key is missing that keys in the store are wrapped by.
+    #[error(
+        "the store in {folder} has keys that master key {id} has wrapped, and no key with this id is \
+         configured; add it to the master keys: nothing was changed"
+    )]
+    UnknownMasterKey {
+        /// The data folder.
+        folder: PathBuf,
+        /// The id of the key.
+        id: u32,
+    },
+    /// A master key is another one than that which has wrapped the keys in the store.
+    #[error(
+        "the master key with the id {id} is not the one that the keys of the store in {folder} are wrapped \
+         by; configure the key that was used: nothing was changed"
+    )]
+    WrongMasterKey {
+        /// The data folder.
+        folder: PathBuf,
+        /// The id of the key.
+        id: u32,
+    },
     /// What is on disk cannot be read as a store.
     #[error(
         "the store in {folder} is damaged ({cause}); restore a backup, or, if the end of its log \

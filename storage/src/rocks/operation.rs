@@ -8,6 +8,7 @@ pub(super) mod claim;
 pub(super) mod delete_own;
 pub(super) mod deposit;
 pub(super) mod displace;
+pub(super) mod erase;
 pub(super) mod fan_out;
 pub(super) mod group;
 pub(super) mod order;

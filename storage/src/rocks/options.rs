@@ -161,7 +161,8 @@ fn of(family: Family, cache: &Cache, horizon: &Horizon) -> Options {
         | Family::Events
         | Family::Attempts
         | Family::Turns
-        | Family::LargeTurns => {}
+        | Family::LargeTurns
+        | Family::DataKeys => {}
     }
     options.set_block_based_table_factory(&blocks);
     options

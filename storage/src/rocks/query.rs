@@ -6,9 +6,10 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-use super::change::CHUNK_OCTETS;
+use super::change::{CHUNK_OCTETS, contents_row};
 use super::database::{Database, Reach, ReadError, Scan};
 use super::shared::Shared;
+use super::uploads::large_row;
 use crate::column_family::Family;
 use crate::key::{self, MessageRow};
 use crate::model::{
@@ -17,9 +18,12 @@ use crate::model::{
 };
 use crate::rule::blocks::BLOCK_OCTETS;
 use crate::rule::order::held_until;
+use crate::sealing::ContentKey;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
-use crate::value::{self, EnvelopeValue, LocationValue, MailboxValue, StateValue, is_inline};
+use crate::value::{
+    self, EnvelopeValue, LocationValue, MailboxValue, Piece, PieceRow, StateValue, is_inline,
+};
 
 /// Most messages looked at for one page.
 const LOOKED_AT: usize = 50_000;
@@ -143,27 +147,40 @@ impl Shared {
         reach: Reach,
     ) -> Result<Bytes, ReadError> {
         let number = envelope.envelope.id.number;
+        let content_key = envelope.content_key.as_ref();
         match envelope.staged_as(kind) {
             Some(upload) => joined(range, BLOCK_OCTETS, |row| {
                 let place = key::block(upload, row);
-                self.database.get(Family::Large, &place, reach)
+                self.piece(large_row(&place), content_key, reach)
             }),
             None => joined(range, CHUNK_OCTETS, |row| {
                 let place = key::content(number, kind, row);
-                self.database.get(Family::Contents, &place, reach)
+                self.piece(contents_row(&place), content_key, reach)
             }),
         }
+    }
+
+    /// A piece of a content, opened.
+    pub(super) fn piece(
+        &self,
+        row: PieceRow<'_>,
+        key: Option<&ContentKey>,
+        reach: Reach,
+    ) -> Result<Option<Piece<'static>>, ReadError> {
+        let value = self.database.get(row.family, row.key, reach)?;
+        let piece = value.map(|value| value::decode_piece(value, key, row));
+        Ok(piece.transpose()?)
     }
 
     /// Octets of what has been an upload, all of them there.
     pub(super) fn staged_octets(
         &self,
-        upload: UploadId,
+        (upload, key): (UploadId, Option<&ContentKey>),
         range: Range<u64>,
     ) -> Result<Bytes, StoreError> {
         let joined = joined(range, BLOCK_OCTETS, |row| {
             let place = key::block(upload, row);
-            self.database.get(Family::Large, &place, Reach::Disk)
+            self.piece(large_row(&place), key, Reach::Disk)
         });
         Ok(joined?)
     }
@@ -230,7 +247,7 @@ impl Shared {
 fn joined(
     range: Range<u64>,
     row_octets: usize,
-    read: impl Fn(u32) -> Result<Option<Vec<u8>>, ReadError>,
+    read: impl Fn(u32) -> Result<Option<Piece<'static>>, ReadError>,
 ) -> Result<Bytes, ReadError> {
     let row_octets = row_octets as u64;
     let mut octets = BytesMut::new();
@@ -238,15 +255,14 @@ fn joined(
     while at < range.end {
         let row = u32::try_from(at / row_octets).unwrap_or(u32::MAX);
         let row_start = at - at % row_octets;
-        let row = read(row)?;
-        let row = row.ok_or(StoreError::NotFound)?;
-        let held = value::decode_chunk(&row)?;
-        let slice = within(held, at - row_start, range.end - row_start)?;
+        let held = read(row)?;
+        let held = held.ok_or(StoreError::NotFound)?;
+        let slice = within(&held, at - row_start, range.end - row_start)?;
         let is_all = octets.is_empty() && slice.len() as u64 == range.end - at;
         if is_all {
-            let start = row.len() - held.len() + usize::try_from(at - row_start).unwrap_or(0);
+            let start = usize::try_from(at - row_start).unwrap_or(0);
             let end = start + slice.len();
-            return Ok(Bytes::from(row).slice(start..end));
+            return Ok(held.into_bytes().slice(start..end));
         }
         if octets.is_empty() {
             octets.reserve(usize::try_from(range.end - at).unwrap_or(slice.len()));

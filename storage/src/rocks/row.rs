@@ -10,10 +10,10 @@ use crate::model::{
 use crate::rule::settings::Sayings;
 use crate::store::StoreError;
 use crate::value::{
-    self, AccountValue, AddressValue, BindingsValue, ClaimValue, DuplicateValue, EnvelopeValue,
-    GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue, LogValue,
-    MailboxValue, ReportValue, SenderJobsValue, SenderValue, StateValue, SubscriptionsValue,
-    SuspensionsValue,
+    self, AccountValue, AddressValue, BindingsValue, ClaimValue, DuplicateValue, Encoded,
+    EnvelopeValue, GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue,
+    LogValue, MailboxValue, ReportValue, SenderJobsValue, SenderValue, StateValue,
+    SubscriptionsValue, SuspensionsValue,
 };
 
 /// Names a row. No peer chooses what is in it: numbers are the store's own, the others are keyed hashes. So the maps
@@ -194,7 +194,7 @@ impl RowKey {
 
 impl Row {
     /// The octets on disk; `None` for what is not a row.
-    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+    pub(super) fn encode(&self) -> Option<Encoded> {
         Some(match self {
             Self::Address(row) => value::encode(row),
             Self::Account(row) => value::encode(row),

@@ -11,6 +11,7 @@ mod memory;
 mod opening;
 #[cfg(feature = "raw-rate")]
 mod raw_rate;
+pub(crate) mod sealed;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

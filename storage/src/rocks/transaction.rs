@@ -17,10 +17,11 @@ use crate::model::{
     UnixMillis,
 };
 use crate::rule::settings::Sayings;
+use crate::sealing::KeyOwner;
 use crate::store::StoreError;
 use crate::timekeeper::Times;
 use crate::value::{
-    self, AccountValue, AddressValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
+    self, AccountValue, AddressValue, BindingsValue, ClaimValue, Counters, DuplicateValue, Encoded,
     EnvelopeValue, GroupDocumentValue, GroupValue, JobValue, LegListValue, LegValue, LocationValue,
     LogValue, MailboxValue, Mark, ReportValue, SenderJobsValue, SenderValue, StateValue,
     SubscriptionsValue, SuspensionsValue,
@@ -69,7 +70,7 @@ pub(super) struct Write {
     pub(super) family: Family,
     pub(super) key: Vec<u8>,
     /// `None` removes the row.
-    pub(super) value: Option<Vec<u8>>,
+    pub(super) value: Option<Encoded>,
 }
 
 /// Rows to remove: `lower <= key < upper`.
@@ -158,7 +159,7 @@ impl<'a> Transaction<'a> {
         &mut self,
         family: Family,
         key: impl Into<Vec<u8>>,
-        value: impl FnOnce() -> Vec<u8>,
+        value: impl FnOnce() -> Encoded,
     ) {
         if self.is_commit() {
             let write = Write {
@@ -196,6 +197,21 @@ impl<'a> Transaction<'a> {
                 lower,
                 upper,
             });
+        }
+    }
+
+    /// Wraps a data key by the current master key, if it is still there.
+    pub(super) fn rewrap(&mut self, owner: KeyOwner) {
+        let wrapped = self.shared.database.keyring().wrapped(owner);
+        if let Some(wrapped) = wrapped {
+            self.append(Family::DataKeys, key::data_key(owner), || wrapped);
+        }
+    }
+
+    /// Removes a data key. What of its owner is still written makes another one.
+    pub(super) fn erase_data_key(&mut self, owner: KeyOwner) {
+        if self.shared.database.keyring().is_on() {
+            self.erase(Family::DataKeys, key::data_key(owner));
         }
     }
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use self::buffer::Budget;
-pub(super) use self::content::{Body, Content, Finished};
+pub(super) use self::content::{Body, Content, Finished, large_row};
 pub(super) use self::flusher::{Flusher, run as run_flusher};
 use crate::config::StoreConfig;
 use crate::key::AddressKey;
@@ -24,6 +24,7 @@ use crate::model::UploadId;
 use crate::rocks::threads::Threads;
 use crate::rule::deposit::Usage;
 use crate::rule::reservation::{Purpose, Reservations};
+use crate::sealing::ContentKey;
 use crate::store::StoreError;
 
 /// Threads that hash and stage octets of uploads.
@@ -38,6 +39,8 @@ pub(super) struct Uploads {
     contents: Mutex<HashMap<UploadId, SharedContent>>,
     next: AtomicU64,
     budget: Arc<Budget>,
+    /// Whether what comes is sealed.
+    seals: bool,
     pub(super) stagers: Threads,
     pub(super) flusher: Flusher,
     pub(super) orphans: orphans::Cursor,
@@ -51,6 +54,7 @@ impl Uploads {
             contents: Mutex::default(),
             next: AtomicU64::new(1),
             budget: Arc::new(Budget::new(limits.memory_octets)),
+            seals: config.master_keys.is_some(),
             stagers: Threads::new("stager", STAGERS),
             flusher: Flusher::default(),
             orphans: orphans::Cursor::default(),
@@ -82,7 +86,8 @@ impl Uploads {
         let upload = UploadId(self.next.fetch_add(1, Ordering::Relaxed));
         let amounts = (octets, max_octets);
         self.reservations().begin(upload, purpose, amounts, now)?;
-        let content = Content::new(upload, octets, Arc::clone(&self.budget));
+        let key = self.seals.then(ContentKey::random);
+        let content = Content::new((upload, key), octets, Arc::clone(&self.budget));
         let content = Arc::new(tokio::sync::Mutex::new(content));
         self.contents().insert(upload, content);
         Ok(upload)

@@ -165,6 +165,7 @@ pub(crate) fn new_job(
         cursor: 0,
         due_at: expires_at,
         content: content.map(|(upload, _)| upload),
+        content_key: None,
     }
 }
 
@@ -603,6 +604,7 @@ fn save_job<D: Desk>(desk: &mut D, mut job: JobValue) -> Result<(), D::Stop> {
         move_due(desk, &mut job, until);
         desk.end(&job)?;
         job.content = None;
+        job.content_key = None;
     }
     desk.set_job(job.job.number, Some(job));
     Ok(())

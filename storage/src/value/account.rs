@@ -39,12 +39,29 @@ pub(crate) struct AccountValue {
     pub(crate) deleted: bool,
 }
 
+impl AccountValue {
+    /// What is left of an account that nobody shall know of any more: nothing that would need a key.
+    pub(crate) fn erased() -> Self {
+        Self {
+            address: Address::new(""),
+            aliases: Vec::new(),
+            deleted: true,
+        }
+    }
+
+    fn is_erased(&self) -> bool {
+        self.address.as_str().is_empty() && self.aliases.is_empty()
+    }
+}
+
 impl Value for AccountValue {
     const WHAT: &'static str = "account";
 
     fn write(&self, out: &mut Encoder) {
         out.flag(self.deleted);
-        out.seal();
+        if !self.is_erased() {
+            out.seal();
+        }
         out.text(self.address.as_str());
         out.list(&self.aliases, |out, alias| out.text(alias.as_str()));
     }
@@ -82,7 +99,9 @@ impl Value for BindingsValue {
 
     fn write(&self, out: &mut Encoder) {
         out.count(self.registrations);
-        out.seal();
+        if !self.bindings.is_empty() || !self.devices.is_empty() {
+            out.seal();
+        }
         out.list(&self.bindings, |out, binding| write_binding(binding, out));
         let has_gruus = self.bindings.iter().any(|binding| !binding.gruu.is_empty());
         if has_gruus || !self.devices.is_empty() {

@@ -1,6 +1,11 @@
 //! Fields: fixed big-endian integers, variable ones (7 bits per octet, least first), and texts with
 //! their length in front.
 
+use std::fmt;
+use std::ops::Deref;
+
+use super::HEADER_OCTETS;
+
 /// The octets are not what this version writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
@@ -39,7 +44,7 @@ impl Encoder {
         self.octets.extend_from_slice(fields);
     }
 
-    /// Marks where the part begins that a key will cover. Without a key it looks like the rest.
+    /// Marks where the part begins that a key covers. Without a key it looks like the rest.
     pub(crate) fn seal(&mut self) {
         self.sealed_from = self.octets.len();
     }
@@ -91,15 +96,54 @@ impl Encoder {
         }
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
-        self.octets
+    pub(super) fn finish(self) -> Encoded {
+        Encoded {
+            sealed_from: self.sealed_from.min(self.octets.len()),
+            octets: self.octets,
+        }
     }
 
-    /// The part in the clear, and the one that a key will cover.
-    #[cfg(test)]
-    pub(super) fn parts(&self) -> (&[u8], &[u8]) {
+    /// For fields that are no value by themselves.
+    pub(super) fn into_octets(self) -> Vec<u8> {
         self.octets
-            .split_at(self.sealed_from.min(self.octets.len()))
+    }
+}
+
+/// A value as it stands in memory, and is written if nothing is encrypted. What of it a key covers is known.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    octets: Vec<u8>,
+    sealed_from: usize,
+}
+
+impl Encoded {
+    /// A value that is written as it is.
+    pub(super) fn whole(octets: Vec<u8>) -> Self {
+        Self {
+            sealed_from: octets.len(),
+            octets,
+        }
+    }
+
+    /// The fields in the clear, without the header, and those that a key covers.
+    pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
+        let (clear, sealed) = self.octets.split_at(self.sealed_from);
+        (clear.get(HEADER_OCTETS..).unwrap_or_default(), sealed)
+    }
+}
+
+impl Deref for Encoded {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+/// What it holds may be a name.
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Encoded({} octets)", self.octets.len())
     }
 }
 
@@ -111,6 +155,16 @@ fn low_bits(value: u64) -> u8 {
 pub(crate) struct Decoder<'a>(&'a [u8]);
 
 impl<'a> Decoder<'a> {
+    /// Of fields without a header.
+    pub(super) fn bare(octets: &'a [u8]) -> Self {
+        Self(octets)
+    }
+
+    /// What is left.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
     pub(super) fn after_header(octets: &'a [u8], format: u8, key: u32) -> Result<Self, Malformed> {
         let mut fields = Self(octets);
         let found_format = fields.u8()?;

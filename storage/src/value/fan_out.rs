@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 
+use super::message::read_content_key;
 use super::{Decoder, Encoder, Malformed, Value};
 use crate::key::AddressKey;
 use crate::model::{
     Address, CopyControl, Generation, Job, JobClass, JobCounts, JobNumber, JobState, LegName,
     LegTemplate, Owner, RosterEntry, UnixMillis, UploadId,
 };
+use crate::sealing::ContentKey;
 
 /// A job and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub(crate) struct JobValue {
     pub(crate) due_at: UnixMillis,
     /// The upload whose rows are the content of a large message, as long as there are legs to read it.
     pub(crate) content: Option<UploadId>,
+    /// What they are sealed with; `None`: they are in the clear.
+    pub(crate) content_key: Option<ContentKey>,
 }
 
 impl Value for JobValue {
@@ -54,6 +58,10 @@ impl Value for JobValue {
         if job.class == JobClass::Large {
             out.count(job.octets);
             out.option(self.content, |out, upload| out.u64(upload.0));
+            // Nothing is written where nothing is encrypted, as earlier versions did.
+            if let Some(ContentKey(key)) = &self.content_key {
+                out.octets(key.octets());
+            }
         }
     }
 
@@ -83,10 +91,15 @@ impl Value for JobValue {
             JobClass::Pager => (0, None),
             JobClass::Large => (fields.count()?, fields.option(Decoder::u64)?.map(UploadId)),
         };
+        let content_key = match class == JobClass::Large && !fields.is_at_end() {
+            true => Some(read_content_key(fields)?),
+            false => None,
+        };
         Ok(Self {
             cursor,
             due_at,
             content,
+            content_key,
             job: Job {
                 number,
                 sender,

@@ -1,12 +1,13 @@
 //! Envelopes, which never change, and states, which do.
 
 use super::report::{read_made, read_request, write_made, write_request};
-use super::{Decoder, Encoder, FORMAT, Malformed, NO_KEY, Value};
+use super::{Decoder, Encoded, Encoder, FORMAT, Malformed, NO_KEY, Value};
 use crate::model::{
     Address, Class, Device, DeviceDelivery, DeviceState, Envelope, FileAttributes, Generation,
     Headers, INLINE_OCTETS, MailboxId, MessageId, MessageNumber, MessageReport, PartKind, Priority,
     Sequence, State, UnixMillis, UploadId,
 };
+use crate::sealing::{ContentKey, SealingKey};
 
 /// An envelope, and what the engine must know of its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +21,16 @@ pub(crate) struct EnvelopeValue {
     pub(crate) staged: Option<UploadId>,
     /// It does not count in what its sender has stored (requirements §3.6).
     pub(crate) sender_exempt: bool,
+    /// What its content is sealed with; `None`: it is in the clear.
+    pub(crate) content_key: Option<ContentKey>,
 }
 
 /// With the class: the message does not count for its sender. Earlier versions knew no such message.
 const EXEMPT: u8 = 0x80;
-
+/// With the class: the sealed part begins with the key of the content.
+const KEYED: u8 = 0x40;
 /// With the class: a `traceparent` follows the fields in the clear. Earlier versions knew none.
-const TRACED: u8 = 0x40;
+const TRACED: u8 = 0x20;
 
 /// What is known of a message only when its turn has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,16 +78,16 @@ impl EnvelopeValue {
         }
     }
 
-    /// The part that a key will cover. It does not depend on the place, so it can be written before
+    /// The part that a key covers. It does not depend on the place, so it can be written before
     /// the turn of the message comes.
     pub(crate) fn encode_sealed(&self) -> Vec<u8> {
         let mut out = Encoder::bare();
         self.write_sealed(&mut out);
-        out.finish()
+        out.into_octets()
     }
 
     /// The value of the row at that place, with the sealed part as [`Self::encode_sealed`] made it.
-    pub(crate) fn encode_at(&self, place: &Place, sealed: &[u8]) -> Vec<u8> {
+    pub(crate) fn encode_at(&self, place: &Place, sealed: &[u8]) -> Encoded {
         let mut out = Encoder::with_header(FORMAT, NO_KEY);
         out.reserve(sealed.len());
         self.write_clear(place, &mut out);
@@ -98,8 +102,9 @@ impl EnvelopeValue {
         out.u64(place.number.0);
         out.text(&envelope.id.hostname);
         let exempt = if self.sender_exempt { EXEMPT } else { 0 };
+        let keyed = if self.content_key.is_some() { KEYED } else { 0 };
         let traced = envelope.traceparent.as_ref().map_or(0, |_| TRACED);
-        out.u8(envelope.class as u8 | exempt | traced);
+        out.u8(envelope.class as u8 | exempt | keyed | traced);
         out.u8(envelope.priority as u8);
         out.flag(envelope.is_text);
         out.u64(place.received_at.0);
@@ -119,6 +124,9 @@ impl EnvelopeValue {
 
     fn write_sealed(&self, out: &mut Encoder) {
         let envelope = &self.envelope;
+        if let Some(ContentKey(key)) = &self.content_key {
+            out.octets(key.octets());
+        }
         out.text(envelope.served_user.as_str());
         out.option(envelope.sender.as_ref(), |out, sender| {
             out.text(sender.as_str());
@@ -153,7 +161,7 @@ impl Value for EnvelopeValue {
         let number = MessageNumber(fields.u64()?);
         let hostname = fields.text()?;
         let kind = fields.u8()?;
-        let class = class(kind & !(EXEMPT | TRACED))?;
+        let class = class(kind & !(EXEMPT | KEYED | TRACED))?;
         let (sender_exempt, is_traced) = (kind & EXEMPT != 0, kind & TRACED != 0);
         let priority = priority(fields.u8()?)?;
         let is_text = fields.flag()?;
@@ -165,6 +173,10 @@ impl Value for EnvelopeValue {
         let parts = fields.list(|fields| Ok((part_kind(fields.u8()?)?, fields.count()?)))?;
         let staged = fields.option(Decoder::u64)?.map(UploadId);
         let traceparent = is_traced.then(|| fields.text()).transpose()?;
+        let content_key = match kind & KEYED != 0 {
+            true => Some(read_content_key(fields)?),
+            false => None,
+        };
         let envelope = Envelope {
             id: MessageId { number, hostname },
             mailbox,
@@ -191,6 +203,7 @@ impl Value for EnvelopeValue {
             parts,
             staged,
             sender_exempt,
+            content_key,
         })
     }
 }
@@ -245,6 +258,12 @@ fn read_headers(fields: &mut Decoder<'_>) -> Result<Headers, Malformed> {
         contribution_id: fields.text()?,
         content_disposition: fields.text()?,
     })
+}
+
+/// The key of a content.
+pub(super) fn read_content_key(fields: &mut Decoder<'_>) -> Result<ContentKey, Malformed> {
+    let key = SealingKey::from_octets(fields.octets()?);
+    key.map(ContentKey).ok_or(Malformed)
 }
 
 fn read_sha256(fields: &mut Decoder<'_>) -> Result<[u8; 32], Malformed> {

@@ -8,7 +8,7 @@ use crate::model::{JobClass, JobCounts, JobNumber, JobState, LegName};
 use crate::rocks::shared::Shared;
 use crate::rule::fan_out::find::{ROSTER_CHUNK, sender_key};
 use crate::store::StoreError;
-use crate::value::{self, JobValue, LegListValue, LegPhase, LegValue, OwnerValue};
+use crate::value::{self, JobValue, LegListValue, LegPhase, LegValue, OwnerValue, PieceRow};
 
 impl Shared {
     pub(super) fn check_fan_out(&self, report: &mut CheckReport) -> Result<(), StoreError> {
@@ -69,7 +69,15 @@ impl Shared {
         let mut step = |key: &[u8], row: &[u8]| {
             match key::decode_block(key)? {
                 (_, key::OWNER_BLOCK) => owner = Some(value::decode(row)?),
-                _ => there += value::decode_chunk(row)?.len() as u64,
+                _ => {
+                    let place = PieceRow {
+                        family: Family::Large,
+                        key,
+                    };
+                    // One that does not open is one that is not there.
+                    let piece = value::decode_piece(row, job.content_key.as_ref(), place);
+                    there += piece.map_or(0, |piece| piece.len() as u64);
+                }
             }
             Ok(())
         };

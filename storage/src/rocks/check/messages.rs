@@ -7,14 +7,15 @@ use super::{CheckReport, Finding};
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
 use crate::model::{MailboxId, MessageNumber, ReportName, ReportState, ReportSubject, UploadId};
-use crate::rocks::change::{chunks_of, waiting};
+use crate::rocks::change::{chunks_of, contents_row, waiting};
 use crate::rocks::counting::{Share, is_deliverable};
+use crate::rocks::database::{Reach, ReadError};
 use crate::rocks::query::{Found, MessageScan};
 use crate::rocks::senders::SenderCounts;
 use crate::rocks::shared::Shared;
 use crate::store::StoreError;
 use crate::value::{
-    self, LocationValue, MailboxValue, OwnerValue, ReportValue, SenderValue, WaitingValue,
+    self, LocationValue, MailboxValue, OwnerValue, PieceRow, ReportValue, SenderValue, WaitingValue,
 };
 
 impl Shared {
@@ -145,12 +146,13 @@ impl Shared {
             }
             let mut there = 0;
             for chunk in 0..chunks_of(*octets) {
-                let row = self
-                    .database
-                    .read(Family::Contents, &key::content(number, *kind, chunk))?;
-                if let Some(row) = row {
-                    there += value::decode_chunk(&row)?.len() as u64;
-                }
+                let place = key::content(number, *kind, chunk);
+                let key = found.envelope.content_key.as_ref();
+                there += match self.piece(contents_row(&place), key, Reach::Disk) {
+                    Ok(piece) => piece.map_or(0, |piece| piece.len() as u64),
+                    Err(ReadError::Failed(StoreError::Corrupt { .. })) => 0,
+                    Err(error) => return Err(error.into()),
+                };
             }
             let expected = if found.state.content_retained {
                 *octets
@@ -183,9 +185,16 @@ impl Shared {
                 match key::decode_block(key)? {
                     (_, key::OWNER_BLOCK) => owner = Some(value::decode(row)?),
                     _ => {
-                        let block = value::decode_chunk(row)?;
-                        hasher.update(block);
-                        there += block.len() as u64;
+                        let place = PieceRow {
+                            family: Family::Large,
+                            key,
+                        };
+                        let content_key = found.envelope.content_key.as_ref();
+                        // One that does not open is one that is not there.
+                        if let Ok(block) = value::decode_piece(row, content_key, place) {
+                            hasher.update(&block[..]);
+                            there += block.len() as u64;
+                        }
                     }
                 }
                 Ok(())

@@ -45,12 +45,15 @@ impl Transaction<'_> {
         self.shared.address_key(address)
     }
 
-    fn known(&mut self, address: &Address) -> Result<MailboxId, Interrupt> {
+    pub(in crate::rocks) fn known(&mut self, address: &Address) -> Result<MailboxId, Interrupt> {
         let mailbox = self.mailbox_of(self.key_of(address))?;
         mailbox.ok_or(Interrupt::Failed(StoreError::UnknownAccount))
     }
 
-    fn existing_account(&mut self, mailbox: MailboxId) -> Result<AccountValue, Interrupt> {
+    pub(in crate::rocks) fn existing_account(
+        &mut self,
+        mailbox: MailboxId,
+    ) -> Result<AccountValue, Interrupt> {
         let corrupt = StoreError::Corrupt { what: "account" };
         self.account(mailbox)?.ok_or(Interrupt::Failed(corrupt))
     }
@@ -100,7 +103,10 @@ impl Transaction<'_> {
         Ok(mailbox)
     }
 
-    fn delete_account(&mut self, address: &Address) -> Result<MailboxId, Interrupt> {
+    pub(in crate::rocks) fn delete_account(
+        &mut self,
+        address: &Address,
+    ) -> Result<MailboxId, Interrupt> {
         let mailbox = self.known(address)?;
         let account = self.existing_account(mailbox)?;
         if account.address != *address {
@@ -190,7 +196,7 @@ impl Transaction<'_> {
     }
 }
 
-fn refused(reason: &str) -> Interrupt {
+pub(super) fn refused(reason: &str) -> Interrupt {
     Interrupt::Failed(StoreError::Precondition {
         reason: reason.to_owned(),
     })

@@ -60,7 +60,9 @@ impl AddBye {
             row.version += 1;
         }
         transaction.set_mailbox(mailbox, Some(row));
-        transaction.append_part(number, PartKind::Bye, &self.octets);
+        let part = (number, PartKind::Bye);
+        let key = loaded.envelope.content_key.as_ref();
+        transaction.append_part(part, &self.octets, key);
         let loaded = Loaded {
             envelope: Arc::new(envelope),
             ..loaded

@@ -10,6 +10,7 @@ use crate::model::{
     Deposit, DepositOutcome, Envelope, Event, EventKind, MailboxId, MessageId, MessageNumber, Part,
     PartKind, Receipt, Refusal, ReportStatus, Sequence, UnixMillis, UploadId,
 };
+use crate::rocks::change::{CHUNK_OCTETS, contents_row};
 use crate::rocks::counting::Share;
 use crate::rocks::queue::Lane;
 use crate::rocks::shared::Shared;
@@ -20,9 +21,10 @@ use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
 use crate::rule::displacement::is_urgent;
 use crate::rule::duplicate::{Fingerprint, ImdnFingerprints, fingerprint, imdn_fingerprints};
 use crate::rule::retention;
+use crate::sealing::ContentKey;
 use crate::store::{StoreError, Synced};
 use crate::value::{
-    self, DuplicateValue, EnvelopeValue, LocationValue, MailboxValue, OwnerValue, Place,
+    self, DuplicateValue, Encoded, EnvelopeValue, LocationValue, MailboxValue, OwnerValue, Place,
     StateValue, WaitingValue,
 };
 
@@ -45,7 +47,7 @@ pub(in crate::rocks) struct DepositMessage {
     envelope: EnvelopeValue,
     /// The part of the envelope's row that does not depend on the place.
     sealed: Vec<u8>,
-    parts: Vec<Part>,
+    pieces: Vec<Piece>,
     /// The lifetime the sender asked for.
     lifetime: Option<Duration>,
     deadline: Instant,
@@ -59,6 +61,30 @@ pub(in crate::rocks) struct DepositMessage {
     upload: Option<UploadId>,
     /// Others were to make way for it when it was last decided on.
     displaces: AtomicBool,
+}
+
+/// A row of content, but for the number of the message.
+struct Piece {
+    kind: PartKind,
+    chunk: u32,
+    octets: Encoded,
+}
+
+/// The rows of parts. Encrypting them is most of what encryption costs, and the committer has no part in it.
+fn pieces(parts: &[Part], key: Option<&ContentKey>) -> Vec<Piece> {
+    let chunks = parts.iter().flat_map(|part| {
+        let chunks = (0..).zip(part.octets.chunks(CHUNK_OCTETS));
+        chunks.map(|(chunk, octets)| (part.kind, chunk, octets))
+    });
+    let pieces = chunks.map(|(kind, chunk, octets)| {
+        let place = key::content(MessageNumber::default(), kind, chunk);
+        Piece {
+            kind,
+            chunk,
+            octets: value::encode_piece(octets, key, contents_row(&place)),
+        }
+    });
+    pieces.collect()
 }
 
 /// What was decided, before the sync.
@@ -90,6 +116,11 @@ struct FirstCopy {
 
 impl DepositMessage {
     pub(in crate::rocks) fn new(deposit: Deposit, shared: &Shared) -> Self {
+        let content_key = shared.database.keyring().content_key();
+        Self::keyed(deposit, content_key, shared)
+    }
+
+    fn keyed(deposit: Deposit, content_key: Option<ContentKey>, shared: &Shared) -> Self {
         let address = shared.address_key(&deposit.served_user);
         let fingerprint = fingerprint(&shared.secret, &deposit);
         let imdn = imdn_fingerprints(&shared.secret, &deposit);
@@ -125,14 +156,15 @@ impl DepositMessage {
             },
             staged: None,
             sender_exempt: deposit.sender_exempt,
+            content_key,
         };
         let sender = envelope.bounded_sender();
         let sender = sender.map(|sender| shared.address_key(sender));
         Self {
             sealed: envelope.encode_sealed(),
             octets: envelope.octets(),
+            pieces: pieces(&deposit.parts, envelope.content_key.as_ref()),
             envelope,
-            parts: deposit.parts,
             lifetime: deposit.lifetime,
             deadline: deposit.deadline,
             address,
@@ -148,7 +180,7 @@ impl DepositMessage {
     pub(in crate::rocks) fn of_upload(
         id: UploadId,
         mut deposit: Deposit,
-        body: Body,
+        (body, content_key): (Body, Option<ContentKey>),
         shared: &Shared,
     ) -> Self {
         let is_staged = matches!(body, Body::Staged);
@@ -157,7 +189,7 @@ impl DepositMessage {
             deposit.parts.push(Part { kind, octets });
         }
         let body_octets = deposit.body_octets;
-        let mut this = Self::new(deposit, shared);
+        let mut this = Self::keyed(deposit, content_key, shared);
         this.upload = Some(id);
         if is_staged {
             this.envelope.staged = Some(id);
@@ -339,8 +371,9 @@ impl DepositMessage {
             expires_at,
             ..
         } = *place;
-        for part in &self.parts {
-            transaction.append_part(number, part.kind, &part.octets);
+        for piece in &self.pieces {
+            let place = key::content(number, piece.kind, piece.chunk);
+            transaction.append(Family::Contents, place, || piece.octets.clone());
         }
         if let Some(upload) = self.envelope.staged {
             let owner = key::block(upload, key::OWNER_BLOCK);
@@ -409,7 +442,7 @@ impl Operation for DepositMessage {
     const LANE: Lane = Lane::Deposits;
 
     fn octets(&self) -> usize {
-        let octets = self.parts.iter().map(|part| part.octets.len());
+        let octets = self.pieces.iter().map(|piece| piece.octets.len());
         octets.sum::<usize>() + 1_024
     }
 

@@ -16,7 +16,7 @@ use crate::rocks::queue::Lane;
 use crate::rocks::shared::Shared;
 use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
-use crate::rocks::uploads::{Body, Finished};
+use crate::rocks::uploads::{Body, Finished, large_row};
 use crate::rule::blocks::BLOCK_OCTETS;
 use crate::rule::deposit::is_too_late;
 use crate::rule::duplicate::{Fingerprint, job_fingerprint};
@@ -24,10 +24,11 @@ use crate::rule::fan_out::find::{ROSTER_CHUNK, sender_key};
 use crate::rule::fan_out::{self, Candidate, Desk, new_job};
 use crate::rule::report;
 use crate::rule::reservation::Purpose;
+use crate::sealing::{ContentKey, KeyOwner};
 use crate::store::{StoreError, Synced};
 use crate::timekeeper::Times;
 use crate::value::{
-    self, DuplicateValue, JobValue, LegListValue, LegValue, Mark, OwnerValue, RosterValue,
+    self, DuplicateValue, Encoded, JobValue, LegListValue, LegValue, Mark, OwnerValue, RosterValue,
     SenderJobsValue, TemplateValue,
 };
 
@@ -125,6 +126,7 @@ impl Desk for Transaction<'_> {
     fn forget(&mut self, number: JobNumber) {
         self.erase_range(Family::Jobs, key::of_job(number));
         self.erase_range(Family::Legs, key::of_job(number));
+        self.erase_data_key(KeyOwner::Job(number));
     }
 }
 
@@ -133,8 +135,8 @@ pub(in crate::rocks) struct AcceptJob {
     request: JobRequest,
     fingerprint: Fingerprint,
     sender: AddressKey,
-    template: Vec<u8>,
-    roster: Vec<Vec<u8>>,
+    template: Encoded,
+    roster: Vec<Encoded>,
     content: Option<Content>,
 }
 
@@ -142,8 +144,9 @@ pub(in crate::rocks) struct AcceptJob {
 struct Content {
     upload: UploadId,
     octets: u64,
+    key: Option<ContentKey>,
     /// Blocks that are not staged: a short one goes with the job through the log.
-    blocks: Vec<Vec<u8>>,
+    blocks: Vec<Encoded>,
 }
 
 /// What was decided, before the sync.
@@ -203,9 +206,12 @@ impl AcceptJob {
     ) -> Self {
         let octets = job.octets;
         let blocks = match finished.body {
-            Body::Memory(octets) => octets
-                .chunks(BLOCK_OCTETS)
-                .map(value::encode_chunk)
+            Body::Memory(octets) => (0..)
+                .zip(octets.chunks(BLOCK_OCTETS))
+                .map(|(block, octets)| {
+                    let place = key::block(upload, block);
+                    value::encode_piece(octets, finished.key.as_ref(), large_row(&place))
+                })
                 .collect(),
             Body::Staged => Vec::new(),
         };
@@ -213,6 +219,7 @@ impl AcceptJob {
             content: Some(Content {
                 upload,
                 octets,
+                key: finished.key,
                 blocks,
             }),
             ..Self::new(job.into_request(finished.sha256), shared)
@@ -250,8 +257,11 @@ impl AcceptJob {
         let config = &transaction.shared.config;
         let now = transaction.times.wall;
         let content = self.content.as_ref();
-        let content = content.map(|content| (content.upload, content.octets));
-        let job = new_job(&self.request, number, content, now, &config.retention);
+        let staged = content.map(|content| (content.upload, content.octets));
+        let job = JobValue {
+            content_key: content.and_then(|content| content.key.clone()),
+            ..new_job(&self.request, number, staged, now, &config.retention)
+        };
         let until = now.after(config.dedupe_window);
         let receipt = Receipt {
             id: MessageId {
@@ -313,7 +323,8 @@ impl Operation for AcceptJob {
     fn octets(&self) -> usize {
         let blocks = self.content.iter().flat_map(|content| &content.blocks);
         let rows = self.roster.iter().chain(blocks);
-        self.template.len() + rows.map(Vec::len).sum::<usize>() + LEG_OCTETS
+        let rows = rows.map(|row| row.len());
+        self.template.len() + rows.sum::<usize>() + LEG_OCTETS
     }
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Accepted, Interrupt> {

@@ -18,7 +18,7 @@ use crate::model::{
 };
 use crate::rocks::check::{CheckReport, Finding};
 use crate::rocks::tests::OnDisk;
-use crate::value::{self, Counters, MailboxValue, OwnerValue, ReportValue, SenderValue};
+use crate::value::{self, Counters, Encoded, MailboxValue, OwnerValue, ReportValue, SenderValue};
 
 async fn checked(bench: &Bench<OnDisk>, restate: bool) -> CheckReport {
     let report = bench.store().check(restate).await;
@@ -189,7 +189,7 @@ fn erase(bench: &Bench<OnDisk>, family: Family, key: &[u8]) {
     database.rocks().write(batch).expect("there is place");
 }
 
-fn put(bench: &Bench<OnDisk>, family: Family, key: &[u8], octets: &[u8]) {
+fn put(bench: &Bench<OnDisk>, family: Family, key: &[u8], octets: &Encoded) {
     let database = &bench.store().shared.database;
     let mut batch = WriteBatch::default();
     database.families().put(&mut batch, family, key, octets);

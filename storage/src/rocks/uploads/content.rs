@@ -13,17 +13,42 @@ use crate::model::{INLINE_OCTETS, UploadId};
 use crate::rocks::shared::Shared;
 use crate::rule::blocks::{Assembly, BLOCK_OCTETS, Blocks, place};
 use crate::rule::coverage::Coverage;
+use crate::sealing::ContentKey;
 use crate::store::StoreError;
-use crate::value;
+use crate::value::{self, Encoded, Piece, PieceRow};
 
 /// Most ranges with gaps between them: bounds what a sender who scatters his octets costs.
 const MAX_RANGES: usize = 1_024;
 
 pub(in crate::rocks) struct Content {
-    upload: UploadId,
+    upload: Upload,
     coverage: Coverage,
     hashing: Hashing,
     held: Held,
+}
+
+/// Whose rows they are, and what they are sealed with. The key is nowhere else before the upload is a message or a job.
+#[derive(Clone)]
+struct Upload {
+    id: UploadId,
+    key: Option<ContentKey>,
+}
+
+impl Upload {
+    fn block(&self, block: u32, shared: &Shared) -> Result<Option<Bytes>, StoreError> {
+        let place = key::block(self.id, block);
+        let row = shared.database.read(Family::Large, &place)?;
+        let piece = row.map(|row| value::decode_piece(row, self.key.as_ref(), large_row(&place)));
+        Ok(piece.transpose()?.map(Piece::into_bytes))
+    }
+}
+
+/// A row of a content that was staged.
+pub(in crate::rocks) fn large_row(place: &[u8; 12]) -> PieceRow<'_> {
+    PieceRow {
+        family: Family::Large,
+        key: place,
+    }
 }
 
 enum Held {
@@ -44,6 +69,8 @@ struct Staged {
 pub(in crate::rocks) struct Finished {
     pub(in crate::rocks) sha256: [u8; 32],
     pub(in crate::rocks) body: Body,
+    /// What it is sealed with, or is to be.
+    pub(in crate::rocks) key: Option<ContentKey>,
 }
 
 #[derive(Debug)]
@@ -54,13 +81,17 @@ pub(in crate::rocks) enum Body {
 }
 
 impl Content {
-    pub(super) fn new(upload: UploadId, announced: u64, budget: Arc<Budget>) -> Self {
+    pub(super) fn new(
+        (id, key): (UploadId, Option<ContentKey>),
+        announced: u64,
+        budget: Arc<Budget>,
+    ) -> Self {
         let held = match announced > INLINE_OCTETS {
             true => Held::Staged(Staged::default()),
             false => Held::Memory(Buffer::new(budget)),
         };
         Self {
-            upload,
+            upload: Upload { id, key },
             coverage: Coverage::default(),
             hashing: Hashing::new(),
             held,
@@ -105,11 +136,11 @@ impl Content {
         if let Held::Memory(buffer) = &mut self.held {
             let held = buffer.take();
             let mut staged = Staged::default();
-            staged.write(self.upload, 0, &held, shared, room)?;
+            staged.write(&self.upload, 0, &held, shared, room)?;
             self.held = Held::Staged(staged);
         }
         if let Held::Staged(staged) = &mut self.held {
-            staged.write(self.upload, offset, octets, shared, room)?;
+            staged.write(&self.upload, offset, octets, shared, room)?;
         }
         self.note(offset, octets)
     }
@@ -142,14 +173,15 @@ impl Content {
                 Body::Memory(buffer.take())
             }
             Held::Staged(staged) => {
-                staged.settle(self.upload, shared, room)?;
-                hash_the_rest(self.upload, &mut self.hashing, octets, shared)?;
+                staged.settle(&self.upload, shared, room)?;
+                hash_the_rest(&self.upload, &mut self.hashing, octets, shared)?;
                 Body::Staged
             }
         };
         Ok(Finished {
             sha256: self.hashing.finish(),
             body,
+            key: self.upload.key.clone(),
         })
     }
 }
@@ -157,7 +189,7 @@ impl Content {
 impl Staged {
     fn write(
         &mut self,
-        upload: UploadId,
+        upload: &Upload,
         offset: u64,
         octets: &[u8],
         shared: &Shared,
@@ -170,7 +202,7 @@ impl Staged {
 
     fn settle(
         &mut self,
-        upload: UploadId,
+        upload: &Upload,
         shared: &Shared,
         room: &mut Room,
     ) -> Result<(), StoreError> {
@@ -185,16 +217,21 @@ const ROWS_TOGETHER: usize = 4;
 
 /// The rows of one upload.
 struct Rows<'a> {
-    upload: UploadId,
+    upload: &'a Upload,
     blocks: &'a mut u32,
     shared: &'a Shared,
     room: &'a mut Room,
     /// Keys and values that are not written yet.
-    waiting: Vec<([u8; 12], Vec<u8>)>,
+    waiting: Vec<([u8; 12], Encoded)>,
 }
 
 impl<'a> Rows<'a> {
-    fn new(upload: UploadId, blocks: &'a mut u32, shared: &'a Shared, room: &'a mut Room) -> Self {
+    fn new(
+        upload: &'a Upload,
+        blocks: &'a mut u32,
+        shared: &'a Shared,
+        room: &'a mut Room,
+    ) -> Self {
         Self {
             upload,
             blocks,
@@ -225,17 +262,15 @@ impl Blocks for Rows<'_> {
             return Ok(None);
         }
         self.write_waiting()?;
-        let row = self
-            .shared
-            .database
-            .read(Family::Large, &key::block(self.upload, block))?;
-        let octets = row.map(|row| value::decode_chunk(&row).map(<[u8]>::to_vec));
-        octets.transpose()
+        let held = self.upload.block(block, self.shared)?;
+        Ok(held.map(Vec::from))
     }
 
     fn write(&mut self, block: u32, octets: &[u8]) -> Result<(), StoreError> {
-        let key = key::block(self.upload, block);
-        self.waiting.push((key, value::encode_chunk(octets)));
+        let place = key::block(self.upload.id, block);
+        let key = self.upload.key.as_ref();
+        let row = value::encode_piece(octets, key, large_row(&place));
+        self.waiting.push((place, row));
         *self.blocks = block.saturating_add(1).max(*self.blocks);
         match self.waiting.len() < ROWS_TOGETHER {
             true => Ok(()),
@@ -245,18 +280,16 @@ impl Blocks for Rows<'_> {
 }
 
 fn hash_the_rest(
-    upload: UploadId,
+    upload: &Upload,
     hashing: &mut Hashing,
     octets: u64,
     shared: &Shared,
 ) -> Result<(), StoreError> {
     while hashing.upto() < octets {
         let (block, within) = place(hashing.upto());
-        let row = shared
-            .database
-            .read(Family::Large, &key::block(upload, block))?;
-        let row = row.ok_or(StoreError::UploadIncomplete)?;
-        let held = value::decode_chunk(&row)?.get(within..).unwrap_or_default();
+        let held = upload.block(block, shared)?;
+        let held = held.ok_or(StoreError::UploadIncomplete)?;
+        let held = held.get(within..).unwrap_or_default();
         if held.is_empty() {
             return Err(StoreError::UploadIncomplete);
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
+use crate::column_family::Family;
 use crate::model::{
     Address, Barring, Binding, Class, CopyControl, Device, DeviceDelivery, DeviceState,
     Disposition, Entity, EntityTag, Envelope, Event, EventKind, FileAttributes, Flow, Generation,
@@ -21,13 +22,13 @@ use crate::rule::settings::Sayings;
 use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
     EnvelopeValue, EventValue, GroupDocumentValue, GroupValue, Identity, JobValue, LegListValue,
-    LegPhase, LegValue, Link, LocationValue, MailboxValue, Mark, OwnerValue, ReportValue,
+    LegPhase, LegValue, Link, LocationValue, MailboxValue, Mark, OwnerValue, PieceRow, ReportValue,
     RosterValue, SenderJobsValue, SenderValue, StateValue, SubscriptionsValue, SuspensionsValue,
-    TemplateValue, UploadsValue, Value, WaitingValue, decode, decode_chunk, encode, encode_chunk,
+    TemplateValue, UploadsValue, Value, WaitingValue, decode, decode_piece, encode, encode_piece,
 };
 
 const AT: UnixMillis = UnixMillis(1_700_000_000_000);
-const NUMBER: MessageNumber = MessageNumber(1_700_000_000_000_000);
+pub(super) const NUMBER: MessageNumber = MessageNumber(1_700_000_000_000_000);
 
 fn id() -> MessageId {
     MessageId {
@@ -36,7 +37,7 @@ fn id() -> MessageId {
     }
 }
 
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     text.to_owned()
 }
 
@@ -90,6 +91,7 @@ pub(super) fn envelope() -> EnvelopeValue {
         parts: vec![(PartKind::Message, 305)],
         staged: Some(UploadId(5)),
         sender_exempt: false,
+        content_key: None,
     }
 }
 
@@ -462,6 +464,7 @@ pub(super) fn job() -> JobValue {
         cursor: 256,
         due_at: UnixMillis(AT.0 + 604_800_000),
         content: None,
+        content_key: None,
     }
 }
 
@@ -578,7 +581,7 @@ fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-fn octets_of(file: &str) -> Vec<u8> {
+pub(super) fn octets_of(file: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/v1");
     let text = fs::read_to_string(folder.join(file)).unwrap_or_default();
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
@@ -590,7 +593,7 @@ fn octets_of(file: &str) -> Vec<u8> {
         .collect()
 }
 
-fn still_reads<V: Value + Debug + PartialEq>(file: &str, value: &V) {
+pub(super) fn still_reads<V: Value + Debug + PartialEq>(file: &str, value: &V) {
     let written = octets_of(file);
     assert_eq!(hexadecimal(&encode(value)), hexadecimal(&written), "{file}");
     assert_eq!(decode::<V>(&written).as_ref(), Ok(value), "{file}");
@@ -669,11 +672,14 @@ fn counters_without_one_for_jobs_are_still_read() {
 #[test]
 fn chunks_of_version_1_are_still_read_and_written() {
     let written = octets_of("chunk.hex");
-    assert_eq!(
-        hexadecimal(&encode_chunk(b"hi\0\xff")),
-        hexadecimal(&written)
-    );
-    assert_eq!(decode_chunk(&written), Ok(&b"hi\0\xff"[..]));
+    let row = PieceRow {
+        family: Family::Contents,
+        key: &[0; 13],
+    };
+    let piece = encode_piece(b"hi\0\xff", None, row);
+    assert_eq!(hexadecimal(&piece), hexadecimal(&written));
+    let piece = decode_piece(&written[..], None, row);
+    assert_eq!(&piece.expect("it is one")[..], b"hi\0\xff");
 }
 
 /// Before groups had documents.

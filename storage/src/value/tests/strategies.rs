@@ -12,6 +12,7 @@ use crate::model::{
     SubscriptionDialog, UnixMillis, UploadId,
 };
 use crate::rule::settings::Sayings;
+use crate::sealing::ContentKey;
 use crate::value::{
     AccountValue, AddressValue, AttemptValue, BindingsValue, ClaimValue, Counters, DuplicateValue,
     EnvelopeValue, EventValue, Identity, MailboxValue, StateValue, SubscriptionsValue,
@@ -137,6 +138,7 @@ pub(super) fn envelope() -> impl Strategy<Value = EnvelopeValue> {
             parts,
             staged,
             sender_exempt,
+            content_key: sender_exempt.then(ContentKey::random),
         }
     })
 }
