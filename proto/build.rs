@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 17] = [
+const PROTOS: [&str; 18] = [
     "restante/v1/message.proto",
     "restante/v1/deposit.proto",
     "restante/v1/delivery.proto",
@@ -20,6 +20,7 @@ const PROTOS: [&str; 17] = [
     "restante/v1/report.proto",
     "restante/v1/event.proto",
     "restante/v1/console.proto",
+    "restante/v1/key.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -10,6 +10,7 @@ use crate::command::events::EventsCommand;
 use crate::command::explain::ExplainArgs;
 use crate::command::group::GroupCommand;
 use crate::command::job::JobCommand;
+use crate::command::keys::KeysCommand;
 use crate::command::list::ListArgs;
 use crate::command::order::{HoldArgs, OrderArgs};
 use crate::command::purge::PurgeArgs;
@@ -131,6 +132,13 @@ Examples:
   restantectl events watch
   restantectl events watch --from-beginning --kind expired -o jsonl")]
     Events(EventsCommand),
+    /// See and rotate the master keys of an encrypted store
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  restantectl keys status
+  restantectl keys rotate")]
+    Keys(KeysCommand),
     /// See who is told what waits
     #[command(subcommand)]
     #[command(after_help = "\

@@ -13,6 +13,7 @@ use proto::v1::console_service_client::ConsoleServiceClient;
 use proto::v1::event_service_client::EventServiceClient;
 use proto::v1::group_service_client::GroupServiceClient;
 use proto::v1::job_service_client::JobServiceClient;
+use proto::v1::key_service_client::KeyServiceClient;
 use proto::v1::mailbox_service_client::MailboxServiceClient;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::settings_admin_service_client::SettingsAdminServiceClient;
@@ -22,14 +23,14 @@ use proto::v1::{
     Account, AddAliasRequest, AddMembersRequest, CancelJobRequest, ClearSettingsRequest,
     CreateAccountRequest, CreateGroupRequest, CreateSignInReply, CreateSignInRequest,
     DeleteAccountReply, DeleteAccountRequest, DeleteGroupReply, DeleteGroupRequest,
-    ExportDeferredListRequest, GetGroupRequest, GetJobRequest, GetMailboxRequest, GetMessageReply,
-    GetMessageRequest, GetSettingsRequest, GetStatusRequest, Group, GroupMember, Job,
+    ExportDeferredListRequest, GetGroupRequest, GetJobRequest, GetKeysRequest, GetMailboxRequest, GetMessageReply,
+    GetMessageRequest, GetSettingsRequest, GetStatusRequest, Group, GroupMember, Job, Keys,
     ListAccountsReply, ListAccountsRequest, ListGroupsReply, ListGroupsRequest, ListJobsReply,
     ListJobsRequest, ListLegsReply, ListLegsRequest, ListMessagesReply, ListMessagesRequest,
     ListSubscriptionsReply, ListSubscriptionsRequest, Mailbox, Message, MessageOrder,
     OverrideSettingsRequest, PresetSettingsRequest, PushMailboxReply, PushMailboxRequest,
     ReadContentReply, ReadContentRequest, RecallMessageRequest, RemoveAliasRequest,
-    RemoveMembersRequest, SettingValues, Status, UpdateGroupRequest, UserSettings,
+    RemoveMembersRequest, RotateKeysRequest, SettingValues, Status, UpdateGroupRequest, UserSettings,
     WatchEventsReply, WatchEventsRequest, WatchMailboxReply, WatchMailboxRequest,
 };
 use storage_client::{Connect, Connector, innermost};
@@ -83,6 +84,7 @@ pub(crate) struct Client {
     groups: GroupServiceClient<Channel>,
     jobs: JobServiceClient<Channel>,
     console: ConsoleServiceClient<Channel>,
+    keys: KeyServiceClient<Channel>,
 }
 
 impl Client {
@@ -108,6 +110,7 @@ impl Client {
             settings: SettingsAdminServiceClient::new(channel.clone()),
             waiting: WaitingServiceClient::new(channel.clone()),
             events: EventServiceClient::new(channel.clone()),
+            keys: KeyServiceClient::new(channel.clone()),
             console: ConsoleServiceClient::new(channel),
             groups: groups.max_decoding_message_size(REPLY_OCTETS_MAX),
             jobs: jobs.max_decoding_message_size(REPLY_OCTETS_MAX),
@@ -242,6 +245,20 @@ impl Client {
     ) -> Result<CreateSignInReply, Failure> {
         let request = self.request(query);
         let answer = self.console.create_sign_in(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// The master keys.
+    pub(crate) async fn keys(&mut self) -> Result<Keys, Failure> {
+        let request = self.request(GetKeysRequest {});
+        let answer = self.keys.get_keys(request);
+        finish(&self.server, self.deadline, answer).await
+    }
+
+    /// Has the master keys read again, and everything wrapped by the current one.
+    pub(crate) async fn rotate_keys(&mut self) -> Result<Keys, Failure> {
+        let request = self.request(RotateKeysRequest {});
+        let answer = self.keys.rotate_keys(request);
         finish(&self.server, self.deadline, answer).await
     }
 

@@ -8,6 +8,7 @@ use storage::model::{Account, Address, MailboxId, PageToken};
 use storage::{Store, StoreError};
 use tonic::{Request, Response, Status};
 
+use crate::operator::actor;
 use crate::page_token::PageTokens;
 use crate::scheduler::DepositWatch;
 use crate::{convert, status};
@@ -127,6 +128,20 @@ impl<S: Store> AccountService for Accounts<S> {
         let deleted = self.store.delete_account(address).await;
         deleted.map_err(|error| status::of_store(&error))?;
         Ok(Response::new(v1::DeleteAccountReply {}))
+    }
+
+    async fn erase_account(
+        &self,
+        request: Request<v1::EraseAccountRequest>,
+    ) -> Result<Response<v1::EraseAccountReply>, Status> {
+        let actor = actor(&request);
+        let v1::EraseAccountRequest { address, reason } = request.into_inner();
+        let address = convert::named(address)?;
+        let erased = self.store.erase_account(address, actor, reason).await;
+        let messages = erased.map_err(|error| status::of_store(&error))?;
+        Ok(Response::new(v1::EraseAccountReply {
+            messages: messages.into_inner(),
+        }))
     }
 
     async fn add_alias(

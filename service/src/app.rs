@@ -28,6 +28,7 @@ use crate::fan_out::{Dispatcher, FanOuts};
 use crate::group::Groups;
 use crate::health::Unready;
 use crate::job::Jobs;
+use crate::key::Keys;
 use crate::large::{LargeMessages, Patience, UploadsUnderWay};
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
@@ -72,12 +73,14 @@ impl App<RocksStore> {
     /// opened.
     pub async fn build(config: Config, readiness: &Readiness) -> Result<Self, Fatal> {
         let listeners = Listeners::bind(&config)?;
-        let store = config.store();
-        let opened = tokio::task::spawn_blocking(move || RocksStore::open(store, SystemClock));
+        let keyed = config.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let opened = RocksStore::open(keyed.store_with_keys()?, SystemClock);
+            opened.map_err(|error| Fatal::new(Code::Io, error.to_string()))
+        });
         let store = opened
             .await
-            .map_err(|error| Fatal::new(Code::Bug, format!("opening the store: {error}")))?
-            .map_err(|error| Fatal::new(Code::Io, error.to_string()))?;
+            .map_err(|error| Fatal::new(Code::Bug, format!("opening the store: {error}")))??;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let audit = match config.audit_file() {
             Some(path) => Audit::open(&path, Arc::clone(&clock), readiness.condition("audit"))?,
@@ -391,11 +394,12 @@ impl<S: Store> App<S> {
             store: Arc::clone(&self.store),
             watches: Watches::new(streams.clone(), stop.clone()),
         };
+        let keys = Keys::new(Arc::clone(&self.store), self.config.clone());
         let rest = (waiting, groups, jobs, events);
         self.reflecting(serve::operator(
             mailboxes,
             operators,
-            accounts,
+            (accounts, keys),
             settings,
             rest,
             self.door.clone(),

@@ -1,6 +1,8 @@
 //! Configuration of the storage service: what is written, and what it means to the parts.
 
 mod audit;
+mod delivery;
+mod encryption;
 mod security;
 
 use std::net::SocketAddr;
@@ -15,6 +17,8 @@ use storage::config as store;
 use storage::model::Setting;
 
 pub(crate) use self::audit::AuditLog;
+pub(crate) use self::delivery::{Delivery, DeliveryMode, DeliveryScope};
+use self::encryption::InlineKeys;
 pub(crate) use self::security::{GrpcTls, Reflection, Roles};
 use crate::scheduler::Policy;
 
@@ -66,6 +70,10 @@ daemon::section! {
         insecure: bool = false,
         /// Whether gRPC tells what it offers (server reflection): `auto` means while both listeners are on loopback.
         reflection: Reflection = "auto",
+        /// File of the master keys, `ID:KEY` by line, mode 0600: contents and names are encrypted with them, and lost without them.
+        master_key_file: Option<PathBuf> = "off",
+        /// The same keys themselves, separated by commas: for the environment.
+        master_keys: Option<InlineKeys> = "off",
         /// Memory for cached blocks of the store.
         cache: Octets = "128MiB",
         /// Open although the log was cut in its middle, as after a disk lost writes; what came after
@@ -221,42 +229,6 @@ daemon::section! {
         /// How long an edge that has claimed a report has for it: longer than three transactions of SIP last, 96s, since where
         /// one host of the next hop is silent another is tried; or reports are sent twice.
         lease: Duration = "2m",
-    }
-}
-
-daemon::section! {
-    /// By what deferred messages are delivered.
-    pub struct Delivery in "delivery" {
-        /// `auto`: push sessions to IM clients, MESSAGE to other clients that take it; `session`:
-        /// push sessions only; `message`: MESSAGE only.
-        mode: DeliveryMode = "auto",
-        /// Which devices of a user get a message: `first`: the first that answers; `all`: each, once,
-        /// with its content kept for those that are missing until it expires.
-        scope: DeliveryScope = "first",
-        /// With `scope = "all"`: a device that has not been registered for so long is not waited for.
-        forget_devices: Duration = "30d",
-    }
-}
-
-daemon::choice! {
-    /// Which devices of a user get a message (requirements §3.13).
-    pub enum DeliveryScope {
-        /// The first that answers.
-        First = "first",
-        /// Each.
-        All = "all",
-    }
-}
-
-daemon::choice! {
-    /// By what deferred messages are delivered (DLM-01).
-    pub enum DeliveryMode {
-        /// Push sessions to IM clients, MESSAGE to other clients that take it.
-        Auto = "auto",
-        /// Push sessions only.
-        Session = "session",
-        /// MESSAGE only.
-        Message = "message",
     }
 }
 
@@ -449,7 +421,8 @@ impl Config {
             .into_iter()
             .chain(self.rooms())
             .chain(self.securing())
-            .chain(self.events.checks());
+            .chain(self.events.checks())
+            .chain([self.keys_of_one_place()]);
         let wrong = checks.filter(|(holds, ..)| !holds);
         wrong.map(|(_, key, sentence)| (key, sentence)).collect()
     }

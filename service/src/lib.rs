@@ -26,6 +26,7 @@ mod fan_out;
 mod group;
 mod health;
 mod job;
+mod key;
 mod large;
 mod mailbox;
 pub mod maintenance;

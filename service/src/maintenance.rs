@@ -43,13 +43,15 @@ pub async fn restore(config: &Config) -> Result<(), Fatal> {
 }
 
 async fn open(config: Config, is_older_copy: bool) -> Result<RocksStore, Fatal> {
-    let mut store = config.store();
-    store.accept_truncated_wal |= is_older_copy;
-    let opened = tokio::task::spawn_blocking(move || RocksStore::open(store, SystemClock));
+    let opened = tokio::task::spawn_blocking(move || {
+        let mut store = config.store_with_keys()?;
+        store.accept_truncated_wal |= is_older_copy;
+        let opened = RocksStore::open(store, SystemClock);
+        opened.map_err(|error| Fatal::new(Code::Io, error.to_string()))
+    });
     opened
         .await
         .map_err(|error| Fatal::new(Code::Bug, format!("opening the store: {error}")))?
-        .map_err(|error| Fatal::new(Code::Io, error.to_string()))
 }
 
 fn lines(report: &CheckReport) -> Vec<String> {

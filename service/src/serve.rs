@@ -14,6 +14,7 @@ use proto::v1::event_service_server::EventServiceServer;
 use proto::v1::fan_out_service_server::FanOutServiceServer;
 use proto::v1::group_service_server::GroupServiceServer;
 use proto::v1::job_service_server::JobServiceServer;
+use proto::v1::key_service_server::KeyServiceServer;
 use proto::v1::large_message_service_server::LargeMessageServiceServer;
 use proto::v1::mailbox_service_server::MailboxServiceServer;
 use proto::v1::operator_service_server::OperatorServiceServer;
@@ -48,6 +49,7 @@ use crate::fan_out::FanOuts;
 use crate::group::Groups;
 use crate::health;
 use crate::job::Jobs;
+use crate::key::Keys;
 use crate::large::LargeMessages;
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
@@ -126,7 +128,7 @@ pub(crate) fn data<S: Store>(
 pub(crate) fn operator<S: Store>(
     mailboxes: Mailboxes<S>,
     operators: Operators<S>,
-    accounts: Accounts<S>,
+    (accounts, keys): (Accounts<S>, Keys<S>),
     settings: SettingsServices<S>,
     (waiting, groups, jobs, events): (WaitingMailboxes<S>, Groups<S>, Jobs<S>, Events<S>),
     door: Door,
@@ -139,7 +141,8 @@ pub(crate) fn operator<S: Store>(
         .add_service(GroupServiceServer::new(groups).max_decoding_message_size(MAX_GROUP_OCTETS))
         .add_service(JobServiceServer::new(jobs))
         .add_service(EventServiceServer::new(events))
-        .add_service(ConsoleServiceServer::new(door));
+        .add_service(ConsoleServiceServer::new(door))
+        .add_service(KeyServiceServer::new(keys));
     let names = vec![
         MailboxServiceServer::<Mailboxes<S>>::NAME,
         OperatorServiceServer::<Operators<S>>::NAME,
@@ -150,6 +153,7 @@ pub(crate) fn operator<S: Store>(
         JobServiceServer::<Jobs<S>>::NAME,
         EventServiceServer::<Events<S>>::NAME,
         ConsoleServiceServer::<Door>::NAME,
+        KeyServiceServer::<Keys<S>>::NAME,
     ];
     Listener::new(routes, names)
 }

@@ -7,6 +7,7 @@ pub(crate) mod explain;
 mod filter;
 pub(crate) mod group;
 pub(crate) mod job;
+pub(crate) mod keys;
 pub(crate) mod limit;
 pub(crate) mod list;
 pub(crate) mod order;
@@ -62,6 +63,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::User(command) => user::run(command, &mut session).await,
         Command::Group(command) => group::run(command, &mut session).await,
         Command::Job(command) => job::run(command, &mut session).await,
+        Command::Keys(command) => keys::run(command, &mut session).await,
         Command::Settings(command) => settings::run(command, &mut session).await,
         Command::Subscriptions(command) => subscriptions::run(command, &mut session).await,
         Command::Events(command) => events::run(command, &mut session).await,

@@ -15,7 +15,7 @@ use proto::v1::operator_service_server::{OperatorService, OperatorServiceServer}
 use proto::v1::waiting_service_server::WaitingServiceServer;
 use proto::v1::{
     Account, AddAliasRequest, CancelSuspensionRequest, CreateAccountRequest, DeleteAccountReply,
-    DeleteAccountRequest, DeliveryPlan, ExportDeferredListReply, ExportDeferredListRequest,
+    DeleteAccountRequest, DeliveryPlan, EraseAccountReply, EraseAccountRequest, ExportDeferredListReply, ExportDeferredListRequest,
     GetDeliveryPlanRequest, GetMailboxRequest, GetMessageReply, GetMessageRequest,
     GetStatusRequest, ListAccountsReply, ListAccountsRequest, ListMessagesReply,
     ListMessagesRequest, ListSessionsReply, ListSessionsRequest, ListSuspensionsReply,
@@ -241,6 +241,15 @@ impl AccountService for Service {
         let request = request.into_inner();
         self.account("delete", &[&request.address]).await?;
         Ok(Response::new(DeleteAccountReply {}))
+    }
+
+    async fn erase_account(
+        &self,
+        request: Request<EraseAccountRequest>,
+    ) -> Result<Response<EraseAccountReply>, Status> {
+        let request = request.into_inner();
+        self.account("erase", &[&request.address]).await?;
+        Ok(Response::new(EraseAccountReply { messages: 0 }))
     }
 
     async fn add_alias(

@@ -37,7 +37,7 @@ const FOR_EDGES: [&str; 30] = [
 ];
 
 /// Questions of operators, which return no contents.
-const FOR_READERS: [&str; 19] = [
+const FOR_READERS: [&str; 20] = [
     "/restante.v1.MailboxService/ListMessages",
     "/restante.v1.MailboxService/GetMessage",
     "/restante.v1.MailboxService/GetMailbox",
@@ -57,13 +57,14 @@ const FOR_READERS: [&str; 19] = [
     "/restante.v1.JobService/ListLegs",
     "/restante.v1.EventService/WatchEvents",
     "/restante.v1.ConsoleService/CreateSignIn",
+    "/restante.v1.KeyService/GetKeys",
 ];
 
 /// Contents of messages.
 const FOR_BODY_READERS: [&str; 1] = ["/restante.v1.MailboxService/ReadContent"];
 
 /// Changes.
-const FOR_OPERATORS: [&str; 22] = [
+const FOR_OPERATORS: [&str; 24] = [
     "/restante.v1.OperatorService/PushMailbox",
     "/restante.v1.OperatorService/RedeliverMessage",
     "/restante.v1.OperatorService/HoldMessage",
@@ -75,6 +76,8 @@ const FOR_OPERATORS: [&str; 22] = [
     "/restante.v1.OperatorService/CancelSuspension",
     "/restante.v1.AccountService/CreateAccount",
     "/restante.v1.AccountService/DeleteAccount",
+    "/restante.v1.AccountService/EraseAccount",
+    "/restante.v1.KeyService/RotateKeys",
     "/restante.v1.AccountService/AddAlias",
     "/restante.v1.AccountService/RemoveAlias",
     "/restante.v1.SettingsAdminService/PresetSettings",

@@ -5,6 +5,7 @@ mod changed;
 mod event_log;
 mod group;
 mod job;
+mod keys;
 mod mailbox;
 mod message;
 mod settings;
@@ -18,6 +19,7 @@ pub(crate) use changed::{ChangeRecord, ErrorRecord, Outcome, PushRecord};
 pub(crate) use event_log::MessageEventRecord;
 pub(crate) use group::{GroupChangeRecord, GroupRecord};
 pub(crate) use job::{JobChangeRecord, JobRecord, LegRecord};
+pub(crate) use keys::KeysRecord;
 pub(crate) use mailbox::{BindingRecord, CountRecord, DeferredListRecord, MailboxRecord};
 pub(crate) use message::{
     ContentRecord, EventRecord, FileRecord, ListedMessage, ShownMessage, class_name, state_name,
