@@ -11,6 +11,7 @@ mod crash_large;
 mod crash_push;
 mod crash_reports;
 mod disk;
+mod encryption;
 mod fuzz;
 mod grpc_roles;
 mod grpc_tls;
