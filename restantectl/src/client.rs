@@ -1,5 +1,6 @@
 //! Calls of the operators' services, each with its deadline and its failure in words.
 
+mod keys;
 mod steering;
 
 use std::error::Error;
@@ -23,14 +24,14 @@ use proto::v1::{
     Account, AddAliasRequest, AddMembersRequest, CancelJobRequest, ClearSettingsRequest,
     CreateAccountRequest, CreateGroupRequest, CreateSignInReply, CreateSignInRequest,
     DeleteAccountReply, DeleteAccountRequest, DeleteGroupReply, DeleteGroupRequest,
-    ExportDeferredListRequest, GetGroupRequest, GetJobRequest, GetKeysRequest, GetMailboxRequest, GetMessageReply,
-    GetMessageRequest, GetSettingsRequest, GetStatusRequest, Group, GroupMember, Job, Keys,
+    ExportDeferredListRequest, GetGroupRequest, GetJobRequest, GetMailboxRequest, GetMessageReply,
+    GetMessageRequest, GetSettingsRequest, GetStatusRequest, Group, GroupMember, Job,
     ListAccountsReply, ListAccountsRequest, ListGroupsReply, ListGroupsRequest, ListJobsReply,
     ListJobsRequest, ListLegsReply, ListLegsRequest, ListMessagesReply, ListMessagesRequest,
     ListSubscriptionsReply, ListSubscriptionsRequest, Mailbox, Message, MessageOrder,
     OverrideSettingsRequest, PresetSettingsRequest, PushMailboxReply, PushMailboxRequest,
     ReadContentReply, ReadContentRequest, RecallMessageRequest, RemoveAliasRequest,
-    RemoveMembersRequest, RotateKeysRequest, SettingValues, Status, UpdateGroupRequest, UserSettings,
+    RemoveMembersRequest, SettingValues, Status, UpdateGroupRequest, UserSettings,
     WatchEventsReply, WatchEventsRequest, WatchMailboxReply, WatchMailboxRequest,
 };
 use storage_client::{Connect, Connector, innermost};
@@ -245,20 +246,6 @@ impl Client {
     ) -> Result<CreateSignInReply, Failure> {
         let request = self.request(query);
         let answer = self.console.create_sign_in(request);
-        finish(&self.server, self.deadline, answer).await
-    }
-
-    /// The master keys.
-    pub(crate) async fn keys(&mut self) -> Result<Keys, Failure> {
-        let request = self.request(GetKeysRequest {});
-        let answer = self.keys.get_keys(request);
-        finish(&self.server, self.deadline, answer).await
-    }
-
-    /// Has the master keys read again, and everything wrapped by the current one.
-    pub(crate) async fn rotate_keys(&mut self) -> Result<Keys, Failure> {
-        let request = self.request(RotateKeysRequest {});
-        let answer = self.keys.rotate_keys(request);
         finish(&self.server, self.deadline, answer).await
     }
 

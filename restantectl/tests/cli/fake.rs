@@ -15,12 +15,12 @@ use proto::v1::operator_service_server::{OperatorService, OperatorServiceServer}
 use proto::v1::waiting_service_server::WaitingServiceServer;
 use proto::v1::{
     Account, AddAliasRequest, CancelSuspensionRequest, CreateAccountRequest, DeleteAccountReply,
-    DeleteAccountRequest, DeliveryPlan, EraseAccountReply, EraseAccountRequest, ExportDeferredListReply, ExportDeferredListRequest,
-    GetDeliveryPlanRequest, GetMailboxRequest, GetMessageReply, GetMessageRequest,
-    GetStatusRequest, ListAccountsReply, ListAccountsRequest, ListMessagesReply,
-    ListMessagesRequest, ListSessionsReply, ListSessionsRequest, ListSuspensionsReply,
-    ListSuspensionsRequest, Mailbox, Message, MessageOrder, MessageState, PartKind,
-    PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest,
+    DeleteAccountRequest, DeliveryPlan, EraseAccountReply, EraseAccountRequest,
+    ExportDeferredListReply, ExportDeferredListRequest, GetDeliveryPlanRequest, GetMailboxRequest,
+    GetMessageReply, GetMessageRequest, GetStatusRequest, ListAccountsReply, ListAccountsRequest,
+    ListMessagesReply, ListMessagesRequest, ListSessionsReply, ListSessionsRequest,
+    ListSuspensionsReply, ListSuspensionsRequest, Mailbox, Message, MessageOrder, MessageState,
+    PartKind, PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest,
     RecallMessageRequest, RemoveAliasRequest, SuspendDeliveriesRequest, Suspension,
 };
 use tokio::net::{TcpListener, UnixListener};

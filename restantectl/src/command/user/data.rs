@@ -49,9 +49,8 @@ pub(crate) struct UserExportArgs {
 
 /// Erase what is kept of a user: messages, settings, registrations, subscriptions, account
 ///
-/// Undelivered messages are deleted and settled ones lose their contents; of each the envelope and the timeline stay for
-/// `retention.timeline`, and backups and the audit log have what they have. With `provisioning = open` the next message makes a new
-/// mailbox. Interrupted, it goes on when it is called again.
+/// Messages go with contents and timelines, whatever has become of them; where the store encrypts, the key of the mailbox goes too.
+/// Backups, the event log and the audit log have what they have. With `provisioning = open` the next message makes a new mailbox. Interrupted, it goes on when it is called again.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -167,7 +166,7 @@ pub(super) async fn erase(args: &UserEraseArgs, session: &mut Session) -> Result
     erase_messages(args, &reason, &mut record, &mut client).await?;
     if !args.dry_run {
         client.clear_settings(user, true).await?;
-        client.delete_account(user).await?;
+        client.erase_account(user, &reason).await?;
     }
     session.output.single(&record, |record| {
         let (user, messages) = (&record.served_user, record.messages);
