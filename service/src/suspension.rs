@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(suspensions.of(&Address::new("sip:carol@example.net")), None);
         assert_eq!(suspensions.of(&Address::new("tel:+4930123456")), None);
         clock.advance(Duration::from_secs(5 * 60));
-        assert_eq!(suspensions.live(), [domain.clone()]);
+        assert_eq!(suspensions.live(), std::slice::from_ref(&domain));
         assert_eq!(suspensions.left(&domain), Duration::from_secs(5 * 60));
         clock.advance(Duration::from_secs(5 * 60));
         assert_eq!(suspensions.of(&bob), None);

@@ -332,12 +332,12 @@ fn of_its_lifetime(letter: Letter, entry: &Entry, copies: &[&Found]) -> Vec<Stri
     let late = entry
         .accepted
         .map(|accepted| accepted + lifetime + ON_ITS_WAY);
-    if let (Some(late), Some(seen)) = (late, entry.seen) {
-        if seen > late {
-            wrong.push(format!(
-                "PFM-07: message {letter} came at {seen:?}, long after its end"
-            ));
-        }
+    if let (Some(late), Some(seen)) = (late, entry.seen)
+        && seen > late
+    {
+        wrong.push(format!(
+            "PFM-07: message {letter} came at {seen:?}, long after its end"
+        ));
     }
     wrong
 }

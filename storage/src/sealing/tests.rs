@@ -27,8 +27,11 @@ fn keyring(text: &str) -> Keyring {
     Keyring::new(Some(masters(text)))
 }
 
+/// Key and value of a row.
+type Row = (Vec<u8>, Vec<u8>);
+
 /// A row of a mailbox with a name in it, and the rows of keys that were made for it.
-fn sealed(keyring: &Keyring, mailbox: MailboxId, edge: &str) -> (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>) {
+fn sealed(keyring: &Keyring, mailbox: MailboxId, edge: &str) -> (Vec<u8>, Vec<Row>) {
     let made = RefCell::new(Vec::new());
     let value = value::encode(&claim(edge));
     let row = keyring.seal(
