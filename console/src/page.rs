@@ -96,7 +96,9 @@ pub(crate) fn form_secret(session: &Session) -> Markup {
 
 /// An address of ours with these fields.
 pub(crate) fn link(path: &str, fields: &[(&str, &str)]) -> String {
-    let mut query = form_urlencoded::Serializer::new(format!("{path}?"));
+    let begin = format!("{path}?");
+    let at = begin.len();
+    let mut query = form_urlencoded::Serializer::for_suffix(begin, at);
     let query = query.extend_pairs(fields.iter().filter(|(_, value)| !value.is_empty()));
     query.finish()
 }

@@ -72,11 +72,15 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 /// A duration of the contract, cut at a day: a peer's number is added to clocks. A negative one counts
 /// as none.
 pub(crate) fn duration(duration: prost_types::Duration) -> Duration {
+    lifetime(duration).min(LONGEST)
+}
+
+/// How long a message is to live, which the store caps.
+pub(crate) fn lifetime(duration: prost_types::Duration) -> Duration {
     // Not prost's conversion: it panics on the most negative number.
     let seconds = u64::try_from(duration.seconds).unwrap_or(0);
     let nanos = u32::try_from(duration.nanos).unwrap_or(0);
-    let within = Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into()));
-    within.min(LONGEST)
+    Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into()))
 }
 
 /// A field that makes no sense.

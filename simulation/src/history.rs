@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::clock;
 use crate::edge_host::EdgeHost;
 use crate::ledger::{Entry, Letter};
-use crate::misfortune::{self, Victims};
+use crate::misfortune::Victims;
 use crate::network::Switch;
 use crate::plant::Plant;
 use crate::sender::{self, Sender};
@@ -28,6 +28,9 @@ const SETTLING: Duration = Duration::from_secs(120);
 /// In which time every copy of a message to many has its outcome once all is mended: a lease, and the pause before
 /// another try of one that has failed as often as it can in the time of trouble.
 const COPYING: Duration = Duration::from_secs(240);
+
+/// How long a session waits for an answer that never comes (requirements §3.1); what it waits for may have expired.
+const UNANSWERED: Duration = Duration::from_secs(31);
 
 /// In which time a message comes to a user who is there, while nothing is broken (DLV-17): the pause before a push,
 /// and what stands in line.
@@ -143,6 +146,7 @@ async fn live(world: World) {
     cast.victims.mend().await;
     settle(&world, &cast, letters).await;
     if world.violations().is_empty() {
+        sleep(UNANSWERED).await;
         peace(&world, &cast).await;
     }
     reckon(&world, &cast).await;
@@ -304,7 +308,7 @@ async fn reckon(world: &World, cast: &Cast) {
     }
 }
 
-/// Messages end when their lifetime is over, by a clock that is wrong for a while, and do not come when it is long over
+/// Messages end when their lifetime is over, by a clock that may be wrong, and do not come when it is long over
 /// (requirements §3.2).
 fn of_its_lifetime(letter: Letter, entry: &Entry, copies: &[&Found]) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -315,12 +319,12 @@ fn of_its_lifetime(letter: Letter, entry: &Entry, copies: &[&Found]) -> Vec<Stri
             .into_iter()
             .collect();
     };
-    let written = entry.written;
     for copy in copies {
-        let (end, settled) = (copy.end, copy.settled);
-        if end + misfortune::WRONG_FOR < written + lifetime {
+        let (life, end, settled) = (copy.life, copy.end, copy.settled);
+        // Its sender says it in seconds.
+        if life.as_secs() != lifetime.as_secs() {
             wrong.push(format!(
-                "P2: message {letter}, written at {written:?} for {lifetime:?}, is to end at {end:?}"
+                "P2: message {letter}, which is to live for {lifetime:?}, is given {life:?}"
             ));
         }
         if copy.state == State::Expired && settled < end {

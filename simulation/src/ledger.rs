@@ -20,8 +20,6 @@ pub type Circular = usize;
 pub struct Entry {
     /// Place of the served user among all.
     pub to: usize,
-    /// When it was sent first.
-    pub written: Duration,
     /// The lifetime that its sender gave it.
     pub lifetime: Option<Duration>,
     /// When its sender was told 202.
@@ -51,11 +49,10 @@ pub struct Ledger {
 
 impl Ledger {
     /// A message that is about to be sent for the first time.
-    pub fn write(&mut self, to: usize, written: Duration, lifetime: Option<Duration>) -> Letter {
+    pub fn write(&mut self, to: usize, lifetime: Option<Duration>) -> Letter {
         let letter = self.entries.len();
         let entry = Entry {
             to,
-            written,
             lifetime,
             accepted: None,
             seen: None,
@@ -67,9 +64,8 @@ impl Ledger {
     }
 
     /// A message to many that is about to be sent for the first time: each of these users shall get a copy.
-    pub fn write_to_many(&mut self, users: &[usize], written: Duration) -> Circular {
-        let mut write = |user| self.write(user, written, None);
-        let copies = users.iter().map(|user| (*user, write(*user)));
+    pub fn write_to_many(&mut self, users: &[usize]) -> Circular {
+        let copies = users.iter().map(|user| (*user, self.write(*user, None)));
         let copies = copies.collect();
         self.circulars.push(copies);
         self.circulars.len() - 1

@@ -14,7 +14,7 @@ use crate::store_host::{self, StoreHost};
 use crate::world::World;
 
 /// How long a clock is wrong at most, and how far it runs ahead.
-pub const WRONG_FOR: Duration = Duration::from_secs(10);
+const WRONG_FOR: Duration = Duration::from_secs(10);
 
 /// Whom it may hit.
 #[derive(Clone)]

@@ -121,10 +121,7 @@ impl Store for Observer {
         self.store.is_registered(address) && !is_forgotten
     }
 
-    async fn deposit(&self, mut deposit: Deposit) -> Result<DepositOutcome, StoreError> {
-        if self.world.has(Plant::ShortenedLife) {
-            deposit.lifetime = deposit.lifetime.map(|lifetime| lifetime / 5);
-        }
+    async fn deposit(&self, deposit: Deposit) -> Result<DepositOutcome, StoreError> {
         self.store.deposit(deposit).await
     }
 
@@ -165,7 +162,12 @@ impl Store for Observer {
         self.store.holds(claim, number).await
     }
 
-    fn deposit_all(&self, deposits: Vec<(u64, Deposit)>, outcomes: &UnboundedSender<Outcomes>) {
+    fn deposit_all(&self, mut deposits: Vec<(u64, Deposit)>, outcomes: &UnboundedSender<Outcomes>) {
+        if self.world.has(Plant::ShortenedLife) {
+            for (_, deposit) in &mut deposits {
+                deposit.lifetime = deposit.lifetime.map(|lifetime| lifetime / 5);
+            }
+        }
         self.store.deposit_all(deposits, outcomes);
     }
 

@@ -101,7 +101,7 @@ impl Sender {
 
     /// Writes a message to this user, and sends it until it is accepted. Returns it.
     pub async fn send(&self, user: usize, lifetime: Option<Duration>) -> Letter {
-        let letter = self.world.ledger().write(user, clock::elapsed(), lifetime);
+        let letter = self.world.ledger().write(user, lifetime);
         let request = |branch| {
             let edge = &self.edges[self.world.pick(self.edges.len())];
             (self.message((letter, lifetime), user, branch), edge.sip())
@@ -119,7 +119,7 @@ impl Sender {
 
     /// Writes a message to many users, and has a controlling edge accept it.
     pub async fn send_to_many(&self, focus: &EdgeHost, users: &[usize]) {
-        let circular = self.world.ledger().write_to_many(users, clock::elapsed());
+        let circular = self.world.ledger().write_to_many(users);
         let request = |branch| (self.circular(circular, focus, users, branch), focus.sip());
         let what = format!("circular {circular} to users {users:?}");
         if self.until_accepted(&what, request).await {

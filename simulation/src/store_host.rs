@@ -32,6 +32,8 @@ pub struct Found {
     pub letter: Option<Letter>,
     /// Its state.
     pub state: State,
+    /// How long it is to live.
+    pub life: Duration,
     /// When its life ends.
     pub end: Duration,
     /// When it was settled; zero if it is not.
@@ -216,6 +218,10 @@ impl StoreHost {
                     number: message.envelope.id.number,
                     letter,
                     state: message.state,
+                    life: message
+                        .envelope
+                        .expires_at
+                        .since(message.envelope.received_at),
                     end: clock::since_the_beginning(message.envelope.expires_at),
                     settled: message
                         .settled_at

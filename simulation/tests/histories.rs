@@ -99,7 +99,7 @@ fn a_copy_that_counts_as_sent_when_it_is_claimed_is_found() {
 #[test]
 fn a_life_that_is_cut_short_is_found() {
     let text = found(Plant::ShortenedLife);
-    assert!(text.contains("is to end at"), "{text}");
+    assert!(text.contains("is given"), "{text}");
 }
 
 #[test]

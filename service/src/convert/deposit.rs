@@ -8,7 +8,7 @@ use storage::model::{Deposit, DuplicateKey, ImdnKey, Part, Refusal};
 use tonic::Status;
 
 use super::message::{address, class, headers, part, priority, report_request};
-use super::{duration, invalid, proto_duration, required};
+use super::{invalid, lifetime, proto_duration, required};
 
 /// A deposit that makes sense.
 pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit, Status> {
@@ -39,7 +39,7 @@ pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit
         parts,
         body_octets: deposit.body_octets,
         body_offset: deposit.body_offset,
-        lifetime: deposit.lifetime.map(duration),
+        lifetime: deposit.lifetime.map(lifetime),
         received_from: deposit.received_from,
         sha256: None,
         file: None,

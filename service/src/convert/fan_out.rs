@@ -15,7 +15,7 @@ use tonic::Status;
 
 use super::deposit::duplicate_key;
 use super::message::report_request;
-use super::{duration, invalid, named, proto_duration, required, timestamp};
+use super::{duration, invalid, lifetime, named, proto_duration, required, timestamp};
 use crate::status::RETRY_AFTER;
 
 /// A group that makes sense; its version is the store's.
@@ -172,7 +172,7 @@ fn job(
         content_hash,
         template,
         roster: roster(request.roster)?,
-        lifetime: request.lifetime.map(duration),
+        lifetime: request.lifetime.map(lifetime),
         max_forwards: request.max_forwards,
         received_from: request.received_from,
         report_request: report_request(request.report_request)?,

@@ -7,7 +7,7 @@ use storage::model::{Admission, LargeDeposit, Part, PartKind};
 use tonic::Status;
 
 use crate::convert::{
-    address, class, duration, file, headers, invalid, part, priority, report_request, required,
+    address, class, file, headers, invalid, lifetime, part, priority, report_request, required,
     traceparent,
 };
 
@@ -42,7 +42,7 @@ pub(super) fn large_deposit(
         msrp_message_id: deposit.msrp_message_id,
         octets: deposit.octets,
         parts: parts(deposit.parts)?,
-        lifetime: deposit.lifetime.map(duration),
+        lifetime: deposit.lifetime.map(lifetime),
         received_from: deposit.received_from,
         file: deposit.file.map(file),
         report_request: report_request(deposit.report_request)?,

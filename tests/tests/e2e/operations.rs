@@ -87,7 +87,10 @@ struct Stage {
 
 impl Stage {
     async fn build() -> Self {
-        let scene = Scene::start(Deployment::all().set("events.enabled", "true")).await;
+        let plan = Deployment::all()
+            .set("events.enabled", "true")
+            .set("storage.master_keys", &format!("1:{}", "5e".repeat(32)));
+        let scene = Scene::start(plan).await;
         let address = scene.deployment.address("controlling-edge.listen_tcp");
         let controlling = scene.core.way(Transport::Tcp, address).await;
         let folder = tempfile::tempdir().expect("a folder");
