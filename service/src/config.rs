@@ -156,7 +156,7 @@ daemon::section! {
         max_sessions: u32 = 1024,
         /// Deliveries that begin per second, over all edges, so that a crowd that registers leaves messages that come in
         /// their part of the machine; 0: no bound. With four processors or more it may be raised.
-        rate: u32 = 400,
+        rate: u32 = 250,
         /// Pauses before further tries within one registration.
         backoff: Vec<Duration> = ["30s", "2m", "10m"],
         /// Rest of a next hop that is down and gave no Retry-After.
