@@ -9,6 +9,7 @@
 #   make bench        a benchmark of docs/benchmarks.md; which one and options in BENCH="push --rounds 1"
 #   make simulation   random histories of a deployment (docs/simulation.md); how many and from which seed: SEEDS=10000 FROM=0
 #   make image        container image from source (needs a registry for the base images)
+#   make deb          Debian packages; scripts/deb-story lives with them in a container
 #   make runtime      container image from binaries built here (needs no registry)
 
 SHELL := /bin/bash
@@ -24,7 +25,7 @@ SOAK ?= 8h
 SEEDS ?= 10000
 FROM ?= 0
 
-.PHONY: help run demo test test-long soak conformance conformance-document metrics-document bench simulation image runtime
+.PHONY: help run demo test test-long soak conformance conformance-document metrics-document log-events-document configuration-document bench simulation image runtime deb
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -61,7 +62,16 @@ conformance-document:
 
 # What the processes say they count.
 metrics-document:
-	@cargo run --quiet --locked --bin restante -- metrics >docs/metrics.md
+	@cargo run --quiet --locked --bin restante -- metrics >$${CARGO_TARGET_DIR:-target}/metrics.md
+	@mv $${CARGO_TARGET_DIR:-target}/metrics.md docs/metrics.md
+
+# What can be configured.
+configuration-document:
+	@cargo run --quiet --locked --bin restante -- config reference >docs/configuration.md
+
+# What lines of the log can be about.
+log-events-document:
+	@cargo run --quiet --locked --bin restante -- log-events >docs/log-events.md
 
 simulation:
 	cargo run --locked --release -p restante-simulation -- --seeds $(SEEDS) --from $(FROM)
@@ -74,3 +84,6 @@ image:
 
 runtime:
 	@PROFILE=$(PROFILE) scripts/runtime-image
+
+deb:
+	@PROFILE=$(PROFILE) scripts/deb

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 18] = [
+const PROTOS: [&str; 21] = [
     "restante/v1/message.proto",
     "restante/v1/deposit.proto",
     "restante/v1/delivery.proto",
@@ -21,6 +21,9 @@ const PROTOS: [&str; 18] = [
     "restante/v1/event.proto",
     "restante/v1/console.proto",
     "restante/v1/key.proto",
+    "restante/v1/maintenance.proto",
+    "restante/v1/process.proto",
+    "restante/v1/import.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -25,7 +25,7 @@ if (table) {
   const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
   let source = null;
   let last = "";
-  let shown = 0;
+  let paused = false;
 
   // All of it is text: nothing that comes is ever read as markup.
   const cell = (row, text) => {
@@ -53,19 +53,24 @@ if (table) {
     while (body.rows.length > MOST) body.deleteRow(-1);
     empty.hidden = true;
     table.hidden = false;
-    shown += 1;
   };
   const say = (text) => {
     if (status.textContent !== text) status.textContent = text;
   };
   const watch = () => {
     const url = new URL(table.dataset.source, location.href);
+    // A new stream knows nothing of the one before it: it goes on where that one was.
+    if (last) url.searchParams.set("after", last);
+    say("Connecting…");
     source = new EventSource(url);
     source.onopen = () => say("Watching");
     source.onerror = () => {
       const gone = source.readyState === EventSource.CLOSED;
       say(gone ? "Ended: load the page again" : "Connection lost, trying again…");
     };
+    source.addEventListener("position", (event) => {
+      last = event.lastEventId;
+    });
     source.onmessage = (event) => {
       last = event.lastEventId;
       const told = JSON.parse(event.data);
@@ -73,17 +78,22 @@ if (table) {
       if (told.message) show(told);
     };
   };
-  pause.addEventListener("click", () => {
-    const paused = source !== null;
-    pause.setAttribute("aria-pressed", String(paused));
-    pause.textContent = paused ? "Go on" : "Pause";
-    if (paused) {
+  // A browser keeps few connections to one place: a page that nobody sees gives its own back.
+  const follow = () => {
+    if (!paused && !document.hidden) {
+      if (!source) watch();
+    } else if (source) {
       source.close();
       source = null;
-      say("Paused");
-    } else {
-      watch();
     }
+  };
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.setAttribute("aria-pressed", String(paused));
+    pause.textContent = paused ? "Go on" : "Pause";
+    follow();
+    if (paused) say("Paused");
   });
-  watch();
+  document.addEventListener("visibilitychange", follow);
+  follow();
 }

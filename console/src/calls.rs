@@ -22,7 +22,7 @@ use crate::visitor::Connect;
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// A page of messages with all their headers stays below this many octets.
-const MAX_REPLY: usize = 16 << 20;
+pub(crate) const MAX_REPLY: usize = 16 << 20;
 
 /// What can be ordered for one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,7 +36,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
-pub use visitor::{Connect, Entrance, Visitor};
+pub use visitor::{Connect, Entrance, SigningIn, Visitor};
 
 use listen::Security;
 use place::Place;
@@ -82,7 +82,7 @@ impl Console {
         match &config.warning {
             None => condition.ready(),
             Some(warning) => {
-                tracing::warn!(%warning, "the console is reachable without TLS");
+                tracing::warn!(event = "console.exposed", %warning, "the console is reachable without TLS");
                 condition.warning(warning.clone());
             }
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use daemon::exit::{Code, Fatal};
+use daemon::write_deadline::WriteDeadline;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -27,6 +28,9 @@ const MAX_CONNECTIONS: usize = 128;
 
 /// How long a request may take to be asked, and how long a connection may be quiet between two.
 const HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// How long a browser may read nothing of an answer.
+const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// Octets of the head of a request, and lines of it.
 const MAX_HEAD: usize = 16 << 10;
@@ -64,7 +68,8 @@ fn server_side(own: &CertificateFiles) -> Result<ServerConfig, TlsError> {
     let mut server = ServerConfig::builder_with_provider(tls::provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(pair.chain, pair.key)?;
+        .with_single_cert(pair.chain.clone(), pair.key.clone_key())?;
+    pair.show_end("console");
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -112,7 +117,7 @@ async fn accept(
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "connections to the console cannot be accepted");
+                tracing::warn!(event = "console.accept_failed", %error, "connections to the console cannot be accepted");
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -154,7 +159,10 @@ async fn answer(
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(MAX_HEAD)
         .max_headers(MAX_LINES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(WriteDeadline::new(stream, WRITE_TIME)),
+            TowerToHyperService::new(router),
+        );
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -7,6 +7,10 @@ use axum::http::{HeaderMap, Method, Uri, header};
 
 use crate::config::Keys;
 
+/// What shows contents of messages: no page of somebody else's leads there. Other ports of the same host are the same site to
+/// browsers, which send the cookie along.
+const CONTENTS: [&str; 2] = ["/content", "/download"];
+
 /// Scheme and authority, as in an `Origin` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin(String);
@@ -119,7 +123,8 @@ impl Place {
         }
         match text("sec-fetch-site") {
             None | Some("same-origin" | "none") => Ok(()),
-            // A link somewhere else; it brings no cookie.
+            Some(_) if CONTENTS.contains(&uri.path()) => Err(Stray::Origin),
+            // A link somewhere else.
             Some(_) if is_visit && text("sec-fetch-mode") == Some("navigate") => Ok(()),
             Some(_) => Err(Stray::Origin),
         }
@@ -276,6 +281,28 @@ mod tests {
         ] {
             let checked = check(&place, method.clone(), lines);
             assert_eq!(checked.is_ok(), is_ours, "{method} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn no_link_of_another_page_leads_to_contents() {
+        let place = place(None, "127.0.0.1:9403");
+        for (path, site, is_ours) in [
+            ("/message?id=1", Some("same-site"), true),
+            ("/message?id=1", Some("cross-site"), true),
+            ("/content?id=1", Some("same-site"), false),
+            ("/download?id=1", Some("same-site"), false),
+            ("/download?id=1", Some("cross-site"), false),
+            ("/content?id=1", Some("same-origin"), true),
+            ("/download?id=1", Some("none"), true),
+            ("/download?id=1", None, true),
+        ] {
+            let mut lines = headers(&[("host", "127.0.0.1:9403"), ("sec-fetch-mode", "navigate")]);
+            if let Some(site) = site {
+                lines.insert("sec-fetch-site", site.parse().expect("a value"));
+            }
+            let checked = place.check(&Method::GET, &Uri::from_static(path), &lines);
+            assert_eq!(checked.is_ok(), is_ours, "{path} {site:?}");
         }
     }
 }

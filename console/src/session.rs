@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use crate::calls::Calls;
 use crate::visitor::Visitor;
 
-/// Sessions at a time; one more ends the one that was quiet for longest.
+/// Sessions at a time, and of them those of one name.
 const MAX_SESSIONS: usize = 64;
+const MAX_SESSIONS_EACH: usize = 16;
 
 /// Random octets of a cookie, and of what forms carry.
 const SECRET_OCTETS: usize = 32;
@@ -99,13 +100,13 @@ impl Sessions {
         };
         let now = Instant::now();
         let mut entries = self.living(now);
-        if entries.len() >= MAX_SESSIONS {
-            let quietest = entries.iter().min_by_key(|(_, entry)| entry.seen);
-            let quietest = quietest.map(|(key, _)| *key);
-            if let Some(entry) = quietest.and_then(|key| entries.remove(&key)) {
-                tracing::info!("a session of the console made way for a new one");
-                entry.session.ended.cancel();
-            }
+        let crowded_out = makes_way(&entries, &session.name);
+        if let Some(entry) = crowded_out.and_then(|key| entries.remove(&key)) {
+            tracing::info!(
+                event = "console.session_displaced",
+                "a session of the console made way for a new one"
+            );
+            entry.session.ended.cancel();
         }
         let entry = Entry {
             session: Arc::new(session),
@@ -166,6 +167,24 @@ impl Sessions {
     }
 }
 
+/// The session that ends for a new one of this name, if there are too many: of those of whoever has most, the one that was
+/// quiet for longest. So nobody pushes others out.
+fn makes_way(entries: &HashMap<Key, Entry>, name: &str) -> Option<Key> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for entry in entries.values() {
+        *counts.entry(&entry.session.name).or_default() += 1;
+    }
+    let most = match counts.get(name) {
+        Some(own) if *own >= MAX_SESSIONS_EACH => name,
+        _ if entries.len() >= MAX_SESSIONS => counts.iter().max_by_key(|(_, count)| **count)?.0,
+        _ => return None,
+    };
+    let candidates = entries.iter();
+    let candidates = candidates.filter(|(_, entry)| entry.session.name == most);
+    let quietest = candidates.min_by_key(|(_, entry)| entry.seen);
+    quietest.map(|(key, _)| *key)
+}
+
 fn key(cookie: &str) -> Key {
     Sha256::digest(cookie.as_bytes()).into()
 }
@@ -193,8 +212,12 @@ mod tests {
     }
 
     fn begin(sessions: &Sessions) -> String {
+        begin_of(sessions, "operator")
+    }
+
+    fn begin_of(sessions: &Sessions, name: &str) -> String {
         let visitor = Visitor {
-            name: "operator".to_owned(),
+            name: name.to_owned(),
             may_change: true,
             may_read_contents: false,
             connect: Box::new(|| Err(io::ErrorKind::ConnectionRefused.into())),
@@ -231,17 +254,39 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn sessions_are_bounded_and_the_quietest_makes_way() {
         let sessions = sessions();
+        let is_there = |cookie: &str| sessions.find(cookie, Presence::NotShown).is_some();
+        let other = begin_of(&sessions, "other");
         let first = begin(&sessions);
         let second = begin(&sessions);
-        for _ in 2..MAX_SESSIONS {
+        for _ in 2..MAX_SESSIONS_EACH {
             advance(Duration::from_secs(1)).await;
             begin(&sessions);
         }
         assert!(sessions.find(&first, Presence::Shown).is_some());
         begin(&sessions);
+        assert_eq!(sessions.lock().len(), MAX_SESSIONS_EACH + 1);
+        assert!(!is_there(&second), "the quietest of this name");
+        assert!(is_there(&first) && is_there(&other), "nobody else's");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_most_sessions_makes_way_for_the_others() {
+        let sessions = sessions();
+        let is_there = |cookie: &str| sessions.find(cookie, Presence::NotShown).is_some();
+        let single = begin_of(&sessions, "single");
+        let mut cookies = Vec::new();
+        for number in 1..MAX_SESSIONS {
+            advance(Duration::from_secs(1)).await;
+            // Four names with 16, 16, 16 and 15.
+            let name = format!("crowd {}", (number - 1) / MAX_SESSIONS_EACH);
+            cookies.push(begin_of(&sessions, &name));
+        }
         assert_eq!(sessions.lock().len(), MAX_SESSIONS);
-        assert!(sessions.find(&second, Presence::Shown).is_none());
-        assert!(sessions.find(&first, Presence::Shown).is_some());
+        let newcomer = begin_of(&sessions, "newcomer");
+        assert_eq!(sessions.lock().len(), MAX_SESSIONS);
+        assert!(is_there(&single) && is_there(&newcomer));
+        let gone = cookies.iter().filter(|cookie| !is_there(cookie));
+        assert_eq!(gone.count(), 1);
     }
 
     #[tokio::test]

@@ -50,10 +50,12 @@ pub(crate) async fn sign_in(State(site): State<Arc<Site>>, request: Request) -> 
         Ok(fields) => fields,
         Err(refusal) => return refusal.page(None),
     };
-    let Some(visitor) = site.entrance.sign_in(fields.get("token")) else {
-        return refuse(&site);
+    let visitor = match site.entrance.sign_in(fields.get("token")).await {
+        Ok(Some(visitor)) => visitor,
+        Ok(None) => return refuse(&site),
+        Err(status) => return Refusal::from(status).page(None),
     };
-    tracing::info!(visitor = %visitor.name, "signed in to the console");
+    tracing::info!(event = "console.signed_in", visitor = %visitor.name, "signed in to the console");
     metrics::counter!("restante_console_sign_ins_total", "result" => "ok").increment(1);
     if let Some(former) = former {
         site.sessions.end(&former);
@@ -75,7 +77,10 @@ fn refuse(site: &Site) -> Response {
         let wait = [(header::RETRY_AFTER, "60")];
         return (StatusCode::TOO_MANY_REQUESTS, wait, page).into_response();
     }
-    tracing::warn!("somebody tried to sign in to the console by a token that is not good");
+    tracing::warn!(
+        event = "console.sign_in_refused",
+        "somebody tried to sign in to the console by a token that is not good"
+    );
     let sentence = "This token is not good: it works once, and for a minute. Ask for a new one.";
     (
         StatusCode::FORBIDDEN,
@@ -93,7 +98,8 @@ pub(crate) async fn sign_out(
     if let Some(cookie) = cookie(&headers, &site.cookie) {
         site.sessions.end(cookie);
     }
-    tracing::info!(visitor = %posted.session.name, "signed out of the console");
+    site.entrance.sign_out(&posted.session.name).await;
+    tracing::info!(event = "console.signed_out", visitor = %posted.session.name, "signed out of the console");
     with_cookie(&site, "", SIGN_IN)
 }
 

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::io;
+use std::pin::Pin;
 
 use tokio::io::DuplexStream;
+use tonic::Status;
 
 /// Makes a connection to the operators' gRPC services in somebody's name.
 pub type Connect = Box<dyn Fn() -> io::Result<DuplexStream> + Send + Sync>;
@@ -29,8 +31,14 @@ impl fmt::Debug for Visitor {
     }
 }
 
+/// Who comes in by a token, or none; or why nobody can come in.
+pub type SigningIn<'a> = Pin<Box<dyn Future<Output = Result<Option<Visitor>, Status>> + Send + 'a>>;
+
 /// Knows the tokens by which people sign in.
 pub trait Entrance: Send + Sync + 'static {
     /// Who a token stands for, which is used up by that; none if it is not good.
-    fn sign_in(&self, token: &str) -> Option<Visitor>;
+    fn sign_in<'a>(&'a self, token: &'a str) -> SigningIn<'a>;
+
+    /// Takes note that a visitor of this name has signed out.
+    fn sign_out<'a>(&'a self, name: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 }

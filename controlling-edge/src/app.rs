@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daemon::control::Control;
 use daemon::drain::settle;
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::{Condition, Readiness};
-use edge::bind;
 use edge::config::{RequireReport, StoreAccess};
 use edge::dialogs::Dialogs;
 use edge::mark::Mark;
@@ -16,6 +16,7 @@ use edge::reception::Receptions;
 use edge::surroundings::Surroundings;
 use edge::trust::TrustedPeers;
 use edge::user_agent::{Calling, UserAgent};
+use edge::{bind, control};
 use net::sip::Incoming;
 use storage_client::{ClientConfig, Connector, StorageClient};
 use tokio::net::TcpListener;
@@ -50,6 +51,8 @@ pub struct App {
     edge: Arc<Edge>,
     incoming: Incoming,
     storage: Condition,
+    /// How operators ask this process.
+    control: Option<Control>,
     /// The listener of XCAP, and its address.
     xcap: Option<(TcpListener, SocketAddr)>,
 }
@@ -135,8 +138,18 @@ impl App {
             edge: Arc::new(edge),
             incoming,
             storage: readiness.condition("storage"),
+            control: None,
             xcap,
         })
+    }
+
+    /// Lets operators ask this process.
+    #[must_use]
+    pub fn controlled_by(self, control: Control) -> Self {
+        Self {
+            control: Some(control),
+            ..self
+        }
     }
 
     /// What was bound: the name of each listener and its address.
@@ -162,6 +175,7 @@ impl App {
             edge,
             incoming,
             storage,
+            control,
             xcap,
         } = self;
         let requests = TaskTracker::new();
@@ -181,6 +195,7 @@ impl App {
             () = shutdown.cancelled() => {}
             () = next_hop::probe(edge.next_hop.as_ref(), &edge.sip, &edge.site.signature) => {}
             () = report_storage(&edge, &storage) => {}
+            () = control::attend(&edge.storage, control) => {}
         }
         storage.not_ready("draining");
         edge.draining.cancel();
@@ -230,7 +245,7 @@ fn calling(config: &Config) -> Calling {
 
 fn next_hop(config: &Config, site: &Site) -> Option<NextHop> {
     let uri = site.next_hop.clone()?;
-    Some(NextHop::new(uri, config.cf.hop_down_after))
+    Some(NextHop::new(uri, SECTION, config.cf.hop_down_after))
 }
 
 /// Follows what is known of the store; ends with the client.
@@ -261,6 +276,7 @@ fn client_config(config: &Config, connector: Option<Connector>) -> Result<Client
     let access = StoreAccess {
         address: &config.process.storage,
         edge: &config.process.name,
+        role: SECTION,
         deposit_time: config.limits.deposit_time,
     };
     config.storage_client.client_config(access, connector)

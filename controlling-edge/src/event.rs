@@ -22,7 +22,10 @@ pub(crate) fn leg_tried(claim: LegClaim, outcome: &LegOutcome) {
 
 /// The store has not taken in time what came of the last copies: they are sent again when their claims have lapsed.
 pub(crate) fn outcomes_lost() {
-    tracing::warn!("leg.outcomes_lost");
+    tracing::warn!(
+        event = "leg.outcomes_lost",
+        "the store was not told in time what came of the last copies"
+    );
 }
 
 /// A user has written a group of his.
@@ -37,5 +40,9 @@ pub(crate) fn document_removed(owner: &str) {
 
 /// The XDMS has no answer for us; senders are told to come again.
 pub(crate) fn xdms_failed(why: &str) {
-    tracing::warn!(why, "xdms.failed");
+    tracing::warn!(
+        event = "xdms.failed",
+        reason = why,
+        "the XDMS has no answer for us"
+    );
 }

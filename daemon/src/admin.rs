@@ -86,7 +86,7 @@ impl Admin {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("admin server panicked");
+            tracing::error!(event = "admin.panicked", "admin server panicked");
         }
     }
 }
@@ -121,7 +121,7 @@ fn serve(runtime: &Runtime, listener: Bounded, served: Served, stop: Cancellatio
         }
     });
     if let Err(error) = outcome {
-        tracing::error!(%error, "admin server failed");
+        tracing::error!(event = "admin.failed", %error, "admin server failed");
     }
 }
 

@@ -40,7 +40,9 @@
 //! # Ok::<(), daemon::config::ConfigErrors>(())
 //! ```
 //!
-//! It is not a general settings tree: no nesting below a section, no reload, no remote source.
+//! A file is read again as a new document; what has changed is found by [`Changes::between`] the [`Document::settings`] of both.
+//!
+//! It is not a general settings tree: no nesting below a section, no remote source.
 
 mod choice;
 mod document;
@@ -49,8 +51,10 @@ mod error;
 mod file;
 mod node;
 mod quantity;
+mod reference;
 mod render;
 mod section;
+mod setting;
 mod suggest;
 mod value;
 
@@ -62,6 +66,8 @@ pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use node::Node;
 pub use quantity::Octets;
+pub use reference::render_reference;
 pub use render::{conflicts, render_default};
-pub use section::{KeyDoc, Reader, Section, SectionDoc, default_value};
+pub use section::{Change, KeyDoc, Reader, Section, SectionDoc, default_value};
+pub use setting::{Changed, Changes, Setting};
 pub use value::{Rejection, TextValue, Value};

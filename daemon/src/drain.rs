@@ -80,7 +80,7 @@ impl Tasks {
         let mut left: Vec<_> = self.names.into_values().collect();
         left.sort();
         for task in &left {
-            tracing::warn!(%task, grace_ms = grace.as_millis(), "task did not finish in time");
+            tracing::warn!(event = "process.task_left", %task, grace_ms = grace.as_millis(), "task did not finish in time");
         }
         self.set.shutdown().await;
         Drained { left, failure }
@@ -117,7 +117,12 @@ pub async fn settle(tracker: &TaskTracker, what: &'static str, deadline: Instant
         return 0;
     }
     let left = tracker.len();
-    tracing::warn!(what, left, "not finished in time");
+    tracing::warn!(
+        event = "process.work_left",
+        what,
+        left,
+        "not finished in time"
+    );
     left
 }
 

@@ -3,7 +3,7 @@
 //!
 //! A process goes through them in this order: [`config::Document`] → [`log::init`] →
 //! [`metrics::Metrics::install`] → bind ([`listen`]) → [`admin::Admin::spawn`] →
-//! [`shutdown::on_signals`] → serve in [`drain::Tasks`] → [`drain::Tasks::drain`] →
+//! [`shutdown::on_signals`] → [`service_manager::ServiceManager::follow`] → serve in [`drain::Tasks`] → [`drain::Tasks::drain`] →
 //! [`exit::report`].
 //!
 //! It is not a framework: nothing here calls the process back, and none of it knows a mailbox, a
@@ -12,6 +12,7 @@
 pub mod admin;
 pub mod build_info;
 pub mod config;
+pub mod control;
 pub mod drain;
 pub mod exit;
 pub mod http_client;
@@ -21,5 +22,7 @@ pub mod metrics;
 pub mod readiness;
 pub mod redact;
 pub mod secret;
+pub mod service_manager;
 pub mod shutdown;
 pub mod trace;
+pub mod write_deadline;

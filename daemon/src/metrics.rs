@@ -92,7 +92,7 @@ fn recorder(table: &[&Metric]) -> PrometheusRecorder {
 }
 
 /// What this module counts itself.
-pub const OWN: [Metric; 9] = [
+pub const OWN: [Metric; 10] = [
     Metric {
         name: "restante_build_info",
         kind: Kind::Gauge,
@@ -107,6 +107,15 @@ pub const OWN: [Metric; 9] = [
             },
         ],
         help: "Version and commit of the process; always 1.",
+    },
+    Metric {
+        name: "restante_log_suppressed_total",
+        kind: Kind::Counter,
+        labels: &[Label {
+            name: "level",
+            values: &["warn", "error"],
+        }],
+        help: "Lines that the log does not have because there were too many of one event.",
     },
     of_system(
         "process_cpu_seconds_total",

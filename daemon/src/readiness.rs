@@ -90,7 +90,7 @@ impl Readiness {
         self.conditions.send_if_modified(|conditions| {
             let changed = conditions.get(name) != Some(&state);
             if changed {
-                tracing::info!(condition = name, %state, "readiness changed");
+                tracing::info!(event = "readiness.changed", condition = name, %state, "readiness changed");
                 conditions.insert(name.to_owned(), state);
             }
             changed

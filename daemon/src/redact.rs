@@ -71,6 +71,8 @@ impl Key {
 }
 
 impl Value for Key {
+    const SECRET: bool = true;
+
     fn expected() -> String {
         Secret::expected()
     }

@@ -54,6 +54,8 @@ impl fmt::Debug for Secret {
 }
 
 impl Value for Secret {
+    const SECRET: bool = true;
+
     fn expected() -> String {
         format!("a secret of at least {} octets", Self::MIN_OCTETS)
     }

@@ -69,9 +69,17 @@ impl Signals {
 
 async fn follow(mut signals: Signals, token: CancellationToken) {
     let (name, _) = signals.next().await;
-    tracing::info!(signal = name, "shutting down; a second signal ends at once");
+    tracing::info!(
+        event = "process.stopping",
+        signal = name,
+        "shutting down; a second signal ends at once"
+    );
     token.cancel();
     let (name, kind) = signals.next().await;
-    tracing::warn!(signal = name, "ended without drain");
+    tracing::warn!(
+        event = "process.ended_undrained",
+        signal = name,
+        "ended without drain"
+    );
     std::process::exit(128 + kind.as_raw_value());
 }

@@ -231,6 +231,11 @@ impl Span {
         }
     }
 
+    /// It turned out to be about no message: nobody is told of it.
+    pub fn discard(mut self) {
+        self.0 = None;
+    }
+
     /// It failed, for one of few reasons (`error.type`).
     pub fn fail(&mut self, error: &'static str) {
         if let Some(open) = &mut self.0 {

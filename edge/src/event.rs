@@ -27,28 +27,37 @@ pub(crate) fn transfer_ended(end: &End) {
 
 /// The core is down or has asked for time: nothing new goes there for a while.
 pub(crate) fn next_hop_paused(pause: Duration) {
-    tracing::warn!(pause_ms = pause.as_millis(), "next_hop.paused");
+    tracing::warn!(
+        event = "next_hop.paused",
+        pause_ms = pause.as_millis(),
+        "nothing new goes to the next hop for a while"
+    );
 }
 
 /// The core answers again.
 pub(crate) fn next_hop_open() {
-    tracing::info!("next_hop.open");
+    tracing::info!(event = "next_hop.open", "the next hop answers again");
 }
 
 /// Nobody is trusted: every request will be answered 403 (requirements §3.8).
 pub fn nobody_trusted() {
     tracing::warn!(
+        event = "trust.nobody",
         key = "trust.peers",
-        "trust.nobody: a SIP listener is bound beyond loopback and no peer is trusted"
+        "a SIP listener is bound beyond loopback and no peer is trusted"
     );
 }
 
 /// Documents are reachable without TLS, as the operator wants.
 pub fn xcap_exposed(warning: &str) {
-    tracing::warn!(warning, "xcap.exposed");
+    tracing::warn!(
+        event = "xcap.exposed",
+        warning,
+        "documents are reachable without TLS"
+    );
 }
 
 /// Documents are not served any more.
 pub(crate) fn xcap_failed(error: &std::io::Error) {
-    tracing::error!(%error, "xcap.failed");
+    tracing::error!(event = "xcap.failed", %error, "documents are not served any more");
 }

@@ -9,6 +9,7 @@ pub mod bind;
 pub mod call;
 pub mod checks;
 pub mod config;
+pub mod control;
 pub mod dialogs;
 pub mod duplicate;
 pub mod event;

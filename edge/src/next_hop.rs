@@ -27,6 +27,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct NextHop {
     uri: SipUri,
+    /// Whose it is, for metrics.
+    role: &'static str,
     health: Mutex<HopHealth<()>>,
     /// The health has changed, and with it the time of the next probe.
     changed: Notify,
@@ -35,15 +37,16 @@ pub struct NextHop {
 }
 
 impl NextHop {
-    /// A hop that takes requests; timeouts of `down_after` targets in a row pause it.
-    pub fn new(uri: SipUri, down_after: u32) -> Self {
+    /// The hop of an edge of this role, which takes requests; timeouts of `down_after` targets in a row pause it.
+    pub fn new(uri: SipUri, role: &'static str, down_after: u32) -> Self {
         let policy = HopPolicy {
             down_after: usize::try_from(down_after).unwrap_or(usize::MAX),
             ..HopPolicy::default()
         };
-        show_open(true);
+        show_open(role, true);
         Self {
             uri,
+            role,
             health: Mutex::new(HopHealth::new(policy)),
             changed: Notify::new(),
             paused: watch::Sender::new(None),
@@ -127,7 +130,7 @@ impl NextHop {
             None if !was_open => event::next_hop_open(),
             _ => {}
         }
-        show_open(pause.is_none());
+        show_open(self.role, pause.is_none());
         self.publish();
         self.changed.notify_one();
     }
@@ -144,7 +147,7 @@ impl NextHop {
             if is_due {
                 return;
             }
-            show_open(self.pause().is_none());
+            show_open(self.role, self.pause().is_none());
             tokio::select! {
                 () = self.changed.notified() => {}
                 () = until(next) => {}
@@ -158,8 +161,8 @@ impl NextHop {
 }
 
 /// Whether requests may go to the next hop now.
-fn show_open(is_open: bool) {
-    metrics::gauge!("restante_next_hop_open").set(u8::from(is_open));
+fn show_open(role: &'static str, is_open: bool) {
+    metrics::gauge!("restante_next_hop_open", "role" => role).set(u8::from(is_open));
 }
 
 /// The clock that [`until`] waits by.
@@ -227,7 +230,7 @@ mod tests {
     use crate::site::fixture::df1;
 
     fn hop() -> NextHop {
-        NextHop::new(df1().next_hop.expect("a core"), 2)
+        NextHop::new(df1().next_hop.expect("a core"), "sip-edge", 2)
     }
 
     #[test]

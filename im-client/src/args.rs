@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use command_line::{Completions, Man};
 use restante_im_client::deferred::XcapRoot;
 use sip::{StatusCode, Uri};
 
@@ -17,7 +18,7 @@ use xcap::poc_settings::Setting;
 
 /// Sends and receives instant messages over SIP and MSRP, as the clients of OMA SIMPLE IM do.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXAMPLES)]
+#[command(name = "im-client", version, about, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Whose client this is: his IM address.
     #[arg(
@@ -111,6 +112,10 @@ pub(crate) enum Command {
     Load(Load),
     /// Send many large messages at the same time and report rate and latency.
     LoadLarge(LoadLarge),
+    /// Write completions for a shell to standard output.
+    Completions(Completions),
+    /// Write manual pages, one for each command.
+    Man(Man),
 }
 
 #[derive(Debug, Args)]

@@ -1,8 +1,11 @@
 //! `im-client`: the reference IM client on the command line.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use anyhow::Context as _;
+use clap::{CommandFactory as _, Parser as _};
+use command_line::Section;
 
 mod args;
 mod command;
@@ -64,5 +67,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Receive(receive) => command::receive::run(account, options, receive).await,
         Command::Load(load) => command::load::run(account, load).await,
         Command::LoadLarge(load) => command::load_large::run(account, options, load).await,
+        Command::Completions(completions) => io::stdout()
+            .write_all(&completions.of(Arguments::command()))
+            .context("standard output"),
+        Command::Man(man) => man
+            .write(Arguments::command(), Section::User)
+            .context("cannot write"),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use command_line::{Completions, Man};
 
 /// Deferred messaging for SIP and IMS networks: keeps messages for users who are offline.
 #[derive(Debug, Parser)]
@@ -16,10 +17,11 @@ pub(crate) struct Arguments {
 
 const NOTES: &str = "\
 Configuration: one file for all processes; `restante config default` prints it with every key and its
-default. RESTANTE_<SECTION>__<KEY> in the environment overrides a key.
+default. RESTANTE_<SECTION>__<KEY> in the environment overrides a key. SIGHUP has it read again: what may
+change without a restart holds from then on (`restante config reference` says what that is).
 
 Exit codes: 0 ended cleanly, 64 wrong usage, 69 something needed is not there (a port in use), 74 the
-data folder cannot be used, 78 the configuration is wrong; each with a sentence that says what to do.";
+data folder, or a file, cannot be used, 78 the configuration is wrong; each with a sentence that says what to do.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -44,6 +46,12 @@ pub(crate) enum Command {
     },
     /// Print what processes count and measure: docs/metrics.md.
     Metrics,
+    /// Print what lines of the log can be about, and what to do about it: docs/log-events.md.
+    LogEvents,
+    /// Write completions for a shell to standard output.
+    Completions(Completions),
+    /// Write manual pages, one for each command.
+    Man(Man),
     /// Ask a process whether it may be given work: exit 0 if it is ready, 69 if not.
     Ready(Ready),
 }
@@ -70,9 +78,15 @@ pub(crate) enum StorageCommand {
         #[arg(long)]
         restate: bool,
     },
-    /// Take an older copy in the data folder for the store from now on: Message-IDs jump, so that
-    /// none is used twice.
+    /// Put a backup into the data folder, or take the older copy that lies there for the store from now on: Message-IDs
+    /// jump, so that none is used twice.
     Restore {
+        /// A backup, or a folder of backups, of which the newest whole one is taken. The data folder must be empty.
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<PathBuf>,
+        /// Verify indexes, counters and contents of what is restored; exit 74 if anything does not agree.
+        #[arg(long)]
+        check: bool,
         /// The configuration file; without one the defaults hold.
         #[arg(long, value_name = "FILE", env = "RESTANTE_CONFIG")]
         config: Option<PathBuf>,
@@ -83,6 +97,14 @@ pub(crate) enum StorageCommand {
 pub(crate) enum ConfigCommand {
     /// Print a file with every key, its meaning and its default.
     Default,
+    /// Print every key with its meaning, its default and when a change takes effect: docs/configuration.md.
+    Reference,
+    /// Print what holds of every key, by file and environment, without secrets.
+    Show {
+        /// The configuration file; without one the defaults hold.
+        #[arg(long, value_name = "FILE", env = "RESTANTE_CONFIG")]
+        config: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -1,17 +1,21 @@
 //! `restante`: the server binary. It joins the libraries of the processes; what they do is theirs.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use command_line::Section;
 use daemon::exit::{Code, Fatal, report};
 
 mod args;
 mod config;
 mod entrance;
+mod log_events;
 mod maintenance;
 mod metrics;
 mod process;
 mod ready;
+mod reload;
 
 use args::{Arguments, Command, ConfigCommand};
 use process::Role;
@@ -50,16 +54,42 @@ fn run(command: Command) -> Result<(), Fatal> {
         } => process::run(&[Role::Storage], &serve),
         Command::SipEdge(serve) => process::run(&[Role::SipEdge], &serve),
         Command::ControllingEdge(serve) => process::run(&[Role::ControllingEdge], &serve),
-        Command::Config {
-            command: ConfigCommand::Default,
-        } => {
-            print!("{}", config::default_file());
+        Command::Config { command } => {
+            print!("{}", configuration(command)?);
             Ok(())
         }
         Command::Metrics => {
             print!("{}", metrics::document());
             Ok(())
         }
+        Command::LogEvents => {
+            print!("{}", log_events::document());
+            Ok(())
+        }
         Command::Ready(ready) => ready::run(&ready),
+        Command::Completions(completions) => {
+            let text = completions.of(Arguments::command());
+            io::stdout()
+                .write_all(&text)
+                .map_err(|error| unwritten(&format!("standard output: {error}")))
+        }
+        Command::Man(man) => man
+            .write(Arguments::command(), Section::Administration)
+            .map_err(|error| unwritten(&error.to_string())),
     }
+}
+
+fn unwritten(what: &str) -> Fatal {
+    Fatal::new(Code::Io, format!("cannot write {what}"))
+}
+
+fn configuration(command: ConfigCommand) -> Result<String, Fatal> {
+    Ok(match command {
+        ConfigCommand::Default => config::default_file(),
+        ConfigCommand::Reference => config::reference(),
+        ConfigCommand::Show { config } => {
+            let loaded = config::Config::load(config.as_deref(), false)?;
+            config::shown(&loaded.settings)
+        }
+    })
 }

@@ -1,10 +1,10 @@
 //! `restante storage check` and `restante storage restore`.
 
 use daemon::exit::{Code, Fatal};
-use service::maintenance;
+use service::maintenance::{self, Checked};
 
 use crate::args::StorageCommand;
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 
 /// Does it and prints what was found.
 ///
@@ -15,24 +15,36 @@ pub(crate) fn run(command: StorageCommand) -> Result<(), Fatal> {
         .map_err(|error| Fatal::new(Code::Bug, format!("no runtime: {error}")))?;
     match command {
         StorageCommand::Check { config, restate } => {
-            let config = Config::load(config.as_deref(), false)?;
+            let Loaded { config, .. } = Config::load(config.as_deref(), false)?;
             let checked = runtime.block_on(maintenance::check(&config.service, restate))?;
-            for line in &checked.lines {
-                println!("{line}");
-            }
-            if checked.is_sound {
-                println!("the store is sound");
-                return Ok(());
-            }
-            let sentence = "the store is not sound; wrong counters can be mended with --restate, for \
-                            the rest put a backup there";
-            Err(Fatal::new(Code::Io, sentence))
+            judge(&checked)
         }
-        StorageCommand::Restore { config } => {
-            let config = Config::load(config.as_deref(), false)?;
-            runtime.block_on(maintenance::restore(&config.service))?;
+        StorageCommand::Restore {
+            from,
+            check,
+            config,
+        } => {
+            let Loaded { config, .. } = Config::load(config.as_deref(), false)?;
+            if let Some(from) = from {
+                println!("{}", maintenance::put_in_place(&config.service, &from)?);
+            }
+            let checked = runtime.block_on(maintenance::restore(&config.service, check))?;
             println!("the copy in the data folder is the store now; its Message-IDs have jumped");
-            Ok(())
+            checked.map_or(Ok(()), |checked| judge(&checked))
         }
     }
+}
+
+/// Prints what was found.
+fn judge(checked: &Checked) -> Result<(), Fatal> {
+    for line in &checked.lines {
+        println!("{line}");
+    }
+    if checked.is_sound {
+        println!("the store is sound");
+        return Ok(());
+    }
+    let sentence = "the store is not sound; wrong counters can be mended with `restante storage check --restate`, for \
+                    the rest put a backup there";
+    Err(Fatal::new(Code::Io, sentence))
 }

@@ -58,7 +58,7 @@ const SECTIONS: [Section; 6] = [
     },
 ];
 
-const EVERYBODY: [Metric; 2] = [
+const EVERYBODY: [Metric; 3] = [
     counter(
         "restante_trace_spans_total",
         &[label("outcome", &["exported", "failed", "dropped"])],
@@ -71,6 +71,14 @@ const EVERYBODY: [Metric; 2] = [
             values: &["loaded", "failed"],
         }],
         "Certificates that had changed and were read again.",
+    ),
+    gauge(
+        "restante_tls_certificate_end_timestamp_seconds",
+        &[label(
+            "purpose",
+            &["sip", "msrp", "grpc", "storage-client", "console"],
+        )],
+        "When the first certificate of the chain that is shown ends, in seconds since 1970.",
     ),
 ];
 

@@ -2,14 +2,18 @@
 
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, io, thread};
 
 use console::Console;
 use daemon::admin::Admin;
+use daemon::build_info::BUILD;
+use daemon::control::{Configured, Control};
 use daemon::exit::{Code, Fatal};
 use daemon::metrics::Metrics;
 use daemon::readiness::Readiness;
+use daemon::service_manager::ServiceManager;
 use futures_util::future::{OptionFuture, select_all};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
@@ -17,8 +21,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Serve;
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::entrance;
+use crate::reload::Reloading;
 
 /// How much longer than its `drain_time` a process may take to end: last outcomes and answers, closing the store.
 const LAST_STEPS: Duration = Duration::from_secs(10);
@@ -77,15 +82,38 @@ impl Role {
 /// The first thing that failed, with its exit code.
 pub(crate) fn run(roles: &[Role], serve: &Serve) -> Result<(), Fatal> {
     let is_laptop = roles.len() > 1;
-    let config = Config::load(serve.config.as_deref(), is_laptop)?;
+    let Loaded { config, settings } = Config::load(serve.config.as_deref(), is_laptop)?;
     if serve.check {
         println!("the configuration is sound");
         return Ok(());
     }
-    daemon::log::init(&config.log)?;
+    let log = daemon::log::init(&config.log)?;
+    tracing::info!(event = "process.started", process = name(roles), version = %BUILD, "started");
     let runtime =
         runtime().map_err(|error| Fatal::new(Code::Bug, format!("no runtime: {error}")))?;
-    runtime.block_on(live(roles, config))
+    let origin = (serve.config.clone(), is_laptop);
+    let reloading = Arc::new(Reloading::new(origin, settings, log.filter().clone()));
+    let control = Control {
+        log: log.filter().clone(),
+        configuration: Arc::clone(&reloading) as Arc<dyn Configured>,
+    };
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = live(roles, config, (&reloading, control)) => outcome,
+            Err(error) = reloading.on_signals() => Err(no_signals(&error)),
+            () = log.keep() => Ok(()),
+        }
+    });
+    log.tell_rest();
+    outcome
+}
+
+/// What the process is called.
+fn name(roles: &[Role]) -> &'static str {
+    match roles {
+        [role] => role.name(),
+        _ => "all",
+    }
 }
 
 /// A runtime whose workers are half the processors, unless the environment says how many: with one for
@@ -100,9 +128,16 @@ fn runtime() -> io::Result<Runtime> {
     builder.enable_all().build()
 }
 
-async fn live(roles: &[Role], config: Config) -> Result<(), Fatal> {
+async fn live(
+    roles: &[Role],
+    config: Config,
+    steering: (&Reloading, Control),
+) -> Result<(), Fatal> {
     let metrics = Metrics::install(crate::metrics::of(roles))?;
     let readiness = Readiness::new();
+    // Before anybody can ask: parts add their conditions one by one, and those of the first may all be well before the
+    // last has any.
+    let start = readiness.condition("start");
     let first = roles.first().copied().unwrap_or(Role::Storage);
     let (key, address) = first.admin(&config);
     let listener = daemon::listen::tcp(key, address)?;
@@ -111,14 +146,15 @@ async fn live(roles: &[Role], config: Config) -> Result<(), Fatal> {
     log_listener("admin", admin.address());
 
     let shutdown = CancellationToken::new();
-    daemon::shutdown::on_signals(&shutdown)
-        .map_err(|error| Fatal::new(Code::Bug, format!("signals cannot be caught: {error}")))?;
-    let process = match roles {
-        [role] => role.name(),
-        _ => "all",
-    };
-    let exporter = daemon::trace::init(&config.tracing, process)?;
-    let outcome = serve(roles, config, &readiness, &shutdown).await;
+    daemon::shutdown::on_signals(&shutdown).map_err(|error| no_signals(&error))?;
+    let exporter = daemon::trace::init(&config.tracing, name(roles))?;
+    let grace = roles.iter().map(|role| role.grace(&config)).sum();
+    let manager = ServiceManager::follow(&readiness, &shutdown, grace);
+    let started = || start.ready();
+    let outcome = serve(roles, config, steering, (&readiness, &shutdown), started).await;
+    if let Some(manager) = manager {
+        manager.stop().await;
+    }
     if let Some(exporter) = exporter {
         exporter.stop().await;
     }
@@ -135,17 +171,22 @@ struct Part {
 }
 
 /// Starts the roles one after the other, waits for the end, and drains them in the other direction:
-/// edges before the storage they work for. The first fatal error ends all.
+/// edges before the storage they work for. The first fatal error ends all. `started` is called when all are there, with
+/// their conditions.
 async fn serve(
     roles: &[Role],
     mut config: Config,
-    readiness: &Readiness,
-    shutdown: &CancellationToken,
+    steering: (&Reloading, Control),
+    (readiness, shutdown): (&Readiness, &CancellationToken),
+    started: impl FnOnce(),
 ) -> Result<(), Fatal> {
+    // Who asks the storage service of a process with all parts asks them all.
+    let (reloading, control) = steering;
+    let mut control = Some(control);
     let mut parts = Vec::new();
     let mut outcome = Ok(());
     for role in roles {
-        match start(*role, &mut config, readiness).await {
+        match start(*role, &mut config, (reloading, control.take()), readiness).await {
             Ok(part) => parts.push(part),
             Err(fatal) => {
                 outcome = Err(fatal);
@@ -154,11 +195,14 @@ async fn serve(
         }
     }
     if outcome.is_ok() {
+        started();
         tokio::select! {
             () = shutdown.cancelled() => {}
             fatal = first_failure(&mut parts) => outcome = Err(fatal),
         }
     }
+    // Also after a failure: whoever waits for the end is told that it comes.
+    shutdown.cancel();
     while let Some(part) = parts.pop() {
         outcome = outcome.and(part.drain().await);
     }
@@ -176,12 +220,20 @@ impl Part {
         if task.is_finished() {
             return Ok(());
         }
-        tracing::info!(process = role.name(), "draining");
+        tracing::info!(
+            event = "process.draining",
+            process = role.name(),
+            "draining"
+        );
         stop.cancel();
         match timeout(grace, &mut task).await {
             Ok(ended) => ended.unwrap_or_else(|error| Err(panicked(role, &error))),
             Err(_) => {
-                tracing::warn!(process = role.name(), "did not finish in time");
+                tracing::warn!(
+                    event = "process.not_drained",
+                    process = role.name(),
+                    "did not finish in time"
+                );
                 task.abort();
                 Ok(())
             }
@@ -207,13 +259,37 @@ fn panicked(role: Role, error: &JoinError) -> Fatal {
     )
 }
 
+/// What `serving` comes to. The console beside it ends with it, whether it was told to or something failed.
+async fn beside<T>(
+    serving: impl Future<Output = T>,
+    console: Option<impl Future<Output = ()>>,
+    stop: CancellationToken,
+) -> T {
+    let serving = async {
+        let outcome = serving.await;
+        stop.cancel();
+        outcome
+    };
+    tokio::join!(serving, OptionFuture::from(console)).0
+}
+
 /// Builds a part, which binds all its listeners, and lets it serve.
-async fn start(role: Role, config: &mut Config, readiness: &Readiness) -> Result<Part, Fatal> {
+async fn start(
+    role: Role,
+    config: &mut Config,
+    (reloading, control): (&Reloading, Option<Control>),
+    readiness: &Readiness,
+) -> Result<Part, Fatal> {
     let readiness = readiness.scope(role.name());
     let stop = CancellationToken::new();
     let task = match role {
         Role::Storage => {
-            let app = service::App::build(config.service.clone(), &readiness).await?;
+            let mut app = service::App::build(config.service.clone(), &readiness).await?;
+            let reconfigure = app.reconfigure();
+            reloading.tell(move |config| reconfigure(&config.service));
+            if let Some(control) = control {
+                app = app.controlled_by(control);
+            }
             let console = Console::bind(&config.console, &readiness)?;
             log_listeners(role, app.addresses());
             // In one process the edges work for this storage, whatever port it got. Over TLS they look for a name that
@@ -226,11 +302,15 @@ async fn start(role: Role, config: &mut Config, readiness: &Readiness) -> Result
                 log_listener("storage/console", console.address());
                 entrance::serve(console, app.door(), stop.clone())
             });
-            let serving = app.run(stop.clone());
-            tokio::spawn(async { tokio::join!(serving, OptionFuture::from(console)).0 })
+            tokio::spawn(beside(app.run(stop.clone()), console, stop.clone()))
         }
         Role::SipEdge => {
-            let app = sip_edge::App::build(config.sip_edge.clone(), &readiness).await?;
+            let mut app = sip_edge::App::build(config.sip_edge.clone(), &readiness).await?;
+            let reconfigure = app.reconfigure();
+            reloading.tell(move |config| reconfigure(&config.sip_edge));
+            if let Some(control) = control {
+                app = app.controlled_by(control);
+            }
             let sip = app.sip_addresses().into_iter();
             let sip = sip.map(|(transport, address)| (format!("sip/{transport}"), address));
             let msrp = ("msrp".to_owned(), app.msrp_address());
@@ -241,8 +321,11 @@ async fn start(role: Role, config: &mut Config, readiness: &Readiness) -> Result
             tokio::spawn(app.run(stop.clone()))
         }
         Role::ControllingEdge => {
-            let app =
+            let mut app =
                 controlling_edge::App::build(config.controlling_edge.clone(), &readiness).await?;
+            if let Some(control) = control {
+                app = app.controlled_by(control);
+            }
             log_listeners(role, app.addresses());
             tokio::spawn(app.run(stop.clone()))
         }
@@ -255,6 +338,10 @@ async fn start(role: Role, config: &mut Config, readiness: &Readiness) -> Result
     })
 }
 
+fn no_signals(error: &io::Error) -> Fatal {
+    Fatal::new(Code::Bug, format!("signals cannot be caught: {error}"))
+}
+
 fn log_listeners(role: Role, bound: impl IntoIterator<Item = (String, SocketAddr)>) {
     for (name, address) in bound {
         log_listener(&format!("{}/{name}", role.name()), address);
@@ -263,5 +350,19 @@ fn log_listeners(role: Role, bound: impl IntoIterator<Item = (String, SocketAddr
 
 /// Where something listens, once it does: scripts and tests read this.
 fn log_listener(listener: &str, address: SocketAddr) {
-    tracing::info!(listener, %address, "listening");
+    tracing::info!(event = "process.listening", listener, %address, "listening");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_service_that_fails_ends_the_console_beside_it() {
+        let stop = CancellationToken::new();
+        let console = stop.clone().cancelled_owned();
+        let serving = async { Err::<(), _>(Fatal::new(Code::Io, "the disk is gone")) };
+        let ended = timeout(LAST_STEPS, beside(serving, Some(console), stop)).await;
+        assert!(ended.expect("nobody has to stop it").is_err());
+    }
 }

@@ -3,15 +3,20 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use command_line::{Completions, Man};
 
+use crate::command::config::ConfigCommand;
 use crate::command::console::ConsoleArgs;
 use crate::command::dead::DeadCommand;
 use crate::command::events::EventsCommand;
 use crate::command::explain::ExplainArgs;
 use crate::command::group::GroupCommand;
+use crate::command::import::ImportCommand;
 use crate::command::job::JobCommand;
 use crate::command::keys::KeysCommand;
 use crate::command::list::ListArgs;
+use crate::command::log_filter::LogFilterArgs;
+use crate::command::maintenance::{BackupArgs, BackupsArgs, CheckArgs, CompactArgs};
 use crate::command::order::{HoldArgs, OrderArgs};
 use crate::command::purge::PurgeArgs;
 use crate::command::push::PushArgs;
@@ -139,6 +144,18 @@ Examples:
   restantectl keys status
   restantectl keys rotate")]
     Keys(KeysCommand),
+    Backups(BackupsArgs),
+    Backup(BackupArgs),
+    Check(CheckArgs),
+    Compact(CompactArgs),
+    LogFilter(LogFilterArgs),
+    /// See the configuration of processes that run, and have it read again
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  restantectl config show
+  restantectl config reload --reason 'larger mailboxes, ticket 4711'")]
+    Config(ConfigCommand),
     /// See who is told what waits
     #[command(subcommand)]
     #[command(after_help = "\
@@ -216,6 +233,13 @@ Examples:
   restantectl user list
   restantectl user delete bob@example.org")]
     User(UserCommand),
+    /// Take messages over from another store
+    #[command(subcommand)]
+    #[command(after_help = "\
+Examples:
+  restantectl import msilo --csv silo.csv --dry-run
+  restantectl import msilo --postgres postgres://kamailio@localhost/kamailio --reason 'we move'")]
+    Import(ImportCommand),
     /// Manage groups: a message to a group goes to its members
     #[command(subcommand)]
     #[command(after_help = "\
@@ -246,6 +270,18 @@ Examples:
   restantectl settings override bob@example.org message-barring=on --for 2h --reason 'abuse'
   restantectl settings clear bob@example.org")]
     Settings(SettingsCommand),
+    /// Write completions for a shell to standard output
+    #[command(after_help = "\
+Examples:
+  restantectl completions bash > /etc/bash_completion.d/restantectl
+  restantectl completions zsh > /usr/local/share/zsh/site-functions/_restantectl
+  restantectl completions fish > ~/.config/fish/completions/restantectl.fish")]
+    Completions(Completions),
+    /// Write manual pages, one for each command
+    #[command(after_help = "\
+Examples:
+  restantectl man --out /usr/local/share/man/man1")]
+    Man(Man),
 }
 
 #[cfg(test)]

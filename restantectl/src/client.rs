@@ -1,6 +1,9 @@
 //! Calls of the operators' services, each with its deadline and its failure in words.
 
+mod import;
 mod keys;
+pub(crate) mod maintenance;
+mod process;
 mod steering;
 
 use std::error::Error;
@@ -13,10 +16,13 @@ use proto::v1::account_service_client::AccountServiceClient;
 use proto::v1::console_service_client::ConsoleServiceClient;
 use proto::v1::event_service_client::EventServiceClient;
 use proto::v1::group_service_client::GroupServiceClient;
+use proto::v1::import_service_client::ImportServiceClient;
 use proto::v1::job_service_client::JobServiceClient;
 use proto::v1::key_service_client::KeyServiceClient;
 use proto::v1::mailbox_service_client::MailboxServiceClient;
+use proto::v1::maintenance_service_client::MaintenanceServiceClient;
 use proto::v1::operator_service_client::OperatorServiceClient;
+use proto::v1::process_service_client::ProcessServiceClient;
 use proto::v1::settings_admin_service_client::SettingsAdminServiceClient;
 use proto::v1::waiting_service_client::WaitingServiceClient;
 use proto::v1::watch_mailbox_reply::Event;
@@ -86,6 +92,9 @@ pub(crate) struct Client {
     jobs: JobServiceClient<Channel>,
     console: ConsoleServiceClient<Channel>,
     keys: KeyServiceClient<Channel>,
+    maintenance: MaintenanceServiceClient<Channel>,
+    processes: ProcessServiceClient<Channel>,
+    imports: ImportServiceClient<Channel>,
 }
 
 impl Client {
@@ -112,6 +121,9 @@ impl Client {
             waiting: WaitingServiceClient::new(channel.clone()),
             events: EventServiceClient::new(channel.clone()),
             keys: KeyServiceClient::new(channel.clone()),
+            maintenance: MaintenanceServiceClient::new(channel.clone()),
+            processes: ProcessServiceClient::new(channel.clone()),
+            imports: ImportServiceClient::new(channel.clone()),
             console: ConsoleServiceClient::new(channel),
             groups: groups.max_decoding_message_size(REPLY_OCTETS_MAX),
             jobs: jobs.max_decoding_message_size(REPLY_OCTETS_MAX),

@@ -41,12 +41,13 @@ impl From<Code> for ExitCode {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
    0  done
-   1  some items failed (each is reported on standard error), or the service is not ready
+   1  some items failed (each is reported on standard error), the service is not ready, or the
+      store is not sound
   64  the command line is wrong
   65  bad data: an unreadable line on standard input, or a value the server does not take
   69  the server cannot be reached or does not answer
   70  a defect in restantectl or in the server
-  74  standard input or output failed
+  74  standard input or output failed, or a file cannot be written
   77  the server does not permit this
  130  interrupted; standard error says how to go on";
 
@@ -78,6 +79,15 @@ pub(crate) enum Failure {
          one; nothing was changed"
     )]
     NothingSelected,
+    /// A place to go on from, for messages that are named.
+    #[error(
+        "--page-token goes on with filters or ALL, not with IDs: name those that are left; nothing \
+         was changed"
+    )]
+    TokenAndIds,
+    /// Other states where dead letters are meant.
+    #[error("dead letters are in state refused: leave --state out; nothing was done")]
+    NotDead,
     /// `-o raw` without the octets of exactly one message.
     #[error(
         "-o raw writes the octets of one message and nothing else: use it as `show ID --body -o \
@@ -96,6 +106,24 @@ pub(crate) enum Failure {
     /// Standard output broke, or its reader left.
     #[error("standard output cannot be written: {0}")]
     Output(#[source] io::Error),
+    /// A file could not be written; the error names it.
+    #[error("cannot write {0}")]
+    File(#[source] io::Error),
+    /// A file of an import cannot be read or written.
+    #[error("{path}: {source}")]
+    ImportFile { path: String, source: io::Error },
+    /// What is to be imported cannot be read.
+    #[error("{what}: {problem}")]
+    NotImportable { what: String, problem: String },
+    /// An import broke off.
+    #[error(
+        "stopped after {done} rows: {why}; run the same command again to go on: what was imported is recognised"
+    )]
+    ImportStopped {
+        done: usize,
+        why: String,
+        code: Code,
+    },
     /// The runtime could not start.
     #[error("cannot start: {0}")]
     Runtime(#[source] io::Error),
@@ -147,6 +175,9 @@ pub(crate) enum Failure {
     /// Items failed, each reported already.
     #[error("{failed} of {total} failed")]
     SomeFailed { failed: usize, total: usize },
+    /// A check has found something, which is on standard output.
+    #[error("the store is not sound: {findings} findings")]
+    Unsound { findings: u64 },
     /// The service told why on standard output.
     #[error("the service is not ready")]
     NotReady,
@@ -161,21 +192,35 @@ impl Failure {
             | Self::NeedsReason
             | Self::IdsAndFilters
             | Self::NothingSelected
+            | Self::TokenAndIds
+            | Self::NotDead
             | Self::Credentials(_) => Code::Usage,
-            Self::BadLine { .. } | Self::TooManyLines { .. } | Self::Rejected { .. } => {
-                Code::BadData
-            }
+            Self::BadLine { .. }
+            | Self::TooManyLines { .. }
+            | Self::Rejected { .. }
+            | Self::NotImportable { .. } => Code::BadData,
             Self::Output(_) if self.is_reader_gone() => Code::Done,
-            Self::Input(_) | Self::Output(_) => Code::InputOutput,
+            Self::Input(_) | Self::Output(_) | Self::File(_) | Self::ImportFile { .. } => {
+                Code::InputOutput
+            }
             Self::Runtime(_) | Self::Defect { .. } => Code::Internal,
             Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Unavailable { .. } => {
                 Code::Unavailable
             }
             Self::Denied { .. } => Code::Denied,
-            Self::Item { .. } | Self::SomeFailed { .. } | Self::NotReady => Code::SomeFailed,
-            Self::Stopped { source, .. } if source.is_reader_gone() => Code::InputOutput,
-            Self::Stopped { source, .. } => source.code(),
-            Self::BrokenOff { code, .. } => *code,
+            Self::Item { .. } | Self::SomeFailed { .. } | Self::Unsound { .. } | Self::NotReady => {
+                Code::SomeFailed
+            }
+            Self::Stopped { source, .. } => source.code_of_series(),
+            Self::BrokenOff { code, .. } | Self::ImportStopped { code, .. } => *code,
+        }
+    }
+
+    /// The exit code of a series that this ends: a reader that leaves has not seen all of it.
+    pub(crate) fn code_of_series(&self) -> Code {
+        match self.is_reader_gone() {
+            true => Code::InputOutput,
+            false => self.code(),
         }
     }
 

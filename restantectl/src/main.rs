@@ -1,7 +1,7 @@
 //! `restantectl`, the operators' command line of Restante.
 //!
 //! It asks and steers a running storage service over gRPC (`MailboxService`, `OperatorService`,
-//! `AccountService`, `SettingsAdminService`, `WaitingService`, `GroupService`, `JobService`). It is not a way around that service: it opens no store and speaks no SIP.
+//! `AccountService`, `SettingsAdminService`, `WaitingService`, `GroupService`, `JobService`, `ImportService`). It is not a way around that service: it opens no store and speaks no SIP.
 //!
 //! The path of every command: [`args`] says what was typed, [`command`] does it through [`client`],
 //! [`output`] writes what came of it, [`exit`] turns what went wrong into a sentence and a code.
@@ -39,11 +39,14 @@ fn main() -> ExitCode {
 
 /// One thread is enough: a command waits for one answer at a time.
 fn run(cli: Cli) -> Result<(), Failure> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(Failure::Runtime)?
-        .block_on(command::run(cli))
+        .map_err(Failure::Runtime)?;
+    let outcome = runtime.block_on(command::run(cli));
+    // A read of standard input that has begun ends with the next key: nobody waits for that.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Help and version are answers; everything else that clap objects to is wrong usage.

@@ -4,15 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daemon::control::Control;
 use daemon::drain::{Tasks, settle};
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::{Condition, Readiness};
 use storage::model::{Clock, SystemClock};
 use storage::{RocksStore, Store};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Guard;
 use crate::account::Accounts;
 use crate::audit::Audit;
 use crate::bind::{Connections, Incoming, Listeners};
@@ -27,20 +30,23 @@ use crate::event_log::webhook::Webhook;
 use crate::fan_out::{Dispatcher, FanOuts};
 use crate::group::Groups;
 use crate::health::Unready;
+use crate::import::Imports;
 use crate::job::Jobs;
 use crate::key::Keys;
 use crate::large::{LargeMessages, Patience, UploadsUnderWay};
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
+use crate::process::Processes;
 use crate::recall::Recalls;
 use crate::registration::Registrations;
 use crate::report::Reports;
-use crate::scheduler::{DepositWatch, Driver, Scheduler};
+use crate::scheduler::{DepositWatch, Driver, Policy, Scheduler};
 use crate::serve::{self, Listener};
 use crate::settings::SettingsServices;
 use crate::subscription::{Distributor, Subscriptions};
 use crate::suspension::Suspensions;
 use crate::sweeper::Alarms;
+use crate::upkeep::{Maintenance, Upkeep};
 use crate::waiting::WaitingMailboxes;
 use crate::watches::Watches;
 use crate::{health, sweeper};
@@ -62,6 +68,10 @@ pub struct App<S> {
     addresses: Vec<(String, SocketAddr)>,
     door: Door,
     visits: Visits,
+    /// What the scheduler goes by.
+    policies: watch::Sender<Policy>,
+    /// How operators ask this process.
+    control: Option<Control>,
 }
 
 impl App<RocksStore> {
@@ -86,8 +96,7 @@ impl App<RocksStore> {
             Some(path) => Audit::open(&path, Arc::clone(&clock), readiness.condition("audit"))?,
             None => Audit::off(),
         };
-        let app = Self::assemble(config, Arc::new(store), clock, readiness, listeners)?;
-        Ok(Self { audit, ..app })
+        Self::assemble(config, Arc::new(store), clock, readiness, listeners, audit)
     }
 }
 
@@ -103,7 +112,7 @@ impl<S: Store> App<S> {
         readiness: &Readiness,
     ) -> Result<Self, Fatal> {
         let listeners = Listeners::bind(&config)?;
-        Self::assemble(config, store, clock, readiness, listeners)
+        Self::assemble(config, store, clock, readiness, listeners, Audit::off())
     }
 
     /// Over a store that is open already and connections that are handed in: binds nothing, not even
@@ -119,7 +128,7 @@ impl<S: Store> App<S> {
         connections: Connections,
     ) -> Result<Self, Fatal> {
         let listeners = Listeners::handed_in(connections);
-        Self::assemble(config, store, clock, readiness, listeners)
+        Self::assemble(config, store, clock, readiness, listeners, Audit::off())
     }
 
     fn assemble(
@@ -128,6 +137,7 @@ impl<S: Store> App<S> {
         clock: Arc<dyn Clock>,
         readiness: &Readiness,
         listeners: Listeners,
+        audit: Audit,
     ) -> Result<Self, Fatal> {
         let address = |name: &str, incoming: &Incoming| {
             let address = incoming.address();
@@ -140,20 +150,40 @@ impl<S: Store> App<S> {
         ];
         let addresses = addresses.into_iter().flatten().collect();
         warn_of_exposure(&config, readiness);
-        let (door, visits) = Door::new();
+        let (door, visits) = Door::new(audit.clone());
         Ok(Self {
             door,
             visits,
+            policies: watch::Sender::new(config.policy()),
+            control: None,
             store_condition: readiness.condition("store"),
             readiness: readiness.clone(),
             config,
             store,
             clock,
-            audit: Audit::off(),
+            audit,
             uploads: UploadsUnderWay::default(),
             listeners,
             addresses,
         })
+    }
+
+    /// Lets operators ask this process.
+    #[must_use]
+    pub fn controlled_by(self, control: Control) -> Self {
+        Self {
+            control: Some(control),
+            ..self
+        }
+    }
+
+    /// Lets what may change without a restart be as another configuration says.
+    pub fn reconfigure(&self) -> impl Fn(&Config) + Send + Sync + use<S> {
+        let (store, policies) = (Arc::clone(&self.store), self.policies.clone());
+        move |config| {
+            store.set_bounds(config.store().bounds());
+            policies.send_replace(config.policy());
+        }
     }
 
     /// What is bound where: `data` and `operator`.
@@ -215,7 +245,7 @@ impl<S: Store> App<S> {
     ) -> Result<Tasks, Fatal> {
         let distributor = Distributor::new(&*self.store);
         let (driver, scheduler) = Driver::new(
-            self.config.policy(),
+            self.policies.subscribe(),
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
             distributor.clone(),
@@ -230,13 +260,14 @@ impl<S: Store> App<S> {
             streams: streams.clone(),
             shutdown: stop.clone(),
         };
-        let (unready, told) = tokio::sync::watch::channel(self.store.unready());
+        let (unready, told) = watch::channel(self.store.unready());
         let told = (&distributor, told);
+        let processes = Processes::new(self.control.clone(), streams.clone(), stop.clone());
         let data = self.data(
             (&scheduler, suspensions),
             &watch,
             told,
-            fan_outs,
+            (fan_outs, &processes),
             (streams, stop),
         )?;
         let jobs = Jobs {
@@ -246,7 +277,12 @@ impl<S: Store> App<S> {
         let alarms = Alarms::default();
         let offered = watch.clone();
         let steered = (scheduler, watch, alarms.clone());
-        let operator = self.operator(steered, suspensions, jobs, (streams, stop))?;
+        let store = Arc::clone(&self.store);
+        let tracked = (streams.clone(), stop.clone());
+        let upkeep = Upkeep::new(store, Arc::clone(&self.clock), &self.config, tracked);
+        let upkeep = Arc::new(upkeep);
+        let rest = (jobs, Arc::clone(&upkeep), processes);
+        let operator = self.operator(steered, suspensions, rest, (streams, stop))?;
         let mut tasks = Tasks::new();
         let mut spawn = |name, task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
             tasks.spawn(name, async move {
@@ -254,6 +290,7 @@ impl<S: Store> App<S> {
                 Ok(())
             });
         };
+        spawn("upkeep", Box::pin(upkeep.run()));
         spawn("scheduler", Box::pin(driver.run(stop.clone())));
         let dispatching = dispatcher.run(Arc::clone(&self.store), stop.clone());
         spawn("fan-out", Box::pin(dispatching));
@@ -274,14 +311,9 @@ impl<S: Store> App<S> {
             let health = listener.follow(self.readiness.clone(), stop.clone());
             spawn("health", Box::pin(health));
         }
-        serve_all(
-            &mut tasks,
-            self.listeners,
-            (&data, &operator),
-            &self.audit,
-            stop,
-        );
-        let inside = operator.inside(self.visits, self.audit.clone(), stop.clone());
+        let guard = Guard::new(self.audit, streams.clone());
+        serve_all(&mut tasks, self.listeners, (&data, &operator), &guard, stop);
+        let inside = operator.inside(self.visits, guard, stop.clone());
         tasks.spawn("console", inside);
         Ok(tasks)
     }
@@ -291,7 +323,7 @@ impl<S: Store> App<S> {
         (scheduler, suspensions): (&Scheduler, &Suspensions),
         watch: &DepositWatch,
         (distributor, unready): (&Distributor, Unready),
-        fan_outs: FanOuts<S>,
+        (fan_outs, processes): (FanOuts<S>, &Processes),
         (streams, stop): (&TaskTracker, &CancellationToken),
     ) -> Result<Listener, Fatal> {
         let releases = Arc::new(Releases::new(Arc::clone(&self.store), scheduler.clone()));
@@ -356,7 +388,7 @@ impl<S: Store> App<S> {
             deliveries,
             registrations,
             subscriptions,
-            (settings, deferred, fan_outs, reports),
+            (settings, deferred, fan_outs, reports, processes.clone()),
         ))
     }
 
@@ -364,11 +396,13 @@ impl<S: Store> App<S> {
         &self,
         (scheduler, watch, alarms): (Scheduler, DepositWatch, Alarms),
         suspensions: &Suspensions,
-        jobs: Jobs<S>,
+        (jobs, upkeep, processes): (Jobs<S>, Arc<Upkeep<S>>, Processes),
         (streams, stop): (&TaskTracker, &CancellationToken),
     ) -> Result<Listener, Fatal> {
         let settings = self.settings(&scheduler);
         let accounts = Accounts::new(Arc::clone(&self.store), watch.clone());
+        let clock = Arc::clone(&self.clock);
+        let imports = Imports::new(Arc::clone(&self.store), watch.clone(), clock);
         let operators = Operators {
             store: Arc::clone(&self.store),
             recalls: Recalls::new(Arc::clone(&self.store), scheduler.clone()),
@@ -399,10 +433,10 @@ impl<S: Store> App<S> {
         self.reflecting(serve::operator(
             mailboxes,
             operators,
-            (accounts, keys),
+            (accounts, keys, Maintenance(upkeep), imports),
             settings,
             rest,
-            self.door.clone(),
+            (self.door.clone(), processes),
         ))
     }
 
@@ -426,7 +460,7 @@ fn serve_all(
     tasks: &mut Tasks,
     listeners: Listeners,
     (data, operator): (&Listener, &Listener),
-    audit: &Audit,
+    guard: &Guard,
     stop: &CancellationToken,
 ) {
     let stop_of_certificates = stop.clone();
@@ -446,14 +480,14 @@ fn serve_all(
     }
     tasks.spawn(
         "data listener",
-        data.serve(data_listener, audit.clone(), stop.clone()),
+        data.serve(data_listener, guard.clone(), stop.clone()),
     );
     tasks.spawn(
         "operator listener",
-        operator.serve(operator_listener, audit.clone(), stop.clone()),
+        operator.serve(operator_listener, guard.clone(), stop.clone()),
     );
     if let Some(socket) = operator_socket {
-        let served = operator.unix(socket, audit.clone(), stop.clone());
+        let served = operator.unix(socket, guard.clone(), stop.clone());
         tasks.spawn("operator socket", served);
     }
 }
@@ -465,6 +499,6 @@ fn warn_of_exposure(config: &Config, readiness: &Readiness) {
         return condition.ready();
     }
     let warning = config.warnings.join("; ");
-    tracing::warn!(%warning, "gRPC is reachable without TLS");
+    tracing::warn!(event = "grpc.exposed", %warning, "gRPC is reachable without TLS");
     condition.warning(warning);
 }

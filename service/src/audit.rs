@@ -3,14 +3,17 @@
 //!
 //! A call that needs the role operator or body reader leaves two lines: `asked`, which is on disk before the call is looked at, so
 //! that nothing happens that is not told, and `answered`, which is on disk before the caller has his answer. Where `asked`
-//! cannot be written the call is refused. A call that its caller has no role for leaves one line, `refused`.
+//! cannot be written the call is refused. A call that its caller has no role for leaves one line, `refused`, unless there are
+//! too many of them. Who signs in to the console, or out of it, leaves one line too.
 
 mod file;
 mod line;
+mod refusals;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::Condition;
@@ -18,9 +21,11 @@ use proto::v1;
 use storage::model::Clock;
 use tonic::Status;
 
+use self::refusals::Refusals;
+use crate::access::Role;
 use crate::status;
 
-pub(crate) use self::line::{Line, Question, Stage, read};
+pub(crate) use self::line::{Line, Question, Stage, cut, is_streamed, read};
 
 /// Where calls are told of; clones share it.
 #[derive(Clone)]
@@ -32,12 +37,13 @@ struct Kept {
     /// Tells the calls of this process from those of its other lives.
     life: u64,
     calls: AtomicU64,
+    refusals: Mutex<Refusals>,
 }
 
 /// What a method knows of its change that its request does not say; it travels in the extensions of the response.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Change {
-    /// Messages changed.
+    /// Messages changed; zero: it is not about messages.
     pub(crate) messages: u64,
     /// What was there.
     pub(crate) before: Option<serde_json::Value>,
@@ -56,6 +62,15 @@ impl Change {
             messages: 1,
             before: before.map(told),
             after: Some(told(after)),
+        }
+    }
+
+    /// Of what somebody may do in the console, which he could not before.
+    pub(crate) fn of_roles(roles: &[Role]) -> Self {
+        let roles: Vec<_> = roles.iter().map(|role| role.name()).collect();
+        Self {
+            after: Some(serde_json::json!({ "roles": roles })),
+            ..Self::default()
         }
     }
 }
@@ -84,6 +99,7 @@ impl Audit {
             life: clock.now().0,
             clock,
             calls: AtomicU64::new(0),
+            refusals: Mutex::default(),
         }))))
     }
 
@@ -98,6 +114,40 @@ impl Audit {
             let number = kept.calls.fetch_add(1, Ordering::Relaxed);
             format!("{}-{number}", kept.life)
         })
+    }
+
+    /// How many refused calls were not told of since the last one that was; none if the next one is not to be told of
+    /// either, or no log is kept.
+    pub(crate) fn next_refusal(&self) -> Option<u64> {
+        let kept = self.0.as_ref()?;
+        let mut refusals = kept.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.next(Instant::now())
+    }
+
+    /// Tells of somebody who goes in to the console or out of it; `roles`: what he may do there.
+    ///
+    /// # Errors
+    /// As [`Audit::write`].
+    pub(crate) async fn write_visit(
+        &self,
+        verb: &str,
+        visitor: &str,
+        roles: Option<&[Role]>,
+    ) -> Result<(), Status> {
+        let question = Question {
+            call: self.call(),
+            who: format!("{visitor} in the console"),
+            role: Role::Reader.name(),
+            verb: verb.to_owned(),
+            reason: String::new(),
+            request: None,
+        };
+        let line = question.line(Stage::Answered).with_outcome("OK", "");
+        let line = match roles {
+            Some(roles) => line.with_change(Change::of_roles(roles)),
+            None => line,
+        };
+        self.write(line).await
     }
 
     /// Adds a line and returns once it is on disk.

@@ -3,6 +3,7 @@
 mod audit;
 mod delivery;
 mod encryption;
+mod maintenance;
 mod security;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use storage::model::Setting;
 pub(crate) use self::audit::AuditLog;
 pub(crate) use self::delivery::{Delivery, DeliveryMode, DeliveryScope};
 use self::encryption::InlineKeys;
+pub(crate) use self::maintenance::Maintenance;
 pub(crate) use self::security::{GrpcTls, Reflection, Roles};
 use crate::scheduler::Policy;
 
@@ -90,17 +92,17 @@ daemon::section! {
     /// How long what is kept.
     pub struct Retention in "retention" {
         /// Lifetime of a message whose sender asked for none.
-        default: Duration = "7d",
+        default: Duration = "7d" => Reload,
         /// The same of a delivery report, or another notification.
-        imdn: Duration = "7d",
+        imdn: Duration = "7d" => Reload,
         /// Longest lifetime of an undelivered message.
-        max: Duration = "30d",
+        max: Duration = "30d" => Reload,
         /// How long the content of a delivered message stays, for redelivery; `0s` removes it at once.
-        delivered: Duration = "24h",
+        delivered: Duration = "24h" => Reload,
         /// How long the timeline of a settled message stays.
-        timeline: Duration = "7d",
+        timeline: Duration = "7d" => Reload,
         /// How long a delivery report is tried that does not reach its sender.
-        reports: Duration = "24h",
+        reports: Duration = "24h" => Reload,
     }
 }
 
@@ -108,7 +110,7 @@ daemon::section! {
     /// How a retry of a sender is recognised.
     pub struct Dedupe in "dedupe" {
         /// How long, from acceptance; also after the message has left.
-        window: Duration = "24h",
+        window: Duration = "24h" => Reload,
     }
 }
 
@@ -116,21 +118,21 @@ daemon::section! {
     /// Bounds of a mailbox and of the disk.
     pub struct Limits in "limits" {
         /// Undelivered messages of one mailbox.
-        mailbox_messages: u64 = 1000,
+        mailbox_messages: u64 = 1000 => Reload,
         /// Undelivered octets of one mailbox.
-        mailbox_octets: Octets = "50MiB",
+        mailbox_octets: Octets = "50MiB" => Reload,
         /// Undelivered notifications of one mailbox, which have a quota of their own.
-        mailbox_imdn: u64 = 200,
+        mailbox_imdn: u64 = 200 => Reload,
         /// What becomes of a message for a full mailbox: `reject-new`, it is refused; `drop-oldest`, the oldest messages make
         /// way, urgent ones after all others and for urgent ones only.
-        mailbox_full: MailboxFull = "reject-new",
+        mailbox_full: MailboxFull = "reject-new" => Reload,
         /// Messages of one sender that are stored and undelivered, over all mailboxes; `off`: no bound. What stores
         /// send of themselves and copies of messages to groups do not count.
-        sender_stored: Option<u64> = 10000,
+        sender_stored: Option<u64> = 10000 => Reload,
         /// Octets of one sender that are stored and undelivered; `off`: no bound.
-        sender_stored_octets: Option<Octets> = "200MiB",
+        sender_stored_octets: Option<Octets> = "200MiB" => Reload,
         /// When a sender may try again who met a full mailbox, or has too much stored himself.
-        full_retry_after: Duration = "1h",
+        full_retry_after: Duration = "1h" => Reload,
         /// Large messages that may arrive at a time.
         uploads: u32 = 1024,
         /// How long the place stays reserved for a large message of which nothing arrives.
@@ -146,23 +148,23 @@ daemon::section! {
     /// Push sessions: when deferred messages are pushed to a user who is registered.
     pub struct Push in "push" {
         /// Time from a registration to its push.
-        delay: Duration = "1s",
+        delay: Duration = "1s" => Reload,
         /// Time from a deposit for a registered user to its push; `off`: the message waits for the
         /// next registration.
-        on_deposit: Option<Duration> = "5s",
+        on_deposit: Option<Duration> = "5s" => Reload,
         /// How long a claim lives that its edge does not renew.
         lease: Duration = "60s",
         /// Push sessions at a time, over all edges.
-        max_sessions: u32 = 1024,
+        max_sessions: u32 = 1024 => Reload,
         /// Deliveries that begin per second, over all edges, so that a crowd that registers leaves messages that come in
         /// their part of the machine; 0: no bound. With four processors or more it may be raised.
-        rate: u32 = 250,
+        rate: u32 = 250 => Reload,
         /// Pauses before further tries within one registration.
-        backoff: Vec<Duration> = ["30s", "2m", "10m"],
+        backoff: Vec<Duration> = ["30s", "2m", "10m"] => Reload,
         /// Rest of a next hop that is down and gave no Retry-After.
-        hop_pause: Duration = "10s",
+        hop_pause: Duration = "10s" => Reload,
         /// Refusals of a message on distinct registrations after which it is a dead letter.
-        max_refusals: u32 = 3,
+        max_refusals: u32 = 3 => Reload,
         /// Mailboxes planned per second after a restart.
         restart_rate: u32 = 200,
     }
@@ -205,13 +207,13 @@ daemon::section! {
     /// The controlling function: messages to groups and lists.
     pub struct FanOut in "cf" {
         /// Recipients that one sender may address per minute; one message may overdraw it. 0: no bound.
-        sender_fanout_rate: u32 = 2000,
+        sender_fanout_rate: u32 = 2000 => Reload,
         /// Unfinished fan-out jobs of one sender.
-        sender_jobs: u32 = 10000,
+        sender_jobs: u32 = 10000 => Reload,
         /// Octets of the largest message to many; a controlling edge may take less.
-        max_large: Octets = "10MiB",
+        max_large: Octets = "10MiB" => Reload,
         /// Groups that one user makes by documents; operators are not bound.
-        groups_per_owner: u32 = 100,
+        groups_per_owner: u32 = 100 => Reload,
         /// Legs handed to controlling edges per second, over all of them.
         leg_rate: u32 = 10000,
         /// How long the claim of a leg lives that its edge does not renew.
@@ -223,7 +225,7 @@ daemon::section! {
     /// Delivery reports to senders who asked for them.
     pub struct Reports in "reports" {
         /// Reports to one sender per second. 0: no bound.
-        sender_rate: u32 = 10,
+        sender_rate: u32 = 10 => Reload,
         /// Reports per second, over all senders and edges.
         rate: u32 = 200,
         /// How long an edge that has claimed a report has for it: longer than three transactions of SIP last, 96s, since where
@@ -294,6 +296,8 @@ pub struct Config {
     pub roles: Roles,
     /// Who did what.
     pub audit: AuditLog,
+    /// Backups.
+    pub maintenance: Maintenance,
     /// Lifetimes.
     pub retention: Retention,
     /// Duplicates.
@@ -318,12 +322,13 @@ pub struct Config {
 
 impl Config {
     /// The sections, for the default file and for processes that share one.
-    pub const DOCS: [&'static SectionDoc; 14] = [
+    pub const DOCS: [&'static SectionDoc; 15] = [
         &Common::DOC,
         &Process::DOC,
         &GrpcTls::DOC,
         &Roles::DOC,
         &AuditLog::DOC,
+        &Maintenance::DOC,
         &Retention::DOC,
         &Dedupe::DOC,
         &Limits::DOC,
@@ -343,6 +348,7 @@ impl Config {
             grpc_tls: document.read(),
             roles: document.read(),
             audit: document.read(),
+            maintenance: document.read(),
             retention: document.read(),
             dedupe: document.read(),
             limits: document.read(),
@@ -422,6 +428,7 @@ impl Config {
             .chain(self.rooms())
             .chain(self.securing())
             .chain(self.events.checks())
+            .chain(self.upkeep())
             .chain([self.keys_of_one_place()]);
         let wrong = checks.filter(|(holds, ..)| !holds);
         wrong.map(|(_, key, sentence)| (key, sentence)).collect()

@@ -6,6 +6,7 @@ mod deposit;
 mod event_log;
 mod fan_out;
 mod history;
+mod import;
 mod mailbox;
 mod message;
 mod registration;
@@ -31,6 +32,7 @@ pub(crate) use fan_out::{
     leg_claim, leg_outcome, leg_settled, leg_states, leg_token, members, proto_group, proto_job,
 };
 pub(crate) use history::history;
+pub(crate) use import::import;
 pub(crate) use mailbox::{list_query, mailbox};
 pub(crate) use message::{
     address, class, event, event_kind, file, headers, message, message_number, part, part_kind,

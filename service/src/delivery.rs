@@ -123,7 +123,7 @@ impl<S: Store> DeliveryService for Deliveries<S> {
         let number = convert::message_number(&request.message_id, self.store.hostname())?;
         let claimed = forward::claim(
             &*self.store,
-            &self.suspensions,
+            (&self.scheduler, &self.suspensions),
             number,
             request.edge,
             self.lease,

@@ -5,9 +5,7 @@
 //! once. Whoever shows it becomes a [`Visitor`], whose connections go through the same guard as all others.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -17,22 +15,24 @@ use proto::v1::console_service_server::ConsoleService;
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use subtle::ConstantTimeEq as _;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tonic::transport::server::Connected;
 use tonic::{Code, Request, Response, Status};
 
 use crate::access::{Granted, Role};
+use crate::audit::{Audit, Change};
+use crate::connection::Connection;
 use crate::operator::actor;
 use crate::secure::Caller;
-use crate::status;
+use crate::{convert, status};
 
 /// How long a token waits to be used.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(60);
 
-/// Tokens that wait to be used.
-const MAX_TOKENS: usize = 16;
+/// Tokens that wait to be used, and of them those that one caller has asked for: nobody keeps others out.
+const MAX_TOKENS: usize = 64;
+const MAX_TOKENS_EACH: usize = 8;
 
 /// Random octets of a token.
 const TOKEN_OCTETS: usize = 32;
@@ -82,10 +82,7 @@ impl Visitor {
 }
 
 /// A connection of a visitor.
-pub(crate) struct Visit {
-    stream: DuplexStream,
-    visitor: Visitor,
-}
+pub(crate) type Visit = Connection<DuplexStream, Visitor>;
 
 /// The connections of visitors, for the server.
 pub(crate) type Visits = mpsc::Receiver<Visit>;
@@ -99,6 +96,7 @@ struct Inner {
     /// Where browsers find the console; not there until it is open.
     url: OnceLock<String>,
     tokens: Mutex<Vec<Token>>,
+    audit: Audit,
     visits: mpsc::Sender<Visit>,
 }
 
@@ -110,11 +108,13 @@ struct Token {
 }
 
 impl Door {
-    pub(crate) fn new() -> (Self, Visits) {
+    /// `audit` is told who goes in and out.
+    pub(crate) fn new(audit: Audit) -> (Self, Visits) {
         let (visits, receiver) = mpsc::channel(MAX_WAITING);
         let inner = Inner {
             url: OnceLock::new(),
             tokens: Mutex::default(),
+            audit,
             visits,
         };
         (Self(Arc::new(inner)), receiver)
@@ -127,8 +127,26 @@ impl Door {
     }
 
     /// Who a token stands for; none if there is no such token any more. It works only once.
-    #[must_use]
-    pub fn redeem(&self, token: &str) -> Option<Visitor> {
+    ///
+    /// # Errors
+    /// UNAVAILABLE if it cannot be told in the audit log. The token is used up all the same.
+    pub async fn redeem(&self, token: &str) -> Result<Option<Visitor>, Status> {
+        let Some(visitor) = self.take(token) else {
+            return Ok(None);
+        };
+        let audit = &self.0.audit;
+        let told = audit.write_visit("SignIn", &visitor.name, Some(visitor.roles.all()));
+        told.await?;
+        Ok(Some(visitor))
+    }
+
+    /// Tells that a visitor of this name has signed out.
+    pub async fn leave(&self, name: &str) {
+        // He is out: where it cannot be told, the log and readiness say so.
+        let _ = self.0.audit.write_visit("SignOut", name, None).await;
+    }
+
+    fn take(&self, token: &str) -> Option<Visitor> {
         let shown = URL_SAFE_NO_PAD.decode(token).ok()?;
         let mut tokens = self.tokens();
         let at = tokens
@@ -143,10 +161,7 @@ impl Door {
     /// When too many are waiting to be served, or the service has ended.
     pub fn connect(&self, visitor: &Visitor) -> io::Result<DuplexStream> {
         let (stream, far) = tokio::io::duplex(CONNECTION_OCTETS);
-        let visit = Visit {
-            stream: far,
-            visitor: visitor.clone(),
-        };
+        let visit = Visit::new(far, visitor.clone());
         let sent = self.0.visits.try_send(visit);
         sent.map_err(|_| io::ErrorKind::ConnectionRefused)?;
         Ok(stream)
@@ -166,8 +181,13 @@ impl Door {
             return Err(Status::internal(format!("no randomness: {error}")));
         }
         let mut tokens = self.tokens();
-        if tokens.len() >= MAX_TOKENS {
-            let message = "too many tokens wait to be used; they live for a minute";
+        let own = |token: &&Token| token.visitor.name == visitor.name;
+        let is_full = tokens.len() >= MAX_TOKENS;
+        if is_full || tokens.iter().filter(own).count() >= MAX_TOKENS_EACH {
+            let message = match is_full {
+                true => "too many tokens wait to be used; they live for a minute",
+                false => "too many tokens of yours wait to be used; they live for a minute",
+            };
             let code = Code::ResourceExhausted;
             return Err(status::with_reason(code, "TOO_MANY_TOKENS", message));
         }
@@ -201,7 +221,8 @@ impl ConsoleService for Door {
         let actor = actor(&request);
         let token = self.issue(Visitor::new(actor, &roles))?;
         let expires_at = prost_types::Timestamp::from(SystemTime::now() + TOKEN_LIFETIME);
-        Ok(Response::new(v1::CreateSignInReply {
+        let change = Change::of_roles(&roles);
+        let mut response = Response::new(v1::CreateSignInReply {
             url: format!("{url}/sign-in#{token}"),
             token,
             expires_at: Some(expires_at),
@@ -210,7 +231,9 @@ impl ConsoleService for Door {
                 .map(console_role)
                 .map(Into::into)
                 .collect(),
-        }))
+        });
+        response.extensions_mut().insert(change);
+        Ok(response)
     }
 }
 
@@ -218,11 +241,13 @@ impl ConsoleService for Door {
 fn granted(request: &Request<v1::CreateSignInRequest>) -> Result<Vec<Role>, Status> {
     let caller = request.extensions().get::<Caller>();
     let has = |role| caller.is_none_or(|caller| caller.roles.include(role));
-    let asked: Vec<Role> = request.get_ref().roles().filter_map(role).collect();
+    let asked = &request.get_ref().roles;
     if asked.is_empty() {
         let all = Role::OF_PEOPLE.into_iter();
         return Ok(all.filter(|role| has(*role)).collect());
     }
+    let asked: Option<Vec<Role>> = asked.iter().map(|number| role(*number)).collect();
+    let asked = asked.ok_or_else(|| convert::invalid("there is no such role of the console"))?;
     let missing = asked.iter().find(|role| !has(**role));
     match (missing, caller) {
         (Some(role), Some(caller)) => Err(status::role_missing(*role, &caller.names)),
@@ -230,8 +255,9 @@ fn granted(request: &Request<v1::CreateSignInRequest>) -> Result<Vec<Role>, Stat
     }
 }
 
-fn role(role: v1::ConsoleRole) -> Option<Role> {
-    match role {
+/// The role with this number in the contract.
+fn role(number: i32) -> Option<Role> {
+    match v1::ConsoleRole::try_from(number).ok()? {
         v1::ConsoleRole::Unspecified => None,
         v1::ConsoleRole::Reader => Some(Role::Reader),
         v1::ConsoleRole::Operator => Some(Role::Operator),
@@ -248,44 +274,9 @@ fn console_role(role: Role) -> v1::ConsoleRole {
     }
 }
 
-impl Connected for Visit {
-    type ConnectInfo = Visitor;
-
-    fn connect_info(&self) -> Visitor {
-        self.visitor.clone()
-    }
-}
-
-impl AsyncRead for Visit {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Visit {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, octets)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use daemon::readiness::Readiness;
     use tokio::time::advance;
 
     use super::*;
@@ -311,7 +302,7 @@ mod tests {
     }
 
     fn open() -> (Door, Visits) {
-        let (door, visits) = Door::new();
+        let (door, visits) = Door::new(Audit::off());
         door.open("http://127.0.0.1:9403".to_owned());
         (door, visits)
     }
@@ -321,33 +312,99 @@ mod tests {
         reply.expect("an open door").into_inner().token
     }
 
+    async fn redeem(door: &Door, token: &str) -> Option<Visitor> {
+        door.redeem(token).await.expect("no log is kept")
+    }
+
+    /// Somebody else than all with other numbers.
+    fn operator(number: usize) -> Caller {
+        Caller {
+            names: [format!("ops{number}.example.org")].iter().collect(),
+            ..caller(&[Role::Operator])
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_token_works_once_and_for_a_minute() {
         let (door, _visits) = open();
         let token = sign_in(&door).await;
-        assert!(door.redeem("").is_none());
-        assert!(door.redeem(&token[1..]).is_none());
-        let visitor = door.redeem(&token).expect("a good token");
+        assert!(redeem(&door, "").await.is_none());
+        assert!(redeem(&door, &token[1..]).await.is_none());
+        let visitor = redeem(&door, &token).await.expect("a good token");
         assert_eq!(visitor.name(), "operator");
         assert!(visitor.may_change() && visitor.may_read_contents());
-        assert!(door.redeem(&token).is_none(), "used");
+        assert!(redeem(&door, &token).await.is_none(), "used");
 
         let late = sign_in(&door).await;
         advance(TOKEN_LIFETIME).await;
-        assert!(door.redeem(&late).is_none(), "too late");
+        assert!(redeem(&door, &late).await.is_none(), "too late");
     }
 
     #[tokio::test(start_paused = true)]
     async fn tokens_that_wait_are_bounded() {
         let (door, _visits) = open();
-        for _ in 0..MAX_TOKENS {
-            sign_in(&door).await;
+        let ask = async |number| {
+            let asked = asked(&[], Some(operator(number)));
+            let reply = door.create_sign_in(asked).await;
+            reply.map_err(|status| status.code()).err()
+        };
+        let (full, one_too_many) = (Some(Code::ResourceExhausted), MAX_TOKENS / MAX_TOKENS_EACH);
+        for number in 0..one_too_many {
+            for _ in 0..MAX_TOKENS_EACH {
+                assert_eq!(ask(number).await, None);
+            }
+            assert_eq!(ask(number).await, full, "of one caller");
         }
-        let refused = door.create_sign_in(asked(&[], None)).await;
-        let code = refused.expect_err("one too many").code();
-        assert_eq!(code, Code::ResourceExhausted);
+        assert_eq!(ask(one_too_many).await, full, "of all");
         advance(TOKEN_LIFETIME).await;
-        sign_in(&door).await;
+        assert_eq!(ask(one_too_many).await, None);
+    }
+
+    #[tokio::test]
+    async fn roles_that_are_not_known_are_refused_and_give_none() {
+        let (door, _visits) = open();
+        for roles in [&[0][..], &[77], &[1, 0], &[77, 2]] {
+            let roles = roles.to_vec();
+            let request = Request::new(v1::CreateSignInRequest { roles });
+            let refused = door.create_sign_in(request).await;
+            let code = refused.expect_err("no such role").code();
+            assert_eq!(code, Code::InvalidArgument);
+        }
+        assert!(door.tokens().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_goes_in_and_out_is_told_and_nobody_goes_in_untold() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kept = |path: &std::path::Path| {
+            let condition = Readiness::new().condition("audit");
+            let clock = Arc::new(storage::model::SystemClock);
+            Audit::open(path, clock, condition).expect("a file")
+        };
+        let path = folder.path().join("audit.jsonl");
+        let (door, _visits) = Door::new(kept(&path));
+        door.open("http://127.0.0.1:9403".to_owned());
+        let request = asked(&[v1::ConsoleRole::Operator], None);
+        let reply = door.create_sign_in(request).await.expect("an open door");
+        assert!(reply.extensions().get::<Change>().is_some());
+        assert!(redeem(&door, "AAAA").await.is_none());
+        let visitor = redeem(&door, &reply.get_ref().token).await;
+        door.leave(visitor.expect("a good token").name()).await;
+        let told = std::fs::read_to_string(&path).expect("there");
+        let told: Vec<serde_json::Value> = told
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        let verbs: Vec<_> = told.iter().map(|line| &line["verb"]).collect();
+        assert_eq!(verbs, ["SignIn", "SignOut"]);
+        assert_eq!(told[0]["who"], "operator in the console");
+        assert_eq!(told[0]["after"]["roles"][0], "operator");
+
+        let (door, _visits) = Door::new(kept(std::path::Path::new("/dev/full")));
+        door.open("http://127.0.0.1:9403".to_owned());
+        let token = sign_in(&door).await;
+        let refused = door.redeem(&token).await.expect_err("not told");
+        assert_eq!(refused.code(), Code::Unavailable);
     }
 
     #[tokio::test]
@@ -369,7 +426,10 @@ mod tests {
             let code = reply.as_ref().err().map(Status::code);
             assert_eq!(code.is_none(), gets.is_some(), "{has:?} {asks:?}");
             assert!(code.is_none_or(|code| code == Code::PermissionDenied));
-            let visitor = reply.ok().and_then(|reply| door.redeem(&reply.token));
+            let visitor = match reply {
+                Ok(reply) => redeem(&door, &reply.token).await,
+                Err(_) => None,
+            };
             let may = visitor.map(|who| (who.may_change(), who.may_read_contents()));
             assert_eq!(may, gets, "{has:?} {asks:?}");
         }
@@ -377,7 +437,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_console_gets_no_tokens_and_nobody_while_there_is_none() {
-        let (door, _visits) = Door::new();
+        let (door, _visits) = Door::new(Audit::off());
         let closed = door.create_sign_in(asked(&[], None)).await;
         let code = closed.expect_err("there is no console").code();
         assert_eq!(code, Code::FailedPrecondition);

@@ -59,6 +59,14 @@ impl<S: Store> EventService for Events<S> {
             false => Some(find(&*self.store, request.served_user).await?),
         };
         let (replies, receiver) = mpsc::channel(EVENT_BUFFER);
+        if !request.from_beginning && request.after.is_empty() {
+            let begin = v1::WatchEventsReply {
+                position: convert::position(after),
+                ..v1::WatchEventsReply::default()
+            };
+            // There is room for the first.
+            let _ = replies.try_send(Ok(begin));
+        }
         let wanted = Wanted { mailbox, kinds };
         let watching = Watching {
             store: Arc::clone(&self.store),

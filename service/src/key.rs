@@ -31,7 +31,11 @@ impl<S: Store> Keys<S> {
         let none = || refused("nothing is encrypted: no master key is configured".to_owned());
         let masters = masters.ok_or_else(none)?;
         let status = self.store.rotate_keys(masters).await?;
-        tracing::info!(current = status.current, "the master keys are rotated");
+        tracing::info!(
+            event = "keys.rotated",
+            current = status.current,
+            "the master keys are rotated"
+        );
         Ok(status)
     }
 }

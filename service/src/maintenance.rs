@@ -1,10 +1,12 @@
 //! Work on a store that serves nobody meanwhile: `restante storage check` and `restante storage restore`.
 
-use daemon::exit::{Code, Fatal};
-use storage::model::SystemClock;
-use storage::rocks::CheckReport;
-use storage::{RocksStore, Store};
+use std::path::Path;
 
+use daemon::exit::{Code, Fatal};
+use storage::model::{Clock as _, SystemClock};
+use storage::{CheckReport, RocksStore, Store};
+
+use crate::backup;
 use crate::config::Config;
 
 /// What a check found, as sentences.
@@ -33,13 +35,43 @@ pub async fn check(config: &Config, restate: bool) -> Result<Checked, Fatal> {
 }
 
 /// Takes the older copy that lies in the data folder for the store from now on: its Message-IDs jump
-/// past all that were ever handed out (STO-08), and the end of its log is given up if it is cut.
+/// past all that were ever handed out (STO-08), and the end of its log is given up if it is cut. With `check` everything in it is
+/// verified then.
 ///
 /// # Errors
-/// [`Code::Io`] if the store cannot be opened.
-pub async fn restore(config: &Config) -> Result<(), Fatal> {
-    open(config.clone(), true).await?.close().await;
-    Ok(())
+/// [`Code::Io`] if the store cannot be opened or read.
+pub async fn restore(config: &Config, check: bool) -> Result<Option<Checked>, Fatal> {
+    let store = open(config.clone(), true).await?;
+    let report = match check {
+        true => Some(store.check(false).await),
+        false => None,
+    };
+    store.close().await;
+    let report = report.transpose();
+    let report = report.map_err(|error| Fatal::new(Code::Io, error.to_string()))?;
+    Ok(report.map(|report| Checked {
+        is_sound: report.is_sound(),
+        lines: lines(&report),
+    }))
+}
+
+/// Puts a backup, or the newest whole one of a folder of backups, into the data folder, where there is no store. Returns which
+/// one it was, as a sentence. It is to be restored next.
+///
+/// # Errors
+/// [`Code::Io`] if the data folder is not empty, there is no whole backup, it is of a store of another name, or files cannot
+/// be copied.
+pub fn put_in_place(config: &Config, from: &Path) -> Result<String, Fatal> {
+    let process = &config.process;
+    let backup = backup::put_in_place(from, &process.data_dir, &process.hostname);
+    let backup = backup.map_err(|sentence| Fatal::new(Code::Io, sentence))?;
+    let age = SystemClock.now().since(backup.manifest.began_at);
+    Ok(format!(
+        "{}: everything that was accepted until {} s ago is in it, {} octets",
+        backup.name,
+        age.as_secs(),
+        backup.manifest.octets()
+    ))
 }
 
 async fn open(config: Config, is_older_copy: bool) -> Result<RocksStore, Fatal> {

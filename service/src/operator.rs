@@ -94,8 +94,12 @@ impl<S: Store> Operators<S> {
         let found: Result<_, StoreError> = found.await;
         let (summary, settings, registered) = found.map_err(|error| status::of_store(&error))?;
         let waiting = waiting(&summary);
+        let suspension = self.suspensions.of_mailbox(&*self.store, mailbox).await;
+        let suspension = suspension.map_err(|error| status::of_store(&error))?;
         let plan = if waiting == 0 {
             v1::PushPlan::NothingWaiting
+        } else if let Some(suspension) = suspension {
+            return Err(suspension::refusal(&suspension));
         } else if !force && !self.scheduler.is_reachable(&registered) {
             v1::PushPlan::NotRegistered
         } else if !force && !settings.effective.is_active(Setting::OfflineDelivery) {
@@ -274,7 +278,10 @@ impl<S: Store> OperatorService for Operators<S> {
         let suspended = self
             .suspensions
             .suspend(&*self.store, request.into_inner(), actor);
-        suspended.await.map(suspension::proto).map(Response::new)
+        let suspended = suspended.await?;
+        // It may have replaced a longer one.
+        self.scheduler.resumed().await;
+        Ok(Response::new(suspension::proto(suspended)))
     }
 
     async fn cancel_suspension(

@@ -13,6 +13,7 @@ mod machine;
 mod pace;
 mod plans;
 mod policy;
+mod ready;
 mod start;
 mod unreachable;
 

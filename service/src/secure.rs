@@ -2,33 +2,27 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::stream::unfold;
 use metrics::counter;
 use tls::{CertificateNames, MutualServer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::Stream;
-use tonic::transport::server::Connected;
 
 use crate::access::Granted;
 use crate::config::Roles;
+use crate::connection::Connection;
 
 /// Handshakes at a time, each of which has [`tls::HANDSHAKE_TIMEOUT`]; who comes then waits.
 const MAX_HANDSHAKES: usize = 1024;
 
 /// Rest after the system could not give us a connection, as when it has no more files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Shortest time between two lines about clients that were not let in.
-const REFUSALS_TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Who made a connection.
 #[derive(Clone, Debug)]
@@ -59,10 +53,7 @@ pub(crate) struct Security {
 }
 
 /// A connection with who made it.
-pub(crate) struct Secured {
-    stream: TlsStream<TcpStream>,
-    caller: Caller,
-}
+pub(crate) type Secured = Connection<TlsStream<TcpStream>, Caller>;
 
 /// The connections of a listener, for ever.
 pub(crate) fn connections(
@@ -73,7 +64,6 @@ pub(crate) fn connections(
         listener,
         security,
         handshakes: JoinSet::new(),
-        refusals: Refusals::default(),
     };
     unfold(accepting, |mut accepting| async {
         let next = accepting.next().await;
@@ -86,7 +76,6 @@ struct Accepting {
     listener: TcpListener,
     security: Arc<Security>,
     handshakes: JoinSet<Result<Secured, (SocketAddr, io::Error)>>,
-    refusals: Refusals,
 }
 
 impl Accepting {
@@ -97,13 +86,13 @@ impl Accepting {
                 accepted = self.listener.accept(), if has_room => match accepted {
                     Ok((stream, address)) => self.begin(stream, address),
                     Err(error) => {
-                        tracing::warn!(%error, "gRPC connections cannot be accepted");
+                        tracing::warn!(event = "grpc.accept_failed", %error, "gRPC connections cannot be accepted");
                         sleep(ACCEPT_PAUSE).await;
                     }
                 },
                 Some(done) = self.handshakes.join_next() => match done {
                     Ok(Ok(secured)) => return secured,
-                    Ok(Err((address, error))) => self.refusals.tell(address, &error),
+                    Ok(Err((address, error))) => tell(address, &error),
                     // One that panicked is in the log.
                     Err(_) => {}
                 },
@@ -124,77 +113,13 @@ impl Accepting {
                 address,
                 names,
             };
-            Ok(Secured { stream, caller })
+            Ok(Secured::new(stream, caller))
         });
     }
 }
 
-/// Tells of clients that were not let in, however many there are.
-#[derive(Default)]
-struct Refusals {
-    told: Option<Instant>,
-    untold: u64,
-}
-
-impl Refusals {
-    fn tell(&mut self, peer: SocketAddr, error: &io::Error) {
-        counter!("restante_grpc_handshakes_failed_total").increment(1);
-        let now = Instant::now();
-        let is_soon = |told| now.duration_since(told) < REFUSALS_TOLD_EVERY;
-        if self.told.is_some_and(is_soon) {
-            self.untold += 1;
-            return;
-        }
-        let untold = std::mem::take(&mut self.untold);
-        self.told = Some(now);
-        tracing::warn!(%peer, %error, untold, "gRPC client was not let in");
-    }
-}
-
-impl Connected for Secured {
-    type ConnectInfo = Caller;
-
-    fn connect_info(&self) -> Caller {
-        self.caller.clone()
-    }
-}
-
-impl AsyncRead for Secured {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Secured {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, octets)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        octets: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, octets)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
+/// Tells of a client that was not let in.
+fn tell(peer: SocketAddr, error: &io::Error) {
+    counter!("restante_grpc_handshakes_failed_total").increment(1);
+    tracing::warn!(event = "grpc.handshake_failed", %peer, %error, "gRPC client was not let in");
 }

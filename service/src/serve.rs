@@ -7,17 +7,21 @@ use daemon::exit::{Code, Fatal};
 use daemon::readiness::Readiness;
 use proto::v1::account_service_server::AccountServiceServer;
 use proto::v1::console_service_server::ConsoleServiceServer;
+use proto::v1::control_service_server::ControlServiceServer;
 use proto::v1::deferred_service_server::DeferredServiceServer;
 use proto::v1::delivery_service_server::DeliveryServiceServer;
 use proto::v1::deposit_service_server::DepositServiceServer;
 use proto::v1::event_service_server::EventServiceServer;
 use proto::v1::fan_out_service_server::FanOutServiceServer;
 use proto::v1::group_service_server::GroupServiceServer;
+use proto::v1::import_service_server::ImportServiceServer;
 use proto::v1::job_service_server::JobServiceServer;
 use proto::v1::key_service_server::KeyServiceServer;
 use proto::v1::large_message_service_server::LargeMessageServiceServer;
 use proto::v1::mailbox_service_server::MailboxServiceServer;
+use proto::v1::maintenance_service_server::MaintenanceServiceServer;
 use proto::v1::operator_service_server::OperatorServiceServer;
+use proto::v1::process_service_server::ProcessServiceServer;
 use proto::v1::registration_service_server::RegistrationServiceServer;
 use proto::v1::report_service_server::ReportServiceServer;
 use proto::v1::settings_admin_service_server::SettingsAdminServiceServer;
@@ -38,7 +42,6 @@ use tonic_health::server::HealthReporter;
 
 use crate::access::Guard;
 use crate::account::Accounts;
-use crate::audit::Audit;
 use crate::bind::{Incoming, Socket};
 use crate::deferred::Deferred;
 use crate::delivery::Deliveries;
@@ -48,16 +51,19 @@ use crate::event_log::Events;
 use crate::fan_out::FanOuts;
 use crate::group::Groups;
 use crate::health;
+use crate::import::Imports;
 use crate::job::Jobs;
 use crate::key::Keys;
 use crate::large::LargeMessages;
 use crate::mailbox::Mailboxes;
 use crate::operator::Operators;
+use crate::process::Processes;
 use crate::registration::Registrations;
 use crate::report::Reports;
 use crate::secure;
 use crate::settings::SettingsServices;
 use crate::subscription::Subscriptions;
+use crate::upkeep::Maintenance;
 use crate::waiting::WaitingMailboxes;
 
 /// A dead edge is noticed within the sum of both, so that it can attach again.
@@ -69,6 +75,9 @@ const STREAM_WINDOW_OCTETS: u32 = 1 << 20;
 const CONNECTION_WINDOW_OCTETS: u32 = 8 << 20;
 /// Longest frame of octets: each is a call of the system for its sender.
 const FRAME_OCTETS: u32 = 64 << 10;
+
+/// Calls under way on one connection, uploads among them; further ones wait at their caller.
+const CONNECTION_CALLS: u32 = 16_384;
 
 /// A batch of deposits.
 const MAX_REQUEST_OCTETS: usize = 4 << 20;
@@ -90,11 +99,12 @@ pub(crate) fn data<S: Store>(
     deliveries: Deliveries<S>,
     registrations: Registrations<S>,
     subscriptions: Subscriptions<S>,
-    (settings, deferred, fan_out, reports): (
+    (settings, deferred, fan_out, reports, processes): (
         SettingsServices<S>,
         Deferred<S>,
         FanOuts<S>,
         Reports<S>,
+        Processes,
     ),
 ) -> Listener {
     let deposits =
@@ -109,7 +119,8 @@ pub(crate) fn data<S: Store>(
         .add_service(SubscriptionServiceServer::new(subscriptions))
         .add_service(DeferredServiceServer::new(deferred))
         .add_service(FanOutServiceServer::new(fan_out).max_decoding_message_size(MAX_GROUP_OCTETS))
-        .add_service(ReportServiceServer::new(reports));
+        .add_service(ReportServiceServer::new(reports))
+        .add_service(ControlServiceServer::new(processes));
     let names = vec![
         DepositServiceServer::<Deposits<S>>::NAME,
         LargeMessageServiceServer::<LargeMessages<S>>::NAME,
@@ -120,6 +131,7 @@ pub(crate) fn data<S: Store>(
         DeferredServiceServer::<Deferred<S>>::NAME,
         FanOutServiceServer::<FanOuts<S>>::NAME,
         ReportServiceServer::<Reports<S>>::NAME,
+        ControlServiceServer::<Processes>::NAME,
     ];
     Listener::new(routes, names)
 }
@@ -128,10 +140,10 @@ pub(crate) fn data<S: Store>(
 pub(crate) fn operator<S: Store>(
     mailboxes: Mailboxes<S>,
     operators: Operators<S>,
-    (accounts, keys): (Accounts<S>, Keys<S>),
+    (accounts, keys, maintenance, imports): (Accounts<S>, Keys<S>, Maintenance<S>, Imports<S>),
     settings: SettingsServices<S>,
     (waiting, groups, jobs, events): (WaitingMailboxes<S>, Groups<S>, Jobs<S>, Events<S>),
-    door: Door,
+    (door, processes): (Door, Processes),
 ) -> Listener {
     let routes = Routes::new(MailboxServiceServer::new(mailboxes))
         .add_service(OperatorServiceServer::new(operators))
@@ -142,7 +154,10 @@ pub(crate) fn operator<S: Store>(
         .add_service(JobServiceServer::new(jobs))
         .add_service(EventServiceServer::new(events))
         .add_service(ConsoleServiceServer::new(door))
-        .add_service(KeyServiceServer::new(keys));
+        .add_service(KeyServiceServer::new(keys))
+        .add_service(MaintenanceServiceServer::new(maintenance))
+        .add_service(ProcessServiceServer::new(processes))
+        .add_service(ImportServiceServer::new(imports));
     let names = vec![
         MailboxServiceServer::<Mailboxes<S>>::NAME,
         OperatorServiceServer::<Operators<S>>::NAME,
@@ -154,6 +169,9 @@ pub(crate) fn operator<S: Store>(
         EventServiceServer::<Events<S>>::NAME,
         ConsoleServiceServer::<Door>::NAME,
         KeyServiceServer::<Keys<S>>::NAME,
+        MaintenanceServiceServer::<Maintenance<S>>::NAME,
+        ProcessServiceServer::<Processes>::NAME,
+        ImportServiceServer::<Imports<S>>::NAME,
     ];
     Listener::new(routes, names)
 }
@@ -206,10 +224,10 @@ impl Listener {
     pub(crate) fn serve(
         &self,
         incoming: Incoming,
-        audit: Audit,
+        guard: Guard,
         shutdown: CancellationToken,
     ) -> impl Future<Output = Result<(), Fatal>> + use<> {
-        let served = server().layer(Guard(audit)).add_routes(self.routes.clone());
+        let served = server().layer(guard).add_routes(self.routes.clone());
         async move {
             let shutdown = shutdown.cancelled_owned();
             let served = match incoming {
@@ -241,10 +259,10 @@ impl Listener {
     pub(crate) fn inside(
         &self,
         visits: mpsc::Receiver<Visit>,
-        audit: Audit,
+        guard: Guard,
         shutdown: CancellationToken,
     ) -> impl Future<Output = Result<(), Fatal>> + use<> {
-        let served = server().layer(Guard(audit)).add_routes(self.routes.clone());
+        let served = server().layer(guard).add_routes(self.routes.clone());
         async move {
             let incoming = ReceiverStream::new(visits).map(Ok::<Visit, std::io::Error>);
             let served = served.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned());
@@ -256,10 +274,10 @@ impl Listener {
     pub(crate) fn unix(
         &self,
         socket: Socket,
-        audit: Audit,
+        guard: Guard,
         shutdown: CancellationToken,
     ) -> impl Future<Output = Result<(), Fatal>> + use<> {
-        let served = server().layer(Guard(audit)).add_routes(self.routes.clone());
+        let served = server().layer(guard).add_routes(self.routes.clone());
         async move {
             let incoming = UnixListenerStream::new(socket.listener);
             let served = served.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned());
@@ -277,6 +295,7 @@ fn server() -> Server {
         .initial_stream_window_size(STREAM_WINDOW_OCTETS)
         .initial_connection_window_size(CONNECTION_WINDOW_OCTETS)
         .max_frame_size(FRAME_OCTETS)
+        .max_concurrent_streams(CONNECTION_CALLS)
 }
 
 fn undescribed(error: tonic_reflection::server::Error) -> Fatal {

@@ -31,6 +31,7 @@ pub(crate) fn of_store(error: &StoreError) -> Status {
         StoreError::UnknownAccount => (Code::NotFound, "UNKNOWN_ACCOUNT"),
         StoreError::AddressTaken => (Code::AlreadyExists, "ADDRESS_TAKEN"),
         StoreError::Precondition { .. } => (Code::FailedPrecondition, "WRONG_STATE"),
+        StoreError::Aborted => (Code::Cancelled, "ABORTED"),
         StoreError::Read { .. } => (Code::Unavailable, "READ_FAILED"),
         StoreError::Corrupt { .. } => (Code::DataLoss, "CORRUPT"),
         // The enum may grow in its own crate; what is new there is a bug here until it has a line.
@@ -192,6 +193,7 @@ mod tests {
                 Code::FailedPrecondition,
                 "WRONG_STATE",
             ),
+            (StoreError::Aborted, Code::Cancelled, "ABORTED"),
             (
                 StoreError::Read { cause: text() },
                 Code::Unavailable,

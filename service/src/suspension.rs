@@ -1,13 +1,15 @@
 //! Suspended deliveries, as those who begin deliveries see them: in memory, and in the store before that.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use proto::v1;
 use proto::v1::{cancel_suspension_request, suspend_deliveries_request, suspension};
 use storage::model::{Address, Clock, MailboxId, Suspended, Suspension, UnixMillis};
 use storage::{Store, StoreError};
-use tonic::Status;
+use tokio::sync::Mutex;
+use tonic::{Code, Status};
 
 use crate::{convert, status};
 
@@ -24,6 +26,8 @@ const REASON_OCTETS_MAX: usize = 1024;
 #[derive(Clone)]
 pub(crate) struct Suspensions {
     all: Arc<RwLock<Arc<[Suspension]>>>,
+    /// Held from a change of the store until it is seen here, so that of two changes the later one is seen last.
+    changes: Arc<Mutex<()>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -35,7 +39,11 @@ impl Suspensions {
     ) -> Result<Self, StoreError> {
         let all = store.suspensions().await?.into();
         let all = Arc::new(RwLock::new(all));
-        Ok(Self { all, clock })
+        Ok(Self {
+            all,
+            changes: Arc::default(),
+            clock,
+        })
     }
 
     /// Those that have not ended, ordered by target.
@@ -109,6 +117,7 @@ impl Suspensions {
             actor,
             reason: request.reason,
         };
+        let _change = self.changes.lock().await;
         let suspended = store.suspend(suspension.clone()).await;
         suspended.map_err(|error| status::of_store(&error))?;
         self.reload(store).await?;
@@ -127,6 +136,7 @@ impl Suspensions {
             Some(Domain(domain)) => of_domain(&domain)?,
             None => return Err(convert::invalid("a user or a domain is to be named")),
         };
+        let _change = self.changes.lock().await;
         let ended = store.cancel_suspension(target).await;
         let ended = ended.map_err(|error| status::of_store(&error))?;
         self.reload(store).await?;
@@ -134,6 +144,7 @@ impl Suspensions {
         Ok(ended.into_inner())
     }
 
+    /// Sees what the store has; only for whoever holds `changes`.
     async fn reload<S: Store>(&self, store: &S) -> Result<(), Status> {
         let all = store.suspensions().await;
         let all = all.map_err(|error| status::of_store(&error))?;
@@ -177,6 +188,20 @@ fn of_domain(domain: &str) -> Result<Suspended, Status> {
             "a domain is a host name such as example.org",
         )),
     }
+}
+
+/// The refusal of a delivery while there is this one.
+pub(crate) fn refusal(suspension: &Suspension) -> Status {
+    let until: DateTime<Utc> = (UNIX_EPOCH + Duration::from_millis(suspension.until.0)).into();
+    let until = until.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let of = match &suspension.target {
+        Suspended::User(_) => "this user".to_owned(),
+        Suspended::Domain(domain) => format!("users of {domain}"),
+    };
+    let message = format!(
+        "deliveries to {of} are suspended until {until}: what waits is delivered then, or when the suspension is cancelled"
+    );
+    status::with_reason(Code::FailedPrecondition, "SUSPENDED", message)
 }
 
 /// As the contract has it.

@@ -84,7 +84,7 @@ pub(crate) async fn run<S: Store>(
             () = alarms.next(&*clock) => {}
         }
         if let Err(error) = sweep(&*store, &*clock, &watch, &shutdown).await {
-            tracing::warn!(%error, "sweep failed, the next one goes on");
+            tracing::warn!(event = "sweep.failed", %error, "sweep failed, the next one goes on");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Looks at what the service asks of its store, and at the answers; plants some of the bugs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,19 +9,21 @@ use storage::event_log::EventLogStore;
 use storage::fan_out::{GroupPlace, GroupWithDocument};
 use storage::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
-    Deposit, DepositOutcome, Device, Event, Group, GroupOrder, GroupRefusal, Job, JobAdmission,
-    JobAdmissionOutcome, JobClass, JobNumber, JobOutcome, JobPage, JobQuery, JobRequest,
-    JobWithTemplate, LargeDeposit, LargeJob, Leg, LegBatch, LegOutcome, LegSettled, LegToken,
-    ListPage, ListQuery, LogPage, LogPosition, MailboxId, MailboxSummary, MessageNumber, Notified,
-    Order, Owner, PartKind, Publish, PublishRefusal, Recall, RecallOutcome, Refusal, Registered,
-    Registration, RegistrationRefusal, ReleaseOutcome, Released, ReportBatch, ReportSettled,
-    ReportToken, Sequence, SettingsChanged, SettingsOrder, Settled, Settlement, StoredMessage,
-    Subscribe, Subscribed, Subscription, SubscriptionId, SubscriptionRefusal, Suspended,
-    Suspension, TakeLimit, Taken, UnixMillis, UploadId, UserSettings, Waiting, WaitingQuestion,
+    Deposit, DepositOutcome, Device, Event, Group, GroupOrder, GroupRefusal, Import,
+    ImportForecast, Importer, Job, JobAdmission, JobAdmissionOutcome, JobClass, JobNumber,
+    JobOutcome, JobPage, JobQuery, JobRequest, JobWithTemplate, LargeDeposit, LargeJob, Leg,
+    LegBatch, LegOutcome, LegSettled, LegToken, ListPage, ListQuery, LogPage, LogPosition,
+    MailboxId, MailboxSummary, MessageNumber, Notified, Order, Owner, PartKind, Publish,
+    PublishRefusal, Recall, RecallOutcome, Refusal, Registered, Registration, RegistrationRefusal,
+    ReleaseOutcome, Released, ReportBatch, ReportSettled, ReportToken, Sequence, SettingsChanged,
+    SettingsOrder, Settled, Settlement, StoredMessage, Subscribe, Subscribed, Subscription,
+    SubscriptionId, SubscriptionRefusal, Suspended, Suspension, TakeLimit, Taken, UnixMillis,
+    UploadId, UserSettings, Waiting, WaitingQuestion,
 };
+use storage::upkeep::{CheckReport, Compacted, Walk};
 use storage::{
-    FanOutStore, KeyStatus, MailboxWatch, MasterKeys, MemoryStore, Outcomes, ReportStore,
-    ReportWatch, Store, StoreError, SuspensionStore, Swept, Synced,
+    Bounds, FanOutStore, ImportStore, KeyStatus, MailboxWatch, MasterKeys, MemoryStore, Outcomes,
+    ReportStore, ReportWatch, Store, StoreError, SuspensionStore, Swept, Synced, UpkeepStore,
 };
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
@@ -422,6 +425,10 @@ impl Store for Observer {
         self.store.latched().await
     }
 
+    fn set_bounds(&self, bounds: Bounds) {
+        self.store.set_bounds(bounds);
+    }
+
     async fn close(&self) -> () {
         self.store.close().await;
     }
@@ -598,6 +605,23 @@ impl EventLogStore for Observer {
     }
 }
 
+impl ImportStore for Observer {
+    async fn import(
+        &self,
+        messages: Vec<Import>,
+        by: Importer,
+    ) -> Result<Vec<DepositOutcome>, StoreError> {
+        self.store.import(messages, by).await
+    }
+
+    async fn rehearse_import(
+        &self,
+        messages: Vec<Import>,
+    ) -> Result<Vec<ImportForecast>, StoreError> {
+        self.store.rehearse_import(messages).await
+    }
+}
+
 impl SuspensionStore for Observer {
     async fn suspensions(&self) -> Result<Vec<Suspension>, StoreError> {
         self.store.suspensions().await
@@ -612,5 +636,23 @@ impl SuspensionStore for Observer {
         target: Suspended,
     ) -> Result<Option<Synced<Suspension>>, StoreError> {
         self.store.cancel_suspension(target).await
+    }
+}
+
+impl UpkeepStore for Observer {
+    async fn copy_to(&self, folder: PathBuf) -> Result<(), StoreError> {
+        self.store.copy_to(folder).await
+    }
+
+    async fn check_copy(
+        &self,
+        folder: PathBuf,
+        walk: Arc<Walk>,
+    ) -> Result<CheckReport, StoreError> {
+        self.store.check_copy(folder, walk).await
+    }
+
+    async fn compact(&self, walk: Arc<Walk>) -> Result<Compacted, StoreError> {
+        self.store.compact(walk).await
     }
 }

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daemon::control::Control;
 use daemon::drain::settle;
 use daemon::exit::{Code, Fatal};
 use daemon::readiness::{Condition, Readiness};
-use edge::bind;
 use edge::config::StoreAccess;
 use edge::dialogs::Dialogs;
 use edge::mark::Mark;
@@ -16,6 +16,7 @@ use edge::reception::Receptions;
 use edge::surroundings::Surroundings;
 use edge::trust::TrustedPeers;
 use edge::user_agent::{Calling, UserAgent};
+use edge::{bind, control};
 use net::sip::Incoming;
 use sip::Transport;
 use storage_client::{ClientConfig, Connector, StorageClient};
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, RegistrarAuth, RegistrarSwitch};
-use crate::edge::Edge;
+use crate::edge::{Edge, millis};
 use crate::flows::Flows;
 use crate::ingress::online::Forwards;
 use crate::ingress::sender_rate::SenderRates;
@@ -51,6 +52,8 @@ pub struct App {
     edge: Arc<Edge>,
     incoming: Incoming,
     storage: Condition,
+    /// How operators ask this process.
+    control: Option<Control>,
     /// The listener of XCAP, and its address.
     xcap: Option<(TcpListener, SocketAddr)>,
 }
@@ -123,6 +126,7 @@ impl App {
             receptions: Arc::new(Receptions::new(config.large.clone(), config.large.stall)),
             unsuited: Unsuited::default(),
             sessionless: Unsuited::default(),
+            register_time: millis(config.limits.register_time).into(),
             config,
             site,
         };
@@ -130,8 +134,24 @@ impl App {
             edge: Arc::new(edge),
             incoming,
             storage: readiness.condition("storage"),
+            control: None,
             xcap,
         })
+    }
+
+    /// Lets operators ask this process.
+    #[must_use]
+    pub fn controlled_by(self, control: Control) -> Self {
+        Self {
+            control: Some(control),
+            ..self
+        }
+    }
+
+    /// Lets what may change without a restart be as another configuration says.
+    pub fn reconfigure(&self) -> impl Fn(&Config) + Send + Sync + use<> {
+        let edge = Arc::clone(&self.edge);
+        move |config| edge.reconfigure(config)
     }
 
     /// The SIP addresses bound, UDP first; of interest when port 0 was asked for.
@@ -162,6 +182,7 @@ impl App {
             edge,
             incoming,
             storage,
+            control,
             xcap,
         } = self;
         let requests = TaskTracker::new();
@@ -187,6 +208,7 @@ impl App {
             () = kept::replay(&edge) => {}
             () = next_hop::probe(edge.next_hop.as_ref(), &edge.sip, &edge.site.signature) => {}
             () = report_storage(&edge, &storage) => {}
+            () = control::attend(&edge.storage, control) => {}
         }
         storage.not_ready("draining");
         edge.draining.cancel();
@@ -225,7 +247,7 @@ fn warn_of_exposure(config: &Config, readiness: &Readiness) {
 
 fn next_hop(config: &Config, site: &Site) -> Option<NextHop> {
     let uri = site.next_hop.clone()?;
-    Some(NextHop::new(uri, config.push.hop_down_after))
+    Some(NextHop::new(uri, SECTION, config.push.hop_down_after))
 }
 
 fn calling(config: &Config) -> Calling {
@@ -283,6 +305,7 @@ fn client_config(config: &Config, connector: Option<Connector>) -> Result<Client
     let access = StoreAccess {
         address: &config.process.storage,
         edge: &config.process.name,
+        role: SECTION,
         deposit_time: config.limits.deposit_time,
     };
     config.storage_client.client_config(access, connector)

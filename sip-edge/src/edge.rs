@@ -2,6 +2,8 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use edge::reception::Receptions;
 use edge::trust::TrustedPeers;
@@ -56,6 +58,8 @@ pub(crate) struct Edge {
     pub(crate) list_readers: Semaphore,
     /// Registrations that wait for the store.
     pub(crate) kept: Kept,
+    /// Time in which a registration must be on disk, in milliseconds.
+    pub(crate) register_time: AtomicU64,
 }
 
 impl Deref for Edge {
@@ -67,6 +71,20 @@ impl Deref for Edge {
 }
 
 impl Edge {
+    /// Lets what may change without a restart be as another configuration says.
+    pub(crate) fn reconfigure(&self, config: &Config) {
+        let limits = &config.limits;
+        self.sender_rates
+            .change(limits.sender_rate, limits.sender_burst);
+        self.register_time
+            .store(millis(limits.register_time), Ordering::Relaxed);
+    }
+
+    /// Time in which a registration must be on disk before it is kept.
+    pub(crate) fn register_time(&self) -> Duration {
+        Duration::from_millis(self.register_time.load(Ordering::Relaxed))
+    }
+
     /// Whether what this peer asserts is believed (requirements §3.8).
     pub(crate) fn trusts(&self, source: &Source) -> bool {
         self.trusted.contains(&source.into())
@@ -76,4 +94,9 @@ impl Edge {
     pub(crate) fn is_ready(&self) -> bool {
         !self.draining.is_cancelled() && self.storage.unready().borrow().is_none()
     }
+}
+
+/// Whole milliseconds, which is how durations are written.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

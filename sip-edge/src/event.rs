@@ -26,8 +26,9 @@ pub(crate) fn message_accepted(request: &Request, mailbox: &str, proof: &Deposit
 /// The sender of a message wants to be told what becomes of it, and nobody vouches for who he is (IMD-06).
 pub(crate) fn report_not_possible(request: &Request) {
     tracing::info!(
+        event = "report.not_possible",
         call_id = %Redacted(request.headers().call_id().unwrap_or_default()),
-        "report.not_possible"
+        "a sender who is not vouched for cannot be told what becomes of his message"
     );
 }
 
@@ -48,12 +49,21 @@ pub(crate) fn report_tried(report: &Report, outcome: &LegOutcome) {
 
 /// The store could not be told; the report comes again.
 pub(crate) fn report_not_settled(reason: &str) {
-    tracing::info!(reason, "report.not_settled");
+    tracing::info!(
+        event = "report.not_settled",
+        reason,
+        "the store was not told what came of a report, which comes again"
+    );
 }
 
 /// The BYE of a sender is not with its message; the message is on disk all the same (STO-05).
 pub(crate) fn bye_not_kept(message_id: &str, reason: &str) {
-    tracing::info!(message_id, reason, "reception.bye_not_kept");
+    tracing::info!(
+        event = "reception.bye_not_kept",
+        message_id,
+        reason,
+        "the BYE of a sender is not kept with his message"
+    );
 }
 
 /// Settings are on disk.
@@ -94,22 +104,26 @@ pub(crate) fn subscription_not_ended(reason: &str) {
 
 /// The store gave no new epoch to a subscription.
 pub(crate) fn subscription_not_renumbered(reason: &str) {
-    tracing::warn!(reason, "subscription.not_renumbered");
+    tracing::warn!(
+        event = "subscription.not_renumbered",
+        reason,
+        "the store gave no new epoch to a subscription"
+    );
 }
 
 /// The store could not be reached: the registration waits here (requirements §2.4.1).
 pub(crate) fn registration_kept(address: &str, waiting: usize) {
-    tracing::warn!(mailbox = %Redacted(address), waiting, "registration.kept");
+    tracing::warn!(event = "registration.kept", mailbox = %Redacted(address), waiting, "the store cannot be reached: a registration waits here");
 }
 
 /// A registration is given up.
 pub(crate) fn registration_dropped(address: &str, reason: &'static str) {
-    tracing::warn!(mailbox = %Redacted(address), reason, "registration.dropped");
+    tracing::warn!(event = "registration.dropped", mailbox = %Redacted(address), reason, "a registration is given up");
 }
 
 /// An identity of another account was claimed by an implicit registration set (REG-04).
 pub(crate) fn alias_refused(address: &str, alias: &str) {
-    tracing::warn!(mailbox = %Redacted(address), alias = %Redacted(alias), "alias.refused");
+    tracing::warn!(event = "alias.refused", mailbox = %Redacted(address), alias = %Redacted(alias), "an implicit registration set claims an identity of another account");
 }
 
 /// A delivery begins.
@@ -136,28 +150,46 @@ pub(crate) fn forward_ended(proof: &Deposited, reason: &str) {
 
 /// A message was passed over in a push and stays stored.
 pub(crate) fn message_skipped(message_id: &str, reason: &'static str) {
-    tracing::info!(message_id, reason, "delivery.message_skipped");
+    tracing::info!(
+        event = "delivery.message_skipped",
+        message_id,
+        reason,
+        "a message was passed over in a push and stays stored"
+    );
 }
 
 /// What a client answered to a SEND points at a fault of one side (requirements §3.5).
 pub(crate) fn send_faulted(message_id: &str, code: u16) {
-    tracing::error!(message_id, code, "delivery.send_faulted");
+    tracing::error!(
+        event = "delivery.send_faulted",
+        message_id,
+        code,
+        "the answer of a client to a SEND points at a fault of one side"
+    );
 }
 
 /// The store did not take a claim back; the lease ends it.
 pub(crate) fn release_failed(reason: &str) {
-    tracing::warn!(reason, "delivery.release_failed");
+    tracing::warn!(
+        event = "delivery.release_failed",
+        reason,
+        "the store did not take a claim back, its lease will lapse"
+    );
 }
 
 /// Clients cannot register although they have nowhere else to (REG-02).
 pub(crate) fn registrar_closed() {
     tracing::warn!(
+        event = "registrar.closed",
         key = "registrar.enabled",
-        "registrar.closed: a SIP listener is bound beyond loopback; set registrar.enabled and registrar.auth"
+        "a SIP listener is bound beyond loopback; set registrar.enabled and registrar.auth"
     );
 }
 
 /// Registering is possible without any proof of identity (REG-02).
 pub(crate) fn registrar_unauthenticated() {
-    tracing::warn!("registrar.unauthenticated");
+    tracing::warn!(
+        event = "registrar.unauthenticated",
+        "clients register without any proof of who they are"
+    );
 }

@@ -134,7 +134,7 @@ pub(crate) async fn commit(
     edge: &Edge,
     registration: &Registration,
 ) -> Result<Registered, RegisterError> {
-    let patience = edge.config.limits.register_time;
+    let patience = edge.register_time();
     let late = || storage_client::Unavailable {
         reason: "no answer in time".to_owned(),
         retry_after: patience,

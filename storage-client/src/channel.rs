@@ -90,7 +90,7 @@ pub fn endpoint_of(address: &str) -> Result<Endpoint, tonic::transport::Error> {
 
 fn endpoint(config: &ClientConfig) -> Endpoint {
     let endpoint = endpoint_of(&config.address).unwrap_or_else(|error| {
-        tracing::error!(address = %config.address, %error, "storage address is no URL");
+        tracing::error!(event = "storage.address_invalid", address = %config.address, %error, "storage address is no URL");
         Endpoint::from_static("http://invalid.invalid")
     });
     endpoint

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tonic::Request;
 use tonic::transport::Channel;
 
+use crate::contact::Contact;
 use crate::deferred::{ClaimedMessage, DeferredPage};
 use crate::delivery::{
     AcknowledgeResult, Claim, DeliveryOutcome, ReleaseResult, Settlement, TakeLimits, TakenBatch,
@@ -51,79 +52,11 @@ const DEFERRED_PAGE: u32 = 250;
 /// A page of them, whose senders used all the header octets they are allowed (64 KiB each), and more.
 const MAX_PAGE_OCTETS: usize = 20 << 20;
 
-/// Why nothing is taken where there is no stream.
-const NO_CONNECTION: &str = "no connection to the storage service";
-
-/// Where the exchange driver tells whether it has a stream.
-#[derive(Clone, Debug)]
-pub(crate) struct Contact {
-    connected: watch::Sender<bool>,
-    unready: watch::Sender<Option<String>>,
-    store: watch::Sender<Option<StoreIdentity>>,
-}
-
-impl Contact {
-    fn new() -> Self {
-        Self {
-            connected: watch::Sender::new(false),
-            unready: watch::Sender::new(Some(NO_CONNECTION.to_owned())),
-            store: watch::Sender::new(None),
-        }
-    }
-
-    pub(crate) fn made(&self, store: Option<v1::StoreIdentity>) {
-        if let Some(store) = store {
-            self.store.send_replace(Some(StoreIdentity {
-                hostname: store.hostname,
-                secret: store.secret,
-            }));
-        }
-        self.connect(true);
-    }
-
-    /// Returns whether it was before.
-    fn connect(&self, is_connected: bool) -> bool {
-        metrics::gauge!("restante_storage_connected").set(u8::from(is_connected));
-        self.connected.send_replace(is_connected)
-    }
-
-    /// What the service says of its store.
-    pub(crate) fn told(&self, readiness: v1::StoreReadiness) {
-        let unready = Some(readiness.unready).filter(|reason| !reason.is_empty());
-        self.unready.send_if_modified(|known| {
-            let is_news = *known != unready;
-            *known = unready;
-            is_news
-        });
-    }
-
-    /// The stream is open, and nothing will be accepted until the service is restarted, which breaks
-    /// it.
-    pub(crate) fn refuses(&self) {
-        if self.connect(false) {
-            tracing::error!("storage accepts nothing until it is restarted");
-        }
-        self.unready.send_if_modified(|known| {
-            let is_news = known.is_none();
-            known.get_or_insert_with(|| "the store is latched".to_owned());
-            is_news
-        });
-    }
-
-    /// There is no stream, and why.
-    pub(crate) fn lost(&self, reason: &str) {
-        self.connect(false);
-        self.told(v1::StoreReadiness {
-            unready: format!("{NO_CONNECTION}: {reason}"),
-        });
-    }
-}
-
 /// A connection to one storage service. Cheap to clone; ends with its last clone.
 #[derive(Clone, Debug)]
 pub struct StorageClient {
-    config: ClientConfig,
-    channel: Channel,
+    pub(crate) config: ClientConfig,
+    pub(crate) channel: Channel,
     /// For octets of large messages.
     bulk: Channel,
     exchange: Exchange,
@@ -139,7 +72,7 @@ impl StorageClient {
     /// within a tokio runtime.
     #[must_use]
     pub fn connect(config: ClientConfig) -> Self {
-        let contact = Contact::new();
+        let contact = Contact::new(config.role);
         // Deposits have a connection of their own: bulky takes never stand in their way.
         let exchange = Exchange::start(channel::open(&config), config.clone(), contact.clone());
         Self {

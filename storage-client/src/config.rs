@@ -20,6 +20,8 @@ pub struct ClientConfig {
     pub connector: Option<Connector>,
     /// Name of this edge: unique among the edges of the store, the same after a restart.
     pub edge: String,
+    /// What it is, for metrics: in one process there may be several.
+    pub role: &'static str,
     /// Time in which a deposit is answered, or else is not stored (PFM-05).
     pub deposit_deadline: Duration,
     /// Time in which an acknowledgement is answered; it outlives several reconnects.
@@ -60,6 +62,7 @@ impl Default for ClientConfig {
             address: "http://127.0.0.1:7400".to_owned(),
             connector: None,
             edge: "edge".to_owned(),
+            role: "edge",
             deposit_deadline: Duration::from_secs(3),
             acknowledge_deadline: Duration::from_secs(30),
             commit_deadline: Duration::from_secs(25),

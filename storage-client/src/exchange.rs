@@ -20,7 +20,7 @@ use tonic::transport::Channel;
 
 use self::lane::Encoded;
 use self::waiter::Waiter;
-use crate::client::Contact;
+use crate::contact::Contact;
 use crate::{ClientConfig, Unavailable};
 
 /// The largest deposit that the stream carries; larger contents have channels of their own.

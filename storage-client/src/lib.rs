@@ -12,6 +12,7 @@
 //! * [`StorageClient::accept_job`] makes a message to many a durable job, [`StorageClient::fan_out`] yields
 //!   legs of jobs to send and reports what came of them (requirements §1.7).
 //! * [`StorageClient::claim_reports`] yields delivery reports to send (IMD rows).
+//! * [`StorageClient::answer_operators`] answers what operators ask of the edge, which comes through the service.
 //! * [`Deposited`] is the proof that a message is on disk (P1): nothing but the decoder of the
 //!   storage service's reply makes one.
 //!
@@ -20,6 +21,7 @@
 //!
 //! Limits: [`ClientConfig::window`] unanswered entries, each at most [`MAX_ENTRY_OCTETS`].
 
+pub mod control;
 pub mod deferred;
 pub mod delivery;
 pub mod deposit;
@@ -37,6 +39,7 @@ mod backoff;
 mod channel;
 mod client;
 mod config;
+mod contact;
 mod convert;
 mod deposited;
 mod error;

@@ -8,6 +8,7 @@ pub(crate) mod devices;
 pub(crate) mod displacement;
 pub(crate) mod event_log;
 pub(crate) mod groups;
+pub(crate) mod imports;
 pub(crate) mod large_jobs;
 pub(crate) mod legs;
 pub(crate) mod listing;
@@ -40,6 +41,7 @@ macro_rules! battery {
                 an_account_with_mail_is_not_deleted,
                 a_deleted_account_is_forgotten_with_its_aliases,
                 an_erased_account_leaves_nothing,
+                settings_of_a_member_go_with_the_account,
                 a_removed_alias_leads_nowhere,
                 accounts_are_listed_page_by_page,
                 mail_to_a_later_alias_joins_the_account,
@@ -138,6 +140,15 @@ macro_rules! battery {
                 an_owner_has_no_more_groups_than_allowed,
                 a_group_without_document_is_found_by_its_address,
                 many_addresses_are_asked_about_at_once;
+            imports:
+                an_imported_message_keeps_its_times_and_says_who_imported_it,
+                imported_messages_are_delivered_in_their_order,
+                what_is_imported_again_is_there_already,
+                one_that_comes_twice_in_a_batch_is_stored_once,
+                nothing_makes_way_for_an_import,
+                a_rehearsal_of_an_import_changes_nothing,
+                an_import_of_many_new_users_beside_old_ones_is_stored,
+                an_imported_message_expires_as_its_store_has_said;
             large_jobs:
                 an_upload_becomes_a_job,
                 the_same_octets_to_others_are_another_job,

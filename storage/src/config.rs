@@ -186,6 +186,71 @@ pub struct EventLogConfig {
     pub entries: u64,
 }
 
+/// What may change while a store is open: it holds for what comes from then on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How long what is kept.
+    pub retention: Retention,
+    /// How long a retry is recognised, from acceptance.
+    pub dedupe_window: Duration,
+    /// How much one mailbox holds.
+    pub quota: Quota,
+    /// What becomes of a message beyond that.
+    pub mailbox_full: MailboxFull,
+    /// How much one sender has stored.
+    pub sender: SenderLimits,
+    /// When a sender may try again whose message met one of these.
+    pub full_retry_after: Duration,
+    /// Refusals after which a message is a dead letter.
+    pub max_refusals: u32,
+    /// Bounds of fan-out.
+    pub fan_out: FanOutLimits,
+    /// Reports to one sender per second; zero: no bound.
+    pub report_rate: u32,
+}
+
+impl StoreConfig {
+    /// The part of it that may change while the store is open.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        Bounds {
+            retention: self.retention,
+            dedupe_window: self.dedupe_window,
+            quota: self.quota,
+            mailbox_full: self.mailbox_full,
+            sender: self.sender,
+            full_retry_after: self.full_retry_after,
+            max_refusals: self.max_refusals,
+            fan_out: self.fan_out,
+            report_rate: self.report_rate,
+        }
+    }
+
+    /// Takes other bounds.
+    pub(crate) fn set_bounds(&mut self, bounds: Bounds) {
+        let Bounds {
+            retention,
+            dedupe_window,
+            quota,
+            mailbox_full,
+            sender,
+            full_retry_after,
+            max_refusals,
+            fan_out,
+            report_rate,
+        } = bounds;
+        self.retention = retention;
+        self.dedupe_window = dedupe_window;
+        self.quota = quota;
+        self.mailbox_full = mailbox_full;
+        self.sender = sender;
+        self.full_retry_after = full_retry_after;
+        self.max_refusals = max_refusals;
+        self.fan_out = fan_out;
+        self.report_rate = report_rate;
+    }
+}
+
 /// Everything a store must be told.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {

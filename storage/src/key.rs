@@ -23,6 +23,9 @@ pub(crate) const EVENT_LOG: [u8; 1] = [5];
 /// Key of the row with the suspensions, in `Meta`.
 pub(crate) const SUSPENSIONS: [u8; 1] = [6];
 
+/// Key of the row that is there as long as keys that were deleted or replaced may be in files, in `Meta`.
+pub(crate) const OBSOLETE_KEYS: [u8; 1] = [7];
+
 /// Last octet of the key of an envelope, in `Messages`.
 const ENVELOPE: u8 = 0;
 /// Last octet of the key of a state, in `Messages`: right behind its envelope.
@@ -256,6 +259,12 @@ pub(crate) fn attempt(mailbox: MailboxId, order: u64) -> [u8; 16] {
 pub(crate) fn decode_attempt(key: &[u8]) -> Result<(MailboxId, u64), StoreError> {
     let (mailbox, order) = decode_pair(key, "attempt key")?;
     Ok((MailboxId(mailbox), order))
+}
+
+/// The keys of all attempts of a mailbox.
+pub(crate) fn attempts_of(of: MailboxId) -> ([u8; 16], [u8; 8]) {
+    let next = MailboxId(of.0.saturating_add(1));
+    (attempt(of, 0), mailbox(next))
 }
 
 /// Job, 0: `Jobs`.

@@ -60,6 +60,7 @@ pub mod event_log;
 pub mod fan_out;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod import;
 mod key;
 pub mod memory;
 pub mod model;
@@ -73,16 +74,19 @@ mod sealing;
 pub mod store;
 pub mod suspension;
 mod timekeeper;
+pub mod upkeep;
 mod value;
 mod watch;
 
-pub use config::StoreConfig;
+pub use config::{Bounds, StoreConfig};
 pub use fan_out::FanOutStore;
+pub use import::ImportStore;
 pub use memory::MemoryStore;
 pub use report::{ReportStore, ReportWatch};
 #[cfg(not(fuzzing))]
-pub use rocks::{CheckReport, OpenError, RocksStore};
+pub use rocks::{OpenError, RocksStore};
 pub use sealing::{KeyStatus, MasterKeys, MasterKeysError};
 pub use store::{Outcomes, Store, StoreError, Swept, Synced};
 pub use suspension::SuspensionStore;
+pub use upkeep::{CheckReport, Finding, UpkeepStore, Walk};
 pub use watch::MailboxWatch;

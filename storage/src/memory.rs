@@ -13,6 +13,7 @@ mod deposits;
 mod disk;
 mod event_log;
 mod fan_out;
+mod import;
 mod messages;
 mod model;
 mod reports;
@@ -21,6 +22,7 @@ mod subscriptions;
 mod suspension;
 mod sweep;
 mod sync_gate;
+mod upkeep;
 mod uploads;
 
 #[cfg(test)]
@@ -36,7 +38,7 @@ use self::deposits::Decided;
 use self::disk::Disk;
 use self::model::Model;
 use self::sync_gate::SyncGate;
-use crate::config::StoreConfig;
+use crate::config::{Bounds, StoreConfig};
 use crate::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
     Clock, Deposit, DepositOutcome, Device, Event, LargeDeposit, ListPage, ListQuery, MailboxId,
@@ -656,6 +658,10 @@ impl Store for MemoryStore {
         let latched = Arc::clone(&self.lock().latched);
         let cause = latched.wait().await.clone();
         StoreError::Latched { cause }
+    }
+
+    fn set_bounds(&self, bounds: Bounds) {
+        self.lock().config.set_bounds(bounds);
     }
 
     async fn close(&self) {

@@ -9,6 +9,7 @@ mod device;
 mod event_log;
 mod fan_out;
 mod group;
+mod import;
 mod large;
 mod message;
 mod order;
@@ -40,6 +41,7 @@ pub use fan_out::{
 pub use group::{
     GROUP_MEMBERS_MAX, Group, GroupChange, GroupDocument, GroupMember, GroupOrder, GroupRefusal,
 };
+pub use import::{Ahead, Import, ImportForecast, Importer};
 pub use large::{Admission, AdmissionOutcome, INLINE_OCTETS, LargeDeposit, UploadId};
 pub use message::{
     Address, Class, Envelope, FileAttributes, Headers, MailboxId, MessageId, MessageNumber,

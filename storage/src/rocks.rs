@@ -7,15 +7,19 @@
 mod change;
 mod check;
 mod committer;
+mod compaction;
+mod copy;
 mod counting;
 mod database;
 mod directory;
 mod disk;
+mod epochs;
 mod event_log;
 mod fan_out;
 mod folder;
 mod free_space;
 mod heads;
+mod import;
 mod keys;
 mod large;
 mod leg_dues;
@@ -43,6 +47,7 @@ mod taken;
 mod threads;
 mod timeline;
 mod transaction;
+mod upkeep;
 mod uploads;
 mod waiting;
 mod written;
@@ -57,7 +62,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 
-pub use self::check::{CheckReport, Finding};
 use self::committer::Job;
 use self::database::{Reach, ReadError};
 use self::folder::Folder;
@@ -82,6 +86,7 @@ use self::shared::Shared;
 use self::submit::{Operation, submit};
 use self::submit_all::submit_all;
 use crate::column_family::Family;
+use crate::config::Bounds;
 use crate::key;
 use crate::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
@@ -177,7 +182,10 @@ impl Drop for RocksStore {
 fn join(threads: Vec<JoinHandle<()>>) {
     for thread in threads {
         if thread.join().is_err() {
-            tracing::error!("a thread of the store has panicked");
+            tracing::error!(
+                event = "store.thread_panicked",
+                "a thread of the store has panicked"
+            );
         }
     }
 }
@@ -568,6 +576,10 @@ impl Store for RocksStore {
 
     async fn latched(&self) -> StoreError {
         self.shared.latched().await
+    }
+
+    fn set_bounds(&self, bounds: Bounds) {
+        self.shared.set_bounds(bounds);
     }
 
     async fn close(&self) {

@@ -9,6 +9,7 @@ pub(crate) mod duplicate;
 pub(crate) mod event_log;
 pub(crate) mod fan_out;
 pub(crate) mod group;
+pub(crate) mod import;
 pub(crate) mod leg;
 pub(crate) mod order;
 pub(crate) mod recall;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::config::Bounds;
 use crate::model::{
     Account, Address, Admission, AdmissionOutcome, ClaimGrant, ClaimRequest, ClaimToken, Claimant,
     Deposit, DepositOutcome, Device, Event, LargeDeposit, ListPage, ListQuery, MailboxId,
@@ -99,6 +100,9 @@ pub enum StoreError {
     /// The address belongs to an account already.
     #[error("the address belongs to another account")]
     AddressTaken,
+    /// Whoever asked for it has ended it.
+    #[error("it was ended before it was done")]
+    Aborted,
     /// The disk failed while reading.
     #[error("reading failed: {cause}")]
     Read {
@@ -122,6 +126,8 @@ pub trait Store:
     + crate::report::ReportStore
     + crate::event_log::EventLogStore
     + crate::suspension::SuspensionStore
+    + crate::upkeep::UpkeepStore
+    + crate::import::ImportStore
 {
     /// Stores a message, or finds that it is already there. Decides in the order of PFM-13.
     fn deposit(
@@ -488,6 +494,9 @@ pub trait Store:
 
     /// Waits until the store latches, and says why: whoever has nothing to ask of it hears of it too.
     fn latched(&self) -> impl Future<Output = StoreError> + Send;
+
+    /// Lets other bounds hold from now on. What is stored keeps the times it has.
+    fn set_bounds(&self, bounds: Bounds);
 
     /// Finishes what is queued, syncs and closes. Later calls answer [`StoreError::Closed`].
     fn close(&self) -> impl Future<Output = ()> + Send;

@@ -17,6 +17,7 @@ pub mod exposition;
 pub mod http;
 pub mod large;
 pub mod load;
+pub mod log_events;
 pub mod msrp;
 pub mod net;
 pub mod operator;

@@ -149,7 +149,7 @@ impl Process {
     /// When the process ends or stays silent about it.
     pub async fn listener(&self, listener: &str) -> SocketAddr {
         let wanted = |event: &Value| {
-            let is_it = event["message"] == "listening" && event["listener"] == listener;
+            let is_it = event["event"] == "process.listening" && event["listener"] == listener;
             is_it
                 .then(|| event["address"].as_str()?.parse().ok())
                 .flatten()
@@ -185,6 +185,11 @@ impl Process {
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
         self.signal("TERM");
+    }
+
+    /// Asks it to read its configuration again (SIGHUP).
+    pub fn hang_up(&self) {
+        self.signal("HUP");
     }
 
     /// Has it stand still (SIGSTOP): its connections stay open and silent.

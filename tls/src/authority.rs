@@ -89,6 +89,16 @@ impl Authority {
         self.sign(files, &params(names));
     }
 
+    /// The same with one that ends when this year begins.
+    ///
+    /// # Panics
+    /// If a text is no name.
+    pub fn renew_until(&self, files: &CertificateFiles, names: &[&str], year: i32) {
+        let mut params = params(names);
+        params.not_after = date_time_ymd(year, 1, 1);
+        self.sign(files, &params);
+    }
+
     fn files(&self) -> CertificateFiles {
         let at = self.certified.fetch_add(1, Ordering::Relaxed);
         CertificateFiles {

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use metrics::gauge;
 use rcgen::{CertificateParams, DistinguishedName, DnType};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::error::TlsError;
 
@@ -47,6 +49,25 @@ impl KeyPair {
         let chain = certificates(&files.certificate)?;
         let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable(&files.key))?;
         Ok(Self { chain, key })
+    }
+
+    /// When the first of the certificates ends, in seconds since 1970; none if one of them cannot be read.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<i64> {
+        let ends = self.chain.iter().map(|certificate| {
+            let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+            Some(certificate.validity().not_after.timestamp())
+        });
+        ends.collect::<Option<Vec<_>>>()?.into_iter().min()
+    }
+
+    /// Shows when it ends, for who watches that it is renewed in time. `purpose` is what it is used for: one of few words.
+    #[expect(clippy::cast_precision_loss, reason = "seconds of centuries fit")]
+    pub fn show_end(&self, purpose: &'static str) {
+        if let Some(end) = self.ends_at() {
+            gauge!("restante_tls_certificate_end_timestamp_seconds", "purpose" => purpose)
+                .set(end as f64);
+        }
     }
 
     /// A certificate for whoever believes its fingerprint: it names nobody.

@@ -182,7 +182,8 @@ fn server_side(config: &ServerConfig) -> Result<rustls::ServerConfig, TlsError> 
     let mut server = rustls::ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(pair.chain, pair.key)?;
+        .with_single_cert(pair.chain.clone(), pair.key.clone_key())?;
+    pair.show_end("grpc");
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
     server.alpn_protocols = vec![HTTP_2.to_vec()];
@@ -199,7 +200,9 @@ fn client_side(config: &ClientConfig) -> Result<rustls::ClientConfig, TlsError> 
         None => builder.with_no_client_auth(),
         Some(files) => {
             let pair = KeyPair::read(files)?;
-            builder.with_client_auth_cert(pair.chain, pair.key)?
+            let client = builder.with_client_auth_cert(pair.chain.clone(), pair.key.clone_key())?;
+            pair.show_end("storage-client");
+            client
         }
     };
     client.resumption = Resumption::disabled();

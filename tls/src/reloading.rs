@@ -113,11 +113,11 @@ impl<T> fmt::Debug for Reloading<T> {
 fn told(files: &[PathBuf], error: Option<&TlsError>) {
     let outcome = match error {
         None => {
-            tracing::info!(?files, "certificates loaded");
+            tracing::info!(event = "certificate.loaded", ?files, "certificates loaded");
             "loaded"
         }
         Some(error) => {
-            tracing::warn!(%error, "changed certificates cannot be used: the old ones stay");
+            tracing::warn!(event = "certificate.not_loaded", %error, "changed certificates cannot be used: the old ones stay");
             "failed"
         }
     };

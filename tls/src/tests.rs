@@ -8,8 +8,8 @@ use tokio::net::TcpListener;
 
 use crate::authority::Authority;
 use crate::{
-    CertificateFiles, CertificateNames, ClientConfig, MutualClient, MutualServer, ServerConfig,
-    TlsError,
+    CertificateFiles, CertificateNames, ClientConfig, KeyPair, MutualClient, MutualServer,
+    ServerConfig, TlsError,
 };
 
 /// Octets from the server, so that a client knows it was let in.
@@ -208,6 +208,19 @@ async fn watching_server_shows_a_renewed_certificate_and_keeps_it_when_the_files
     tokio::time::resume();
     let (_, welcomed) = meet(&server, &client, "localhost").await;
     welcomed.expect("the renewed certificate is still shown");
+}
+
+#[test]
+fn the_end_of_a_chain_is_that_of_the_first_that_ends() {
+    let site = Site::new();
+    let old = KeyPair::read(&site.authority.certify_long_ago(&["localhost"])).expect("sound");
+    assert_eq!(old.ends_at(), Some(1_009_843_200));
+    let mut chain = KeyPair::read(&site.authority.certify(&["localhost"])).expect("sound");
+    assert!(chain.ends_at() > Some(4_000_000_000));
+    chain.chain.extend(old.chain);
+    assert_eq!(chain.ends_at(), Some(1_009_843_200));
+    chain.chain.push(b"none".to_vec().into());
+    assert_eq!(chain.ends_at(), None);
 }
 
 #[test]

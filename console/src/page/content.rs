@@ -5,9 +5,10 @@ use std::io;
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use maud::html;
 use proto::v1::{Message, MessageClass, PartKind, ReadContentReply, ReadContentRequest};
-use tokio_stream::StreamExt as _;
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::messages::subject;
@@ -104,5 +105,49 @@ pub(crate) async fn download(Signed(session): Signed, fields: Fields) -> Respons
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::CONTENT_DISPOSITION, disposition),
     ];
+    let pieces = while_signed_in(pieces, session.ended.clone());
     (head, Body::from_stream(pieces)).into_response()
+}
+
+/// What comes until the session ends; then it breaks, so that nobody takes what has come for the whole.
+fn while_signed_in<T>(
+    pieces: impl Stream<Item = io::Result<T>>,
+    ended: CancellationToken,
+) -> impl Stream<Item = io::Result<T>> {
+    let is_over = ended.clone();
+    let broken = stream::once(async move {
+        let sentence = "the session has ended";
+        is_over
+            .is_cancelled()
+            .then(|| Err(io::Error::other(sentence)))
+    });
+    let broken = broken.filter_map(async |broken| broken);
+    pieces.take_until(ended.cancelled_owned()).chain(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_download_breaks_when_its_session_ends() {
+        let ended = CancellationToken::new();
+        let (sender, pieces) = tokio::sync::mpsc::channel(1);
+        let pieces = tokio_stream::wrappers::ReceiverStream::new(pieces);
+        let mut pieces = std::pin::pin!(while_signed_in(pieces, ended.clone()));
+        sender.send(Ok("one")).await.expect("open");
+        assert!(matches!(pieces.next().await, Some(Ok("one"))));
+        ended.cancel();
+        sender.send(Ok("two")).await.expect("open");
+        assert!(matches!(pieces.next().await, Some(Err(_))));
+        assert!(pieces.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_download_ends_as_its_content_does() {
+        let pieces = stream::iter([Ok(1), Ok(2)]);
+        let whole = while_signed_in(pieces, CancellationToken::new());
+        let whole: Vec<_> = whole.collect().await;
+        assert!(matches!(whole[..], [Ok(1), Ok(2)]));
+    }
 }

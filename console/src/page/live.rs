@@ -106,8 +106,10 @@ pub(crate) async fn events(
     fields: Fields,
     headers: HeaderMap,
 ) -> Response {
-    let after = headers.get("last-event-id");
-    let after = after.and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let last = headers.get("last-event-id");
+    let last = last.and_then(|id| id.to_str().ok());
+    // A page that opens a stream anew says where it was in the address; once it has come back by itself that is old.
+    let after = last.unwrap_or_else(|| fields.get("after"));
     let watched = session.calls.events(wanted(fields.get("user"), after));
     let replies = match watched.await {
         Ok(replies) => replies,

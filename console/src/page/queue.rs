@@ -1,15 +1,17 @@
 //! The shape of what waits: how many messages of which age, by state.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
-use proto::v1::{ListMessagesRequest, Message, MessageState};
+use proto::v1::{ListMessagesReply, ListMessagesRequest, Message, MessageState};
+use tokio::time::Instant;
+use tonic::Status;
 
 use super::{Frame, answer, link};
+use crate::calls::MAX_REPLY;
 use crate::fields::Signed;
 use crate::refusal::Refusal;
-use crate::session::Session;
 use crate::show::{state_word, visible};
 
 /// States of messages that are not settled, and of dead letters.
@@ -31,9 +33,17 @@ const AGES: [(&str, u64); 7] = [
     ("older", u64::MAX),
 ];
 
-/// Messages that are counted at most.
-const PAGE: u32 = 1_000;
-const PAGES: u32 = 10;
+/// Messages that are asked for at a time.
+const PAGE: u32 = 200;
+
+/// Octets of what is listed of one message: its header fields are those of a request of SIP.
+const MAX_LISTED: usize = 64 << 10;
+
+// Whatever senders write, a page of it can be read.
+const _: () = assert!(PAGE as usize * MAX_LISTED <= MAX_REPLY);
+
+/// How long it is counted.
+const TIME: Duration = Duration::from_secs(3);
 
 /// Numbers by state and age.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -68,7 +78,7 @@ impl Shape {
 }
 
 pub(crate) async fn show(Signed(session): Signed) -> Response {
-    let shape = match look(&session).await {
+    let shape = match look(|query| session.calls.list(query)).await {
         Ok(shape) => shape,
         Err(status) => return Refusal::from(status).page(Some(&session)),
     };
@@ -80,7 +90,12 @@ pub(crate) async fn show(Signed(session): Signed) -> Response {
     answer(&frame, &page(&shape)).into_response()
 }
 
-async fn look(session: &Session) -> Result<Shape, tonic::Status> {
+/// Counts what these pages list, as far as there is time.
+async fn look<F>(list: impl Fn(ListMessagesRequest) -> F) -> Result<Shape, Status>
+where
+    F: Future<Output = Result<ListMessagesReply, Status>>,
+{
+    let until = Instant::now() + TIME;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_secs());
     let mut shape = Shape::default();
@@ -89,18 +104,17 @@ async fn look(session: &Session) -> Result<Shape, tonic::Status> {
         page_size: PAGE,
         ..ListMessagesRequest::default()
     };
-    for _ in 0..PAGES {
-        let reply = session.calls.list(query.clone()).await?;
+    loop {
+        let reply = list(query.clone()).await?;
         for message in &reply.messages {
             shape.add(message, now);
         }
-        if reply.next_page_token.is_empty() {
-            shape.is_whole = true;
-            break;
+        shape.is_whole = reply.next_page_token.is_empty();
+        if shape.is_whole || Instant::now() >= until {
+            return Ok(shape);
         }
         query.page_token = reply.next_page_token;
     }
-    Ok(shape)
 }
 
 fn page(shape: &Shape) -> Markup {
@@ -109,7 +123,7 @@ fn page(shape: &Shape) -> Markup {
         h1 { "Queue" }
         p { "What waits, and dead letters (refused), by age since their acceptance." }
         @if !shape.is_whole {
-            div.notice { p { "There is more: this is the shape of the oldest " (shape.total()) "." } }
+            div.notice { p { (short_of(shape.total())) " " code { "restantectl shape --sample 1000000" } " looks on." } }
         }
         @if shape.total() == 0 && shape.is_whole {
             div.empty { p { strong { "The queue is empty." } } p { "Every message has been delivered, or has ended otherwise." } }
@@ -121,6 +135,19 @@ fn page(shape: &Shape) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// What is said where not everything was looked at.
+fn short_of(counted: u64) -> String {
+    let seconds = TIME.as_secs();
+    match counted {
+        0 => format!(
+            "Among what could be looked at in {seconds} seconds, the oldest first, nothing waits; there is more."
+        ),
+        counted => format!(
+            "There is more than could be looked at in {seconds} seconds: this is the shape of the oldest {counted}."
+        ),
     }
 }
 
@@ -150,6 +177,44 @@ mod tests {
     use prost_types::Timestamp;
 
     use super::*;
+
+    /// So many pages, each of which takes so long and lists these states.
+    async fn counted(pages: usize, each: Duration, states: &[MessageState]) -> Shape {
+        let list = |query: ListMessagesRequest| async move {
+            tokio::time::sleep(each).await;
+            let page: usize = query.page_token.parse().unwrap_or_default();
+            let message = |state: &MessageState| Message {
+                state: (*state).into(),
+                ..Message::default()
+            };
+            let is_last = page + 1 == pages;
+            Ok(ListMessagesReply {
+                messages: states.iter().map(message).collect(),
+                next_page_token: if is_last {
+                    String::new()
+                } else {
+                    (page + 1).to_string()
+                },
+            })
+        };
+        look(list).await.expect("a shape")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_is_counted_if_there_is_time_and_else_it_is_said() {
+        let stored = [MessageState::Stored; 2];
+        let whole = counted(500, Duration::from_millis(5), &stored).await;
+        assert_eq!((whole.total(), whole.is_whole), (1_000, true));
+        let cut = counted(500, Duration::from_secs(1), &stored).await;
+        assert_eq!((cut.total(), cut.is_whole), (6, false));
+        let page = page(&cut).into_string();
+        assert!(page.contains("the shape of the oldest 6."), "{page}");
+
+        let settled = counted(500, Duration::from_secs(1), &[]).await;
+        let page = super::page(&settled).into_string();
+        assert!(page.contains("nothing waits; there is more"), "{page}");
+        assert!(!page.contains("oldest 0"), "{page}");
+    }
 
     #[test]
     fn messages_are_counted_by_state_and_age() {

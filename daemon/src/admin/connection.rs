@@ -18,12 +18,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
+use crate::write_deadline::WriteDeadline;
+
 /// Connections at one time; further ones wait in the backlog of the listener.
 const MAX_CONNECTIONS: usize = 64;
 
 /// After this time nothing more is read from a connection. Clients that keep it open for several
 /// requests open another one.
 const LIFETIME: Duration = Duration::from_secs(30);
+
+/// How long a peer may read nothing of an answer.
+const WRITE_TIME: Duration = Duration::from_secs(10);
 
 /// Connections at one time of peers that are not known, where some are.
 const MAX_STRANGERS: usize = 8;
@@ -92,7 +97,7 @@ impl Listener for Bounded {
                 continue;
             };
             let connection = Connection {
-                stream,
+                stream: WriteDeadline::new(stream, WRITE_TIME),
                 lifetime: Box::pin(sleep(LIFETIME)),
                 _slot: slot,
             };
@@ -105,10 +110,10 @@ impl Listener for Bounded {
     }
 }
 
-/// A connection that reads as closed when its time is over.
+/// A connection that reads as closed when its time is over, and breaks when its peer reads nothing.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: WriteDeadline<TcpStream>,
     lifetime: Pin<Box<Sleep>>,
     _slot: OwnedSemaphorePermit,
 }

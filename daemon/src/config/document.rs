@@ -7,7 +7,8 @@ use super::environment::Environment;
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::file::{Entry, File, Table, parse_value};
 use super::node::Node;
-use super::section::{Reader, Section, SectionDoc};
+use super::section::{KeyDoc, Reader, Section, SectionDoc};
+use super::setting::Setting;
 use super::suggest::nearest;
 use super::value::Rejection;
 
@@ -19,6 +20,8 @@ pub struct Document {
     environment: Environment,
     presets: BTreeMap<&'static str, &'static str>,
     known: BTreeMap<&'static str, BTreeSet<&'static str>>,
+    /// The keys that were read, in the order of their reading.
+    read: Vec<(&'static str, KeyDoc)>,
     errors: BTreeSet<ConfigError>,
 }
 
@@ -51,6 +54,7 @@ impl Document {
             environment,
             presets: BTreeMap::new(),
             known: BTreeMap::new(),
+            read: Vec::new(),
             errors,
         }
     }
@@ -65,6 +69,14 @@ impl Document {
     /// Reads a section. Keys with mistakes have their defaults, so that reading can go on.
     pub fn read<S: Section>(&mut self) -> S {
         self.allow(&S::DOC);
+        for key in S::DOC.keys {
+            let is_known = |(section, known): &(&str, KeyDoc)| {
+                *section == S::DOC.name && known.name == key.name
+            };
+            if !self.read.iter().any(is_known) {
+                self.read.push((S::DOC.name, *key));
+            }
+        }
         S::read(&mut Reader::new(self, S::DOC.name))
     }
 
@@ -85,6 +97,22 @@ impl Document {
     pub fn error_at(&mut self, key: &str, sentence: impl Into<String>) {
         let place = self.place(key);
         self.note(place, key.to_owned(), sentence.into());
+    }
+
+    /// What holds of every key that was read, whether it is written or a default.
+    #[must_use]
+    pub fn settings(&self) -> Vec<Setting> {
+        let settings = self.read.iter().map(|(section, key)| {
+            let node = self.node(section, key.name);
+            let written = node.is_some() && self.is_set(&dotted(section, key.name));
+            let value = node.map_or_else(|| key.default.to_owned(), |node| node.toml());
+            let place = match written {
+                true => self.place(&dotted(section, key.name)),
+                false => Place::Defaults,
+            };
+            Setting::new(dotted(section, key.name), value, place, key)
+        });
+        settings.collect()
     }
 
     /// Ends the reading.

@@ -87,6 +87,23 @@ impl Node {
         }
     }
 
+    /// As it would be written in the file; an environment variable as it is.
+    pub(super) fn toml(&self) -> String {
+        match &self.raw {
+            Raw::Text(text) => toml::Value::String(text.clone()).to_string(),
+            Raw::Environment(text) => text.clone(),
+            Raw::Integer(Some(number)) => number.to_string(),
+            Raw::Integer(None) => self.to_string(),
+            Raw::Float(number) => number.to_string(),
+            Raw::Boolean(value) => value.to_string(),
+            Raw::List(nodes) => {
+                let nodes: Vec<_> = nodes.iter().map(Self::toml).collect();
+                format!("[{}]", nodes.join(", "))
+            }
+            Raw::Unusable(name) => (*name).to_owned(),
+        }
+    }
+
     /// The elements of a TOML array, or of an environment variable split at its commas. An empty
     /// variable is an empty list.
     pub fn list(&self) -> Option<Vec<Self>> {

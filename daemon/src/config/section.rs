@@ -35,6 +35,19 @@ pub struct KeyDoc {
     pub expected: fn() -> String,
     /// The default as TOML text.
     pub default: &'static str,
+    /// When another value takes effect.
+    pub change: Change,
+    /// Its value is not to be shown.
+    pub secret: bool,
+}
+
+/// When another value of a key takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// When the process is started again.
+    Restart,
+    /// When the configuration is read again; what is under way goes on as it began.
+    Reload,
 }
 
 /// Hands the keys of one section to [`Section::read`].
@@ -77,7 +90,8 @@ pub fn default_value<T: Value>(text: &str) -> T {
 /// Declares a section of the configuration: a struct with one field per key, as visible as itself.
 ///
 /// `key: Type = default` takes the default as it would be written in TOML: a number, `true`, a
-/// string such as `"30s"`, a list, or `"off"` for the `None` of an `Option`. The doc comments go
+/// string such as `"30s"`, a list, or `"off"` for the `None` of an `Option`. `=> Reload` behind it says that another value
+/// takes effect when the configuration is read again ([`Change`](crate::config::Change)). The doc comments go
 /// into the default file. `in ""` declares top-level keys. The struct gets `Debug`, `Clone`,
 /// `PartialEq`, `Default` and [`Section`](crate::config::Section). See [`config`](crate::config) for an example.
 #[macro_export]
@@ -85,7 +99,7 @@ macro_rules! section {
     (
         $(#[doc = $doc:expr])*
         $visibility:vis struct $name:ident in $section:literal {
-            $($(#[doc = $key_doc:expr])* $key:ident: $type:ty = $default:expr),* $(,)?
+            $($(#[doc = $key_doc:expr])* $key:ident: $type:ty = $default:expr $(=> $change:ident)?),* $(,)?
         }
     ) => {
         $(#[doc = $doc])*
@@ -111,6 +125,8 @@ macro_rules! section {
                     doc: &[$($key_doc),*],
                     expected: <$type as $crate::config::Value>::expected,
                     default: ::std::stringify!($default),
+                    change: $crate::change!($($change)?),
+                    secret: <$type as $crate::config::Value>::SECRET,
                 }),*],
             };
 
@@ -123,5 +139,17 @@ macro_rules! section {
                 }
             }
         }
+    };
+}
+
+/// What a [`section!`](crate::section) says about changes of a key; nothing means a restart.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! change {
+    () => {
+        $crate::config::Change::Restart
+    };
+    ($change:ident) => {
+        $crate::config::Change::$change
     };
 }

@@ -16,6 +16,9 @@ use super::node::Node;
 /// For a type of your own that has a textual form implement [`TextValue`] instead; for an
 /// enumeration of words use [`choice!`](crate::choice).
 pub trait Value: Sized {
+    /// Whether it is not to be shown.
+    const SECRET: bool = false;
+
     /// What is expected, as it continues the sentence "expected …".
     fn expected() -> String;
 
@@ -175,6 +178,8 @@ parsed! {
 
 /// `"off"` is the absent value.
 impl<T: Value> Value for Option<T> {
+    const SECRET: bool = T::SECRET;
+
     fn expected() -> String {
         format!("{}, or `off`", T::expected())
     }
@@ -188,6 +193,8 @@ impl<T: Value> Value for Option<T> {
 }
 
 impl<T: Value> Value for Vec<T> {
+    const SECRET: bool = T::SECRET;
+
     fn expected() -> String {
         format!("a list, each element {}", T::expected())
     }

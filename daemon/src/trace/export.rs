@@ -134,9 +134,12 @@ impl Sending {
         batch.clear();
         match problem {
             Some(problem) if self.was_taken => {
-                tracing::warn!(%problem, "collector takes no spans");
+                tracing::warn!(event = "trace.export_failed", error = %problem, "collector takes no spans");
             }
-            None if !self.was_taken => tracing::info!("collector takes spans again"),
+            None if !self.was_taken => tracing::info!(
+                event = "trace.export_resumed",
+                "collector takes spans again"
+            ),
             _ => {}
         }
         self.was_taken = outcome == "exported";

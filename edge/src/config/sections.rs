@@ -162,13 +162,13 @@ daemon::section! {
         requests: u32 = 4096,
         /// Messages per second that one sender may send through this edge, by his asserted identity;
         /// more are answered 480 with Retry-After. `off`: any. 20 is a good number.
-        sender_rate: Option<u32> = "off",
+        sender_rate: Option<u32> = "off" => Reload,
         /// Messages that he may send at once after a pause.
-        sender_burst: u32 = 100,
+        sender_burst: u32 = 100 => Reload,
         /// Time in which a deposit must be on disk before its sender is answered 503.
         deposit_time: Duration = "3s",
         /// Time in which a registration must be on disk before it is kept and answered.
-        register_time: Duration = "1s",
+        register_time: Duration = "1s" => Reload,
         /// How long a drain waits for what is under way.
         drain_time: Duration = "30s",
     }

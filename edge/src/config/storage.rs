@@ -16,6 +16,8 @@ pub struct StoreAccess<'a> {
     pub address: &'a str,
     /// Name of the edge.
     pub edge: &'a str,
+    /// What it is: `sip-edge` or `controlling-edge`.
+    pub role: &'static str,
     /// Time in which a deposit must be on disk.
     pub deposit_time: Duration,
 }
@@ -65,6 +67,7 @@ impl StorageClient {
         };
         Ok(ClientConfig {
             connector,
+            role: access.role,
             deposit_deadline: access.deposit_time,
             ..ClientConfig::new(access.address, access.edge)
         })
@@ -141,6 +144,7 @@ mod tests {
         let access = StoreAccess {
             address: "https://store:7400",
             edge: "edge",
+            role: "sip-edge",
             deposit_time: Duration::from_secs(3),
         };
         let fatal = keys.client_config(access, None).expect_err("no such file");

@@ -99,7 +99,7 @@ impl Listener {
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept MSRP connections");
+                    tracing::warn!(event = "msrp.accept_failed", %error, "MSRP connections cannot be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -135,7 +135,7 @@ impl Sources {
             .map_err(LookupError::from)
             .and_then(|(config, options)| connected(config, options));
         if let Err(error) = &dns {
-            warn!(%error, "no name server, names are left to the system");
+            warn!(event = "resolver.no_name_server", %error, "no name server, names are left to the system");
         }
         Self {
             dns: dns.ok(),

@@ -50,7 +50,7 @@ async fn accept_all(core: &Arc<Core>, listener: &TcpListener, transport: Transpo
         match listener.accept().await {
             Ok((stream, remote)) => accept(core, stream, remote, transport),
             Err(error) => {
-                tracing::warn!(%error, "accept failed");
+                tracing::warn!(event = "sip.accept_failed", %error, "SIP connections cannot be accepted");
                 sleep(ACCEPT_PAUSE).await;
             }
         }

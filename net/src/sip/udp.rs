@@ -127,6 +127,7 @@ fn set_buffers(socket: &Socket, config: &SipConfig) -> io::Result<()> {
     ] {
         if granted < wanted {
             tracing::warn!(
+                event = "udp.buffer_capped",
                 buffer = name,
                 wanted,
                 granted,
@@ -156,7 +157,7 @@ async fn receive_all(core: &Arc<Core>, channel: &Arc<UdpChannel>, socket: &UdpSo
     let mut buffer = vec![0; MAX_DATAGRAM];
     loop {
         if let Err(error) = socket.readable().await {
-            tracing::error!(%error, "udp socket failed");
+            tracing::error!(event = "udp.failed", %error, "udp socket failed");
             return;
         }
         for _ in 0..BURST {

@@ -42,7 +42,12 @@ impl MsrpTls {
         let identity = match files {
             Some(files) => {
                 let watched = vec![files.certificate.clone(), files.key.clone()];
-                let load = move || Identity::new(&KeyPair::read(&files)?, handshake_timeout);
+                let load = move || {
+                    let pair = KeyPair::read(&files)?;
+                    let identity = Identity::new(&pair, handshake_timeout)?;
+                    pair.show_end("msrp");
+                    Ok(identity)
+                };
                 Reloading::new(watched, Box::new(load))?
             }
             None => {

@@ -105,10 +105,12 @@ fn names(certificates: Option<&[CertificateDer<'_>]>) -> PeerNames {
 fn sides(config: &TlsConfig) -> Result<Sides, TlsError> {
     let pair = KeyPair::read(&config.own)?;
     let authorities = authorities(&config.peer_ca)?;
-    Ok(Sides {
+    let sides = Sides {
         server: Arc::new(server_side(&pair, &authorities, config.verify_peers)?),
         client: Arc::new(client_side(&pair, authorities)?),
-    })
+    };
+    pair.show_end("sip");
+    Ok(sides)
 }
 
 fn server_side(

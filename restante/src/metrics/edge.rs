@@ -7,6 +7,8 @@ use super::{counter, gauge, histogram, label, level};
 const DIRECTION: Label = label("direction", &["in", "out"]);
 const CLASS: Label = label("kind", &["pager", "large", "imdn"]);
 const CHANNEL: Label = label("channel", &["msrp", "message"]);
+/// Which edge: in `restante all` both are one process.
+const ROLE: Label = label("role", &["sip-edge", "controlling-edge"]);
 const TRANSPORT: Label = label("transport", &["UDP", "TCP", "TLS"]);
 
 /// Why a request was refused, as `edge::refuse::Refusal::label` says.
@@ -46,7 +48,7 @@ pub(super) const ENDING: Label = label(
 pub(super) const BOTH: [Metric; 13] = [
     gauge(
         "restante_storage_connected",
-        &[],
+        &[ROLE],
         "Whether the stream to the storage service is open and it accepts.",
     ),
     counter(
@@ -108,7 +110,7 @@ pub(super) const BOTH: [Metric; 13] = [
     ),
     gauge(
         "restante_next_hop_open",
-        &[],
+        &[ROLE],
         "Whether requests may go to the next hop now.",
     ),
     counter(

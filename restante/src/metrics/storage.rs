@@ -8,9 +8,10 @@ use super::{counter, gauge, histogram, label, level};
 const CLASS: Label = label("kind", &["pager", "large", "imdn"]);
 const JOB_CLASS: Label = label("kind", &["pager", "large"]);
 const STATUS: Label = label("status", &["stored", "failed", "forbidden"]);
+const BACKUP: Label = label("kind", &["backup", "checkpoint"]);
 const FAMILY: Label = label("family", &[]);
 
-pub(super) const STORAGE: [Metric; 68] = [
+pub(super) const STORAGE: [Metric; 74] = [
     // === accepting ===
     counter(
         "restante_messages_stored_total",
@@ -35,7 +36,7 @@ pub(super) const STORAGE: [Metric; 68] = [
     ),
     counter(
         "restante_duplicates_suppressed_total",
-        &[label("key", &["transaction", "content"])],
+        &[label("key", &["transaction", "content", "import"])],
         "Deposits that met the receipt of an earlier one, by what it was recognised by.",
     ),
     counter(
@@ -348,6 +349,37 @@ pub(super) const STORAGE: [Metric; 68] = [
         "restante_disk_reserve_bytes",
         &[],
         "With fewer free octets nothing is accepted.",
+    ),
+    // === upkeep ===
+    gauge(
+        "restante_backup_last_success_timestamp_seconds",
+        &[BACKUP],
+        "When the last good backup began, in seconds since 1970; 0 if there is none, nothing where no folder is configured.",
+    ),
+    gauge(
+        "restante_backup_duration_seconds",
+        &[BACKUP],
+        "How long the last good backup took.",
+    ),
+    gauge(
+        "restante_backup_bytes",
+        &[BACKUP],
+        "Octets of the last good backup, with those that it shares with others.",
+    ),
+    gauge(
+        "restante_backup_new_bytes",
+        &[BACKUP],
+        "Octets of the last good backup that the one before does not have.",
+    ),
+    counter(
+        "restante_backups_total",
+        &[BACKUP, label("result", &["made", "unsound", "failed"])],
+        "Backups that were begun; unsound: it is there, and what was found when it was read does not agree.",
+    ),
+    counter(
+        "restante_store_checks_total",
+        &[label("result", &["sound", "unsound", "aborted", "failed"])],
+        "Checks of the running store, by what came of them.",
     ),
     // === engine ===
     gauge(

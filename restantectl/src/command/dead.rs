@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use proto::v1::MessageState;
 
+use super::filter::Filters;
 use super::list::ListArgs;
 use super::order::OrderArgs;
 use super::show::ShowArgs;
@@ -11,7 +12,7 @@ use crate::client::Order;
 use crate::exit::Failure;
 
 /// In which state they are.
-const DEAD: [MessageState; 1] = [MessageState::Refused];
+const DEAD: &[MessageState] = &[MessageState::Refused];
 
 /// What can be done with dead letters.
 #[derive(Debug, Subcommand)]
@@ -43,11 +44,26 @@ Examples:
 
 pub(crate) async fn run(command: DeadCommand, session: &mut Session) -> Result<(), Failure> {
     match command {
-        DeadCommand::List(args) => list::run_for(args, &DEAD, session).await,
+        DeadCommand::List(args) => {
+            are_meant(&args.filters)?;
+            list::run_for(args, DEAD, session).await
+        }
         DeadCommand::Show(args) => show::run(&args, session).await,
         DeadCommand::Redeliver(args) => {
-            order::run_for(Order::Redeliver, &DEAD, &args, session).await
+            are_meant(&args.selection.filters)?;
+            order::run_for(Order::Redeliver, Some(DEAD), &args, session).await
         }
-        DeadCommand::Drop(args) => order::run_for(Order::Delete, &DEAD, &args, session).await,
+        DeadCommand::Drop(args) => {
+            are_meant(&args.selection.filters)?;
+            order::run_for(Order::Delete, Some(DEAD), &args, session).await
+        }
+    }
+}
+
+/// Other states than that of dead letters cannot be asked for here.
+fn are_meant(filters: &Filters) -> Result<(), Failure> {
+    match filters.ask_beyond(DEAD) {
+        true => Err(Failure::NotDead),
+        false => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! `events`: what happens to messages, from the event log.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use proto::v1::{EventKind, WatchEventsRequest};
 
@@ -33,7 +34,7 @@ pub(crate) struct EventsWatchArgs {
     #[arg(long, conflicts_with = "after")]
     from_beginning: bool,
     /// Resume behind this position
-    #[arg(long, value_name = "POSITION")]
+    #[arg(long, value_name = "POSITION", value_parser = NonEmptyStringValueParser::new())]
     after: Option<String>,
     /// Only these kinds, such as deposited, delivered, expired; may be repeated
     #[arg(long = "kind", value_name = "KIND", value_parser = kind)]

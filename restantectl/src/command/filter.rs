@@ -1,5 +1,6 @@
 //! Which messages: the filters that `list` and the commands that change messages have in common.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use prost_types::Timestamp;
 use proto::v1::{ListMessagesRequest, MessageClass, MessageState};
@@ -15,7 +16,7 @@ pub(crate) struct Filters {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) to: Option<Address>,
     /// Only messages for served users of this domain
-    #[arg(long, value_name = "DOMAIN")]
+    #[arg(long, value_name = "DOMAIN", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) domain: Option<String>,
     /// Only messages from this sender
     #[arg(long, value_name = "ADDRESS")]
@@ -27,13 +28,13 @@ pub(crate) struct Filters {
     #[arg(long, value_name = "CLASS", value_enum)]
     class: Option<Class>,
     /// Only messages of this conversation: their Conversation-ID, exactly
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     conversation_id: Option<String>,
     /// Only messages of this contribution: their Contribution-ID, exactly
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     contribution_id: Option<String>,
     /// Only messages that their sender has given this imdn.Message-ID
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     imdn_message_id: Option<String>,
     /// Only messages received at or after TIME: 2026-08-23T14:30:00Z, 2026-08-23, or 2h (ago)
     #[arg(long, value_name = "TIME", value_parser = parse_argument)]
@@ -48,7 +49,7 @@ pub(crate) struct Filters {
     #[arg(long, value_name = "SIZE", value_parser = octets)]
     max_size: Option<u64>,
     /// Only messages whose last attempt failed, or that ended, with this in the reason: 480, MSRP
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     error: Option<String>,
     /// Only messages after so many attempts or more
     #[arg(long, value_name = "COUNT")]
@@ -116,6 +117,12 @@ impl Filters {
     /// Whether every message matches.
     pub(crate) fn are_empty(&self) -> bool {
         self.query(&[]) == ListMessagesRequest::default()
+    }
+
+    /// Whether a state is typed that is none of `states`.
+    pub(super) fn ask_beyond(&self, states: &[MessageState]) -> bool {
+        let mut typed = self.state.iter().map(|state| MessageState::from(*state));
+        typed.any(|state| !states.contains(&state))
     }
 
     /// The query for a page of them; `states` are meant where no state is typed.

@@ -42,7 +42,7 @@ Examples:
   restantectl list --to bob@example.org -o jsonl | restantectl hold - --dry-run")]
 pub(crate) struct ListArgs {
     #[command(flatten)]
-    filters: Filters,
+    pub(super) filters: Filters,
     /// Show at most this many messages, or `all`
     #[arg(long, value_name = "COUNT", default_value = "100")]
     limit: Limit,

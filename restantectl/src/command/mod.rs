@@ -1,17 +1,22 @@
 //! The commands: one file each; those that change one message by one verb share [`order`].
 
+pub(crate) mod config;
 pub(crate) mod console;
 pub(crate) mod dead;
 pub(crate) mod events;
 pub(crate) mod explain;
 mod filter;
 pub(crate) mod group;
+pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod keys;
 pub(crate) mod limit;
 pub(crate) mod list;
+pub(crate) mod log_filter;
+pub(crate) mod maintenance;
 pub(crate) mod order;
 mod pages;
+mod process;
 pub(crate) mod purge;
 pub(crate) mod push;
 pub(crate) mod recall;
@@ -31,6 +36,9 @@ pub(crate) mod user;
 pub(crate) mod watch;
 
 use std::fmt::Display;
+
+use clap::CommandFactory as _;
+use command_line::Section;
 
 use crate::args::{Cli, Command, Format, Globals};
 use crate::client::{Client, Order};
@@ -63,7 +71,14 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::User(command) => user::run(command, &mut session).await,
         Command::Group(command) => group::run(command, &mut session).await,
         Command::Job(command) => job::run(command, &mut session).await,
+        Command::Import(command) => import::run(command, &mut session).await,
         Command::Keys(command) => keys::run(command, &mut session).await,
+        Command::Backup(_) => maintenance::backup(&mut session).await,
+        Command::Backups(_) => maintenance::backups(&mut session).await,
+        Command::Check(_) => maintenance::check(&mut session).await,
+        Command::Compact(_) => maintenance::compact(&mut session).await,
+        Command::LogFilter(args) => log_filter::run(args, &mut session).await,
+        Command::Config(command) => config::run(command, &mut session).await,
         Command::Settings(command) => settings::run(command, &mut session).await,
         Command::Subscriptions(command) => subscriptions::run(command, &mut session).await,
         Command::Events(command) => events::run(command, &mut session).await,
@@ -77,6 +92,13 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Purge(args) => purge::run(&args, &mut session).await,
         Command::Suspend(command) => suspend::run(command, &mut session).await,
         Command::Dead(command) => dead::run(command, &mut session).await,
+        Command::Completions(completions) => {
+            session.output.octets(&completions.of(Cli::command()))?;
+            session.output.flush()
+        }
+        Command::Man(man) => man
+            .write(Cli::command(), Section::User)
+            .map_err(Failure::File),
     }
 }
 

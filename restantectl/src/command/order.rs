@@ -5,10 +5,10 @@ use proto::v1::{Message, MessageState};
 use serde::Serialize;
 
 use super::selection::{Batches, Interruption, Selected, Selection};
-use super::{Session, Tally, stopped};
+use super::{Session, Tally};
 use crate::client::{Client, Order};
-use crate::exit::{Code, Failure, complain};
-use crate::moment::parse_span;
+use crate::exit::{Failure, complain};
+use crate::moment::{InvalidComing, parse_coming};
 use crate::output::record::{ChangeRecord, ErrorRecord, ListedMessage, Outcome};
 use crate::output::text::escape;
 use crate::output::{Items, Progress};
@@ -24,7 +24,7 @@ pub(crate) struct OrderArgs {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
 }
 
 /// What `hold` has besides.
@@ -45,14 +45,8 @@ impl HoldArgs {
 }
 
 /// Seconds since 1970 of a time, or of the end of a span from now.
-fn moment_to_come(text: &str) -> Result<i64, String> {
-    if let Ok(span) = parse_span(text) {
-        let span = chrono::TimeDelta::from_std(span).map_err(|error| error.to_string())?;
-        return Ok((chrono::Utc::now() + span).timestamp());
-    }
-    let time = chrono::DateTime::parse_from_rfc3339(text);
-    let time = time.map_err(|_| "write a time such as 2026-08-23T14:30:00Z, or a span such as 2h");
-    Ok(time?.timestamp())
+fn moment_to_come(text: &str) -> Result<i64, InvalidComing> {
+    parse_coming(text).map(|time| time.seconds)
 }
 
 impl Order {
@@ -117,17 +111,17 @@ pub(crate) async fn run(
     args: &OrderArgs,
     session: &mut Session,
 ) -> Result<(), Failure> {
-    run_for(order, order.states(), args, session).await
+    run_for(order, None, args, session).await
 }
 
-/// As [`run`] for messages in these states, where no state is typed and none is named.
+/// As [`run`], but for messages in the states `only`, if there are any: others fail, even if they are named.
 pub(crate) async fn run_for(
     order: Order,
-    states: &[MessageState],
+    only: Option<&'static [MessageState]>,
     args: &OrderArgs,
     session: &mut Session,
 ) -> Result<(), Failure> {
-    let selected = args.selection.selected(states)?;
+    let mut selected = args.selection.selected(only.unwrap_or(order.states()))?;
     if let (Selected::Ids(ids), false, false) = (&selected, args.yes, args.dry_run)
         && ids.len() > 1
     {
@@ -139,23 +133,19 @@ pub(crate) async fn run_for(
     }
     let mut client = session.connect().await?;
     if !args.yes && !args.dry_run {
-        selected.confirm(order.command(), &mut client).await?;
+        selected = selected.confirm(order.command(), &mut client).await?;
     }
-    let total = match &selected {
-        Selected::Ids(ids) => Some(ids.len()),
-        Selected::Query(_) => None,
-    };
     let mut series = Series {
         order,
+        only,
         args,
         reason: &session.globals.reason,
         tally: Tally::default(),
         client: &mut client,
-        total,
         done: 0,
     };
     let mut items = Items::begin(&mut session.output, "results")?;
-    let ended = series.all(selected, &mut items).await;
+    let ended = series.all(Batches::new(selected), &mut items).await;
     let failed = series.tally.result(series.done);
     let closed = items.finish(&OrderEnd {
         dry_run: args.dry_run,
@@ -172,32 +162,31 @@ struct OrderEnd {
 /// The same order for one message after another.
 struct Series<'a> {
     order: Order,
+    /// In which states it is done at all.
+    only: Option<&'static [MessageState]>,
     args: &'a OrderArgs,
     reason: &'a str,
     tally: Tally,
     client: &'a mut Client,
-    /// How many there are, if they are named.
-    total: Option<usize>,
     done: usize,
 }
 
 impl Series<'_> {
-    async fn all(&mut self, selected: Selected, items: &mut Items<'_>) -> Result<(), Failure> {
+    async fn all(&mut self, mut batches: Batches, items: &mut Items<'_>) -> Result<(), Failure> {
         let interruption = Interruption::listen();
-        let progress = Progress::begin(self.total, true);
-        let mut batches = Batches::new(selected);
+        let progress = Progress::begin(batches.total(), true);
         loop {
             let batch = batches.next(self.client).await;
-            let batch = batch.map_err(|source| self.stopped(&batches, source))?;
+            let batch = batch.map_err(|source| batches.broken_off(self.done, source))?;
             if batch.is_empty() {
                 return Ok(());
             }
             for (id, _) in batch {
                 if interruption.is_here() {
-                    return Err(self.interrupted(&batches, &id));
+                    return Err(batches.interrupted(self.done, &id));
                 }
                 let handled = self.each(&id, items).await;
-                handled.map_err(|source| self.stopped(&batches, source))?;
+                handled.map_err(|source| batches.broken_off(self.done, source))?;
                 progress.step();
             }
         }
@@ -216,34 +205,6 @@ impl Series<'_> {
         items.write(&record, |record| text(order, record))
     }
 
-    fn stopped(&self, batches: &Batches, source: Failure) -> Failure {
-        match self.total {
-            Some(total) => stopped(self.done, total, source),
-            None => Failure::BrokenOff {
-                done: self.done,
-                why: source.to_string(),
-                token: batches.token().map(str::to_owned),
-                code: source.code(),
-            },
-        }
-    }
-
-    fn interrupted(&self, batches: &Batches, next: &MessageId) -> Failure {
-        let why = match self.total {
-            Some(total) => format!(
-                "interrupted, {} of {total} left from {next} on",
-                total - self.done
-            ),
-            None => "interrupted".to_owned(),
-        };
-        Failure::BrokenOff {
-            done: self.done,
-            why,
-            token: batches.token().map(str::to_owned),
-            code: Code::Interrupted,
-        }
-    }
-
     /// What came of one message; fails only if the others have no chance either.
     async fn one(&mut self, id: &MessageId) -> Result<ChangeRecord, Failure> {
         let answer = match self.args.dry_run {
@@ -258,6 +219,13 @@ impl Series<'_> {
     }
 
     async fn carry_out(&mut self, id: &MessageId) -> Result<ChangeRecord, Failure> {
+        if self.only.is_some() {
+            let message = self.read(id).await?;
+            if let Some(why) = self.exclusion(&message) {
+                let error = ErrorRecord::precondition(why);
+                return Ok(self.record(id, Outcome::Failed, Some(message), Some(error)));
+            }
+        }
         let changed = self.client.order(self.order, id, self.reason).await;
         if let Err(Failure::NoAnswer { .. }) = &changed {
             complain(&format_args!(
@@ -270,15 +238,28 @@ impl Series<'_> {
     }
 
     async fn foresee(&mut self, id: &MessageId) -> Result<ChangeRecord, Failure> {
-        let message = self.client.message(id).await?.message;
-        let message = message.ok_or_else(|| self.client.defect("a reply without a message"))?;
-        Ok(match self.order.refusal(&message) {
+        let message = self.read(id).await?;
+        let refusal = self.exclusion(&message);
+        Ok(match refusal.or_else(|| self.order.refusal(&message)) {
             None => self.record(id, Outcome::WouldDo, Some(message), None),
             Some(why) => {
                 let error = ErrorRecord::precondition(why);
                 self.record(id, Outcome::WouldFail, Some(message), Some(error))
             }
         })
+    }
+
+    async fn read(&mut self, id: &MessageId) -> Result<Message, Failure> {
+        let message = self.client.message(id).await?.message;
+        message.ok_or_else(|| self.client.defect("a reply without a message"))
+    }
+
+    /// Why this series is not for a message.
+    fn exclusion(&self, message: &Message) -> Option<&'static str> {
+        let is_excluded = self
+            .only
+            .is_some_and(|only| !only.contains(&message.state()));
+        is_excluded.then_some("it is no dead letter")
     }
 
     fn failed(&self, id: &MessageId, failure: &Failure) -> ChangeRecord {

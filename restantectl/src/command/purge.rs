@@ -3,10 +3,10 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::Session;
 use super::selection::{Batches, Interruption, Selection};
+use super::{Session, Tally};
 use crate::client::Order;
-use crate::exit::{Code, Failure};
+use crate::exit::Failure;
 use crate::output::Progress;
 
 /// Delete all messages that match, and tell how many there were
@@ -45,10 +45,10 @@ struct PurgeRecord {
 
 pub(crate) async fn run(args: &PurgeArgs, session: &mut Session) -> Result<(), Failure> {
     let order = Order::Delete;
-    let selected = args.selection.selected(order.states())?;
+    let mut selected = args.selection.selected(order.states())?;
     let mut client = session.connect().await?;
     if !args.yes && !args.dry_run {
-        selected.confirm("purge", &mut client).await?;
+        selected = selected.confirm("purge", &mut client).await?;
     }
     let reason = session.globals.reason.clone();
     let interruption = Interruption::listen();
@@ -58,21 +58,17 @@ pub(crate) async fn run(args: &PurgeArgs, session: &mut Session) -> Result<(), F
         dry_run: args.dry_run,
         ..PurgeRecord::default()
     };
+    let mut tally = Tally::default();
     let ended = async {
         loop {
             let batch = batches.next(&mut client).await;
-            let batch = batch.map_err(|failure| broken(&failure, record.deleted, &batches))?;
+            let batch = batch.map_err(|failure| batches.broken_off(record.deleted, failure))?;
             if batch.is_empty() {
                 return Ok(());
             }
             for (id, found) in batch {
                 if interruption.is_here() {
-                    return Err(Failure::BrokenOff {
-                        done: record.deleted,
-                        why: "interrupted".to_owned(),
-                        token: batches.token().map(str::to_owned),
-                        code: Code::Interrupted,
-                    });
+                    return Err(batches.interrupted(record.deleted, &id));
                 }
                 let is_over = |message: &proto::v1::Message| order.refusal(message).is_some();
                 if found.as_ref().is_some_and(is_over) {
@@ -85,8 +81,11 @@ pub(crate) async fn run(args: &PurgeArgs, session: &mut Session) -> Result<(), F
                 }
                 match client.order(order, &id, &reason).await {
                     Ok(_) => record.deleted += 1,
-                    Err(failure) if failure.is_of_one_item() => record.failed += 1,
-                    Err(failure) => return Err(broken(&failure, record.deleted, &batches)),
+                    Err(failure) if failure.is_of_one_item() => {
+                        record.failed += 1;
+                        tally.fail(&id, &format_args!("cannot delete: {failure}"));
+                    }
+                    Err(failure) => return Err(batches.broken_off(record.deleted, failure)),
                 }
             }
         }
@@ -94,16 +93,8 @@ pub(crate) async fn run(args: &PurgeArgs, session: &mut Session) -> Result<(), F
     let ended = ended.await;
     drop(progress);
     let written = session.output.single(&record, text);
-    ended.and(written)
-}
-
-fn broken(failure: &Failure, done: usize, batches: &Batches) -> Failure {
-    Failure::BrokenOff {
-        done,
-        why: failure.to_string(),
-        token: batches.token().map(str::to_owned),
-        code: failure.code(),
-    }
+    let failed = tally.result(record.matched);
+    ended.and(written).and(failed)
 }
 
 fn text(record: &PurgeRecord) -> String {

@@ -1,10 +1,12 @@
 //! `recall`: one message, for its sender.
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use prost_types::Timestamp;
 use proto::v1::{ListMessagesRequest, Message, MessageState, RecallMessageRequest};
 use serde::Serialize;
 
+use super::selection::{Batches, Selected};
 use super::{Session, Tally};
 use crate::client::Client;
 use crate::exit::{Failure, complain};
@@ -39,7 +41,7 @@ pub(crate) struct RecallArgs {
     #[arg(long, value_name = "ADDRESS", requires = "imdn_message_id")]
     to: Option<Address>,
     /// The sender's own id of the message, instead of the Message-ID
-    #[arg(long, value_name = "ID", requires = "to", conflicts_with = "id")]
+    #[arg(long, value_name = "ID", requires = "to", conflicts_with = "id", value_parser = NonEmptyStringValueParser::new())]
     imdn_message_id: Option<String>,
     /// Do not take it back: let it expire at TIME, or after so long: 2026-08-23T14:30:00Z or 2h
     #[arg(long, value_name = "TIME", value_parser = parse_coming)]
@@ -118,23 +120,12 @@ async fn foresee(
             Err(failure) if failure.is_of_one_item() => None,
             Err(failure) => return Err(failure),
         },
-        None => {
-            let query = ListMessagesRequest {
-                served_user: args
-                    .to
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default(),
-                imdn_message_id: args.imdn_message_id.clone().unwrap_or_default(),
-                ..ListMessagesRequest::default()
-            };
-            client.list(query).await?.messages.into_iter().next()
-        }
+        None => waiting_or_last(args, client).await?,
     };
     let found = found.filter(|message| message.sender == args.sender.to_string());
     let error = match found.as_ref().map(Message::state) {
         None => Some("there is no such message of this sender"),
-        Some(MessageState::Stored | MessageState::Claimed | MessageState::Held) => None,
+        Some(state) if is_undelivered(state) => None,
         Some(_) => Some("it has been settled"),
     };
     Ok(ChangeRecord {
@@ -149,6 +140,38 @@ async fn foresee(
         message: found.map(ListedMessage::from),
         error: error.map(ErrorRecord::precondition),
     })
+}
+
+/// Of the messages with the sender's own id the one that waits, or else the last: as the service chooses.
+async fn waiting_or_last(
+    args: &RecallArgs,
+    client: &mut Client,
+) -> Result<Option<Message>, Failure> {
+    let user = args.to.as_ref().map(ToString::to_string);
+    let mut batches = Batches::new(Selected::Query(Box::new(ListMessagesRequest {
+        served_user: user.unwrap_or_default(),
+        sender: args.sender.to_string(),
+        imdn_message_id: args.imdn_message_id.clone().unwrap_or_default(),
+        ..ListMessagesRequest::default()
+    })));
+    let mut last = None;
+    loop {
+        let batch = batches.next(client).await?;
+        if batch.is_empty() {
+            return Ok(last);
+        }
+        for message in batch.into_iter().filter_map(|(_, message)| message) {
+            if is_undelivered(message.state()) {
+                return Ok(Some(message));
+            }
+            last = Some(message);
+        }
+    }
+}
+
+fn is_undelivered(state: MessageState) -> bool {
+    use MessageState::{Claimed, Held, Stored};
+    matches!(state, Stored | Claimed | Held)
 }
 
 fn request(args: RecallArgs, reason: &str) -> RecallMessageRequest {

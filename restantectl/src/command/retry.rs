@@ -5,20 +5,23 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::Args;
-use proto::v1::MessageState;
+use proto::v1::{Message, MessageState};
 use serde::Serialize;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::selection::{Batches, Interruption, Selection};
+use super::selection::{Batches, Found, Interruption, Selection};
 use super::{Session, Tally, push};
 use crate::client::Client;
-use crate::exit::{Code, Failure};
+use crate::exit::Failure;
 use crate::output::record::{Outcome, PushRecord};
 use crate::output::{Items, Progress};
-use crate::target::Address;
+use crate::target::{Address, MessageId};
 
 /// What waits and is not held.
 const WAITING: [MessageState; 2] = [MessageState::Stored, MessageState::Claimed];
+
+/// Between two pushes at the highest rate.
+const SHORTEST: Duration = Duration::from_nanos(1);
 
 /// Try to deliver messages now, whatever pause their last failure has begun
 ///
@@ -51,14 +54,15 @@ struct RetryEnd {
 }
 
 pub(crate) async fn run(args: &RetryArgs, session: &mut Session) -> Result<(), Failure> {
-    let selected = args.selection.selected(&WAITING)?;
+    let mut selected = args.selection.selected(&WAITING)?;
     let mut client = session.connect().await?;
     if !args.yes && !args.dry_run {
-        selected.confirm("retry", &mut client).await?;
+        selected = selected.confirm("retry", &mut client).await?;
     }
     let mut series = Series {
         args,
         users: HashSet::new(),
+        unknown: 0,
         tally: Tally::default(),
         client: &mut client,
     };
@@ -67,7 +71,7 @@ pub(crate) async fn run(args: &RetryArgs, session: &mut Session) -> Result<(), F
     let closed = items.finish(&RetryEnd {
         dry_run: args.dry_run,
     });
-    let failed = series.tally.result(series.users.len());
+    let failed = series.tally.result(series.users.len() + series.unknown);
     ended.and(closed).and(failed)
 }
 
@@ -75,6 +79,8 @@ struct Series<'a> {
     args: &'a RetryArgs,
     /// Who was pushed.
     users: HashSet<Address>,
+    /// Messages whose user is not known: there are none such.
+    unknown: usize,
     tally: Tally,
     client: &'a mut Client,
 }
@@ -82,50 +88,62 @@ struct Series<'a> {
 impl Series<'_> {
     async fn all(&mut self, mut batches: Batches, items: &mut Items<'_>) -> Result<(), Failure> {
         let interruption = Interruption::listen();
-        let progress = Progress::begin(None, true);
-        let mut pace = interval(Duration::from_secs(1) / self.args.rate.get());
+        let progress = Progress::begin(batches.total(), true);
+        let pause = Duration::from_secs(1) / self.args.rate.get();
+        let mut pace = interval(pause.max(SHORTEST));
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut done = 0;
         loop {
-            let batch = batches.next(self.client).await?;
+            let batch = batches.next(self.client).await;
+            let batch = batch.map_err(|source| batches.broken_off(done, source))?;
             if batch.is_empty() {
                 return Ok(());
             }
-            for (id, found) in batch {
-                let user = match found {
-                    Some(message) => Ok(message.served_user),
-                    None => self.client.message(&id).await.map(|reply| {
-                        reply
-                            .message
-                            .map(|message| message.served_user)
-                            .unwrap_or_default()
-                    }),
-                };
-                let user: Result<Address, Failure> = user.and_then(|user| {
-                    user.parse()
-                        .map_err(|_| self.client.defect("a message without a user"))
-                });
-                match user {
-                    Ok(user) if self.users.contains(&user) => {}
-                    Ok(user) => {
-                        if interruption.is_here() {
-                            return Err(Failure::BrokenOff {
-                                done: self.users.len(),
-                                why: "interrupted".to_owned(),
-                                token: batches.token().map(str::to_owned),
-                                code: Code::Interrupted,
-                            });
-                        }
-                        if !self.args.dry_run {
-                            pace.tick().await;
-                        }
-                        self.push(user, items).await?;
-                        progress.step();
-                    }
-                    Err(failure) if failure.is_of_one_item() => self.tally.fail(&id, &failure),
-                    Err(failure) => return Err(failure),
+            for found in batch {
+                if interruption.is_here() {
+                    return Err(batches.interrupted(done, &found.0));
                 }
+                let retried = self.retry(found, &mut pace, items).await;
+                retried.map_err(|source| batches.broken_off(done, source))?;
+                done += 1;
+                progress.step();
             }
         }
+    }
+
+    /// Pushes the user of a message, unless he has been pushed.
+    async fn retry(
+        &mut self,
+        (id, found): Found,
+        pace: &mut Interval,
+        items: &mut Items<'_>,
+    ) -> Result<(), Failure> {
+        let user = match self.user(&id, found).await {
+            Ok(user) => user,
+            Err(failure) if failure.is_of_one_item() => {
+                self.unknown += 1;
+                self.tally.fail(&id, &failure);
+                return Ok(());
+            }
+            Err(failure) => return Err(failure),
+        };
+        if self.users.contains(&user) {
+            return Ok(());
+        }
+        if !self.args.dry_run {
+            pace.tick().await;
+        }
+        self.push(user, items).await
+    }
+
+    async fn user(&mut self, id: &MessageId, found: Option<Message>) -> Result<Address, Failure> {
+        let message = match found {
+            Some(message) => Some(message),
+            None => self.client.message(id).await?.message,
+        };
+        let user = message.map(|message| message.served_user.parse());
+        user.and_then(Result::ok)
+            .ok_or_else(|| self.client.defect("a message without a user"))
     }
 
     async fn push(&mut self, user: Address, items: &mut Items<'_>) -> Result<(), Failure> {

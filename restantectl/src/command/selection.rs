@@ -8,8 +8,9 @@ use clap::Args;
 use proto::v1::{ListMessagesRequest, Message, MessageState};
 
 use super::filter::Filters;
+use super::stopped;
 use crate::client::Client;
-use crate::exit::Failure;
+use crate::exit::{Code, Failure};
 use crate::target::{Given, InvalidMessageId, MessageId, all};
 
 /// Messages asked for at a time.
@@ -63,6 +64,8 @@ impl FromStr for Named {
 pub(super) enum Selected {
     /// These.
     Ids(Vec<MessageId>),
+    /// These, as they were when they were counted.
+    Counted(Vec<Message>),
     /// Those that are found by this.
     Query(Box<ListMessagesRequest>),
 }
@@ -83,6 +86,7 @@ impl Selection {
                 page_token: self.page_token.clone(),
                 ..self.filters.query(states)
             }))),
+            (false, false) if !self.page_token.is_empty() => Err(Failure::TokenAndIds),
             (false, false) => {
                 let given = self.ids.iter().filter_map(|id| match id {
                     Named::Given(given) => Some(given.clone()),
@@ -95,32 +99,19 @@ impl Selection {
 }
 
 impl Selected {
-    /// How many messages there are, as far as they are counted.
-    pub(super) async fn count(&self, client: &mut Client) -> Result<usize, Failure> {
-        let mut query = match self {
-            Self::Ids(ids) => return Ok(ids.len()),
-            Self::Query(query) => (**query).clone(),
-        };
-        query.page_size = PAGE;
-        let mut count = 0;
-        loop {
-            let page = client.list(query.clone()).await?;
-            count += page.messages.len();
-            if page.next_page_token.is_empty() || count >= COUNTED {
-                return Ok(count);
-            }
-            query.page_token = page.next_page_token;
-        }
-    }
-
-    /// Asks for consent where more than one message would be changed.
+    /// What may be changed without `--yes`: one message, or none. It is the one that was counted, whatever has come since.
     pub(super) async fn confirm(
-        &self,
+        self,
         verb: &'static str,
         client: &mut Client,
-    ) -> Result<(), Failure> {
-        match self.count(client).await? {
-            0 | 1 => Ok(()),
+    ) -> Result<Self, Failure> {
+        let (counted, count) = match self {
+            Self::Query(query) => counted(*query, client).await?,
+            Self::Ids(ids) if ids.len() > 1 => (Vec::new(), ids.len()),
+            named => return Ok(named),
+        };
+        match count {
+            0 | 1 => Ok(Self::Counted(counted)),
             count => Err(Failure::Unconfirmed {
                 verb,
                 count,
@@ -133,11 +124,33 @@ impl Selected {
     }
 }
 
+/// The first messages that are found, and how many there are, as far as they are counted.
+async fn counted(
+    mut query: ListMessagesRequest,
+    client: &mut Client,
+) -> Result<(Vec<Message>, usize), Failure> {
+    query.page_size = PAGE;
+    let (mut first, mut count) = (Vec::new(), 0);
+    loop {
+        let page = client.list(query.clone()).await?;
+        count += page.messages.len();
+        if first.is_empty() {
+            first = page.messages;
+        }
+        if page.next_page_token.is_empty() || count >= COUNTED {
+            return Ok((first, count));
+        }
+        query.page_token = page.next_page_token;
+    }
+}
+
 /// A series of messages, batch by batch.
 pub(super) struct Batches {
     selected: Selected,
     /// Where the batch begins that was handed out last, if it can be asked for again.
     token: Option<String>,
+    /// How many there are, if that is known.
+    total: Option<usize>,
     is_over: bool,
 }
 
@@ -146,9 +159,15 @@ pub(super) type Found = (MessageId, Option<Message>);
 
 impl Batches {
     pub(super) fn new(selected: Selected) -> Self {
+        let total = match &selected {
+            Selected::Ids(ids) => Some(ids.len()),
+            Selected::Counted(messages) => Some(messages.len()),
+            Selected::Query(_) => None,
+        };
         Self {
             selected,
             token: None,
+            total,
             is_over: false,
         }
     }
@@ -162,6 +181,10 @@ impl Batches {
                     let ids = std::mem::take(ids).into_iter();
                     return Ok(ids.map(|id| (id, None)).collect());
                 }
+                Selected::Counted(messages) => {
+                    self.is_over = true;
+                    return found(std::mem::take(messages), client);
+                }
                 Selected::Query(query) => query,
             };
             query.page_size = PAGE;
@@ -170,21 +193,60 @@ impl Batches {
             self.is_over = page.next_page_token.is_empty();
             query.page_token = page.next_page_token;
             if !page.messages.is_empty() {
-                let found = page.messages.into_iter().map(|message| {
-                    let id = message.message_id.parse();
-                    let id = id.map_err(|_| client.defect("a message without a Message-ID"));
-                    Ok((id?, Some(message)))
-                });
-                return found.collect();
+                return found(page.messages, client);
             }
         }
         Ok(Vec::new())
     }
 
-    /// What to type to go on from the batch that was handed out last.
-    pub(super) fn token(&self) -> Option<&str> {
-        self.token.as_deref().filter(|token| !token.is_empty())
+    /// How many messages there are, if that is known.
+    pub(super) fn total(&self) -> Option<usize> {
+        self.total
     }
+
+    /// The failure of a series that `source` ended after `done`; it says how to go on.
+    pub(super) fn broken_off(&self, done: usize, source: Failure) -> Failure {
+        match self.total {
+            Some(total) => stopped(done, total, source),
+            None => Failure::BrokenOff {
+                done,
+                why: source.to_string(),
+                token: self.token(),
+                code: source.code_of_series(),
+            },
+        }
+    }
+
+    /// The failure of a series that the operator ended after `done`, before the message `next`.
+    pub(super) fn interrupted(&self, done: usize, next: &MessageId) -> Failure {
+        let why = match self.total {
+            Some(total) => format!(
+                "interrupted, {} of {total} left from {next} on",
+                total.saturating_sub(done)
+            ),
+            None => "interrupted".to_owned(),
+        };
+        Failure::BrokenOff {
+            done,
+            why,
+            token: self.token(),
+            code: Code::Interrupted,
+        }
+    }
+
+    /// What to type to go on from the batch that was handed out last.
+    fn token(&self) -> Option<String> {
+        self.token.clone().filter(|token| !token.is_empty())
+    }
+}
+
+fn found(messages: Vec<Message>, client: &Client) -> Result<Vec<Found>, Failure> {
+    let found = messages.into_iter().map(|message| {
+        let id = message.message_id.parse();
+        let id = id.map_err(|_| client.defect("a message without a Message-ID"));
+        Ok((id?, Some(message)))
+    });
+    found.collect()
 }
 
 /// Whether the operator has had enough: Ctrl-C ends a series after the item that is under way.

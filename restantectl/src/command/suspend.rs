@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use proto::v1::suspension::Target;
 use serde::Serialize;
 
 use super::Session;
+use super::selection::{Batches, Selected};
 use crate::client::Client;
 use crate::exit::Failure;
 use crate::moment::parse_span;
@@ -76,7 +78,7 @@ struct TargetArgs {
     #[arg(long, value_name = "ADDRESS")]
     to: Option<Address>,
     /// All served users of a domain
-    #[arg(long, value_name = "DOMAIN")]
+    #[arg(long, value_name = "DOMAIN", value_parser = NonEmptyStringValueParser::new())]
     domain: Option<String>,
 }
 
@@ -95,7 +97,7 @@ struct ForeseenRecord {
     dry_run: bool,
     served_user: Option<String>,
     domain: Option<String>,
-    /// Messages that wait; of a domain up to 1,000 are counted.
+    /// Messages that wait.
     waiting: u64,
 }
 
@@ -154,10 +156,16 @@ async fn foresee(
             let query = proto::v1::ListMessagesRequest {
                 domain: domain.clone().unwrap_or_default(),
                 states: [Stored, Claimed, Held].map(i32::from).to_vec(),
-                page_size: 1_000,
                 ..Default::default()
             };
-            client.list(query).await?.messages.len() as u64
+            let mut batches = Batches::new(Selected::Query(Box::new(query)));
+            let mut waiting = 0;
+            loop {
+                match batches.next(client).await?.len() as u64 {
+                    0 => break waiting,
+                    count => waiting += count,
+                }
+            }
         }
     };
     let record = ForeseenRecord {

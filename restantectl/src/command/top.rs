@@ -1,6 +1,7 @@
 //! `top`: the service, redrawn every few seconds.
 
 use std::io::{IsTerminal, Write, stdin, stdout};
+use std::pin::pin;
 use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
@@ -50,7 +51,8 @@ pub(crate) async fn run(args: &TopArgs, session: &mut Session) -> Result<(), Fai
         session.output.octets(picture.as_bytes())?;
         return session.output.flush();
     }
-    let raw = RawMode::enter();
+    // Without a key there is Ctrl-C, which only works where a terminal is not raw.
+    let raw = stdin().is_terminal().then(RawMode::enter);
     let watched = watch(args.every, &mut client).await;
     drop(raw);
     watched
@@ -62,8 +64,12 @@ async fn watch(every: Duration, client: &mut Client) -> Result<(), Failure> {
     let mut keys = tokio::io::stdin();
     let mut key = [0];
     let mut is_open = stdin().is_terminal();
+    // Heard from before the first picture on, also while one is made.
+    let mut interrupt = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
+            biased;
+            _ = &mut interrupt => return Ok(()),
             _ = ticks.tick() => {
                 // Lines end as a terminal in raw mode wants them.
                 let picture = picture(client).await?.replace('\n', "\r\n");
@@ -77,7 +83,6 @@ async fn watch(every: Duration, client: &mut Client) -> Result<(), Failure> {
                 (Ok(1), _) => {}
                 _ => is_open = false,
             },
-            _ = tokio::signal::ctrl_c() => return Ok(()),
         }
     }
 }

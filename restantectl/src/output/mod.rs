@@ -1,5 +1,6 @@
 //! Writing results: one record, or many as they come, in the format that was asked for.
 
+mod bar;
 mod items;
 mod json;
 mod progress;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use crate::args::Format;
 use crate::exit::Failure;
 
+pub(crate) use bar::Bar;
 pub(crate) use items::Items;
 pub(crate) use progress::Progress;
 

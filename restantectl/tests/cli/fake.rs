@@ -12,6 +12,7 @@ use proto::v1::group_service_server::GroupServiceServer;
 use proto::v1::job_service_server::JobServiceServer;
 use proto::v1::mailbox_service_server::{MailboxService, MailboxServiceServer};
 use proto::v1::operator_service_server::{OperatorService, OperatorServiceServer};
+use proto::v1::settings_admin_service_server::SettingsAdminServiceServer;
 use proto::v1::waiting_service_server::WaitingServiceServer;
 use proto::v1::{
     Account, AddAliasRequest, CancelSuspensionRequest, CreateAccountRequest, DeleteAccountReply,
@@ -30,6 +31,7 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
 use crate::fan_out::FanOut;
+use crate::settings::Settings;
 use crate::waiting::Waiting;
 
 /// What the fake knows, and what it was asked.
@@ -126,6 +128,7 @@ impl Service {
             .add_service(MailboxServiceServer::new(self.clone()))
             .add_service(OperatorServiceServer::new(self.clone()))
             .add_service(AccountServiceServer::new(self.clone()))
+            .add_service(SettingsAdminServiceServer::new(Settings))
             .add_service(WaitingServiceServer::new(waiting))
             .add_service(GroupServiceServer::new(fan_out.clone()))
             .add_service(JobServiceServer::new(fan_out))
@@ -341,7 +344,8 @@ impl MailboxService for Service {
     ) -> Result<Response<Self::ReadContentStream>, Status> {
         let request = request.into_inner();
         self.state().reads.push(request.clone());
-        self.admit(&["read"]).await?;
+        let content = format!("content of {}", request.message_id);
+        self.admit(&["read", &content]).await?;
         let octets = self
             .state()
             .parts
@@ -492,7 +496,7 @@ impl OperatorService for Service {
         &self,
         _request: Request<ListSessionsRequest>,
     ) -> Result<Response<ListSessionsReply>, Status> {
-        Err(Status::unimplemented("not played"))
+        Ok(Response::new(ListSessionsReply::default()))
     }
 }
 

@@ -6,6 +6,7 @@
     reason = "what a test relies on and lacks fails the test"
 )]
 
+mod dead;
 mod fake;
 mod fan_out;
 mod golden;
@@ -15,9 +16,12 @@ mod push;
 mod recall;
 mod run;
 mod sample;
+mod selection;
 mod server;
+mod settings;
 mod show;
 mod status;
 mod summary;
+mod top;
 mod user;
 mod waiting;

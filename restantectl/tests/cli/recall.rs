@@ -1,11 +1,12 @@
 //! `recall`.
 
+use proto::v1::MessageState;
 use serde_json::Value;
 use tonic::Status;
 
-use crate::fake::Fake;
+use crate::fake::{Fake, State};
 use crate::run::restantectl;
-use crate::sample::service;
+use crate::sample::{in_state, service};
 
 const BY_ID: &str = "recall sip:1@store.example --sender Alice@EXAMPLE.org";
 
@@ -72,4 +73,25 @@ fn half_a_name_is_no_name() {
         restantectl(wrong).at(&fake).code(64);
     }
     assert!(fake.state().recalls.is_empty());
+}
+
+#[test]
+fn a_trial_finds_the_one_that_waits_on_whatever_page() {
+    use MessageState::{Delivered, Stored};
+    let messages = (1..).zip([Delivered, Delivered, Stored, Delivered]);
+    let fake = Fake::start(State {
+        messages: messages
+            .map(|(number, state)| in_state(number, state))
+            .collect(),
+        page_cap: Some(1),
+        ..State::default()
+    });
+    let named = "recall --sender alice@example.org --to bob@example.org --imdn-message-id im1";
+    let run = restantectl(named).arg_list("--dry-run -o json").at(&fake);
+    let result = &run.well().json()["results"][0];
+    assert_eq!(
+        (&result["outcome"], &result["message_id"]),
+        (&"would_do".into(), &"3@store.example".into())
+    );
+    assert_eq!(fake.state().lists[0].sender, "sip:alice@example.org");
 }

@@ -2,11 +2,13 @@
 
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either, ready};
 use http_body_util::{BodyExt, Full, Limited};
 use metrics::counter;
+use serde_json::Value as Json;
+use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::transport::server::{TcpConnectInfo, UdsConnectInfo};
@@ -14,7 +16,7 @@ use tonic::{Code, Status};
 use tower_layer::Layer;
 
 use super::Role;
-use super::method::{Needed, needed, of_operators};
+use super::method::{Needed, is_told, needed, of_operators};
 use crate::audit::{self, Audit, Change, Question, Stage};
 use crate::door::Visitor;
 use crate::secure::Caller;
@@ -34,13 +36,23 @@ const FRAME_HEAD_OCTETS: usize = 5;
 
 /// Lets through what the caller may call, and has told what he changes or reads of contents.
 #[derive(Clone, Debug)]
-pub(crate) struct Guard(pub(crate) Audit);
+pub(crate) struct Guard {
+    audit: Audit,
+    calls: TaskTracker,
+}
+
+impl Guard {
+    /// `calls` tracks those that go on though their caller has hung up.
+    pub(crate) fn new(audit: Audit, calls: TaskTracker) -> Self {
+        Self { audit, calls }
+    }
+}
 
 /// A service behind it.
 #[derive(Clone, Debug)]
 pub(crate) struct Guarded<S> {
     inner: S,
-    audit: Audit,
+    guard: Guard,
 }
 
 impl<S> Layer<S> for Guard {
@@ -49,7 +61,7 @@ impl<S> Layer<S> for Guard {
     fn layer(&self, inner: S) -> Guarded<S> {
         Guarded {
             inner,
-            audit: self.0.clone(),
+            guard: self.clone(),
         }
     }
 }
@@ -78,23 +90,32 @@ where
         };
         let method = of_operators(path);
         let role = match needed(path) {
-            Some(Needed::Role(role)) => Some(role).filter(|_| self.audit.is_kept()),
+            Some(Needed::Role(role)) => Some(role),
             _ => None,
         };
+        let audit = self.guard.audit.clone();
         let answer = match (checked, role, method) {
-            (Ok(()), Some(role), _) if is_told(role) => {
+            (Ok(()), Some(role), _) if is_told(path, role) => {
                 // The one that is ready; the next call gets the other.
                 let other = self.inner.clone();
-                let inner = std::mem::replace(&mut self.inner, other);
-                told(self.audit.clone(), inner, request, role).boxed()
+                let mut inner = std::mem::replace(&mut self.inner, other);
+                let call = async move {
+                    match audit.is_kept() {
+                        true => told(audit, inner, request, role).await,
+                        false => inner.call(request).await,
+                    }
+                };
+                to_its_end(&self.guard.calls, call.boxed()).boxed()
             }
             (Ok(()), _, None) => return Either::Left(self.inner.call(request)),
             (Ok(()), _, Some(_)) => self.inner.call(request).boxed(),
-            (Err(refusal), Some(role), _) => {
-                let question = Question::of(&self.audit, &request, role, None);
-                refused(self.audit.clone(), question, refusal).boxed()
-            }
-            (Err(refusal), None, _) => ready(Ok(refusal.into_http())).boxed(),
+            (Err(refusal), role, _) => match role.zip(audit.next_refusal()) {
+                Some((role, untold)) => {
+                    let question = Question::of(&audit, &request, role, None);
+                    refused(audit, question, refusal, untold).boxed()
+                }
+                None => ready(Ok(refusal.into_http())).boxed(),
+            },
         };
         let counted = answer.inspect(move |answer| {
             if let (Some(method), Ok(answer)) = (method, answer) {
@@ -105,13 +126,26 @@ where
     }
 }
 
-/// Tells of a call that is not let through.
+/// Carries a call out whatever becomes of its caller: he may hang up, or not wait any longer, when it is half done.
+fn to_its_end<E: Send + 'static>(
+    calls: &TaskTracker,
+    call: BoxFuture<'static, Result<http::Response<Body>, E>>,
+) -> impl Future<Output = Result<http::Response<Body>, E>> + Send + use<E> {
+    let carried_out = calls.spawn(call);
+    async move {
+        let broken = |_| Ok(Status::internal("the call broke").into_http());
+        carried_out.await.unwrap_or_else(broken)
+    }
+}
+
+/// Tells of a call that is not let through, and of how many before it nothing was told.
 async fn refused<E>(
     audit: Audit,
     question: Question,
     refusal: Box<Status>,
+    untold: u64,
 ) -> Result<http::Response<Body>, E> {
-    let line = question.line(Stage::Refused);
+    let line = question.line(Stage::Refused).with_untold(untold);
     let line = line.with_outcome(name(refusal.code()), refusal.message());
     // Nothing happens: where it cannot be told either, the log and readiness say so.
     let _ = audit.write(line).await;
@@ -137,11 +171,6 @@ fn count(method: &'static str, answer: &http::Response<Body>) {
     counter!("restante_operator_calls_total", "method" => method, "result" => result).increment(1);
 }
 
-/// Whether what needs this role is told of.
-fn is_told(role: Role) -> bool {
-    matches!(role, Role::Operator | Role::BodyReader)
-}
-
 /// Carries out a call between its two lines.
 async fn told<S>(
     audit: Audit,
@@ -152,20 +181,11 @@ async fn told<S>(
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>>,
 {
-    let (head, body) = request.into_parts();
-    let body = match Limited::new(body, REQUEST_OCTETS_MAX).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) => {
-            return Ok(Status::invalid_argument(format!("the request: {error}")).into_http());
-        }
+    let (request, asked) = match looked_at(request).await {
+        Ok(looked_at) => looked_at,
+        Err(refusal) => return Ok(refusal.into_http()),
     };
-    let body_again = Body::new(Full::new(body.clone()).map_err(|never| match never {}));
-    let request = http::Request::from_parts(head, body_again);
-    let question = Question::of(&audit, &request, role, Some(body));
-    if question.reason.len() > REASON_OCTETS_MAX {
-        let refusal = "a reason has at most 1,024 octets";
-        return Ok(Status::invalid_argument(refusal).into_http());
-    }
+    let question = Question::of(&audit, &request, role, asked);
     if let Err(unwritten) = audit.write(question.line(Stage::Asked)).await {
         return Ok(unwritten.into_http());
     }
@@ -198,30 +218,78 @@ where
     response
 }
 
+/// What a request says: its fields without the reason, and its reason.
+type Asked = (Json, String);
+
+/// The request again, and what it says; of a stream nothing.
+///
+/// What is told must be what is carried out: what is not exactly one message that the contract knows is refused, and so is a
+/// reason that is too long to be told.
+async fn looked_at(
+    request: http::Request<Body>,
+) -> Result<(http::Request<Body>, Option<Asked>), Status> {
+    let refusal = || Status::invalid_argument("a reason has at most 1,024 octets");
+    let is_long = |reason: &str| reason.len() > REASON_OCTETS_MAX;
+    if reason_in_head(&request).is_some_and(|reason| is_long(&reason)) {
+        return Err(refusal());
+    }
+    if audit::is_streamed(request.uri().path()) {
+        return Ok((request, None));
+    }
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, REQUEST_OCTETS_MAX).collect().await;
+    let body = body.map_err(|error| Status::invalid_argument(format!("the request: {error}")))?;
+    let body = body.to_bytes();
+    let asked = one_message(&body).and_then(|message| audit::read(head.uri.path(), message));
+    let Some(asked) = asked else {
+        let refusal =
+            "the request is not one message, uncompressed, of the kind that the method takes";
+        return Err(Status::invalid_argument(refusal));
+    };
+    if is_long(&asked.1) {
+        return Err(refusal());
+    }
+    let body = Body::new(Full::new(body).map_err(|never| match never {}));
+    Ok((http::Request::from_parts(head, body), Some(asked)))
+}
+
+/// The message of a body that is one frame, which is not compressed.
+fn one_message(body: &[u8]) -> Option<&[u8]> {
+    let (mut head, message) = body.split_at_checked(FRAME_HEAD_OCTETS)?;
+    let is_compressed = head.get_u8() != 0;
+    let length = usize::try_from(head.get_u32()).ok()?;
+    (!is_compressed && length == message.len()).then_some(message)
+}
+
+fn reason_in_head(request: &http::Request<Body>) -> Option<String> {
+    // The decoder takes nothing else; there are few.
+    let metadata = tonic::metadata::MetadataMap::from_headers(request.headers().clone());
+    let reason = metadata.get_bin(REASON)?.to_bytes().ok()?;
+    Some(String::from_utf8_lossy(&reason).into_owned())
+}
+
 impl Question {
-    /// What is asked; `body` is what came with it, if that is looked at.
-    fn of(audit: &Audit, request: &http::Request<Body>, role: Role, body: Option<Bytes>) -> Self {
+    /// What is asked; `asked` is what the request says, if that is looked at. Where the metadata and the request give
+    /// different reasons both are told.
+    fn of(audit: &Audit, request: &http::Request<Body>, role: Role, asked: Option<Asked>) -> Self {
         let path = request.uri().path();
-        let message = body.filter(|body| body.len() >= FRAME_HEAD_OCTETS);
-        let read = message.and_then(|mut body| {
-            body.advance(FRAME_HEAD_OCTETS);
-            audit::read(path, &body)
-        });
-        let (asked, in_field) = match read {
+        let (mut asked, in_field) = match asked {
             Some((asked, reason)) => (Some(asked), reason),
             None => (None, String::new()),
         };
-        let in_head = tonic::metadata::MetadataMap::from_headers(request.headers().clone());
-        let in_head = in_head
-            .get_bin(REASON)
-            .and_then(|reason| reason.to_bytes().ok());
-        let reason = in_head.map(|reason| String::from_utf8_lossy(&reason).into_owned());
+        let reason = reason_in_head(request);
+        if let Some(Json::Object(fields)) = &mut asked
+            && reason.as_ref().is_some_and(|reason| *reason != in_field)
+            && !in_field.is_empty()
+        {
+            fields.insert("reason".to_owned(), audit::cut(&in_field).into());
+        }
         Self {
             call: audit.call(),
             who: who(request.extensions()),
             role: role.name(),
             verb: path.rsplit('/').next().unwrap_or_default().to_owned(),
-            reason: reason.unwrap_or(in_field),
+            reason: audit::cut(&reason.unwrap_or(in_field)).to_owned(),
             request: asked,
         }
     }
@@ -302,6 +370,14 @@ fn check_visitor(path: &str, visitor: &Visitor) -> Result<(), Box<Status>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use bytes::{BufMut, Bytes, BytesMut};
+    use daemon::readiness::Readiness;
+    use prost::Message;
+    use proto::v1;
+    use storage::model::SystemClock;
     use tonic::Code;
     use tonic_types::StatusExt;
 
@@ -309,6 +385,222 @@ mod tests {
     use crate::access::Role;
 
     const HOLD: &str = "/restante.v1.OperatorService/HoldMessage";
+
+    /// What is behind the guard: says when it is called and when it has come to its end, and goes on when it is let.
+    #[derive(Clone)]
+    struct Inner {
+        told: tokio::sync::mpsc::UnboundedSender<&'static str>,
+        let_go: Arc<tokio::sync::Semaphore>,
+    }
+
+    impl Service<http::Request<Body>> for Inner {
+        type Response = http::Response<Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+            let inner = self.clone();
+            let told = move |what| inner.told.send(what).expect("a test that listens");
+            told("called");
+            let let_go = Arc::clone(&self.let_go);
+            async move {
+                let_go.acquire().await.expect("open").forget();
+                told("done");
+                Ok(http::Response::new(Body::empty()))
+            }
+            .boxed()
+        }
+    }
+
+    /// A guard with that behind it, which is let go so many times.
+    fn guarded(
+        audit: Audit,
+        times: usize,
+    ) -> (
+        Guarded<Inner>,
+        tokio::sync::mpsc::UnboundedReceiver<&'static str>,
+        Arc<tokio::sync::Semaphore>,
+    ) {
+        let (told, heard) = tokio::sync::mpsc::unbounded_channel();
+        let let_go = Arc::new(tokio::sync::Semaphore::new(times));
+        let inner = Inner {
+            told,
+            let_go: Arc::clone(&let_go),
+        };
+        let guard = Guard::new(audit, TaskTracker::new());
+        (guard.layer(inner), heard, let_go)
+    }
+
+    fn kept(path: &Path) -> Audit {
+        let condition = Readiness::new().condition("audit");
+        Audit::open(path, Arc::new(SystemClock), condition).expect("a file")
+    }
+
+    fn told(path: &Path) -> Vec<Json> {
+        let text = std::fs::read_to_string(path).expect("an audit log");
+        let line = |line| serde_json::from_str(line).expect("JSON");
+        text.lines().map(line).collect()
+    }
+
+    /// Frames as they travel.
+    fn frames(messages: &[&[u8]]) -> Vec<u8> {
+        let mut octets = BytesMut::new();
+        for message in messages {
+            octets.put_u8(0);
+            octets.put_u32(u32::try_from(message.len()).expect("little"));
+            octets.put_slice(message);
+        }
+        octets.to_vec()
+    }
+
+    fn order(reason: &str) -> Vec<u8> {
+        let order = v1::MessageOrder {
+            message_id: "17@store.example.org".to_owned(),
+            reason: reason.to_owned(),
+            deliver_after: None,
+        };
+        order.encode_to_vec()
+    }
+
+    fn request(path: &str, body: Vec<u8>) -> http::Request<Body> {
+        let body = Body::new(Full::new(Bytes::from(body)).map_err(|never| match never {}));
+        let request = http::Request::builder().uri(path);
+        request.body(body).expect("a request")
+    }
+
+    fn because(mut request: http::Request<Body>, reason: &str) -> http::Request<Body> {
+        let mut metadata = tonic::metadata::MetadataMap::new();
+        let value = tonic::metadata::MetadataValue::from_bytes(reason.as_bytes());
+        metadata.insert_bin(REASON, value);
+        request.headers_mut().extend(metadata.into_headers());
+        request
+    }
+
+    fn code(response: &http::Response<Body>) -> Code {
+        Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
+    }
+
+    #[tokio::test]
+    async fn what_is_told_is_what_is_carried_out_or_nothing_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.jsonl");
+        let (mut guarded, mut heard, _let_go) = guarded(kept(&path), 1);
+        let whole = frames(&[&order("")]);
+        let cut = whole[..whole.len() - 1].to_vec();
+        let mut compressed = whole.clone();
+        compressed[0] = 1;
+        for body in [
+            frames(&[&order(""), b""]),
+            frames(&[&order(""), &order("")]),
+            frames(&[b"\xff"]),
+            frames(&[&order(&"a".repeat(1_025))]),
+            Vec::new(),
+            cut,
+            compressed,
+        ] {
+            let Ok(refused) = guarded.call(request(HOLD, body)).await;
+            assert_eq!(code(&refused), Code::InvalidArgument);
+        }
+        let long = because(request(HOLD, whole.clone()), &"é".repeat(513));
+        let Ok(refused) = guarded.call(long).await;
+        assert_eq!(code(&refused), Code::InvalidArgument);
+        assert!(heard.try_recv().is_err(), "nothing was carried out");
+        assert!(told(&path).is_empty());
+
+        let Ok(done) = guarded.call(request(HOLD, whole)).await;
+        assert_eq!(code(&done), Code::Ok);
+        let lines = told(&path);
+        assert_eq!(lines.len(), 2);
+        assert!(
+            lines
+                .iter()
+                .all(|line| line["request"]["message_id"] == "17@store.example.org")
+        );
+    }
+
+    #[tokio::test]
+    async fn two_different_reasons_are_both_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.jsonl");
+        let (mut guarded, _heard, _let_go) = guarded(kept(&path), 3);
+        for (field, head) in [("one", Some("other")), ("one", Some("one")), ("one", None)] {
+            let request = request(HOLD, frames(&[&order(field)]));
+            let request = match head {
+                Some(head) => because(request, head),
+                None => request,
+            };
+            let Ok(_) = guarded.call(request).await;
+        }
+        let lines = told(&path);
+        let reasons: Vec<_> = lines
+            .iter()
+            .step_by(2)
+            .map(|line| (line["reason"].as_str(), line["request"]["reason"].as_str()))
+            .collect();
+        assert_eq!(
+            reasons,
+            [
+                (Some("other"), Some("one")),
+                (Some("one"), None),
+                (Some("one"), None)
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_change_comes_to_its_end_though_its_caller_hangs_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.jsonl");
+        for audit in [kept(&path), Audit::off()] {
+            let (mut guarded, mut heard, let_go) = guarded(audit, 0);
+            let mut call = guarded.call(request(HOLD, frames(&[&order("")])));
+            tokio::select! {
+                _ = &mut call => panic!("it is not let go"),
+                called = heard.recv() => assert_eq!(called, Some("called")),
+            }
+            drop(call);
+            let_go.add_permits(1);
+            assert_eq!(heard.recv().await, Some("done"));
+            let calls = guarded.guard.calls.clone();
+            calls.close();
+            calls.wait().await;
+        }
+        let stages: Vec<_> = told(&path)
+            .iter()
+            .map(|line| line["stage"].clone())
+            .collect();
+        assert_eq!(stages, ["asked", "answered"]);
+    }
+
+    #[tokio::test]
+    async fn refusals_do_not_fill_the_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.jsonl");
+        let (mut guarded, _heard, _let_go) = guarded(kept(&path), 0);
+        // Whether one is told is decided when it comes, not when it is on disk.
+        let mut calls = Vec::new();
+        for _ in 0..50 {
+            let mut call = because(request(HOLD, Vec::new()), &"a".repeat(8_000));
+            let reader = caller(&["r.example.org"], &[Role::Reader]);
+            call.extensions_mut().insert(reader);
+            calls.push(guarded.call(call));
+        }
+        for call in calls {
+            let Ok(refused) = call.await;
+            assert_eq!(code(&refused), Code::PermissionDenied);
+        }
+        let lines = told(&path);
+        assert!((10..=20).contains(&lines.len()), "{}", lines.len());
+        assert!(
+            lines
+                .iter()
+                .all(|line| line["reason"].as_str().map(str::len) == Some(1_024))
+        );
+    }
 
     fn caller(names: &[&str], roles: &[Role]) -> Caller {
         Caller {

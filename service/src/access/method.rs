@@ -3,7 +3,7 @@
 use super::Role;
 
 /// What edges call, at the data listener.
-const FOR_EDGES: [&str; 30] = [
+const FOR_EDGES: [&str; 31] = [
     "/restante.v1.DepositService/Exchange",
     "/restante.v1.LargeMessageService/Admit",
     "/restante.v1.LargeMessageService/AdmitJob",
@@ -34,10 +34,11 @@ const FOR_EDGES: [&str; 30] = [
     "/restante.v1.FanOutService/AttachFanOut",
     "/restante.v1.ReportService/ClaimReports",
     "/restante.v1.ReportService/SettleReports",
+    "/restante.v1.ControlService/AttachControl",
 ];
 
 /// Questions of operators, which return no contents.
-const FOR_READERS: [&str; 20] = [
+const FOR_READERS: [&str; 23] = [
     "/restante.v1.MailboxService/ListMessages",
     "/restante.v1.MailboxService/GetMessage",
     "/restante.v1.MailboxService/GetMailbox",
@@ -58,13 +59,16 @@ const FOR_READERS: [&str; 20] = [
     "/restante.v1.EventService/WatchEvents",
     "/restante.v1.ConsoleService/CreateSignIn",
     "/restante.v1.KeyService/GetKeys",
+    "/restante.v1.MaintenanceService/ListBackups",
+    "/restante.v1.ProcessService/GetLogFilters",
+    "/restante.v1.ProcessService/GetConfigurations",
 ];
 
 /// Contents of messages.
 const FOR_BODY_READERS: [&str; 1] = ["/restante.v1.MailboxService/ReadContent"];
 
 /// Changes.
-const FOR_OPERATORS: [&str; 24] = [
+const FOR_OPERATORS: [&str; 30] = [
     "/restante.v1.OperatorService/PushMailbox",
     "/restante.v1.OperatorService/RedeliverMessage",
     "/restante.v1.OperatorService/HoldMessage",
@@ -78,6 +82,11 @@ const FOR_OPERATORS: [&str; 24] = [
     "/restante.v1.AccountService/DeleteAccount",
     "/restante.v1.AccountService/EraseAccount",
     "/restante.v1.KeyService/RotateKeys",
+    "/restante.v1.MaintenanceService/MakeBackup",
+    "/restante.v1.MaintenanceService/CheckStore",
+    "/restante.v1.MaintenanceService/CompactStore",
+    "/restante.v1.ProcessService/ChangeLogFilters",
+    "/restante.v1.ProcessService/ReloadConfigurations",
     "/restante.v1.AccountService/AddAlias",
     "/restante.v1.AccountService/RemoveAlias",
     "/restante.v1.SettingsAdminService/PresetSettings",
@@ -89,6 +98,7 @@ const FOR_OPERATORS: [&str; 24] = [
     "/restante.v1.GroupService/AddMembers",
     "/restante.v1.GroupService/RemoveMembers",
     "/restante.v1.JobService/CancelJob",
+    "/restante.v1.ImportService/ImportMessages",
 ];
 
 /// Whether the service is well, and what it offers.
@@ -98,6 +108,9 @@ const FOR_EVERYBODY: [&str; 4] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
+
+/// What gives somebody roles elsewhere, and is told of in the audit log though whoever may look may call it.
+const GIVES_ROLES: &str = "/restante.v1.ConsoleService/CreateSignIn";
 
 /// What a method needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +127,12 @@ pub(super) fn of_operators(path: &str) -> Option<&'static str> {
     let mut all = lists.into_iter().flatten();
     let known = all.find(|known| **known == path)?;
     known.rsplit_once('/').map(|(_, method)| method)
+}
+
+/// Whether calls of the method with this path, which needs this role, are told of in the audit log and carried out to
+/// their end.
+pub(super) fn is_told(path: &str, role: Role) -> bool {
+    matches!(role, Role::Operator | Role::BodyReader) || path == GIVES_ROLES
 }
 
 /// What the method with this path needs; none if there is no such method.
@@ -165,6 +184,22 @@ mod tests {
         let contract = paths(proto::DESCRIPTOR_SET);
         let contract: Vec<_> = contract.iter().map(String::as_str).collect();
         assert_eq!(listed, contract);
+    }
+
+    #[test]
+    fn changes_readings_of_contents_and_sign_ins_are_told() {
+        let is_told = |path: &&str| match needed(path) {
+            Some(Needed::Role(role)) => is_told(path, role),
+            _ => false,
+        };
+        let told: Vec<_> = listed().into_iter().filter(is_told).collect();
+        let expected: BTreeSet<_> = FOR_BODY_READERS
+            .into_iter()
+            .chain(FOR_OPERATORS)
+            .chain([GIVES_ROLES])
+            .collect();
+        assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), expected);
+        assert!(FOR_READERS.contains(&GIVES_ROLES));
     }
 
     #[test]

@@ -51,6 +51,11 @@ impl Granted {
         let has = |role| self.0.contains(&role);
         has(role) || role == Role::Reader && (has(Role::Operator) || has(Role::BodyReader))
     }
+
+    /// Those that were given, without what they include.
+    pub(crate) fn all(&self) -> &[Role] {
+        &self.0
+    }
 }
 
 impl FromIterator<Role> for Granted {

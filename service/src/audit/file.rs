@@ -72,7 +72,7 @@ fn write_all(mut log: Log, mut entries: mpsc::Receiver<Entry>, condition: &Condi
             Ok(()) => condition.ready(),
             Err(error) => {
                 counter!("restante_audit_failures_total").increment(1);
-                tracing::error!(%error, path = %log.path.display(), "the audit log cannot be written");
+                tracing::error!(event = "audit.failed", %error, path = %log.path.display(), "the audit log cannot be written");
                 condition.warning(format!(
                     "the audit log cannot be written, so operators can change nothing: {error}"
                 ));

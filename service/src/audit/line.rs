@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage, Value};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, ReflectMessage, Value,
+};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 use storage::model::UnixMillis;
@@ -52,6 +54,9 @@ pub(crate) struct Line<'a> {
     outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    /// Refused calls before it that have no line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    untold: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +90,7 @@ impl Question {
             request: self.request.as_ref(),
             outcome: None,
             error: None,
+            untold: None,
             messages: None,
             before: None,
             after: None,
@@ -105,9 +111,17 @@ impl<'a> Line<'a> {
     /// What the method says of it.
     pub(crate) fn with_change(self, change: Change) -> Self {
         Self {
-            messages: Some(change.messages),
+            messages: Some(change.messages).filter(|messages| *messages > 0),
             before: change.before,
             after: change.after,
+            ..self
+        }
+    }
+
+    /// How many refused calls before it have no line.
+    pub(crate) fn with_untold(self, untold: u64) -> Self {
+        Self {
+            untold: Some(untold).filter(|untold| *untold > 0),
             ..self
         }
     }
@@ -122,18 +136,29 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The request of the method at `path` as JSON, and its field `reason`. None if it cannot be read, which the method will say too.
-pub(crate) fn read(path: &str, message: &[u8]) -> Option<(Json, String)> {
+/// The method at `path`.
+fn method(path: &str) -> Option<MethodDescriptor> {
     let (service, method) = path.strip_prefix('/')?.split_once('/')?;
     let service = CONTRACT.as_ref()?.get_service_by_name(service)?;
-    let method = service.methods().find(|known| known.name() == method)?;
+    service.methods().find(|known| known.name() == method)
+}
+
+/// Whether a request of the method at `path` is a stream of messages, of which nothing is told.
+pub(crate) fn is_streamed(path: &str) -> bool {
+    method(path).is_some_and(|method| method.is_client_streaming())
+}
+
+/// The request of the method at `path` as JSON, and its field `reason`, however long it is. None if it cannot be read.
+pub(crate) fn read(path: &str, message: &[u8]) -> Option<(Json, String)> {
+    let method = method(path)?;
     let request = DynamicMessage::decode(method.input(), message).ok()?;
     let Json::Object(mut fields) = object(&method.input(), &request) else {
         return None;
     };
-    let reason = fields.remove("reason");
-    let reason = reason.as_ref().and_then(Json::as_str).unwrap_or_default();
-    Some((Json::Object(fields), reason.to_owned()))
+    fields.remove("reason");
+    let reason = request.get_field_by_name("reason");
+    let reason = reason.as_deref().and_then(Value::as_str);
+    Some((Json::Object(fields), reason.unwrap_or_default().to_owned()))
 }
 
 /// The fields that are set, by their names in the contract.
@@ -151,7 +176,25 @@ fn object(descriptor: &MessageDescriptor, message: &DynamicMessage) -> Json {
             });
         }
         "google.protobuf.Duration" => {
-            return json!(format!("{}s", number("seconds").unwrap_or_default()));
+            let seconds = number("seconds").unwrap_or_default();
+            let nanos = message.get_field_by_name("nanos");
+            let nanos = nanos.and_then(|nanos| nanos.as_i32()).unwrap_or_default();
+            return match nanos {
+                0 => json!(format!("{seconds}s")),
+                nanos => {
+                    let millis = seconds.saturating_mul(1_000);
+                    json!(format!(
+                        "{}ms",
+                        millis.saturating_add((nanos / 1_000_000).into())
+                    ))
+                }
+            };
+        }
+        // Which ones: a batch of an import has many, and what is in them is found in the store.
+        "restante.v1.ImportedMessage" => {
+            let source = message.get_field_by_name("source_id");
+            let source = source.as_deref().and_then(Value::as_str).map(cut);
+            return json!(source.unwrap_or_default());
         }
         _ => {}
     }
@@ -200,7 +243,8 @@ fn plain(value: &Value) -> Json {
     }
 }
 
-fn cut(text: &str) -> &str {
+/// The beginning of a text.
+pub(crate) fn cut(text: &str) -> &str {
     let end = (0..=TEXT_OCTETS.min(text.len()))
         .rev()
         .find(|end| text.is_char_boundary(*end));
@@ -243,6 +287,60 @@ mod tests {
         assert_eq!(told["uri"].as_str().map(str::len), Some(1_024));
         let members = told["members"].as_array().expect("a list");
         assert_eq!((members.len(), &members[100]), (101, &json!("and 30 more")));
+    }
+
+    #[test]
+    fn a_long_reason_is_read_whole() {
+        let order = v1::MessageOrder {
+            reason: "a".repeat(5_000),
+            ..v1::MessageOrder::default()
+        };
+        let path = "/restante.v1.OperatorService/HoldMessage";
+        let read = read(path, &order.encode_to_vec());
+        assert_eq!(read, Some((json!({}), order.reason)));
+    }
+
+    #[test]
+    fn durations_are_told_to_the_millisecond() {
+        let path = "/restante.v1.OperatorService/SuspendDeliveries";
+        for (seconds, nanos, told) in [
+            (300, 0, "300s"),
+            (0, 250_000_000, "250ms"),
+            (1, 500_000_000, "1500ms"),
+        ] {
+            let request = v1::SuspendDeliveriesRequest {
+                duration: Some(prost_types::Duration { seconds, nanos }),
+                ..v1::SuspendDeliveriesRequest::default()
+            };
+            let read = read(path, &request.encode_to_vec());
+            assert_eq!(read, Some((json!({ "duration": told }), String::new())));
+        }
+    }
+
+    #[test]
+    fn streams_are_told_from_single_requests() {
+        assert!(is_streamed("/restante.v1.LargeMessageService/Upload"));
+        assert!(!is_streamed("/restante.v1.MailboxService/ReadContent"));
+        assert!(!is_streamed("/restante.v1.OperatorService/HoldMessage"));
+    }
+
+    #[test]
+    fn of_imported_messages_their_names_alone_are_told() {
+        let message = v1::ImportedMessage {
+            source_id: "msilo 17".to_owned(),
+            served_user: "sip:bob@example.org".to_owned(),
+            message: "MESSAGE".into(),
+            ..v1::ImportedMessage::default()
+        };
+        let request = v1::ImportMessagesRequest {
+            messages: vec![message],
+            dry_run: true,
+            reason: "we move".to_owned(),
+        };
+        let path = "/restante.v1.ImportService/ImportMessages";
+        let told = read(path, &request.encode_to_vec());
+        let expected = json!({"messages": ["msilo 17"], "dry_run": true});
+        assert_eq!(told, Some((expected, "we move".to_owned())));
     }
 
     #[test]

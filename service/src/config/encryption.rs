@@ -19,6 +19,8 @@ impl fmt::Debug for InlineKeys {
 }
 
 impl Value for InlineKeys {
+    const SECRET: bool = true;
+
     fn expected() -> String {
         "master keys, ID:KEY separated by commas".to_owned()
     }

@@ -337,6 +337,7 @@ pub(crate) fn event_kind(kind: EventKind) -> v1::EventKind {
         EventKind::ReportSent => v1::EventKind::ReportSent,
         EventKind::ReportDropped => v1::EventKind::ReportDropped,
         EventKind::Dropped => v1::EventKind::Dropped,
+        EventKind::Imported => v1::EventKind::Imported,
     }
 }
 

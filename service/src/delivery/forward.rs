@@ -8,6 +8,7 @@ use storage::model::{
 };
 use storage::{Store, StoreError};
 
+use crate::scheduler::Scheduler;
 use crate::suspension::Suspensions;
 
 /// The message and nothing else.
@@ -28,10 +29,11 @@ pub(super) struct Forward {
 /// Claims the mailbox of a message that was deposited just now; `None` if it is to wait for its push.
 ///
 /// The claim is that of a push, so neither can have the message while the other has; and as a push
-/// would, it begins with the oldest message: one that has others before it is not forwarded (P5).
+/// would, it begins with the oldest message: one that has others before it is not forwarded (P5). While deliveries to its
+/// user are suspended its push is planned whatever `push.on_deposit` says: nobody else would begin it.
 pub(super) async fn claim<S: Store>(
     store: &S,
-    suspensions: &Suspensions,
+    (scheduler, suspensions): (&Scheduler, &Suspensions),
     number: MessageNumber,
     edge: String,
     lease: Duration,
@@ -41,6 +43,7 @@ pub(super) async fn claim<S: Store>(
         return Ok(None);
     };
     if suspensions.of_mailbox(store, mailbox).await?.is_some() {
+        scheduler.withheld(mailbox).await;
         return Ok(None);
     }
     let mut bindings = store.registration(mailbox).await?.bindings;

@@ -143,6 +143,7 @@ impl UnderWay {
         if let Ok(DepositOutcome::IdReused(receipt)) = &outcome {
             context.counters.id_reused();
             tracing::info!(
+                event = "deposit.id_reused",
                 message_id = %receipt.id,
                 "a sender has given his imdn.Message-ID to other content before: it is stored as another message"
             );

@@ -90,7 +90,7 @@ impl Webhook {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "no events are posted for a minute, the store fails");
+                    tracing::warn!(event = "webhook.store_failed", %error, "no events are posted for a minute, the store fails");
                     sleep(LONGEST_PAUSE).await;
                 }
             }
@@ -117,7 +117,10 @@ impl Webhook {
         };
         if page.lost && after > LogPosition::default() {
             metrics::counter!("restante_webhook_gaps_total").increment(1);
-            tracing::warn!("events were removed before the webhook has taken them");
+            tracing::warn!(
+                event = "webhook.gap",
+                "events were removed before the webhook has taken them"
+            );
         }
         self.post_until_taken(&page.entries).await;
         // Taken is taken, also if it cannot be written down now: only a restart has it posted again.
@@ -140,7 +143,7 @@ impl Webhook {
                 }
                 Err(why) => {
                     metrics::counter!("restante_webhook_failures_total").increment(1);
-                    tracing::warn!(%why, pause_s = pause.as_secs(), "the webhook does not take events");
+                    tracing::warn!(event = "webhook.failed", reason = %why, pause_ms = pause.as_millis(), "the webhook does not take events");
                 }
             }
             let spread = rand::rng().random_range(1.0..1.2);

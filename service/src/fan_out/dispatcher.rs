@@ -135,6 +135,8 @@ impl Dispatcher {
 
     /// Hands out legs until the shutdown.
     pub(crate) async fn run<S: Store>(self, store: Arc<S>, shutdown: CancellationToken) {
+        // What nobody has attached to yet is a zero, not a gap.
+        self.lock().gauge();
         let working = async {
             loop {
                 let until = match self.hand_out(&*store).await {
@@ -180,7 +182,7 @@ impl Dispatcher {
         let batch = match claimed {
             Ok(batch) => batch,
             Err(error) => {
-                tracing::warn!(%error, "no legs claimed");
+                tracing::warn!(event = "fan_out.not_claimed", %error, "no legs claimed");
                 return Next::At(now + RETRY);
             }
         };
@@ -222,7 +224,7 @@ impl Dispatcher {
         if refused {
             let returned = tokens.into_iter().map(|leg| (leg, LegOutcome::Returned));
             if let Err(error) = store.settle_legs(returned.collect()).await {
-                tracing::warn!(%error, "legs not given back, their leases will lapse");
+                tracing::warn!(event = "fan_out.not_returned", %error, "legs not given back, their leases will lapse");
             }
         }
     }

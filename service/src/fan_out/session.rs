@@ -91,7 +91,7 @@ impl<S: Store> Session<S> {
         let released = self.store.release_former(owner.clone()).await;
         let released = released.map_err(|error| status::of_store(&error))?;
         if released > 0 {
-            tracing::info!(edge = %owner.edge, legs = released, "taken from a former process");
+            tracing::info!(event = "fan_out.taken_over", edge = %owner.edge, legs = released, "legs taken from a former process of this edge");
         }
         self.reply(Reply::Opened(v1::FanOutOpened {
             store: Some(v1::StoreIdentity {

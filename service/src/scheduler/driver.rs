@@ -12,7 +12,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use storage::model::{Clock, MailboxId, UnixMillis};
 use storage::{Store, StoreError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,8 @@ use crate::now;
 use crate::subscription::Distributor;
 use crate::suspension::Suspensions;
 
-/// Mailboxes read from the store at a time, and planned ones below which more are read.
+/// Mailboxes read from the store at a time, and planned ones below which more are read. Those that wait for the end of a
+/// suspension do not count: they must not keep the others waiting.
 const SCAN_PAGE: usize = 500;
 
 /// Countermands that may wait for one edge.
@@ -59,6 +60,8 @@ struct Attached {
 pub(crate) struct Driver<S> {
     machine: Machine<StdRng>,
     policy: Policy,
+    /// What is to hold from now on.
+    policies: watch::Receiver<Policy>,
     store: Arc<S>,
     clock: Arc<dyn Clock>,
     distributor: Distributor,
@@ -80,17 +83,19 @@ struct Gauges {
 
 impl<S: Store> Driver<S> {
     pub(crate) fn new(
-        policy: Policy,
+        policies: watch::Receiver<Policy>,
         store: Arc<S>,
         clock: Arc<dyn Clock>,
         distributor: Distributor,
         suspensions: Suspensions,
     ) -> (Self, Scheduler) {
+        let policy = policies.borrow().clone();
         let (sender, inputs) = mpsc::channel(INPUTS);
         let scheduler = Scheduler::new(sender, policy.mode);
         let driver = Self {
             machine: Machine::new(now(), policy.clone(), StdRng::from_os_rng()),
             policy,
+            policies,
             store,
             clock,
             distributor,
@@ -124,14 +129,22 @@ impl<S: Store> Driver<S> {
                 Some((mailbox, started)) = self.starts.next() => {
                     self.on_started(mailbox, started);
                 }
-                page = next_page(&mut self.scan, &self.store, self.machine.planned()) => {
+                page = next_page(&mut self.scan, &self.store, self.machine.imminent()) => {
                     self.on_page(page);
                 }
+                Ok(()) = self.policies.changed() => self.change_policy(),
                 () = sleep_until(timeout.unwrap_or_else(now).into()), if timeout.is_some() => {
                     self.machine.timeout(now());
                 }
             }
         }
+    }
+
+    /// What is under way and planned goes on as it began.
+    fn change_policy(&mut self) {
+        let wanted = self.policies.borrow_and_update().clone();
+        self.policy = self.policy.changed_to(wanted);
+        self.machine.change_policy(now(), self.policy.clone());
     }
 
     fn on_input(&mut self, input: Input) {
@@ -154,6 +167,7 @@ impl<S: Store> Driver<S> {
                 woken("deposited", 1);
                 self.machine.deposited(now, mailbox);
             }
+            Input::Withheld { mailbox } => self.machine.found(now, mailbox),
             Input::Rescan => self.scan = Scan::Next(None, now),
             Input::Ordered {
                 mailbox,
@@ -215,7 +229,7 @@ impl<S: Store> Driver<S> {
         if self.edges.contains_key(&edge) {
             return Err(AlreadyAttached);
         }
-        tracing::info!(%edge, capacity, "edge attached");
+        tracing::info!(event = "edge.attached", %edge, capacity, "edge attached");
         let (sender, jobs) = mpsc::channel(capacity);
         let (countermand_sender, countermands) = mpsc::channel(COUNTERMANDS);
         let attached = Attached {
@@ -241,7 +255,7 @@ impl<S: Store> Driver<S> {
     }
 
     fn detach(&mut self, edge: &EdgeName) {
-        tracing::info!(%edge, "edge detached");
+        tracing::info!(event = "edge.detached", %edge, "edge detached");
         self.edges.remove(edge);
         self.machine.edge_stopped(edge);
     }

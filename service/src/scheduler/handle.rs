@@ -31,6 +31,10 @@ pub(super) enum Input {
     MessageStored {
         mailbox: MailboxId,
     },
+    /// What would have been forwarded to its user has not been.
+    Withheld {
+        mailbox: MailboxId,
+    },
     /// Triggers were dropped: look for what waits in the store.
     Rescan,
     Ordered {
@@ -197,6 +201,11 @@ impl Scheduler {
         self.tell(Input::MessageStored { mailbox }).await;
     }
 
+    /// A message was not forwarded to its user, since deliveries to him are suspended: it waits for the end of that.
+    pub(crate) async fn withheld(&self, mailbox: MailboxId) {
+        self.tell(Input::Withheld { mailbox }).await;
+    }
+
     /// Triggers were dropped.
     pub(crate) async fn rescan(&self) {
         self.tell(Input::Rescan).await;
@@ -270,7 +279,7 @@ impl Scheduler {
         status.unwrap_or_default()
     }
 
-    /// A suspension is over before its time.
+    /// A suspension is over before its time, or ends earlier than it was to.
     pub(crate) async fn resumed(&self) {
         self.tell(Input::Resumed).await;
     }

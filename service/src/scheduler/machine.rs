@@ -14,9 +14,6 @@ use super::policy::{Ending, LONGEST_HOP_PAUSE, Outcome, Policy, Verdict};
 /// Sessions at a time after the start; one more with each delivery that succeeds.
 const FIRST_WINDOW: usize = 16;
 
-/// Ready mailboxes looked at for one that has a free edge.
-const LOOK_AHEAD: usize = 64;
-
 /// How long a mailbox is remembered whose user did not want or could not take it.
 const FORGET_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -99,6 +96,14 @@ impl<R: Rng> Machine<R> {
         }
     }
 
+    /// Times and bounds are others from now on; what is planned keeps its time.
+    pub(super) fn change_policy(&mut self, now: Instant, policy: Policy) {
+        if policy.rate != self.policy.rate {
+            self.pace = Pace::new(now, policy.rate);
+        }
+        self.policy = policy;
+    }
+
     // === triggers ===
 
     /// A registration was committed (DLV-01). It gives the mailbox new tries, and a push if
@@ -106,9 +111,9 @@ impl<R: Rng> Machine<R> {
     pub(super) fn registered(&mut self, now: Instant, mailbox: MailboxId, has_waiting: bool) {
         if let Some(plan) = self.plans.get_mut(mailbox) {
             plan.tries = 0;
-            plan.home = None;
             plan.has_user_left = false;
         }
+        self.plans.set_home(mailbox, None);
         match self.phase(mailbox) {
             Some(Phase::Blocked { .. }) if !has_waiting => self.plans.remove(mailbox),
             _ if has_waiting => {
@@ -177,15 +182,19 @@ impl<R: Rng> Machine<R> {
         }
     }
 
-    /// Found in the store after a restart.
+    /// Found in the store after a restart, or kept from being forwarded by a suspension.
     pub(super) fn found(&mut self, due: Instant, mailbox: MailboxId) {
         if self.plans.get(mailbox).is_none() {
             self.plans.enter(mailbox, Phase::Waiting { due });
         }
     }
 
-    /// A suspension is over before its time: whoever waits for the end of one is looked at again.
+    /// A suspension is over before its time: whoever waits for the end of one is looked at again, and so is who is
+    /// starting and may have seen it.
     pub(super) fn resumed(&mut self, now: Instant) {
+        for plan in self.plans.starting() {
+            plan.is_resumed = true;
+        }
         let waiting = self.plans.all();
         let suspended = waiting
             .filter(|(_, plan)| plan.is_suspended && matches!(plan.phase, Phase::Waiting { .. }));
@@ -260,22 +269,31 @@ impl<R: Rng> Machine<R> {
             return self.plans.enter(mailbox, phase);
         }
         self.edges.job_ends(&edge);
+        // Not where the edge has gone, or the store has failed: these are not to be tried as fast as they fail.
+        if matches!(
+            started,
+            Started::Elsewhere(_) | Started::Suspended(_) | Started::SwitchedOff | Started::Nothing
+        ) {
+            self.pace.give_back();
+        }
         match started {
             Started::Running(_) | Started::EdgeGone => self.plans.enter(mailbox, Phase::Ready),
             Started::Nothing | Started::SwitchedOff => self.done(now, mailbox),
             Started::Busy => self.wait(mailbox, now + self.policy.busy_pause()),
             Started::Failed => self.wait(mailbox, now + STORE_PAUSE),
             Started::Suspended(left) => {
+                let plan = self.plans.get_mut(mailbox);
+                let is_resumed = plan.is_some_and(|plan| {
+                    plan.is_suspended = !plan.is_resumed;
+                    plan.is_resumed
+                });
+                let left = if is_resumed { Duration::ZERO } else { left };
                 self.wait(mailbox, now + left);
-                if let Some(plan) = self.plans.get_mut(mailbox) {
-                    plan.is_suspended = true;
-                }
             }
             Started::Elsewhere(home) => {
-                if let Some(plan) = self.plans.get_mut(mailbox) {
-                    plan.home = Some(home);
-                }
-                self.plans.enter(mailbox, Phase::Ready);
+                // It has had its turn to wait.
+                self.plans.set_home(mailbox, Some(home));
+                self.plans.enter_first(mailbox);
             }
         }
     }
@@ -444,15 +462,15 @@ impl<R: Rng> Machine<R> {
         }
         if let Some(plan) = self.plans.get_mut(mailbox) {
             plan.tries = if has_new_tries { 0 } else { tries + 1 };
-            plan.home = None;
             plan.shunned = edge;
         }
+        self.plans.set_home(mailbox, None);
         self.plans.enter(mailbox, Phase::Ready);
     }
 
     /// When [`Machine::timeout`] has something to do.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let is_ready = self.plans.ready().next().is_some();
+        let is_ready = !self.plans.ready().is_empty();
         let pace = self.pace.next().filter(|_| is_ready);
         let times = [self.plans.next_time(), self.edges.next_timeout(), pace];
         times.into_iter().flatten().min()
@@ -470,7 +488,7 @@ impl<R: Rng> Machine<R> {
         plan.look_again = None;
         plan.planned_by = Trigger::Deposited;
         plan.has_user_left = false;
-        plan.is_suspended = false;
+        plan.is_resumed = false;
         self.pace.start();
         self.edges.job_begins(&edge);
         let phase = Phase::Starting { edge: edge.clone() };
@@ -484,11 +502,12 @@ impl<R: Rng> Machine<R> {
     }
 
     fn startable(&self) -> Option<(MailboxId, EdgeName)> {
-        self.plans.ready().take(LOOK_AHEAD).find_map(|mailbox| {
-            let plan = self.plans.get(mailbox)?;
-            let edge = self.edges.choose(plan.home.as_ref(), plan.shunned.as_ref());
-            Some((mailbox, edge?))
-        })
+        // Whom it shuns is a matter of which edge, not of whether there is one.
+        let has_room = |home: Option<&EdgeName>| self.edges.choose(home, None).is_some();
+        let mailbox = self.plans.ready().first(has_room)?;
+        let plan = self.plans.get(mailbox)?;
+        let edge = self.edges.choose(plan.home(), plan.shunned.as_ref())?;
+        Some((mailbox, edge))
     }
 
     // === questions ===
@@ -538,5 +557,10 @@ impl<R: Rng> Machine<R> {
     /// Waiting or ready.
     pub(super) fn planned(&self) -> usize {
         self.plans.planned()
+    }
+
+    /// The same without those that wait for the end of a suspension.
+    pub(super) fn imminent(&self) -> usize {
+        self.plans.planned() - self.plans.suspended()
     }
 }

@@ -43,6 +43,12 @@ impl Pace {
         let earliest = self.now.checked_sub(MADE_UP).unwrap_or(self.now);
         self.next = self.next.max(earliest) + interval;
     }
+
+    /// One that has started has nothing to deliver: another one may start in its place.
+    pub(super) fn give_back(&mut self) {
+        let earlier = self.interval.and_then(|one| self.next.checked_sub(one));
+        self.next = earlier.unwrap_or(self.next);
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +77,23 @@ mod tests {
             assert!((390..=412).contains(&count), "{count} with {step} ms");
         }
         assert_eq!(starts(0, (1, 1)), 100_000);
+    }
+
+    #[test]
+    fn what_is_given_back_may_start_again_and_saves_nothing_up() {
+        let begin = Instant::now();
+        let mut pace = Pace::new(begin, 1);
+        pace.start();
+        assert!(pace.next().is_some());
+        pace.give_back();
+        assert_eq!(pace.next(), None);
+        for _ in 0..10 {
+            pace.start();
+            pace.give_back();
+        }
+        pace.pass(begin + Duration::from_secs(10));
+        pace.start();
+        assert!(pace.next().is_some());
     }
 
     #[test]

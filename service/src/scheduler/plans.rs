@@ -1,12 +1,13 @@
 //! Where each mailbox is, with the indices by time. Every change goes through [`Plans::enter`], so
 //! that phase and indices cannot disagree.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use storage::model::{Generation, MailboxId};
 
 use super::edges::EdgeName;
+use super::ready::ReadyQueue;
 
 /// What made us want to deliver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +58,7 @@ pub(super) struct Plan {
     /// When it was to be started, if it has been waiting for that.
     pub(super) due: Option<Instant>,
     /// The edge that holds the user's connection.
-    pub(super) home: Option<EdgeName>,
+    home: Option<EdgeName>,
     /// The edge at which its last claim ran out; only if there is no other.
     pub(super) shunned: Option<EdgeName>,
     /// An operator wants it delivered without a live registration.
@@ -66,8 +67,10 @@ pub(super) struct Plan {
     pub(super) is_user_back: bool,
     /// The user has de-registered since it was last started.
     pub(super) has_user_left: bool,
-    /// It waits for the end of a suspension.
+    /// It waits for the end of a suspension, or, while it is starting, will do so.
     pub(super) is_suspended: bool,
+    /// Since it was last started, a suspension has ended before its time.
+    pub(super) is_resumed: bool,
 }
 
 /// All plans.
@@ -77,9 +80,11 @@ pub(super) struct Plans {
     /// Ends of `Waiting`, `Running` and `Blocked`.
     times: BTreeSet<(Instant, MailboxId)>,
     /// Exactly the mailboxes that are `Ready`, longest first.
-    ready: VecDeque<MailboxId>,
+    ready: ReadyQueue,
     sessions: usize,
     blocked: usize,
+    /// Those that wait for the end of a suspension.
+    suspended: usize,
 }
 
 impl Plans {
@@ -99,11 +104,12 @@ impl Plans {
             self.times.insert((end, mailbox));
         }
         match &phase {
-            Phase::Ready => self.ready.push_back(mailbox),
+            Phase::Ready => self.ready.push_back(mailbox, self.home_of(mailbox)),
             Phase::Starting { .. } | Phase::Running { .. } => self.sessions += 1,
             Phase::Blocked { .. } => self.blocked += 1,
             Phase::Waiting { .. } => {}
         }
+        let is_waiting = matches!(phase, Phase::Waiting { .. });
         let due = match phase {
             Phase::Waiting { due } => Some(due),
             _ => None,
@@ -112,6 +118,8 @@ impl Plans {
             Some(plan) => {
                 plan.phase = phase;
                 plan.due = due.or(plan.due);
+                plan.is_suspended &= is_waiting;
+                self.suspended += usize::from(plan.is_suspended);
             }
             None => {
                 let plan = Plan {
@@ -121,6 +129,24 @@ impl Plans {
                 self.plans.insert(mailbox, plan);
             }
         }
+    }
+
+    /// Puts a mailbox before all others that are ready.
+    pub(super) fn enter_first(&mut self, mailbox: MailboxId) {
+        self.enter(mailbox, Phase::Ready);
+        self.ready.push_front(mailbox, self.home_of(mailbox));
+    }
+
+    /// Notes the edge that holds the connection of a user we know of; `None`: any edge will do.
+    pub(super) fn set_home(&mut self, mailbox: MailboxId, home: Option<EdgeName>) {
+        if let Some(plan) = self.plans.get_mut(&mailbox) {
+            plan.home.clone_from(&home);
+            self.ready.set_home(mailbox, home);
+        }
+    }
+
+    fn home_of(&self, mailbox: MailboxId) -> Option<EdgeName> {
+        self.plans.get(&mailbox)?.home.clone()
     }
 
     /// Forgets a mailbox.
@@ -139,19 +165,17 @@ impl Plans {
         }
         match plan.phase {
             Phase::Ready => {
-                if let Some(place) = self.ready.iter().position(|ready| *ready == mailbox) {
-                    self.ready.remove(place);
-                }
+                self.ready.remove(mailbox);
             }
             Phase::Starting { .. } | Phase::Running { .. } => self.sessions -= 1,
             Phase::Blocked { .. } => self.blocked -= 1,
-            Phase::Waiting { .. } => {}
+            Phase::Waiting { .. } => self.suspended -= usize::from(plan.is_suspended),
         }
     }
 
-    /// Mailboxes that are ready, longest first.
-    pub(super) fn ready(&self) -> impl Iterator<Item = MailboxId> {
-        self.ready.iter().copied()
+    /// Mailboxes that are ready.
+    pub(super) fn ready(&self) -> &ReadyQueue {
+        &self.ready
     }
 
     /// The mailbox whose time is over first, if that is so.
@@ -162,6 +186,12 @@ impl Plans {
 
     pub(super) fn next_time(&self) -> Option<Instant> {
         self.times.first().map(|(end, _)| *end)
+    }
+
+    /// Those that are starting, for everything but the phase.
+    pub(super) fn starting(&mut self) -> impl Iterator<Item = &mut Plan> {
+        let all = self.plans.values_mut();
+        all.filter(|plan| matches!(plan.phase, Phase::Starting { .. }))
     }
 
     /// Everything we know something about.
@@ -178,9 +208,19 @@ impl Plans {
     pub(super) fn planned(&self) -> usize {
         self.plans.len() - self.sessions - self.blocked
     }
+
+    /// Those of them that wait for the end of a suspension.
+    pub(super) fn suspended(&self) -> usize {
+        self.suspended
+    }
 }
 
 impl Plan {
+    /// The edge that holds the user's connection.
+    pub(super) fn home(&self) -> Option<&EdgeName> {
+        self.home.as_ref()
+    }
+
     fn new(phase: Phase) -> Self {
         Self {
             phase,
@@ -194,6 +234,7 @@ impl Plan {
             is_user_back: false,
             has_user_left: false,
             is_suspended: false,
+            is_resumed: false,
         }
     }
 

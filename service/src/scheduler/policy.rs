@@ -90,6 +90,24 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// With what of `wanted` may take effect while the process runs.
+    pub(super) fn changed_to(&self, wanted: Self) -> Self {
+        let Self {
+            lease,
+            restart_rate,
+            mode,
+            by_device,
+            ..
+        } = *self;
+        Self {
+            lease,
+            restart_rate,
+            mode,
+            by_device,
+            ..wanted
+        }
+    }
+
     /// The verdict after `tries` failed tries of this registration, not counting this one.
     pub(super) fn verdict(
         &self,

@@ -81,14 +81,14 @@ impl<S: Store> Starter<S> {
             edge: start.edge.to_string(),
             lease: self.lease,
         };
-        let mut span = Span::begin(messaging::CLAIM);
-        let granted = self.store.claim(request).await?;
-        span.set(messaging::OUTCOME, word(&granted));
-        match granted {
-            ClaimGrant::Granted(claim) => self.hand_over(claim, registered, &span).await,
-            ClaimGrant::Busy => Ok(Started::Busy),
-            ClaimGrant::Empty => Ok(Started::Nothing),
-        }
+        let span = Span::begin(messaging::CLAIM);
+        let none = match self.store.claim(request).await? {
+            ClaimGrant::Granted(claim) => return self.hand_over(claim, registered, &span).await,
+            ClaimGrant::Busy => Started::Busy,
+            ClaimGrant::Empty => Started::Nothing,
+        };
+        span.discard();
+        Ok(none)
     }
 
     /// Whether the user wants what waits to be pushed (DLV-03); else it waits for his retrieval
@@ -151,14 +151,6 @@ impl<S: Store> Starter<S> {
         };
         self.store.release(claim, Sequence(0), outcome).await?;
         Ok(Started::EdgeGone)
-    }
-}
-
-fn word(granted: &ClaimGrant) -> &'static str {
-    match granted {
-        ClaimGrant::Granted(_) => "granted",
-        ClaimGrant::Busy => "busy",
-        ClaimGrant::Empty => "empty",
     }
 }
 

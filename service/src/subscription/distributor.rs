@@ -65,7 +65,7 @@ impl Distributor {
         let mut ticks = interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while let Err(error) = self.restore(&*store).await {
-            tracing::warn!(%error, "subscriptions not read");
+            tracing::warn!(event = "subscription.not_restored", %error, "subscriptions not read");
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 _ = ticks.tick() => {}

@@ -9,3 +9,4 @@ mod large;
 mod large_jobs;
 mod operators;
 mod support;
+mod suspensions;

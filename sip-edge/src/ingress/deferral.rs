@@ -58,6 +58,7 @@ pub(super) fn defer(
     let mut deposit = match read(edge, &transaction) {
         Ok(Wanted::Pager(Pager::Deposit(deposit))) => deposit,
         Ok(Wanted::Onward(onward)) => {
+            span.discard();
             let edge = Arc::clone(edge);
             tasks.spawn(async move {
                 match forward(&edge, transaction.request(), *onward).await {
@@ -69,6 +70,7 @@ pub(super) fn defer(
             return;
         }
         Ok(Wanted::Pager(Pager::Composing)) => {
+            span.discard();
             let (request, signature) = (transaction.request(), &edge.site.signature);
             let answer = response::answer(request, StatusCode::OK, signature, now());
             return transaction.respond(answer.build());

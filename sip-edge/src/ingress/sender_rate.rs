@@ -5,7 +5,7 @@
 //! takes to come, and is refused if it would be further ahead than a whole burst.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// Senders whose bucket is not full, at a time; those beyond are not limited.
@@ -21,7 +21,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct SenderRates {
     /// `None`: nobody is limited.
-    limit: Option<Limit>,
+    limit: RwLock<Option<Limit>>,
     buckets: Mutex<Buckets>,
 }
 
@@ -33,6 +33,16 @@ struct Limit {
     burst: Duration,
 }
 
+impl Limit {
+    fn new(per_second: Option<u32>, burst: u32) -> Option<Self> {
+        let interval = Duration::from_secs(1) / per_second?.max(1);
+        Some(Self {
+            interval,
+            burst: interval * burst.max(1),
+        })
+    }
+}
+
 #[derive(Debug, Default)]
 struct Buckets {
     full_at: HashMap<String, Instant>,
@@ -42,17 +52,16 @@ struct Buckets {
 impl SenderRates {
     /// So many messages per second, and so many at once after a pause.
     pub(crate) fn new(per_second: Option<u32>, burst: u32) -> Self {
-        let limit = per_second.map(|per_second| {
-            let interval = Duration::from_secs(1) / per_second.max(1);
-            Limit {
-                interval,
-                burst: interval * burst.max(1),
-            }
-        });
         Self {
-            limit,
+            limit: RwLock::new(Limit::new(per_second, burst)),
             buckets: Mutex::default(),
         }
+    }
+
+    /// Another rate from now on; buckets stay as full as they are.
+    pub(crate) fn change(&self, per_second: Option<u32>, burst: u32) {
+        let mut limit = self.limit.write().unwrap_or_else(PoisonError::into_inner);
+        *limit = Limit::new(per_second, burst);
     }
 
     /// Takes a token of this sender.
@@ -60,7 +69,7 @@ impl SenderRates {
     /// # Errors
     /// There is none; when there will be one, at least.
     pub(crate) fn take(&self, sender: &str, now: Instant) -> Result<(), Duration> {
-        let Some(limit) = self.limit else {
+        let Some(limit) = *self.limit.read().unwrap_or_else(PoisonError::into_inner) else {
             return Ok(());
         };
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,6 +121,17 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(taken(&rates, now + second, 200), 20);
         assert_eq!(taken(&rates, now + 100 * second, 200), 100);
+    }
+
+    #[test]
+    fn another_rate_holds_from_now_on() {
+        let rates = SenderRates::new(None, 1);
+        let now = Instant::now();
+        assert_eq!(taken(&rates, now, 10), 10);
+        rates.change(Some(1), 3);
+        assert_eq!(taken(&rates, now, 10), 3);
+        rates.change(None, 3);
+        assert_eq!(taken(&rates, now, 10), 10);
     }
 
     #[test]

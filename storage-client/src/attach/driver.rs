@@ -193,7 +193,7 @@ impl Stay for Driver {
 
     /// Serves one stream until it breaks; says how. The first renewal is at once.
     async fn serve(&mut self, mut stream: Stream) -> Status {
-        tracing::info!(edge = %self.config.edge, capacity = self.offer.capacity, "attached");
+        tracing::info!(event = "delivery.attached", edge = %self.config.edge, capacity = self.offer.capacity, "attached for deliveries");
         let often = self
             .config
             .renew_every

@@ -16,7 +16,7 @@ use super::queue::Queue;
 use super::waiter::Waiter;
 use super::{Submission, window_full};
 use crate::backoff::Backoff;
-use crate::client::Contact;
+use crate::contact::Contact;
 use crate::error::cause;
 use crate::{ClientConfig, Unavailable};
 
@@ -110,7 +110,7 @@ impl Driver {
     }
 
     fn on_opened(&mut self, opened: ExchangeOpened) {
-        tracing::info!(address = %self.config.address, "storage connected");
+        tracing::info!(event = "storage.connected", address = %self.config.address, "storage connected");
         self.backoff.reset();
         self.queue
             .opened(usize::try_from(opened.window).unwrap_or(usize::MAX));
@@ -121,7 +121,7 @@ impl Driver {
     fn on_broken(&mut self, status: &Status) {
         let reason = cause(status);
         if matches!(self.link, Link::Open(_)) {
-            tracing::warn!(code = ?status.code(), reason, "storage connection lost");
+            tracing::warn!(event = "storage.connection_lost", code = ?status.code(), reason, "storage connection lost");
         }
         self.contact.lost(&reason);
         self.queue.broken();

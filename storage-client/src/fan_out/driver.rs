@@ -263,7 +263,7 @@ impl Stay for Driver {
 
     /// The first renewal is at once: so the service learns what this edge still holds.
     async fn serve(&mut self, mut stream: Stream) -> Status {
-        tracing::info!(edge = %self.config.edge, "attached for fan-out");
+        tracing::info!(event = "fan_out.attached", edge = %self.config.edge, "attached for fan-out");
         self.jobs.clear();
         let often = self
             .config

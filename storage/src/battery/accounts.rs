@@ -1,10 +1,16 @@
 //! PFM-09, REG-04, STO-12.
 
-use super::bench::{Bench, EVERYTHING, Engine, address, by_msrp, letter, numbers, registration};
+use super::bench::{
+    Bench, EVERYTHING, Engine, MINUTE, START, address, by_msrp, letter, numbers, registration,
+};
 use super::uploads::octets;
 use crate::config::{Provisioning, StoreConfig};
-use crate::model::{ListQuery, Refusal, Registration, Released, Sequence, Settled, Verb};
+use crate::model::{
+    Deposit, Entity, EntityTag, ListQuery, Publish, PublishChange, Refusal, Registration, Released,
+    Sequence, Setting, SettingValues, Settled, State, Suspended, Suspension, Verb,
+};
 use crate::store::{Store, StoreError};
+use crate::suspension::SuspensionStore;
 
 fn listed<E: Engine>() -> Bench<E> {
     Bench::with(StoreConfig {
@@ -227,6 +233,14 @@ pub(crate) async fn an_erased_account_leaves_nothing<E: Engine>() {
         .add_alias(address("bob"), address("bobby"))
         .await
         .expect("nobody has it");
+    let suspension = Suspension {
+        target: Suspended::User(address("bobby")),
+        since: START,
+        until: START.after(MINUTE),
+        actor: "operator".to_owned(),
+        reason: "loops".to_owned(),
+    };
+    store.suspend(suspension).await.expect("there is room");
     let held = bench.mail("bob").await;
     bench.order(held, Verb::Hold).await.expect("it waits");
     let large = bench
@@ -256,6 +270,7 @@ pub(crate) async fn an_erased_account_leaves_nothing<E: Engine>() {
     assert_eq!(late, Ok(Settled::Unknown(large)));
     let again = erase("bob").await;
     assert_eq!(again, Err(StoreError::UnknownAccount));
+    assert_eq!(store.suspensions().await, Ok(Vec::new()));
     let left = store.list(ListQuery::default()).await.expect("it reads");
     let left: Vec<_> = left.messages.iter().map(|m| m.envelope.id.number).collect();
     assert_eq!(left, [of_carol]);
@@ -266,4 +281,35 @@ pub(crate) async fn an_erased_account_leaves_nothing<E: Engine>() {
     assert_eq!(bench.deliver_all("bob").await, [new]);
     let bench = bench.reopen().await;
     assert_eq!(bench.deliver_all("carol").await, [of_carol]);
+}
+
+/// What a member has said before it was one does not keep the store from ending other things.
+pub(crate) async fn settings_of_a_member_go_with_the_account<E: Engine>() {
+    let bench = Bench::<E>::new();
+    let store = bench.store();
+    let values = SettingValues::default().with(Setting::MessageBarring, true);
+    let id = "urn:uuid:1".to_owned();
+    let said = store.publish(Publish {
+        served_user: address("bobby"),
+        publisher: address("bobby"),
+        change: PublishChange::Initial(vec![Entity { id, values }]),
+        lifetime: MINUTE,
+        tag: EntityTag(1),
+    });
+    said.await.expect("the store answers").expect("he may");
+    bench.mail("bob").await;
+    let joined = store.add_alias(address("bob"), address("bobby")).await;
+    joined.expect("nobody owns it");
+    let erased = store.erase_account(address("bob"), String::new(), String::new());
+    erased.await.expect("the store answers");
+    let carols = bench
+        .accept(Deposit {
+            lifetime: Some(2 * MINUTE),
+            ..letter("carol")
+        })
+        .await;
+    bench.clock.advance(3 * MINUTE);
+    bench.sweep().await;
+    let carols = store.message(carols.id.number).await;
+    assert_eq!(carols.map(|found| found.state), Ok(State::Expired));
 }

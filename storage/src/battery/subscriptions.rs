@@ -47,6 +47,13 @@ async fn subscribe<E: Engine>(
     subscribed.map(crate::store::Synced::into_inner)
 }
 
+/// Begins a subscription to the mailbox of Bob; its epoch.
+pub(crate) async fn subscribed<E: Engine>(bench: &Bench<E>) -> u32 {
+    bench.mail("bob").await;
+    let subscribed = subscribe(bench, ask("a", 1)).await.expect("it is new");
+    subscribed.subscription.epoch
+}
+
 async fn all<E: Engine>(bench: &Bench<E>) -> Vec<(MailboxId, Vec<Subscription>)> {
     let listed = bench.store().list_subscriptions(None, 100).await;
     listed.expect("the store answers")

@@ -4,7 +4,7 @@ use super::model::{AccountRecord, Model, settle};
 use crate::config::Provisioning;
 use crate::model::{
     Account, Address, Barring, EventKind, MailboxId, Registered, Registration, RegistrationRefusal,
-    State,
+    State, Suspended,
 };
 use crate::rule::settings::Sayings;
 use crate::rule::{device, registration};
@@ -68,10 +68,11 @@ impl Model {
         account.aliases.clear();
         account.bindings.clear();
         account.devices.clear();
-        account.said = Sayings::default();
         account.deleted = true;
         for mailbox in self.mailboxes_of(mailbox) {
-            self.account_mut(mailbox).subscriptions.clear();
+            let account = self.account_mut(mailbox);
+            account.said = Sayings::default();
+            account.subscriptions.clear();
         }
         Ok(())
     }
@@ -101,6 +102,13 @@ impl Model {
             });
             self.messages.remove(number);
         }
+        let names: Vec<_> = self.account_mut(mailbox).aliases.clone();
+        self.suspensions.retain(|suspension| {
+            let Suspended::User(user) = &suspension.target else {
+                return true;
+            };
+            user != address && !names.contains(user)
+        });
         self.delete_account(address)?;
         self.account_mut(mailbox).claim = None;
         Ok(numbers.len() as u64)

@@ -3,12 +3,13 @@
 use super::model::{FirstCopy, MessageRecord, Model, settle};
 use crate::config::Provisioning;
 use crate::model::{
-    Deposit, DepositOutcome, Envelope, Event, EventKind, Generation, MailboxId, MessageId,
-    MessageNumber, Priority, Receipt, Refusal, ReportStatus, Sequence, State, UploadId,
+    Deposit, DepositOutcome, Envelope, Event, EventKind, Generation, ImportForecast, MailboxId,
+    MessageId, MessageNumber, Priority, Receipt, Refusal, ReportStatus, Sequence, State, UploadId,
 };
 use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
 use crate::rule::displacement::{Candidate, Candidates, Lack, REASON, displaced};
 use crate::rule::duplicate::{Fingerprint, ImdnFingerprints, fingerprint, imdn_fingerprints};
+use crate::rule::import::{Terms, without_displacement};
 use crate::rule::retention;
 use crate::store::Synced;
 use crate::timekeeper::Times;
@@ -34,6 +35,15 @@ impl Decided {
             Self::Refused(refusal) => DepositOutcome::Refused(refusal),
         }
     }
+
+    /// To be called for what was rehearsed alone.
+    pub(super) fn into_forecast(self) -> ImportForecast {
+        match self {
+            Self::Stored(_) | Self::IdReused(_) => ImportForecast::Stored,
+            Self::Duplicate(_) => ImportForecast::Duplicate,
+            Self::Refused(refusal) => ImportForecast::Refused(refusal),
+        }
+    }
 }
 
 impl Model {
@@ -48,7 +58,18 @@ impl Model {
         upload: Option<UploadId>,
         times: Times,
     ) -> Decided {
-        if is_too_late(deposit.deadline, times.instant) {
+        self.deposit_as(deposit, upload, None, times)
+    }
+
+    /// A deposit, or what is taken over from another store.
+    pub(super) fn deposit_as(
+        &mut self,
+        deposit: Deposit,
+        upload: Option<UploadId>,
+        terms: Option<&Terms>,
+        times: Times,
+    ) -> Decided {
+        if terms.is_none() && is_too_late(deposit.deadline, times.instant) {
             return Decided::Refused(Refusal::TooLate);
         }
         let fingerprints = (
@@ -62,11 +83,20 @@ impl Model {
             octets: upload.map_or(octets, |_| deposit.body_octets),
             file_transfer: deposit.file.is_some(),
         };
-        let facts = self.facts(&deposit, &fingerprints, upload, times);
-        match decide(facts, ask, &self.config) {
+        let mut facts = self.facts(&deposit, &fingerprints, upload, times);
+        if let Some(terms) = terms {
+            facts.usage = terms.usage(deposit.class, facts.usage);
+        }
+        let decision = match decide(facts, ask, &self.config.bounds()) {
+            decision if terms.is_some() => without_displacement(decision, &self.config.bounds()),
+            decision => decision,
+        };
+        match decision {
             Decision::Refuse(refusal) => Decided::Refused(refusal),
             Decision::Duplicate(receipt) => {
-                self.absorb(&receipt, times);
+                if terms.is_none() {
+                    self.absorb(&receipt, times);
+                }
                 Decided::Duplicate(receipt)
             }
             Decision::Displace(lack) if !self.displace(&deposit, lack, times) => {
@@ -76,7 +106,7 @@ impl Model {
             }
             Decision::Store | Decision::Displace(_) => {
                 let is_id_reused = self.is_id_reused(&deposit, fingerprints.1.as_ref(), times);
-                let receipt = self.store(deposit, fingerprints, octets, times);
+                let receipt = self.store((deposit, terms), fingerprints, octets, times);
                 match is_id_reused {
                     true => Decided::IdReused(receipt),
                     false => Decided::Stored(receipt),
@@ -180,7 +210,7 @@ impl Model {
 
     fn store(
         &mut self,
-        deposit: Deposit,
+        (deposit, terms): (Deposit, Option<&Terms>),
         (fingerprint, imdn): (Fingerprint, Option<ImdnFingerprints>),
         octets: u64,
         times: Times,
@@ -188,15 +218,18 @@ impl Model {
         let mailbox = self.mailbox_or_new(&deposit.served_user);
         let number = MessageNumber(self.next_number);
         self.next_number += 1;
-        let message = self.record_of(deposit, (mailbox, number), octets, times);
+        let mut message = self.record_of((deposit, terms), (mailbox, number), octets, times);
         let receipt = Receipt {
             id: message.envelope.id.clone(),
-            received_at: times.wall,
+            received_at: message.envelope.received_at,
         };
         let deposited = Event {
             detail: String::new(),
             ..message.events[0].clone()
         };
+        message
+            .events
+            .extend(terms.map(|terms| terms.event(times.wall)));
         self.messages.insert(number, message);
         self.report(number, ReportStatus::Stored, times);
         self.log_event(number, &deposited);
@@ -205,7 +238,10 @@ impl Model {
         account.last_sequence = Sequence(number.0);
         let first = FirstCopy {
             receipt: receipt.clone(),
-            until: times.wall.after(self.config.dedupe_window),
+            until: match terms {
+                Some(terms) => terms.recognised_until(times.wall, self.config.dedupe_window),
+                None => times.wall.after(self.config.dedupe_window),
+            },
         };
         if let Some(imdn) = imdn {
             for fingerprint in [imdn.copy, imdn.id] {
@@ -219,14 +255,20 @@ impl Model {
 
     fn record_of(
         &self,
-        deposit: Deposit,
+        (deposit, terms): (Deposit, Option<&Terms>),
         (mailbox, number): (MailboxId, MessageNumber),
         octets: u64,
         times: Times,
     ) -> MessageRecord {
         let retention = &self.config.retention;
-        let expires_at =
-            retention::expires_at_of(deposit.class, deposit.lifetime, times.wall, retention);
+        let now = times.wall;
+        let (received_at, expires_at) = match terms {
+            Some(terms) => (terms.received_at, terms.expires_at(now, retention)),
+            None => (
+                now,
+                retention::expires_at_of(deposit.class, deposit.lifetime, now, retention),
+            ),
+        };
         let mut message = MessageRecord {
             envelope: Envelope {
                 id: MessageId {
@@ -243,7 +285,7 @@ impl Model {
                 headers: deposit.headers,
                 body_octets: deposit.body_octets,
                 body_offset: deposit.body_offset,
-                received_at: times.wall,
+                received_at,
                 expires_at,
                 received_from: deposit.received_from,
                 sha256: deposit.sha256,
@@ -268,7 +310,7 @@ impl Model {
             events: Vec::new(),
         };
         let from = message.envelope.received_from.clone();
-        message.record(times.wall, EventKind::Deposited, None, "", &from);
+        message.record(received_at, EventKind::Deposited, None, "", &from);
         message
     }
 }

@@ -78,7 +78,7 @@ impl Model {
             file_transfer: admission.file_transfer,
         };
         let quota = &self.config.quota;
-        if let Decision::Refuse(refusal) = decide(facts, ask, &self.config) {
+        if let Decision::Refuse(refusal) = decide(facts, ask, &self.config.bounds()) {
             return Ok(AdmissionOutcome::Refused(refusal));
         }
         let waiting = match self.config.mailbox_full {

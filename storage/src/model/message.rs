@@ -228,7 +228,8 @@ pub struct Envelope {
     pub body_octets: u64,
     /// Where the body begins within [`super::PartKind::Message`]; zero for large messages.
     pub body_offset: u64,
-    /// When it was accepted: the moment of its commit. Never decreases within a store.
+    /// When it was accepted: the moment of its commit, which never decreases within a store; of one that was taken over
+    /// from another store the moment that store says.
     pub received_at: UnixMillis,
     /// When it expires if undelivered (requirements §3.2).
     pub expires_at: UnixMillis,

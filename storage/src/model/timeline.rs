@@ -57,4 +57,6 @@ pub enum EventKind {
     ReportDropped = 17,
     /// Removed from a full mailbox for a newer one.
     Dropped = 20,
+    /// Taken over from another store, which had accepted it.
+    Imported = 21,
 }

@@ -143,7 +143,7 @@ impl Transaction<'_> {
         state: &mut StateValue,
         status: ReportStatus,
     ) -> Option<Event> {
-        let retention = &self.shared.config.retention;
+        let retention = &self.shared.bounds().retention;
         let now = (self.times, retention);
         let row = report::of_message(envelope, number, &state.reports, status, now)?;
         state.reports.push(MessageReport {

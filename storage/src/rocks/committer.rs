@@ -140,6 +140,7 @@ impl Committer {
             None => Ok(()),
         };
         synced.map_err(|cause| self.shared.latch(LatchedBy::Sync, cause))?;
+        self.shared.database.keyring().forget_gone();
         self.publish(counters, leg_dues);
         self.shared.heads.returned(&returned);
         let again = returned.into_iter().map(|(_, number)| number);

@@ -2,8 +2,9 @@
 //! opened on their way out.
 
 use std::borrow::Cow;
-
+use std::collections::BTreeSet;
 use std::ffi::CStr;
+use std::sync::Arc;
 
 use rocksdb::{
     BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, DBRawIteratorWithThreadMode,
@@ -14,6 +15,7 @@ use super::transaction::Erased;
 use crate::column_family::Family;
 use crate::sealing::Keyring;
 use crate::store::StoreError;
+use crate::upkeep::Walk;
 use crate::value::Encoded;
 
 /// Removed rows that a scan in memory walks over, at each step: more take longer than an async thread may be kept.
@@ -76,6 +78,8 @@ pub(super) struct Database {
     keyring: Keyring,
     /// Options of reads within [`Reach::Memory`].
     from_memory: ReadOptions,
+    /// Counts the rows of all scans, and may end them.
+    walk: Option<Arc<Walk>>,
 }
 
 /// How the engine is.
@@ -123,7 +127,7 @@ impl Families<'_> {
     /// Adds the removal of a row to a batch.
     pub(super) fn delete(&self, batch: &mut WriteBatch, family: Family, key: &[u8]) {
         if family == Family::DataKeys {
-            self.keyring.forget(key);
+            self.keyring.let_go(key);
         }
         batch.delete_cf(self.handles[family as usize], key);
     }
@@ -147,6 +151,15 @@ impl Database {
             db,
             keyring,
             from_memory,
+            walk: None,
+        }
+    }
+
+    /// One that is looked at as a whole.
+    pub(super) fn walked(self, walk: Arc<Walk>) -> Self {
+        Self {
+            walk: Some(walk),
+            ..self
         }
     }
 
@@ -196,6 +209,12 @@ impl Database {
         Ok(self.get(family, key, Reach::Disk)?)
     }
 
+    /// Whether there is a row, also one that cannot be opened any more.
+    pub(super) fn contains(&self, family: Family, key: &[u8]) -> Result<bool, StoreError> {
+        let row = self.db.get_pinned_cf(self.family(family), key);
+        Ok(row.map_err(|error| failed(&error))?.is_some())
+    }
+
     /// Rows with `lower <= key < upper`, in order. Bounds keep the iterator from walking over the
     /// tombstones of neighbours (C-28).
     pub(super) fn scan(&self, family: Family, lower: &[u8], upper: Option<&[u8]>) -> Scan<'_> {
@@ -226,6 +245,7 @@ impl Database {
             rows,
             family,
             keyring,
+            walk: self.walk.as_deref(),
         }
     }
 
@@ -273,18 +293,52 @@ impl Database {
         flushed.map_err(|error| error.to_string())
     }
 
+    /// As [`Database::flush`] of all families.
+    pub(super) fn flush_all(&self) -> Result<(), String> {
+        Family::ALL
+            .into_iter()
+            .try_for_each(|family| self.flush(family))
+    }
+
+    /// Rows there are, estimated.
+    pub(super) fn estimated_rows(&self) -> u64 {
+        let rows = Family::ALL.map(|family| self.property(family, c"rocksdb.estimate-num-keys"));
+        rows.iter().sum()
+    }
+
     /// Removes what was overwritten or deleted in a family from all files: from its own by writing them anew, from the log by
     /// flushing what still needs it. Blocks for as long as that takes.
     pub(super) fn wipe_obsolete(&self, family: Family) -> Result<(), String> {
-        for family in Family::ALL {
-            self.flush(family)?;
-        }
+        self.flush_all()?;
+        let before = self.files_of(family)?;
         let mut options = CompactOptions::default();
         options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        self.compact_range(family, None, None, &options);
+        // A compaction does not say whether it failed.
+        match self.files_of(family)?.is_disjoint(&before) {
+            true => Ok(()),
+            false => Err("a compaction has left files as they were".to_owned()),
+        }
+    }
+
+    /// The names of the tables of a family.
+    fn files_of(&self, family: Family) -> Result<BTreeSet<String>, String> {
+        let files = self.db.live_files().map_err(|error| error.to_string())?;
+        let files = files.into_iter();
+        let own = files.filter(|file| file.column_family_name == family.name());
+        Ok(own.map(|file| file.name).collect())
+    }
+
+    /// Compacts rows with `lower <= key < upper`. Blocks for as long as that takes.
+    pub(super) fn compact_range(
+        &self,
+        family: Family,
+        lower: Option<&[u8]>,
+        upper: Option<&[u8]>,
+        options: &CompactOptions,
+    ) {
         let handle = self.family(family);
-        self.db
-            .compact_range_cf_opt(handle, None::<&[u8]>, None::<&[u8]>, &options);
-        Ok(())
+        self.db.compact_range_cf_opt(handle, lower, upper, options);
     }
 
     /// Has all families flushed without waiting for it.
@@ -379,6 +433,7 @@ pub(super) struct Scan<'a> {
     rows: DBRawIteratorWithThreadMode<'a, DB>,
     family: Family,
     keyring: &'a Keyring,
+    walk: Option<&'a Walk>,
 }
 
 impl Scan<'_> {
@@ -391,10 +446,31 @@ impl Scan<'_> {
             self.rows.status()?;
             return Ok(None);
         };
+        if let Some(walk) = self.walk {
+            walk.step(1)?;
+        }
         let value = self.keyring.open(self.family, key, Cow::Borrowed(value))?;
         let row = read(key, &value)?;
         self.rows.next();
         Ok(Some(row))
+    }
+
+    /// As [`Scan::step`], going on behind a row that does not open: `read` gets why it does not.
+    pub(super) fn examine<T>(
+        &mut self,
+        read: impl FnOnce(&[u8], Result<&[u8], StoreError>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Some((key, value)) = self.rows.item() else {
+            self.rows.status().map_err(|error| failed(&error))?;
+            return Ok(None);
+        };
+        if let Some(walk) = self.walk {
+            walk.step(1)?;
+        }
+        let opened = self.keyring.open(self.family, key, Cow::Borrowed(value));
+        let found = read(key, opened.as_deref().map_err(Clone::clone));
+        self.rows.next();
+        Ok(Some(found))
     }
 
     /// As [`Scan::next`] for scans that may reach the disk.

@@ -384,7 +384,7 @@ impl Shared {
         }
         let owner = &place[..16];
         let mut scan = self.database.scan(Family::GroupDocuments, owner, None);
-        let mut room = self.config.fan_out.groups_per_owner;
+        let mut room = self.bounds().fan_out.groups_per_owner;
         while room > 0 {
             let is_his = scan.step(|key, _| Ok(key.starts_with(owner)))?;
             if is_his != Some(true) {

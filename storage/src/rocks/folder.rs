@@ -13,7 +13,7 @@ use super::open_error::OpenError;
 pub(super) const FORMAT: u32 = 1;
 
 const LOCK_FILE: &str = "lock";
-const FORMAT_FILE: &str = "format";
+pub(super) const FORMAT_FILE: &str = "format";
 /// Written and removed at once, to see what the file system can do.
 const TRIAL_FILE: &str = "trial";
 /// The folder of the database within.

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rocksdb::WriteBatch;
 
 use super::RocksStore;
 use super::database::Database;
+use super::disk::Disk;
 use super::open_error::OpenError;
 use super::operation::sweep::Barrier;
 use super::queue::Lane;
@@ -13,6 +17,7 @@ use super::shared::Shared;
 use super::submit::Operation;
 use super::transaction::{Interrupt, Transaction};
 use crate::column_family::Family;
+use crate::key;
 use crate::sealing::{KeyOwner, KeyStatus, Locked, MasterKeys};
 use crate::store::StoreError;
 use crate::value;
@@ -51,7 +56,10 @@ impl RocksStore {
         let status = self.read(|shared| shared.key_status()).await?;
         check(&status, &masters)?;
         let current = masters.current();
-        self.shared.database.keyring().replace_masters(masters);
+        let replaced = self.shared.database.keyring().replace_masters(masters);
+        replaced.map_err(|id| StoreError::Precondition {
+            reason: format!("master key {id} is another one than before: a new key takes a new id"),
+        })?;
         // Keys that were made before, and wrapped by another one, are on disk after this.
         self.submit(Barrier).await?;
         let outdated = self
@@ -66,15 +74,58 @@ impl RocksStore {
 
     /// Removes keys that were deleted or wrapped anew from all files.
     pub(super) async fn wipe_obsolete_keys(&self) -> Result<(), StoreError> {
-        if !self.shared.database.keyring().is_on() {
+        let shared = Arc::clone(&self.shared);
+        let is_noted = |shared: &Shared| {
+            let database = &shared.database;
+            database.contains(Family::Meta, &key::OBSOLETE_KEYS)
+        };
+        if !self.read(is_noted).await? {
             return Ok(());
         }
-        let shared = Arc::clone(&self.shared);
+        let before = shared.obsolete_keys.load(Ordering::Acquire);
         let wiping =
             tokio::task::spawn_blocking(move || shared.database.wipe_obsolete(Family::DataKeys));
         let wiped = wiping.await.map_err(|_| StoreError::Closed)?;
-        wiped.map_err(|cause| StoreError::Read { cause })
+        wiped.map_err(|cause| StoreError::Read { cause })?;
+        self.submit(Wiped(before)).await
     }
+}
+
+/// What was noted as obsolete up to then is in no file any more.
+struct Wiped(u64);
+
+impl Operation for Wiped {
+    type Answer = ();
+
+    const LANE: Lane = Lane::Bulk;
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<(), Interrupt> {
+        if transaction.shared.obsolete_keys.load(Ordering::Acquire) == self.0 {
+            transaction.erase(Family::Meta, key::OBSOLETE_KEYS);
+        }
+        Ok(())
+    }
+}
+
+/// Does what was left undone when the process died in the middle: keys that were deleted or wrapped anew go from all files.
+/// Where the disk refuses, the next opening tries again.
+pub(super) fn wipe_what_was_left(
+    database: &Database,
+    disk: &mut dyn Disk,
+) -> Result<(), StoreError> {
+    if !database.contains(Family::Meta, &key::OBSOLETE_KEYS)? {
+        return Ok(());
+    }
+    let wiped = database.wipe_obsolete(Family::DataKeys).and_then(|()| {
+        let mut batch = WriteBatch::default();
+        let families = database.families();
+        families.delete(&mut batch, Family::Meta, &key::OBSOLETE_KEYS);
+        disk.commit(database, batch)
+    });
+    if let Err(cause) = wiped {
+        tracing::warn!(event = "keys.not_wiped", error = %cause, "keys that were deleted are still in files");
+    }
+    Ok(())
 }
 
 /// Every key must be wrapped by one of these.
@@ -112,7 +163,7 @@ impl Shared {
         let mut scan = self.database.scan(Family::DataKeys, &[], None);
         while let Some(owner) = scan.step(|place, row| {
             let is_current = value::wrapped_by(row) == Some(current);
-            let owner = crate::key::decode_data_key(place)?;
+            let owner = key::decode_data_key(place)?;
             Ok((!is_current).then_some(owner))
         })? {
             found.extend(owner);
@@ -134,6 +185,7 @@ impl Operation for Rewrap {
     }
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<(), Interrupt> {
+        transaction.note_obsolete_keys();
         for owner in &self.0 {
             transaction.rewrap(*owner);
         }

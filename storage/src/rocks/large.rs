@@ -265,10 +265,16 @@ async fn commit_whole<C: Committable>(
         move || content.finish(octets, &shared, &mut room)
     });
     let finished = finishing.await??;
-    if let Body::Staged = finished.body {
-        let flushed = uploads.flusher.flush().await;
-        flushed.map_err(|error| shared.why(error))?;
-    }
+    // What is staged is on disk before the batch that goes through the log, and no copy is made in between.
+    let _commit = match finished.body {
+        Body::Staged => {
+            let commit = uploads.commits.read().await;
+            let flushed = uploads.flusher.flush().await;
+            flushed.map_err(|error| shared.why(error))?;
+            Some(commit)
+        }
+        Body::Memory(_) => None,
+    };
     let operation = what.operation(upload, finished, shared);
     let answer = submit(shared, queues, operation).await?;
     Ok(C::outcome(answer))
@@ -285,7 +291,7 @@ async fn remove(shared: Arc<Shared>, upload: UploadId) {
         drop(content);
         if let Err(error) = shared.unstage(upload) {
             // The walk for orphans will find them.
-            tracing::warn!(%error, "octets of an upload stay until they are swept");
+            tracing::warn!(event = "upload.not_removed", %error, "octets of an upload stay until they are swept");
         }
         shared.uploads.end(upload);
     });

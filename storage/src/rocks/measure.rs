@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use metrics::{Histogram, counter, gauge, histogram};
 
-use super::database::{PerFamily, Reach, ReadError};
+use super::database::PerFamily;
 use super::leg_dues::LowerBound;
 use super::shared::{LatchedBy, Shared};
 use crate::column_family::Family;
@@ -242,18 +242,16 @@ impl Shared {
         })
     }
 
-    /// Jobs of which nobody has claimed all legs yet: as far as they are in memory, and not more than some.
-    fn jobs_with_unclaimed_legs(&self, class: JobClass) -> Result<u32, StoreError> {
-        let family = Family::turns(class);
-        let mut scan = self.database.scan_within(family, &[], None, Reach::Memory);
+    /// Jobs of which nobody has claimed all legs yet, and not more than some.
+    pub(super) fn jobs_with_unclaimed_legs(&self, class: JobClass) -> Result<u32, StoreError> {
+        let mut scan = self.database.scan(Family::turns(class), &[], None);
         let mut jobs = 0;
         while jobs < JOBS_COUNTED {
-            let turn = scan.next(|key, _| key::decode_turn(key));
-            match turn {
-                Ok(Some((_, Some(_)))) => jobs += 1,
-                Ok(Some((_, None))) => {}
-                Ok(None) | Err(ReadError::NeedsDisk) => break,
-                Err(ReadError::Failed(error)) => return Err(error),
+            match scan.step(|key, _| key::decode_turn(key))? {
+                Some((_, Some(_))) => jobs += 1,
+                // The count of a sender, who has jobs.
+                Some((_, None)) => {}
+                None => break,
             }
         }
         Ok(jobs)

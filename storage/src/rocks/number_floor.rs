@@ -60,6 +60,17 @@ pub(super) fn record(data_dir: &Path, floor: u64) -> io::Result<()> {
     File::open(data_dir)?.sync_all()
 }
 
+/// Gives a copy of the data folder the same lower bound, as that of a database elsewhere: whoever opens it is told that it is
+/// a copy.
+pub(super) fn mark_as_copy(data_dir: &Path, copy: &Path) -> io::Result<()> {
+    /// No file has this number.
+    const ELSEWHERE: u64 = 0;
+    let floor = recorded(data_dir)?.floor;
+    let mut file = File::create(copy.join(FILE))?;
+    writeln!(file, "{floor} {ELSEWHERE}")?;
+    file.sync_all()
+}
+
 /// Records in the background, so that no group waits for it.
 pub(super) struct Recorder {
     next: u64,
@@ -90,7 +101,7 @@ impl Recorder {
 fn run(data_dir: &Path, floors: &Receiver<u64>) {
     while let Ok(floor) = floors.recv() {
         if let Err(error) = record(data_dir, floor) {
-            tracing::warn!(%error, "the lower bound of the message ids could not be recorded");
+            tracing::warn!(event = "store.floor_not_recorded", %error, "the lower bound of the message ids could not be recorded");
         }
     }
 }

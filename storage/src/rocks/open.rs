@@ -17,7 +17,7 @@ use super::queue::Queues;
 use super::row::RowKey;
 use super::shared::Shared;
 use super::uploads::run_flusher;
-use super::{RocksStore, event_log, keys, number_floor, options, senders};
+use super::{RocksStore, epochs, event_log, keys, number_floor, options, senders};
 use crate::column_family::Family;
 use crate::config::StoreConfig;
 use crate::key;
@@ -58,8 +58,12 @@ impl RocksStore {
         let horizon = Horizon::default();
         let database = open_database(&config, &folder, &horizon)?;
         keys::unlock(&database, &config.data_dir)?;
+        keys::wipe_what_was_left(&database, &mut *disk).map_err(|error| folder.damaged(error))?;
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let start = start(&config, &folder, &database, &mut *disk, clock.now())?;
+        if start.went_back {
+            epochs::skip(&database, &mut *disk).map_err(|error| folder.damaged(error))?;
+        }
         senders::count_once(&database, &start.identity.secret, &mut *disk)
             .map_err(|error| folder.damaged(error))?;
         event_log::prepare(
@@ -127,7 +131,10 @@ pub(super) fn open_database(
 ) -> Result<Database, OpenError> {
     let direct = folder.takes_direct_writes();
     if !direct {
-        tracing::info!("no direct I/O here: messages wait for files that are written beside them");
+        tracing::info!(
+            event = "store.no_direct_io",
+            "no direct I/O here: messages wait for files that are written beside them"
+        );
     }
     let families = options::families(config, horizon);
     DB::open_cf_descriptors(
@@ -151,6 +158,8 @@ struct Start {
     counters: Counters,
     /// Upload ids of this opening begin here: above all that were ever handed out.
     first_upload: UploadId,
+    /// It is an older copy, which is the store from now on.
+    went_back: bool,
 }
 
 /// Reads both, or makes them; lets the Message-IDs jump where they must (STO-08).
@@ -173,6 +182,7 @@ fn start(
                 identity: value::decode(&identity)?,
                 counters: value::decode(&counters)?,
                 first_upload: first_upload(database)?,
+                went_back: false,
             })),
             _ => Err(StoreError::Corrupt { what: "meta rows" }),
         }
@@ -180,7 +190,8 @@ fn start(
     let known = read().map_err(|error| folder.damaged(error))?;
     let is_new = known.is_none();
     let mut start = known.unwrap_or_else(|| new_store(config, now));
-    if !is_new && start.counters.next_number < floor && !config.accept_truncated_wal {
+    let is_behind = !is_new && start.counters.next_number < floor;
+    if is_behind && !config.accept_truncated_wal {
         return Err(OpenError::Behind {
             folder: config.data_dir.clone(),
             next: start.counters.next_number,
@@ -188,7 +199,8 @@ fn start(
         });
     }
     let is_copy = recorded.is_of_a_copy(&config.data_dir);
-    if is_copy.map_err(|error| folder.damaged(error))? && !config.accept_truncated_wal {
+    let is_copy = is_copy.map_err(|error| folder.damaged(error))?;
+    if is_copy && !config.accept_truncated_wal {
         return Err(OpenError::Copied {
             folder: config.data_dir.clone(),
         });
@@ -197,6 +209,7 @@ fn start(
     if is_new || renamed || config.accept_truncated_wal {
         jump(&mut start, config, floor, now);
     }
+    start.went_back = is_behind || is_copy;
     raise_serials(&mut start.counters, now);
     write(&start, is_new, database, disk).map_err(|cause| OpenError::Failed {
         folder: config.data_dir.clone(),
@@ -231,18 +244,21 @@ fn new_store(config: &StoreConfig, now: UnixMillis) -> Start {
             swept_until: UnixMillis::default(),
         },
         first_upload: UploadId(1),
+        went_back: false,
     }
 }
 
 /// Past everything that can have been handed out: the only gaps there are.
 fn jump(start: &mut Start, config: &StoreConfig, floor: u64, now: UnixMillis) {
     let from = start.counters.next_number;
+    // The clock of this machine may be behind that of the one before.
     let to = now
+        .max(start.counters.latest)
         .0
         .saturating_mul(NUMBERS_PER_MILLISECOND)
         .max(floor)
         .max(from);
-    tracing::info!(from, to, "the message ids jump");
+    tracing::info!(event = "store.ids_jumped", from, to, "the message ids jump");
     start.counters.next_number = to;
     start.identity.hostname.clone_from(&config.hostname);
 }

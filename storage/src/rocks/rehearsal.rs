@@ -72,7 +72,8 @@ fn rehearse_within(
     };
     let counters = Counters {
         next_number: 0,
-        next_mailbox: 0,
+        // Not that of a mailbox which is there: an operation may make several, beside those it finds.
+        next_mailbox: source.read.next_mailbox.0,
         next_serial: 0,
         latest: UnixMillis::default(),
         swept_until: UnixMillis::default(),

@@ -1,7 +1,7 @@
 //! What all tasks and the committer of one open store share.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use tokio::sync::SetOnce;
 
@@ -17,7 +17,7 @@ use super::reports::ReportsState;
 use super::taken::TakenMessages;
 use super::threads::Threads;
 use super::uploads::Uploads;
-use crate::config::StoreConfig;
+use crate::config::{Bounds, StoreConfig};
 use crate::key::AddressKey;
 use crate::model::{Address, MailboxId};
 use crate::rule::duplicate;
@@ -29,7 +29,9 @@ use crate::watch::Watches;
 const READERS: usize = 4;
 
 pub(super) struct Shared {
+    /// What holds while the store is open; what may change of it is in [`Shared::bounds`].
     pub(super) config: StoreConfig,
+    bounds: RwLock<Bounds>,
     pub(super) secret: [u8; 32],
     pub(super) database: Database,
     pub(super) directory: Directory,
@@ -46,6 +48,8 @@ pub(super) struct Shared {
     pub(super) reports: ReportsState,
     pub(super) event_log: LogState,
     pub(super) oldest: OldestWaiting,
+    /// How often keys were deleted or wrapped anew.
+    pub(super) obsolete_keys: AtomicU64,
     /// Why nothing is accepted or delivered any more (P2).
     latched: SetOnce<String>,
     latched_by: OnceLock<LatchedBy>,
@@ -117,6 +121,7 @@ impl Shared {
             free_space: FreeSpace::new(&config.data_dir, config.disk_reserve_octets),
             uploads: Uploads::new(&config),
             readers: Threads::new("reader", READERS),
+            bounds: RwLock::new(config.bounds()),
             config,
             secret,
             database,
@@ -130,10 +135,21 @@ impl Shared {
             reports: ReportsState::default(),
             event_log: LogState::default(),
             oldest: OldestWaiting::default(),
+            obsolete_keys: AtomicU64::default(),
             latched: SetOnce::new(),
             latched_by: OnceLock::new(),
             closed: AtomicBool::new(false),
         }
+    }
+
+    /// What holds now.
+    pub(super) fn bounds(&self) -> Bounds {
+        *self.bounds.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets something else hold from now on.
+    pub(super) fn set_bounds(&self, bounds: Bounds) {
+        *self.bounds.write().unwrap_or_else(PoisonError::into_inner) = bounds;
     }
 
     pub(super) fn address_key(&self, address: &Address) -> AddressKey {

@@ -41,7 +41,7 @@ pub(super) async fn sweep(
         Err(error) if swept == nothing => Err(error),
         // Nobody else tells what is done: messages that may be offered again would wait for another reason to be.
         Err(error) => {
-            tracing::warn!(%error, "a sweep failed on its way");
+            tracing::warn!(event = "sweep.interrupted", %error, "a sweep failed on its way");
             swept.more = true;
             Ok(swept)
         }

@@ -12,6 +12,7 @@ mod opening;
 #[cfg(feature = "raw-rate")]
 mod raw_rate;
 pub(crate) mod sealed;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -65,7 +65,10 @@ fn carry_out(queue: &Mutex<Receiver<Work>>) {
             return;
         };
         if catch_unwind(AssertUnwindSafe(work)).is_err() {
-            tracing::error!("work on a large message has panicked");
+            tracing::error!(
+                event = "store.work_panicked",
+                "work on a large message has panicked"
+            );
         }
     }
 }

@@ -96,6 +96,7 @@ fn waits_after(kind: EventKind) -> Option<bool> {
         | EventKind::AttemptFailed
         | EventKind::ContentRemoved
         | EventKind::ExpiryShortened
+        | EventKind::Imported
         | EventKind::ReportMade
         | EventKind::ReportSent
         | EventKind::ReportDropped => None,

@@ -3,6 +3,7 @@
 //! away, and in the committer, with the rows of the rehearsal under those of the open group.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::database::ReadError;
 use super::leg_dues::EarliestDues;
@@ -212,6 +213,14 @@ impl<'a> Transaction<'a> {
     pub(super) fn erase_data_key(&mut self, owner: KeyOwner) {
         if self.shared.database.keyring().is_on() {
             self.erase(Family::DataKeys, key::data_key(owner));
+        }
+    }
+
+    /// Keys are deleted or wrapped anew: what was there before is to go from all files.
+    pub(super) fn note_obsolete_keys(&mut self) {
+        if self.shared.database.keyring().is_on() && self.is_commit() {
+            self.shared.obsolete_keys.fetch_add(1, Ordering::AcqRel);
+            self.append(Family::Meta, key::OBSOLETE_KEYS, || value::encode(&Mark));
         }
     }
 

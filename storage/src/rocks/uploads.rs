@@ -43,6 +43,9 @@ pub(super) struct Uploads {
     seals: bool,
     pub(super) stagers: Threads,
     pub(super) flusher: Flusher,
+    /// Held by each commit from before its octets are flushed until its batch is on disk; a copy of the store is made between
+    /// commits.
+    pub(super) commits: Arc<tokio::sync::RwLock<()>>,
     pub(super) orphans: orphans::Cursor,
 }
 
@@ -57,6 +60,7 @@ impl Uploads {
             seals: config.master_keys.is_some(),
             stagers: Threads::new("stager", STAGERS),
             flusher: Flusher::default(),
+            commits: Arc::default(),
             orphans: orphans::Cursor::default(),
         }
     }

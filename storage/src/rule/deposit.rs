@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::config::{MailboxFull, Quota, SenderLimits, StoreConfig};
+use crate::config::{Bounds, MailboxFull, Quota, SenderLimits};
 use crate::model::{Barring, Class, Refusal};
 use crate::rule::displacement::{Lack, lack};
 use crate::value::SenderValue;
@@ -49,11 +49,11 @@ pub(crate) enum Decision<R> {
 }
 
 /// Decides in the order of PFM-13: duplicate, unknown user, barred, mailbox full, limit of the sender, disk.
-pub(crate) fn decide<R>(facts: Facts<R>, ask: Ask, config: &StoreConfig) -> Decision<R> {
-    let retry_after = config.full_retry_after;
-    let has_place = fits(facts.usage, ask, &config.quota);
-    let drops = config.mailbox_full == MailboxFull::DropOldest;
-    let lack = lack(facts.usage, ask, &config.quota).filter(|_| drops && !has_place);
+pub(crate) fn decide<R>(facts: Facts<R>, ask: Ask, bounds: &Bounds) -> Decision<R> {
+    let retry_after = bounds.full_retry_after;
+    let has_place = fits(facts.usage, ask, &bounds.quota);
+    let drops = bounds.mailbox_full == MailboxFull::DropOldest;
+    let lack = lack(facts.usage, ask, &bounds.quota).filter(|_| drops && !has_place);
     if let Some(receipt) = facts.duplicate {
         return Decision::Duplicate(receipt);
     }
@@ -65,7 +65,7 @@ pub(crate) fn decide<R>(facts: Facts<R>, ask: Ask, config: &StoreConfig) -> Deci
         Refusal::MailboxFull { retry_after }
     } else if !facts
         .sender
-        .is_none_or(|stored| may_store(stored, ask, &config.sender))
+        .is_none_or(|stored| may_store(stored, ask, &bounds.sender))
     {
         Refusal::SenderLimit { retry_after }
     } else if facts.disk_full {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn decided(facts: &Facts<u8>, class: Class) -> Decision<u8> {
-        let config = StoreConfig {
+        let config = crate::StoreConfig {
             quota: Quota {
                 messages: 1,
                 octets: 10,
@@ -148,14 +148,14 @@ mod tests {
                 octets: Some(15),
             },
             full_retry_after: RETRY,
-            ..StoreConfig::default()
+            ..crate::StoreConfig::default()
         };
         let ask = Ask {
             class,
             octets: 10,
             file_transfer: false,
         };
-        decide(facts.clone(), ask, &config)
+        decide(facts.clone(), ask, &config.bounds())
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub(crate) struct Keyring(Option<RwLock<Keys>>);
 struct Keys {
     masters: MasterKeys,
     owners: FxHashMap<KeyOwner, SealingKey>,
+    /// Keys whose rows are going: readers still meet what they have sealed until that is on disk.
+    going: FxHashMap<KeyOwner, SealingKey>,
 }
 
 impl Keyring {
@@ -80,6 +82,7 @@ impl Keyring {
             RwLock::new(Keys {
                 masters,
                 owners: FxHashMap::default(),
+                going: FxHashMap::default(),
             })
         }))
     }
@@ -121,18 +124,47 @@ impl Keyring {
         Ok(())
     }
 
-    /// The row is going: what its key has sealed cannot be opened any more.
-    pub(crate) fn forget(&self, place: &[u8]) {
-        if let (Some(mut keys), Ok(owner)) = (self.write(), key::decode_data_key(place)) {
-            keys.owners.remove(&owner);
+    /// The row is going: its key seals nothing more, and opens what is there until [`Keyring::forget_gone`].
+    pub(crate) fn let_go(&self, place: &[u8]) {
+        if let (Some(mut keys), Ok(owner)) = (self.write(), key::decode_data_key(place))
+            && let Some(data_key) = keys.owners.remove(&owner)
+        {
+            keys.going.insert(owner, data_key);
         }
     }
 
-    /// From now on these keys wrap and unwrap. Those that anything is wrapped by must be among them.
-    pub(crate) fn replace_masters(&self, masters: MasterKeys) {
-        if let Some(mut keys) = self.write() {
-            keys.masters = masters;
+    /// The rows that were going are gone: what their keys have sealed cannot be opened any more.
+    pub(crate) fn forget_gone(&self) {
+        let is_idle = self.read().is_none_or(|keys| keys.going.is_empty());
+        if is_idle {
+            return;
         }
+        if let Some(mut keys) = self.write() {
+            keys.going.clear();
+        }
+    }
+
+    /// The master keys of the present.
+    pub(crate) fn masters(&self) -> Option<MasterKeys> {
+        Some(self.read()?.masters.clone())
+    }
+
+    /// From now on these keys wrap and unwrap. Those that anything is wrapped by must be among them.
+    ///
+    /// # Errors
+    /// The id of a key that is another one than before: what each of the two has wrapped could not be told apart.
+    pub(crate) fn replace_masters(&self, masters: MasterKeys) -> Result<(), u32> {
+        let Some(mut keys) = self.write() else {
+            return Ok(());
+        };
+        let is_another = |id: &u32| {
+            let before = keys.masters.get(*id);
+            before.is_some() && before != masters.get(*id)
+        };
+        let another = masters.ids().find(is_another);
+        another.map_or(Ok(()), Err)?;
+        keys.masters = masters;
+        Ok(())
     }
 
     /// Which master keys there are, none of them wrapping anything.
@@ -203,13 +235,18 @@ impl Keyring {
         if sealed.kind() != Some(owner.kind()) {
             return Err(corrupt);
         }
-        let known = self
-            .read()
-            .and_then(|keys| keys.owners.get(&owner).cloned());
+        let keys = self.read();
+        let of_owner = |keys: &Keys| {
+            let keys = [keys.owners.get(&owner), keys.going.get(&owner)];
+            keys.map(Option::<&SealingKey>::cloned)
+        };
+        let known = keys.as_deref().map(of_owner).unwrap_or_default();
+        drop(keys);
+        let mut known = known.into_iter().flatten().peekable();
         // Its owner was erased while somebody was still reading.
-        let known = known.ok_or(StoreError::NotFound)?;
-        let opened = sealed.open(&known, family, place);
-        opened.map(Cow::Owned).map_err(|NotOpened| corrupt)
+        known.peek().ok_or(StoreError::NotFound)?;
+        let mut opened = known.map(|known| sealed.open(&known, family, place));
+        opened.find_map(Result::ok).map(Cow::Owned).ok_or(corrupt)
     }
 }
 

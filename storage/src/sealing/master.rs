@@ -101,7 +101,8 @@ impl MasterKeys {
         };
         let file = File::open(path).map_err(unreadable)?;
         let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        let others = if is_credential(path) { 0o037 } else { 0o077 };
+        if mode & others != 0 {
             return Err(MasterKeysError::Exposed {
                 path: path.to_owned(),
                 mode,
@@ -128,6 +129,13 @@ impl MasterKeys {
     pub(crate) fn get(&self, id: u32) -> Option<&SealingKey> {
         self.keys.get(&id)
     }
+}
+
+/// Whether a service manager has put the file there for this process alone (`LoadCredential=` of systemd). It lets its user
+/// read it by an access list, of which the group bits of the mode are the mask.
+fn is_credential(path: &Path) -> bool {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY");
+    folder.is_some_and(|folder| path.starts_with(folder))
 }
 
 fn entry_of(entry: &str) -> Option<(u32, SealingKey)> {

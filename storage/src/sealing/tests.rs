@@ -183,9 +183,13 @@ fn an_address_is_covered_by_the_key_of_its_mailbox() {
     let row = row.into_owned();
     let of_bob = key::data_key(KeyOwner::Mailbox(MailboxId(7)));
     assert_eq!(place.into_inner(), of_bob);
-    keyring.forget(&of_bob);
-    let gone = keyring.open(Family::Addresses, &[1; 16], Cow::Owned(row));
-    assert_eq!(gone.err(), Some(StoreError::NotFound));
+    keyring.let_go(&of_bob);
+    let open = || keyring.open(Family::Addresses, &[1; 16], Cow::Borrowed(&row));
+    assert_eq!(open().ok().as_deref(), Some(&address[..]), "it is not gone");
+    keyring.seal(Family::Addresses, &[2; 16], &address, |_, _| {});
+    assert!(open().is_ok(), "a new key of his does not hide it");
+    keyring.forget_gone();
+    assert!(open().is_err());
 }
 
 #[test]
@@ -223,7 +227,10 @@ fn another_master_key_wraps_the_same_key() {
     let first = keyring(ONE);
     let (row, _) = sealed(&first, MailboxId(7), "edge-1");
     let owner = KeyOwner::Mailbox(MailboxId(7));
-    first.replace_masters(masters(&format!("{ONE}\n{TWO}")));
+    let both = first.replace_masters(masters(&format!("{ONE}\n{TWO}")));
+    assert_eq!(both, Ok(()));
+    let other_one = masters(&format!("1:{}\n{TWO}", "ab".repeat(32)));
+    assert_eq!(first.replace_masters(other_one), Err(1));
     let wrapped = first.wrapped(owner).expect("it has one");
     assert_eq!(value::wrapped_by(&wrapped), Some(2));
     let second = keyring(TWO);

@@ -49,7 +49,8 @@ impl AccountValue {
         }
     }
 
-    fn is_erased(&self) -> bool {
+    /// Whether nothing of it is left.
+    pub(crate) fn is_erased(&self) -> bool {
         self.address.as_str().is_empty() && self.aliases.is_empty()
     }
 }

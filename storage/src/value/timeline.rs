@@ -94,6 +94,7 @@ pub(super) fn kind(number: u8) -> Result<EventKind, Malformed> {
         EventKind::ReportSent,
         EventKind::ReportDropped,
         EventKind::Dropped,
+        EventKind::Imported,
     ]
     .into_iter()
     .find(|kind| *kind as u8 == number)

@@ -332,7 +332,7 @@ async fn ct_reg_06_the_core_moves_no_address_of_another_account_and_none_of_a_fo
     let unknown = scene.operator.mailbox(&foreign).await;
     assert_eq!(unknown.expect_err("no alias").code(), tonic::Code::NotFound);
     let is_refusal = |event: &serde_json::Value| {
-        let text = event["message"].as_str().unwrap_or_default();
+        let text = event["event"].as_str().unwrap_or_default();
         (text == "alias.refused").then_some(())
     };
     let log = scene.deployment.process(Part::All).log();

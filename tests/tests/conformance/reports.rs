@@ -279,7 +279,7 @@ async fn ct_imd_05_an_anonymous_sender_is_told_and_nobody_else() {
     let unknown = asking(&bob, "unknown", "processing, negative-delivery");
     scene.deposit(&unknown.without("P-Asserted-Identity")).await;
     let log = scene.deployment.process(Part::SipEdge).log();
-    let noted = log.find(|event| (event["message"] == "report.not_possible").then_some(()));
+    let noted = log.find(|event| (event["event"] == "report.not_possible").then_some(()));
     assert!(noted.await.is_some());
     fence(&mut scene).await;
     assert_eq!(further(&mut scene), 0);

@@ -478,6 +478,73 @@ async fn whoever_signs_out_sees_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_page_that_opens_its_watch_anew_goes_on_where_it_was() {
+    let (mut scene, _) = scene().await;
+    let guest = Guest::signed_in(&scene.deployment, "reader").await;
+    let (mut stream, mut come) = watch(&guest, "").await;
+    let position = loop {
+        // The first thing that is told, before anything has happened.
+        let mut positions = come.lines().filter_map(|line| line.strip_prefix("id: "));
+        match positions.next() {
+            Some(position) => break position.to_owned(),
+            None => come += &piece(&mut stream).await.expect("a position"),
+        }
+    };
+    drop(stream);
+    let stored = scene.deposit_text(&somebody(), "More").await;
+    let (mut stream, mut come) = watch(&guest, &format!("&after={position}")).await;
+    while !come.contains(&stored.message_id) {
+        come += &piece(&mut stream).await.expect("an event");
+    }
+}
+
+#[tokio::test]
+async fn who_signs_in_and_out_stands_in_the_audit_log() {
+    let deployment = Deployment::storage_alone().start().await;
+    let guest = Guest::signed_in(&deployment, "operator").await;
+    guest.post("/sign-out", &[]).await;
+    let log = deployment.data().join("audit.jsonl");
+    let log = std::fs::read_to_string(log).expect("an audit log");
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (line["verb"].as_str(), line["stage"].as_str()))
+        .collect();
+    let answered = |verb| (Some(verb), Some("answered"));
+    assert_eq!(
+        told,
+        [
+            (Some("CreateSignIn"), Some("asked")),
+            answered("CreateSignIn"),
+            answered("SignIn"),
+            answered("SignOut"),
+        ]
+    );
+    for line in &lines[1..3] {
+        assert_eq!(line["after"]["roles"], serde_json::json!(["operator"]));
+        assert!(!line["who"].as_str().unwrap_or_default().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn links_of_other_pages_of_this_machine_lead_to_no_content() {
+    let (scene, message) = scene().await;
+    let guest = Guest::signed_in(&scene.deployment, "").await;
+    let mut lines = guest.unusual("Origin", "");
+    lines.push("Sec-Fetch-Mode: navigate".to_owned());
+    lines.push("Sec-Fetch-Site: same-site".to_owned());
+    let id = message.message_id.as_str();
+    for (page, status) in [("message", 200), ("content", 403), ("download", 403)] {
+        let path = format!("/{page}?id={id}");
+        let reply = guest.request("GET", &path, &lines, "").await;
+        assert_eq!(reply.status, status, "{page}: {}", reply.head);
+    }
+}
+
+#[tokio::test]
 async fn a_session_ends_when_nobody_is_there_though_its_watch_is_open() {
     let plan = Deployment::storage_alone().set("events.enabled", "true");
     let deployment = plan.set("console.idle", "2s").start().await;

@@ -126,6 +126,41 @@ async fn a_copy_of_the_disk_says_nothing_and_starts_with_its_keys_only() {
     assert!(large == "yttrium".repeat(200_000).into_bytes());
 }
 
+/// `LoadCredential=` of systemd: the user of the process reads by an access list, whose mask is in the group bits.
+#[tokio::test]
+async fn the_credentials_of_a_service_manager_are_no_secret_told_to_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let credentials = folder.path().join("credentials");
+    std::fs::create_dir(&credentials).expect("a folder");
+    let keys = credentials.join("master.keys");
+    write_keys(&keys, ONE);
+    let start = async |mode, credentials: &Path| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&keys, mode).expect("it is ours");
+        let plan = Deployment::storage_alone()
+            .set("storage.master_key_file", text(&keys))
+            .set("storage.data_dir", "/proc/self");
+        let mut command = plan.stand_alone(Part::Storage, &folder.path().join("data"));
+        command.env("CREDENTIALS_DIRECTORY", credentials);
+        run::run(command).await
+    };
+    let taken = start(0o440, &credentials).await;
+    assert_eq!(
+        taken.code,
+        Some(74),
+        "the folder comes next: {}",
+        taken.errors
+    );
+    for (mode, credentials) in [
+        (0o440, folder.path().join("others")),
+        (0o444, credentials.clone()),
+        (0o460, credentials),
+    ] {
+        let refused = start(mode, &credentials).await;
+        assert_eq!(refused.code, Some(78), "{mode:o}: {}", refused.errors);
+    }
+}
+
 #[tokio::test]
 async fn an_operator_rotates_the_master_key_and_takes_the_old_one_away() {
     let folder = tempfile::tempdir().expect("a folder");

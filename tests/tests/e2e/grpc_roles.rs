@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 /// The services of the data listener; all others are those of operators.
-const OF_EDGES: [&str; 9] = [
+const OF_EDGES: [&str; 10] = [
     "DepositService",
     "LargeMessageService",
     "DeliveryService",
@@ -27,6 +27,7 @@ const OF_EDGES: [&str; 9] = [
     "DeferredService",
     "FanOutService",
     "ReportService",
+    "ControlService",
 ];
 
 /// Sends messages without any field, and reads nothing of what comes.

@@ -1,12 +1,16 @@
 //! gRPC over TLS: what goes through it, who is let in, and certificates that are renewed.
 
 use crate::secure::{self, Certificates, EDGE, OPERATOR, operate};
+use restante_tests::exposition::Exposition;
 use restante_tests::load::Load;
 use restante_tests::patience::{START, within};
 use restante_tests::sip::{Transport, example, fresh};
 use restante_tests::{Deployment, LoopbackNet, Part, Scene, run, uri};
 use tls::CertificateFiles;
 use tls::authority::Authority;
+
+/// When 2099 begins, in seconds since 1970.
+const END_OF_NEW: f64 = 4_070_908_800.0;
 
 /// What operators are told of a handshake that failed.
 #[track_caller]
@@ -76,16 +80,24 @@ async fn renewing_every_certificate_under_load_fails_no_deposit() {
     // A new certificate on each side, told apart by the name that only the new one of the store has.
     let server = deployment.net().host(LoopbackNet::SERVER).to_string();
     let authority = &certificates.authority;
-    authority.renew(&certificates.storage, &[&server, "localhost"]);
+    let names = [server.as_str(), "localhost"];
+    let end = async || {
+        let (_, text) = deployment.fetch(Part::Storage, "/metrics").await;
+        let name = "restante_tls_certificate_end_timestamp_seconds";
+        Exposition::parse(&text).sum(name, &[("purpose", "grpc")])
+    };
+    assert!(end().await > END_OF_NEW);
+    authority.renew_until(&certificates.storage, &names, 2099);
     authority.renew(&certificates.edge, &[EDGE]);
     let log = deployment.process(Part::Storage).log();
-    let reloaded = log.find(|event| (event["message"] == "certificates loaded").then_some(()));
+    let reloaded = log.find(|event| (event["event"] == "certificate.loaded").then_some(()));
     within(
         START,
         "the storage service to read its certificate again",
         reloaded,
     )
     .await;
+    assert_eq!(end().await, END_OF_NEW);
     load.more(50).await;
     assert_eq!(load.refused(), [], "every message was answered 202");
 

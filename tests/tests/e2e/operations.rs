@@ -48,12 +48,12 @@ fn examples() -> Vec<String> {
     examples
 }
 
-/// All commands that have none below them, such as `user alias add`.
-async fn commands() -> Vec<String> {
+/// All commands of a program that have none below them, such as ` user alias add`.
+pub(crate) async fn commands(program: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![String::new()];
     while let Some(path) = open.pop() {
-        let mut help = command("restantectl");
+        let mut help = command(program);
         help.args(path.split_whitespace()).arg("--help");
         let help = run(help).await.done().output;
         let list = help.split("\nCommands:\n").nth(1);
@@ -87,15 +87,23 @@ struct Stage {
 
 impl Stage {
     async fn build() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let backups = folder.path().join("backups");
         let plan = Deployment::all()
             .set("events.enabled", "true")
+            .set(
+                "maintenance.backups",
+                backups.to_str().expect("a path in UTF-8"),
+            )
             .set("storage.master_keys", &format!("1:{}", "5e".repeat(32)));
         let scene = Scene::start(plan).await;
         let address = scene.deployment.address("controlling-edge.listen_tcp");
         let controlling = scene.core.way(Transport::Tcp, address).await;
-        let folder = tempfile::tempdir().expect("a folder");
         let members = "dave@example.org\nerin@example.org\n";
         std::fs::write(folder.path().join("more-members.txt"), members).expect("written");
+        let silo = "id,src_addr,dst_addr,inc_time,exp_time,body\n\
+            1,sip:alice@example.org,sip:bob@example.org,1700000000,4102444800,Lunch?\n";
+        std::fs::write(folder.path().join("silo.csv"), silo).expect("written");
         Self {
             scene,
             controlling,
@@ -241,7 +249,7 @@ async fn every_example_of_the_operators_manual_succeeds() {
 #[tokio::test]
 async fn every_command_has_an_example_in_the_operators_manual() {
     let examples = examples();
-    let commands = commands().await;
+    let commands = commands("restantectl").await;
     assert!(commands.len() > 40, "the help is understood: {commands:?}");
     let is_shown = |command: &&String| {
         let command = format!("restantectl{command} ");

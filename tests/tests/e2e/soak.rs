@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use proto::v1::{Group, GroupMember, JobState, Message, MessageState, PartKind};
+use proto::v1::{Group, GroupMember, Job, JobState, Message, MessageState, PartKind};
 use restante_tests::clients::Clients;
 use restante_tests::load::Load;
 use restante_tests::patience::eventually;
@@ -66,7 +66,7 @@ struct Totals {
     accepted: usize,
     uploaded: usize,
     to_many: usize,
-    copies: u32,
+    copies: usize,
     deliveries: usize,
 }
 
@@ -207,19 +207,27 @@ impl Soak {
     /// Waits until everybody has what was accepted for him: users who were away come now.
     async fn settle(&mut self, promised: &BTreeSet<String>) {
         let operator = self.deployment.operator();
-        let jobs = eventually(PATIENCE, "the end of all jobs", async || {
-            let jobs = operator.jobs().await;
-            let is_over = jobs.iter().all(|job| job.state() != JobState::Running);
-            is_over.then_some(jobs)
+        let last = self.last_job;
+        // Those of this round, as they were last seen: a job that is over is forgotten in time.
+        let mut jobs: BTreeMap<u64, Job> = BTreeMap::new();
+        eventually(PATIENCE, "the end of every job of the round", async || {
+            let new = operator
+                .jobs()
+                .await
+                .into_iter()
+                .filter(|job| job.job > last);
+            jobs.extend(new.map(|job| (job.job, job)));
+            let over = jobs.values().filter(|job| job.state() != JobState::Running);
+            (over.count() >= TO_MANY).then_some(())
         })
         .await;
-        for job in &jobs {
+        assert_eq!(jobs.len(), TO_MANY, "{jobs:?}");
+        for job in jobs.values() {
             assert_eq!(job.state(), JobState::Completed, "{job:?}");
             assert_eq!(job.delivered, job.total, "{job:?}");
         }
-        let new = jobs.iter().filter(|job| job.job > self.last_job);
-        self.totals.copies += new.map(|job| job.total).sum::<u32>();
-        self.last_job = jobs.iter().map(|job| job.job).max().unwrap_or_default();
+        self.totals.copies += jobs.values().map(|job| job.total as usize).sum::<usize>();
+        self.last_job = jobs.keys().copied().max().unwrap_or_default();
         eventually(PATIENCE, "the last messages", async || {
             let users = waiting(&operator.list("").await);
             if users.is_empty() {
@@ -391,5 +399,6 @@ async fn ct_rob_05_a_load_with_kills_loses_nothing_and_memory_does_not_grow() {
         );
     }
     assert!(soak.totals.accepted >= 2 * MESSAGES * soak.totals.rounds);
+    assert_eq!(soak.totals.copies, soak.totals.to_many * MEMBERS);
     soak.finish().await;
 }

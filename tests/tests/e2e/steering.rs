@@ -1,7 +1,5 @@
 //! Operators steer deliveries with `restantectl`: suspend, explain, select by filters, purge, erase.
 
-use std::time::Duration;
-
 use restante_tests::patience::{START, eventually};
 use restante_tests::run::Ended;
 use restante_tests::{Deployment, Part, Scene, uri};
@@ -32,13 +30,26 @@ async fn suspended_deliveries_wait_for_the_end_or_the_cancellation_and_survive_a
     let suspended = record(&scene, added).await;
     assert_eq!(suspended["reason"], "loops");
     scene.register("bob").await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    eventually(START, "a plan for the end of the suspension", async || {
+        let minute = |time: &Value| Some(time.as_str()?.get(..16)?.to_owned());
+        let plan = &record(&scene, "explain --to bob@example.org").await["plan"];
+        let is_then = minute(&plan["due_at"]) == minute(&suspended["until"]);
+        (plan["phase"] == "waiting" && is_then).then_some(())
+    })
+    .await;
     scene.fence().await;
     assert_eq!(scene.unanswered_invites("bob"), 0, "nothing is begun");
     let second = scene.deposit_text("bob", "second").await.message_id;
 
     let explained = record(&scene, "explain --to bob@example.org").await;
     assert!(why(&explained).contains("suspended until"), "{explained}");
+    let pushed = ctl(&scene, "push bob@example.org --force").await;
+    assert_ne!(pushed.code, Some(0));
+    assert!(
+        pushed.errors.contains("suspended until"),
+        "{}",
+        pushed.errors
+    );
     assert!(why(&explained).contains("loops"), "{explained}");
     let status = record(&scene, "status").await;
     assert_eq!(status["suspensions"][0]["served_user"], uri("bob"));
@@ -58,11 +69,17 @@ async fn suspended_deliveries_wait_for_the_end_or_the_cancellation_and_survive_a
 async fn suspension_of_a_domain_ends_by_itself() {
     let mut scene = Scene::all().await;
     let id = scene.deposit_text("bob", "Lunch?").await.message_id;
-    record(&scene, "suspend add --domain EXAMPLE.org --duration 5s").await;
+    let suspended = record(&scene, "suspend add --domain EXAMPLE.org --duration 5s").await;
     scene.register("bob").await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(scene.unanswered_invites("bob"), 0, "nothing is begun");
-    assert_eq!(scene.receive("bob", 1).await, [id]);
+    assert_eq!(scene.receive("bob", 1).await, std::slice::from_ref(&id));
+    let shown = record(&scene, &format!("show {id}")).await;
+    let timeline = shown["timeline"].as_array().expect("events");
+    let claimed = timeline.iter().find(|event| event["event"] == "claimed");
+    let (claimed, until) = (&claimed.expect("one")["at"], &suspended["until"]);
+    assert!(
+        claimed.as_str() >= until.as_str(),
+        "{claimed}, before {until}"
+    );
     assert!(
         ctl(&scene, "suspend list")
             .await

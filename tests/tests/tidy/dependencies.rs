@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::tree::{assert_none, root};
 
 /// Crate, and those of ours it may import. The tests may import all.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     ("restante-proto", &[]),
     ("restante-storage", &[]),
     ("restante-sip", &[]),
@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("restante-xcap", &[]),
     ("restante-daemon", &[]),
     ("restante-tls", &[]),
+    ("restante-command-line", &[]),
     (
         "restante-net",
         &["restante-sip", "restante-msrp", "restante-tls"],
@@ -62,6 +63,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "restante-cpim",
             "restante-xcap",
             "restante-net",
+            "restante-command-line",
         ],
     ),
     (
@@ -73,6 +75,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "restante-sip-edge",
             "restante-controlling-edge",
             "restante-daemon",
+            "restante-command-line",
         ],
     ),
     (
@@ -81,7 +84,9 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "restante-proto",
             "restante-storage-client",
             "restante-sip",
+            "restante-cpim",
             "restante-tls",
+            "restante-command-line",
         ],
     ),
     ("restante-bench", &["restante-storage"]),

@@ -10,6 +10,7 @@ mod citations;
 mod conformance;
 mod dependencies;
 mod links;
+mod log_events;
 mod metrics;
 mod places;
 mod promises;

@@ -8,13 +8,13 @@ use super::list::find;
 use crate::client::{Client, Order};
 use crate::command::selection::{Batches, Interruption, Selected};
 use crate::command::show::whole_body;
-use crate::command::{Session, summary};
+use crate::command::{Session, Tally, summary};
 use crate::exit::{Code, Failure};
 use crate::output::Progress;
 use crate::output::record::{
     MailboxRecord, SettingsRecord, ShownMessage, SubscriptionRecord, UserRecord,
 };
-use crate::target::Address;
+use crate::target::{Address, MessageId};
 
 /// Show how much waits for a user, and where the user is registered: as `summary`
 #[derive(Args, Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct UserSummaryArgs {
 ///
 /// The account with its aliases, counters and registrations, settings, subscriptions, and each message with its timeline. Bodies
 /// need the right to read contents and are written with --bodies only, those up to 16 MiB; each reading is in the audit log. What
-/// the user has sent to others is in their mailboxes: `list --from`.
+/// cannot be written is told on standard error, and the rest goes on. What the user has sent to others is in their mailboxes: `list --from`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -102,21 +102,41 @@ pub(super) async fn export(args: &UserExportArgs, session: &mut Session) -> Resu
     }
     let progress = Progress::begin(None, true);
     let mut batches = Batches::new(all_of(user));
+    let (mut tally, mut total) = (Tally::default(), 0);
     loop {
         let batch = batches.next(&mut client).await?;
         if batch.is_empty() {
-            return Ok(());
+            return tally.result(total);
         }
         for (id, _) in batch {
-            let shown = ShownMessage::from_reply(client.message(&id).await?);
-            let mut shown = shown.ok_or_else(|| client.defect("a reply without a message"))?;
-            if args.bodies && shown.message.content_retained {
-                shown.content = Some(whole_body(&shown, &mut client).await?);
+            total += 1;
+            match exported(&id, args.bodies, &mut tally, &mut client).await {
+                Ok(shown) => write(session, "message", &shown)?,
+                Err(failure) if failure.is_of_one_item() => tally.fail(&id, &failure),
+                Err(failure) => return Err(failure),
             }
-            write(session, "message", &shown)?;
             progress.step();
         }
     }
+}
+
+/// A message, with its body if that is asked for and can be had.
+async fn exported(
+    id: &MessageId,
+    with_body: bool,
+    tally: &mut Tally,
+    client: &mut Client,
+) -> Result<ShownMessage, Failure> {
+    let shown = ShownMessage::from_reply(client.message(id).await?);
+    let mut shown = shown.ok_or_else(|| client.defect("a reply without a message"))?;
+    if with_body && shown.message.content_retained {
+        match whole_body(&shown, client).await {
+            Ok(body) => shown.content = Some(body),
+            Err(failure) if failure.is_of_one_item() => tally.fail(id, &failure),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(shown)
 }
 
 fn write(
@@ -192,10 +212,6 @@ async fn erase_messages(
             return Ok(());
         }
         for (id, found) in batch {
-            let is_over = found.is_some_and(|message| Order::Delete.refusal(&message).is_some());
-            if is_over {
-                continue;
-            }
             if interruption.is_here() {
                 return Err(Failure::BrokenOff {
                     done: record.messages,
@@ -204,8 +220,17 @@ async fn erase_messages(
                     code: Code::Interrupted,
                 });
             }
+            let is_over = found.is_some_and(|message| Order::Delete.refusal(&message).is_some());
+            if is_over {
+                continue;
+            }
             if !args.dry_run {
-                client.order(Order::Delete, &id, reason).await?;
+                match client.order(Order::Delete, &id, reason).await {
+                    Ok(_) => {}
+                    // It has changed meanwhile; whatever is left goes with the account.
+                    Err(failure) if failure.is_of_one_item() => continue,
+                    Err(failure) => return Err(failure),
+                }
             }
             record.messages += 1;
             progress.step();

@@ -7,7 +7,9 @@ mod group;
 mod job;
 mod keys;
 mod mailbox;
+mod maintenance;
 mod message;
+mod process;
 mod settings;
 mod sign_in;
 mod status;
@@ -21,9 +23,11 @@ pub(crate) use group::{GroupChangeRecord, GroupRecord};
 pub(crate) use job::{JobChangeRecord, JobRecord, LegRecord};
 pub(crate) use keys::KeysRecord;
 pub(crate) use mailbox::{BindingRecord, CountRecord, DeferredListRecord, MailboxRecord};
+pub(crate) use maintenance::{BackupRecord, CompactedRecord, MadeRecord, ReportRecord};
 pub(crate) use message::{
     ContentRecord, EventRecord, FileRecord, ListedMessage, ShownMessage, class_name, state_name,
 };
+pub(crate) use process::{ChangedKeyRecord, ProcessRecord};
 pub(crate) use settings::{SettingsRecord, ValuesRecord};
 pub(crate) use sign_in::SignInRecord;
 pub(crate) use status::{EdgeRecord, StatusRecord};

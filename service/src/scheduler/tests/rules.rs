@@ -423,3 +423,125 @@ fn suspended_mailbox_waits_for_the_end_or_for_its_cancellation() {
     scene.pass(SECOND);
     scene.start_of(carol);
 }
+
+#[test]
+fn suspended_mailboxes_do_not_keep_the_scan_from_going_on() {
+    let mut scene = Scene::with_edge();
+    let [bob, carol, dave] = [1, 2, 3].map(MailboxId);
+    for mailbox in [bob, carol, dave] {
+        scene.machine.found(scene.now, mailbox);
+    }
+    scene.pass(Duration::ZERO);
+    assert_eq!(scene.machine.imminent(), 3);
+    for mailbox in [bob, carol] {
+        scene.start_of(mailbox);
+        let suspended = Started::Suspended(300 * SECOND);
+        scene.machine.started(scene.now, mailbox, suspended);
+    }
+    assert_eq!((scene.machine.planned(), scene.machine.imminent()), (3, 1));
+    // By an order, by an edge that has it from before our start, by its end: each counts once.
+    scene.machine.ordered(scene.now, bob, false);
+    assert_eq!(scene.machine.imminent(), 2);
+    scene
+        .machine
+        .renewed(scene.now, carol, Generation(9), &edge("a"));
+    assert_eq!((scene.machine.planned(), scene.machine.imminent()), (2, 2));
+    scene.release(carol, Generation(9), Ending::Completed);
+    scene.pass(10 * SECOND);
+    for _ in 0..3 {
+        let start = scene.machine.poll().expect("all are due");
+        scene.grant(start.mailbox);
+    }
+    assert_eq!((scene.machine.planned(), scene.machine.imminent()), (0, 0));
+}
+
+#[test]
+fn a_suspension_that_ends_while_its_mailbox_is_looked_at_ends_for_it_too() {
+    let mut scene = Scene::with_edge();
+    scene.machine.ordered(scene.now, BOB, false);
+    scene.start_of(BOB);
+    scene.machine.resumed(scene.now);
+    let suspended = Started::Suspended(300 * SECOND);
+    scene.machine.started(scene.now, BOB, suspended.clone());
+    scene.pass(Duration::ZERO);
+    scene.start_of(BOB);
+    // The next one is another one.
+    scene.machine.started(scene.now, BOB, suspended);
+    scene.pass(299 * SECOND);
+    assert_eq!(scene.machine.poll(), None);
+}
+
+#[test]
+fn a_start_that_delivers_nothing_takes_nobodys_place() {
+    for nothing in [
+        Started::Nothing,
+        Started::SwitchedOff,
+        Started::Suspended(300 * SECOND),
+    ] {
+        let mut scene = Scene::new(Policy {
+            rate: 1,
+            ..policy()
+        });
+        scene.machine.edge_attached(edge("a"), 100);
+        for mailbox in [BOB, CAROL] {
+            scene.machine.ordered(scene.now, mailbox, false);
+        }
+        scene.start_of(BOB);
+        assert_eq!(scene.machine.poll(), None, "one a second");
+        scene.machine.started(scene.now, BOB, nothing);
+        scene.run(CAROL);
+    }
+}
+
+#[test]
+fn a_user_whose_connection_is_elsewhere_keeps_his_place() {
+    let slow = Policy {
+        rate: 1,
+        ..policy()
+    };
+    for (room, next) in [(1, BOB), (0, CAROL)] {
+        let mut scene = Scene::new(slow.clone());
+        scene.machine.edge_attached(edge("a"), 100);
+        scene.machine.edge_attached(edge("home"), room);
+        for mailbox in [BOB, CAROL] {
+            scene.machine.ordered(scene.now, mailbox, false);
+        }
+        assert_eq!(scene.start_of(BOB).edge, edge("a"));
+        let elsewhere = Started::Elsewhere(edge("home"));
+        scene.machine.started(scene.now, BOB, elsewhere);
+        scene.start_of(next);
+    }
+}
+
+#[test]
+fn an_edge_that_takes_no_job_is_not_asked_faster_for_it() {
+    let mut scene = Scene::new(Policy {
+        rate: 1,
+        ..policy()
+    });
+    scene.machine.edge_attached(edge("a"), 100);
+    scene.machine.ordered(scene.now, BOB, false);
+    scene.start_of(BOB);
+    scene.machine.started(scene.now, BOB, Started::EdgeGone);
+    assert_eq!(scene.machine.poll(), None);
+    scene.pass(SECOND);
+    scene.start_of(BOB);
+}
+
+#[test]
+fn users_of_an_edge_that_takes_nothing_are_in_nobodys_way() {
+    let mut scene = Scene::with_edge();
+    scene.machine.edge_attached(edge("home"), 100);
+    let paused = Some(300 * SECOND);
+    scene.machine.hop_reported(scene.now, &edge("home"), paused);
+    for mailbox in (100..300).map(MailboxId) {
+        scene.machine.ordered(scene.now, mailbox, false);
+        assert_eq!(scene.start_of(mailbox).edge, edge("a"));
+        let elsewhere = Started::Elsewhere(edge("home"));
+        scene.machine.started(scene.now, mailbox, elsewhere);
+    }
+    assert_eq!(scene.machine.poll(), None);
+    assert_eq!(scene.machine.planned(), 200);
+    scene.machine.ordered(scene.now, CAROL, false);
+    assert_eq!(scene.start_of(CAROL).edge, edge("a"));
+}

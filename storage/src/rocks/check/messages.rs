@@ -6,7 +6,9 @@ use super::restate::Restate;
 use super::{CheckReport, Finding};
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
-use crate::model::{MailboxId, MessageNumber, ReportName, ReportState, ReportSubject, UploadId};
+use crate::model::{
+    MailboxId, MessageNumber, PartKind, ReportName, ReportState, ReportSubject, UploadId,
+};
 use crate::rocks::change::{chunks_of, contents_row, waiting};
 use crate::rocks::counting::{Share, is_deliverable};
 use crate::rocks::database::{Reach, ReadError};
@@ -145,12 +147,16 @@ impl Shared {
                 continue;
             }
             let mut there = 0;
+            let mut hasher = Sha256::new();
             for chunk in 0..chunks_of(*octets) {
                 let place = key::content(number, *kind, chunk);
                 let key = found.envelope.content_key.as_ref();
                 there += match self.piece(contents_row(&place), key, Reach::Disk) {
-                    Ok(piece) => piece.map_or(0, |piece| piece.len() as u64),
-                    Err(ReadError::Failed(StoreError::Corrupt { .. })) => 0,
+                    Ok(Some(piece)) => {
+                        hasher.update(&piece[..]);
+                        piece.len() as u64
+                    }
+                    Ok(None) | Err(ReadError::Failed(StoreError::Corrupt { .. })) => 0,
                     Err(error) => return Err(error.into()),
                 };
             }
@@ -159,7 +165,10 @@ impl Shared {
             } else {
                 0
             };
-            report.expect(there == expected, || Finding::Content(number));
+            let hash = found.envelope.envelope.sha256;
+            let hash = hash.filter(|_| *kind == PartKind::SendBody && found.state.content_retained);
+            let is_same = hash.is_none_or(|hash| hash == <[u8; 32]>::from(hasher.finalize()));
+            report.expect(there == expected && is_same, || Finding::Content(number));
             report.content_octets += there;
         }
         Ok(())

@@ -3,13 +3,15 @@
 use super::{CheckReport, Finding};
 use crate::column_family::Family;
 use crate::key::{self, Due, DueKind};
+use crate::model::MailboxId;
 use crate::rocks::database::Reach;
 use crate::rocks::shared::Shared;
 use crate::rule::settings::Sayings;
 use crate::rule::subscription;
 use crate::store::StoreError;
 use crate::value::{
-    self, AddressValue, Counters, DuplicateValue, LocationValue, OwnerValue, SubscriptionsValue,
+    self, AccountValue, AddressValue, Counters, DuplicateValue, LocationValue, OwnerValue,
+    SubscriptionsValue,
 };
 
 impl Shared {
@@ -34,6 +36,7 @@ impl Shared {
             let (number, _, _) = key::decode_content(key)?;
             self.has(Family::Locations, &key::location(number))
         })?;
+        let (mut unfinished, mut last) = (0, None);
         self.check_family(Family::Large, report, |key, octets| {
             // Blocks are compared with what is their owner.
             let (upload, block) = key::decode_block(key)?;
@@ -47,9 +50,16 @@ impl Shared {
                         Ok(job.is_some_and(|job| job.content == Some(upload)))
                     }
                 },
-                _ => self.has(Family::Large, &key::block(upload, key::OWNER_BLOCK)),
+                _ => {
+                    let is_owned =
+                        self.has(Family::Large, &key::block(upload, key::OWNER_BLOCK))?;
+                    let is_other = last.replace(upload) != Some(upload);
+                    unfinished += usize::from(!is_owned && is_other);
+                    Ok(true)
+                }
             }
         })?;
+        report.unfinished_uploads += unfinished;
         self.check_family(Family::Events, report, |key, _| {
             let (number, _) = key::decode_event(key)?;
             self.has(Family::Locations, &key::location(number))
@@ -126,9 +136,9 @@ impl Shared {
                 let due_at = row.and_then(|row| subscription::due_at(&row.subscriptions));
                 Ok(due_at == Some(due.at))
             }
-            DueKind::Attempt(mailbox, order) => {
-                self.has(Family::Attempts, &key::attempt(mailbox, order))
-            }
+            DueKind::Attempt(mailbox, order) => Ok(self
+                .has(Family::Attempts, &key::attempt(mailbox, order))?
+                || self.is_erased(mailbox)?),
             DueKind::Job(number) => {
                 let row = self.job_row(number)?;
                 Ok(row.is_some_and(|row| row.due_at == due.at))
@@ -138,6 +148,15 @@ impl Shared {
                 Ok(row.is_some_and(|row| row.settings_until == Some(due.at)))
             }
         }
+    }
+
+    /// Whether the account of a mailbox has gone with everything: when that ends is not looked for.
+    pub(super) fn is_erased(&self, mailbox: MailboxId) -> Result<bool, StoreError> {
+        let row = self
+            .database
+            .read(Family::Accounts, &key::mailbox(mailbox))?;
+        let row: Option<AccountValue> = row.map(|row| value::decode(&row)).transpose()?;
+        Ok(row.is_some_and(|row| row.is_erased()))
     }
 
     fn has(&self, family: Family, key: &[u8]) -> Result<bool, StoreError> {
@@ -160,5 +179,5 @@ impl Shared {
 
 /// Whether there is such a row.
 pub(super) fn has(shared: &Shared, family: Family, key: &[u8]) -> Result<bool, StoreError> {
-    Ok(shared.database.read(family, key)?.is_some())
+    shared.database.contains(family, key)
 }

@@ -8,7 +8,7 @@ use crate::rocks::transaction::{Interrupt, Transaction};
 use crate::value::{MailboxValue, SenderValue};
 
 /// As counted from the messages.
-pub(super) enum Restate {
+pub(in crate::rocks) enum Restate {
     Mailbox(MailboxId, MailboxValue),
     /// `None`: the sender has nothing stored.
     Sender(AddressKey, Option<SenderValue>),

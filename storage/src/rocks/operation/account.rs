@@ -130,8 +130,9 @@ impl Transaction<'_> {
             };
             self.set_bindings(mailbox, Some(Arc::new(none)));
         }
-        self.forget_settings(mailbox)?;
         for mailbox in self.mailboxes_of(mailbox) {
+            // A member may have said something before it was one.
+            self.forget_settings(mailbox)?;
             let subscriptions = self.subscriptions_of(mailbox)?;
             self.replace_subscriptions(mailbox, &subscriptions, Vec::new());
         }

@@ -130,7 +130,7 @@ impl Acknowledge {
         transaction: &mut Transaction<'_>,
     ) -> Result<(StateValue, EventKind, String), Interrupt> {
         let now = transaction.times.wall;
-        let retention = &transaction.shared.config.retention;
+        let retention = &transaction.shared.bounds().retention;
         Ok(match &self.settlement {
             Settlement::Delivered { by } => {
                 let state = settle(loaded, State::Delivered, now, "", retention);
@@ -158,23 +158,23 @@ impl Acknowledge {
         let now = transaction.times.wall;
         let bindings = transaction.bindings(self.claim.mailbox)?;
         let bindings = bindings.unwrap_or_default();
-        let config = &transaction.shared.config;
+        let bounds = &transaction.shared.bounds();
         let word = device::Word {
             device,
             settlement: &self.settlement,
             registrations: bindings.registrations,
             at: now,
         };
-        let devices = device::told(&loaded.state.devices, &word, config.max_refusals);
+        let devices = device::told(&loaded.state.devices, &word, bounds.max_refusals);
         let theirs = (&bindings.devices[..], &bindings.bindings[..]);
-        let is_missing = device::is_missing(&devices, theirs, config.scope, now);
+        let is_missing = device::is_missing(&devices, theirs, transaction.shared.config.scope, now);
         let said = self.settlement.said();
         let consequence = device::consequence(&devices, device, loaded.state.state, is_missing);
         let state = match consequence {
             Consequence::Delivered { is_missing } => {
-                delivered(loaded, is_missing, now, &config.retention)
+                delivered(loaded, is_missing, now, &bounds.retention)
             }
-            Consequence::Refused => settle(loaded, State::Refused, now, said, &config.retention),
+            Consequence::Refused => settle(loaded, State::Refused, now, said, &bounds.retention),
             Consequence::None => StateValue {
                 reason: said.to_owned(),
                 ..loaded.state.clone()
@@ -205,8 +205,8 @@ impl Acknowledge {
             state.refused_on = Some(registration);
             state.refusals += 1;
         }
-        let config = &transaction.shared.config;
-        if state.refusals < config.max_refusals {
+        let bounds = &transaction.shared.bounds();
+        if state.refusals < bounds.max_refusals {
             return Ok((state, EventKind::AttemptFailed));
         }
         let dead = settle(
@@ -214,7 +214,7 @@ impl Acknowledge {
             State::Refused,
             transaction.times.wall,
             reason,
-            &config.retention,
+            &bounds.retention,
         );
         let counted = StateValue {
             refused_on: state.refused_on,

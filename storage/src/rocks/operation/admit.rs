@@ -31,7 +31,7 @@ impl Transaction<'_> {
             let mailbox = || shared.directory.address(reserved);
             *reserved == address || mailbox().is_some_and(|id| mailboxes.contains(&id))
         };
-        let mut usage = match shared.config.mailbox_full {
+        let mut usage = match shared.bounds().mailbox_full {
             MailboxFull::RejectNew => shared.uploads.reserved(is_theirs, except, now),
             MailboxFull::DropOldest => Usage::default(),
         };
@@ -80,11 +80,11 @@ impl Operation for Admit {
         let (usage, barring) = transaction.usage(&mailboxes, self.address, None)?;
         let sender = transaction.stored_by(self.sender)?;
         let shared = transaction.shared;
-        let config = &shared.config;
+        let bounds = &shared.bounds();
         let announced = self.admission.announced_octets;
         let facts = Facts {
             duplicate: None::<()>,
-            account_known: mailbox.is_some() || config.provisioning == Provisioning::Open,
+            account_known: mailbox.is_some() || shared.config.provisioning == Provisioning::Open,
             barring,
             usage,
             sender,
@@ -97,15 +97,15 @@ impl Operation for Admit {
             octets: announced.unwrap_or(1),
             file_transfer: self.admission.file_transfer,
         };
-        let decision = decide(facts, ask, config);
+        let decision = decide(facts, ask, bounds);
         if let Decision::Refuse(refusal) = decision {
             return Ok(AdmissionOutcome::Refused(refusal));
         }
-        let waiting = match config.mailbox_full {
+        let waiting = match bounds.mailbox_full {
             MailboxFull::RejectNew => usage.octets,
             MailboxFull::DropOldest => 0,
         };
-        let left = config.quota.octets.saturating_sub(waiting);
+        let left = bounds.quota.octets.saturating_sub(waiting);
         let max_octets = announced.unwrap_or(left);
         let upload = match transaction.is_commit() {
             true => shared.uploads.begin(
@@ -139,22 +139,22 @@ impl Operation for Extend {
         let mailboxes = mailboxes.unwrap_or_default();
         let (usage, _) = transaction.usage(&mailboxes, self.address, Some(self.upload))?;
         let shared = transaction.shared;
-        let config = &shared.config;
+        let bounds = &shared.bounds();
         let has_room = |octets| {
             let ask = Ask {
                 class: Class::Large,
                 octets,
                 file_transfer: false,
             };
-            let drops = config.mailbox_full == MailboxFull::DropOldest;
-            fits(usage, ask, &config.quota) || drops && lack(usage, ask, &config.quota).is_some()
+            let drops = bounds.mailbox_full == MailboxFull::DropOldest;
+            fits(usage, ask, &bounds.quota) || drops && lack(usage, ask, &bounds.quota).is_some()
         };
         let ahead = self.octets.saturating_add(AHEAD_OCTETS);
         let octets = match has_room(ahead) {
             true => ahead,
             false if has_room(self.octets) => self.octets,
             false => {
-                let retry_after = config.full_retry_after;
+                let retry_after = bounds.full_retry_after;
                 return Ok(Err(Refusal::MailboxFull { retry_after }));
             }
         };

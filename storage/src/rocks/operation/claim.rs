@@ -132,7 +132,7 @@ impl Transaction<'_> {
     /// Kept until no message that waits now can have a timeline any more.
     fn append_attempt(&mut self, mailbox: MailboxId, order: u64, claim: &ClaimValue, reason: &str) {
         let at = self.times.wall;
-        let retention = &self.shared.config.retention;
+        let retention = &self.shared.bounds().retention;
         let until = at.after(retention.max).after(retention.timeline);
         self.append(Family::Attempts, key::attempt(mailbox, order), || {
             value::encode(&AttemptValue {

@@ -7,8 +7,9 @@ use crate::column_family::Family;
 use crate::config::Provisioning;
 use crate::key::{self, AddressKey, Due, DueKind};
 use crate::model::{
-    Deposit, DepositOutcome, Envelope, Event, EventKind, MailboxId, MessageId, MessageNumber, Part,
-    PartKind, Receipt, Refusal, ReportStatus, Sequence, UnixMillis, UploadId,
+    Deposit, DepositOutcome, Envelope, Event, EventKind, Import, ImportForecast, Importer,
+    MailboxId, MessageId, MessageNumber, Part, PartKind, Receipt, Refusal, ReportStatus, Sequence,
+    UnixMillis, UploadId,
 };
 use crate::rocks::change::{CHUNK_OCTETS, contents_row};
 use crate::rocks::counting::Share;
@@ -20,6 +21,7 @@ use crate::rocks::uploads::Body;
 use crate::rule::deposit::{Ask, Decision, Facts, decide, is_too_late};
 use crate::rule::displacement::is_urgent;
 use crate::rule::duplicate::{Fingerprint, ImdnFingerprints, fingerprint, imdn_fingerprints};
+use crate::rule::import::{Terms, without_displacement};
 use crate::rule::retention;
 use crate::sealing::ContentKey;
 use crate::store::{StoreError, Synced};
@@ -59,6 +61,8 @@ pub(in crate::rocks) struct DepositMessage {
     octets: u64,
     /// The upload that a large message comes from.
     upload: Option<UploadId>,
+    /// What holds for it if it is taken over from another store.
+    terms: Option<Terms>,
     /// Others were to make way for it when it was last decided on.
     displaces: AtomicBool,
 }
@@ -103,6 +107,15 @@ impl Decided {
             Self::IdReused(receipt) => DepositOutcome::IdReused(Synced::after_sync(receipt)),
             Self::Duplicate(receipt) => DepositOutcome::Duplicate(Synced::after_sync(receipt)),
             Self::Refused(refusal) => DepositOutcome::Refused(refusal),
+        }
+    }
+
+    /// To be called for what was rehearsed alone.
+    pub(in crate::rocks) fn into_forecast(self) -> ImportForecast {
+        match self {
+            Self::Stored(_) | Self::IdReused(_) => ImportForecast::Stored,
+            Self::Duplicate(_) => ImportForecast::Duplicate,
+            Self::Refused(refusal) => ImportForecast::Refused(refusal),
         }
     }
 }
@@ -172,8 +185,17 @@ impl DepositMessage {
             fingerprint,
             imdn,
             upload: None,
+            terms: None,
             displaces: AtomicBool::new(false),
         }
+    }
+
+    /// A message that is taken over from another store.
+    pub(in crate::rocks) fn of_import(import: Import, by: &Importer, shared: &Shared) -> Self {
+        let (deposit, terms) = Terms::of(import, by);
+        let mut this = Self::new(deposit, shared);
+        this.terms = Some(terms);
+        this
     }
 
     /// A large message: its body is the last part, or has been staged.
@@ -217,6 +239,11 @@ impl DepositMessage {
         let mailboxes = mailbox.map(|mailbox| transaction.mailboxes_of(mailbox));
         let mailboxes = mailboxes.unwrap_or_default();
         let (usage, barring) = transaction.usage(&mailboxes, self.address, except)?;
+        let class = self.envelope.envelope.class;
+        let usage = match &self.terms {
+            Some(terms) => terms.usage(class, usage),
+            None => usage,
+        };
         let sender = transaction.stored_by(self.sender)?;
         let shared = transaction.shared;
         let is_open = shared.config.provisioning == Provisioning::Open;
@@ -293,7 +320,10 @@ impl DepositMessage {
             },
             received_at: place.received_at,
         };
-        self.report_stored(&place, &mut row, transaction);
+        match &self.terms {
+            Some(terms) => self.note_import(terms, &place, &mut row, transaction),
+            None => self.report_stored(&place, &mut row, transaction),
+        }
         transaction.set_mailbox(mailbox, Some(row));
         let event = Event {
             at: place.received_at,
@@ -316,16 +346,40 @@ impl DepositMessage {
         order: u64,
         transaction: &Transaction<'_>,
     ) -> Place {
-        let retention = &transaction.shared.config.retention;
-        let received_at = transaction.times.wall;
+        let retention = &transaction.shared.bounds().retention;
+        let now = transaction.times.wall;
         let class = self.envelope.envelope.class;
+        let (received_at, expires_at) = match &self.terms {
+            Some(terms) => (terms.received_at, terms.expires_at(now, retention)),
+            None => (
+                now,
+                retention::expires_at_of(class, self.lifetime, now, retention),
+            ),
+        };
         Place {
             mailbox,
             number,
             received_at,
-            expires_at: retention::expires_at_of(class, self.lifetime, received_at, retention),
+            expires_at,
             order,
         }
+    }
+
+    /// Has its timeline say who has taken it over.
+    fn note_import(
+        &self,
+        terms: &Terms,
+        place: &Place,
+        row: &mut MailboxValue,
+        transaction: &mut Transaction<'_>,
+    ) {
+        let mut state = StateValue {
+            due_at: place.expires_at,
+            ..StateValue::fresh(&self.envelope.envelope)
+        };
+        let event = terms.event(transaction.times.wall);
+        transaction.append_event(place.number, &mut state, row, event);
+        transaction.set_state(place.mailbox, place.number, Some(state));
     }
 
     /// Makes the report that it is stored (IMD-02), if the sender asked for it.
@@ -350,8 +404,11 @@ impl DepositMessage {
 
     /// Keeps the receipt for retries.
     fn remember(&self, mailbox: MailboxId, receipt: &Receipt, transaction: &mut Transaction<'_>) {
-        let window = transaction.shared.config.dedupe_window;
-        let until = receipt.received_at.after(window);
+        let window = transaction.shared.bounds().dedupe_window;
+        let until = match &self.terms {
+            Some(terms) => terms.recognised_until(transaction.times.wall, window),
+            None => receipt.received_at.after(window),
+        };
         let imdn = self.imdn.map(|imdn| [imdn.copy, imdn.id]);
         let fingerprints = [self.fingerprint].into_iter();
         for fingerprint in fingerprints.chain(imdn.into_iter().flatten()) {
@@ -447,7 +504,8 @@ impl Operation for DepositMessage {
     }
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Decided, Interrupt> {
-        if is_too_late(self.deadline, transaction.times.instant) {
+        let is_import = self.terms.is_some();
+        if !is_import && is_too_late(self.deadline, transaction.times.instant) {
             return Ok(Decided::Refused(Refusal::TooLate));
         }
         let mailbox = transaction.mailbox_of(self.address)?;
@@ -457,14 +515,19 @@ impl Operation for DepositMessage {
             file_transfer: self.envelope.envelope.file.is_some(),
         };
         let facts = self.facts(mailbox, transaction)?;
-        let config = &transaction.shared.config;
-        let decision = decide(facts, ask, config);
+        let bounds = &transaction.shared.bounds();
+        let decision = match decide(facts, ask, bounds) {
+            decision if is_import => without_displacement(decision, bounds),
+            decision => decision,
+        };
         let displaces = matches!(decision, Decision::Displace(_));
         self.displaces.store(displaces, Ordering::Relaxed);
         match decision {
             Decision::Refuse(refusal) => Ok(Decided::Refused(refusal)),
             Decision::Duplicate(first) => {
-                absorb(&first, transaction)?;
+                if !is_import {
+                    absorb(&first, transaction)?;
+                }
                 Ok(Decided::Duplicate(first.receipt))
             }
             Decision::Store => self.stored(mailbox, transaction),
@@ -475,7 +538,7 @@ impl Operation for DepositMessage {
                 match transaction.displace(&mailboxes.unwrap_or_default(), lack, new)? {
                     true => self.stored(mailbox, transaction),
                     false => Ok(Decided::Refused(Refusal::MailboxFull {
-                        retry_after: config.full_retry_after,
+                        retry_after: bounds.full_retry_after,
                     })),
                 }
             }

@@ -67,7 +67,7 @@ impl Transaction<'_> {
             return Ok(());
         };
         let now = self.times.wall;
-        let retention = &self.shared.config.retention;
+        let retention = &self.shared.bounds().retention;
         let mut state = settle(&loaded, State::Deleted, now, REASON, retention);
         let told = self.report_end(&loaded, &mut state, ReportStatus::Failed);
         let event = Event {

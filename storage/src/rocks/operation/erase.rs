@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::account::refused;
 use crate::column_family::Family;
 use crate::key;
-use crate::model::{Address, Event, EventKind, MailboxId, MessageNumber, State};
+use crate::model::{
+    Address, Event, EventKind, MailboxId, MessageNumber, State, Suspended, Suspension,
+};
 use crate::rocks::RocksStore;
 use crate::rocks::change::Loaded;
 use crate::rocks::database::Reach;
@@ -15,7 +17,7 @@ use crate::rocks::submit::Operation;
 use crate::rocks::transaction::{Interrupt, Transaction};
 use crate::sealing::KeyOwner;
 use crate::store::StoreError;
-use crate::value::{AccountValue, StateValue};
+use crate::value::{AccountValue, StateValue, SuspensionsValue};
 
 /// Messages that are erased in one operation.
 const ERASED_AT_ONCE: usize = 32;
@@ -30,6 +32,7 @@ pub(in crate::rocks) struct Erasure {
 }
 
 /// What an account has: the last message that each of its mailboxes has had, then some that are there.
+#[derive(Debug, PartialEq, Eq)]
 struct Held {
     last: Vec<(MailboxId, MessageNumber)>,
     messages: Vec<(MailboxId, MessageNumber)>,
@@ -46,8 +49,13 @@ impl RocksStore {
         while rounds > 0 {
             let held = {
                 let address = address.clone();
-                self.read(move |shared| shared.held_by(&address)).await?
+                self.read(move |shared| shared.held_by(&address)).await
             };
+            if held == Err(StoreError::UnknownAccount) {
+                // It may be gone already, and its key not yet: whoever asked was not answered.
+                self.wipe_obsolete_keys().await?;
+            }
+            let held = held?;
             let before = erased;
             for messages in held.messages.chunks(ERASED_AT_ONCE) {
                 let (messages, erasure) = (messages.to_vec(), erasure.clone());
@@ -162,8 +170,11 @@ impl Operation for EraseAccount {
         if transaction.existing_account(mailbox)?.address != self.address {
             return Err(refused(ALIAS));
         }
+        transaction.end_suspensions(mailbox)?;
         transaction.delete_account(&self.address)?;
+        transaction.note_obsolete_keys();
         for id in mailboxes {
+            transaction.erase_range(Family::Attempts, key::attempts_of(id));
             transaction.set_account(id, Some(AccountValue::erased()));
             if transaction.claim(id)?.is_some() {
                 transaction.set_claim(id, None);
@@ -175,6 +186,30 @@ impl Operation for EraseAccount {
 }
 
 impl Transaction<'_> {
+    /// Nobody shall know that deliveries to this account were suspended.
+    fn end_suspensions(&mut self, mailbox: MailboxId) -> Result<(), Interrupt> {
+        let account = self.existing_account(mailbox)?;
+        let Some(all) = self.suspensions()? else {
+            return Ok(());
+        };
+        let names: Vec<_> = account.aliases.iter().chain([&account.address]).collect();
+        let is_of_him = |suspension: &Suspension| match &suspension.target {
+            Suspended::User(address) => names.contains(&address),
+            Suspended::Domain(_) => false,
+        };
+        let left: Vec<_> = all
+            .0
+            .iter()
+            .filter(|one| !is_of_him(one))
+            .cloned()
+            .collect();
+        if left.len() < all.0.len() {
+            let row = (!left.is_empty()).then(|| Arc::new(SuspensionsValue(left)));
+            self.set_suspensions(row);
+        }
+        Ok(())
+    }
+
     fn erase_message(&mut self, loaded: Loaded, erasure: &Erasure) -> Result<(), Interrupt> {
         let now = self.times.wall;
         let mut state = StateValue {

@@ -45,7 +45,7 @@ impl Desk for Transaction<'_> {
     }
 
     fn retention(&self) -> Retention {
-        self.shared.config.retention
+        self.shared.bounds().retention
     }
 
     fn swept_until(&self) -> UnixMillis {
@@ -174,7 +174,7 @@ fn refusal(
     disk_full: bool,
 ) -> Result<Option<JobRefusal>, Interrupt> {
     let jobs = transaction.sender_jobs(sender)?;
-    if jobs.map_or(0, |jobs| jobs.0) >= transaction.shared.config.fan_out.sender_jobs {
+    if jobs.map_or(0, |jobs| jobs.0) >= transaction.shared.bounds().fan_out.sender_jobs {
         let retry_after = JOBS_RETRY_AFTER;
         return Ok(Some(JobRefusal::SenderJobs { retry_after }));
     }
@@ -228,7 +228,7 @@ impl AcceptJob {
 
     fn refusal(&self, transaction: &mut Transaction<'_>) -> Result<Option<JobRefusal>, Interrupt> {
         let shared = transaction.shared;
-        let limits = shared.config.fan_out;
+        let limits = shared.bounds().fan_out;
         let refused = refusal(transaction, self.sender, shared.free_space.is_full())?;
         if refused.is_some() {
             return Ok(refused);
@@ -254,15 +254,15 @@ impl AcceptJob {
     fn accept(&self, transaction: &mut Transaction<'_>) -> Result<JobReceipt, Interrupt> {
         let number = JobNumber(transaction.counters.next_serial);
         transaction.counters.next_serial += 1;
-        let config = &transaction.shared.config;
+        let (config, bounds) = (&transaction.shared.config, &transaction.shared.bounds());
         let now = transaction.times.wall;
         let content = self.content.as_ref();
         let staged = content.map(|content| (content.upload, content.octets));
         let job = JobValue {
             content_key: content.and_then(|content| content.key.clone()),
-            ..new_job(&self.request, number, staged, now, &config.retention)
+            ..new_job(&self.request, number, staged, now, &bounds.retention)
         };
-        let until = now.after(config.dedupe_window);
+        let until = now.after(bounds.dedupe_window);
         let receipt = Receipt {
             id: MessageId {
                 number: MessageNumber(number.0),
@@ -283,7 +283,7 @@ impl AcceptJob {
             transaction.append(Family::Jobs, key::roster(number, chunk), || roster.clone());
         }
         self.append_content(number, transaction);
-        let told = (transaction.times, &config.retention);
+        let told = (transaction.times, &bounds.retention);
         if let Some(report) = report::of_job(&self.request, number, told) {
             transaction.append_report(&report);
         }
@@ -359,7 +359,7 @@ impl Operation for AdmitJob {
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Self::Answer, Interrupt> {
         let shared = transaction.shared;
-        let limits = shared.config.fan_out;
+        let limits = shared.bounds().fan_out;
         let announced = self.admission.announced_octets;
         let max_octets = announced.unwrap_or(limits.large_octets);
         if max_octets > limits.large_octets {

@@ -61,7 +61,7 @@ impl CarryOut {
         transaction: &mut Transaction<'_>,
     ) -> Result<StateValue, Interrupt> {
         let now = transaction.times.wall;
-        let retention = &transaction.shared.config.retention;
+        let retention = &transaction.shared.bounds().retention;
         let state = loaded.state.clone();
         Ok(match effect {
             Effect::Redeliver => redelivered(loaded, next_generation(loaded, transaction)?),

@@ -63,7 +63,7 @@ impl RecallMessage {
         transaction: &mut Transaction<'_>,
     ) -> Result<Recalled, Interrupt> {
         let now = transaction.times.wall;
-        let retention = &transaction.shared.config.retention;
+        let retention = &transaction.shared.bounds().retention;
         let state = settle(loaded, State::Recalled, now, &self.0.reason, retention);
         self.save(loaded, state, Effect::TakeBack, transaction)
     }

@@ -45,7 +45,7 @@ impl ReportDesk for Transaction<'_> {
         // Taken once: a rehearsal takes nothing.
         match self.is_commit() {
             true => {
-                let rate = self.shared.config.report_rate;
+                let rate = self.shared.bounds().report_rate;
                 self.shared.reports.pace(to, rate, self.times.instant)
             }
             false => Ok(()),

@@ -84,7 +84,7 @@ fn sweep_message(
         return Ok(());
     };
     let now = transaction.times.wall;
-    let retention = &transaction.shared.config.retention;
+    let retention = &transaction.shared.bounds().retention;
     let expires_at = loaded.envelope.envelope.expires_at;
     if held_until(loaded.state.state, due.at, expires_at).is_some() {
         swept.unheld.push(number);

@@ -16,8 +16,9 @@ use crate::model::{
     ClaimedLeg, Deposit, JobQuery, JobState, LegOutcome, MessageNumber, PartKind, ReportKind,
     ReportName, ReportSubject, UnixMillis, UploadId, Verb,
 };
-use crate::rocks::check::{CheckReport, Finding};
 use crate::rocks::tests::OnDisk;
+use crate::store::Store;
+use crate::upkeep::{CheckReport, Finding};
 use crate::value::{self, Counters, Encoded, MailboxValue, OwnerValue, ReportValue, SenderValue};
 
 async fn checked(bench: &Bench<OnDisk>, restate: bool) -> CheckReport {
@@ -365,4 +366,25 @@ async fn a_report_that_its_message_waits_for_in_vain_is_found() {
     erase(&bench, Family::ReportDue, &due);
     let found = checked(&bench, false).await;
     assert_eq!(found.findings, [Finding::ReportOf(number)]);
+}
+
+#[tokio::test]
+async fn an_account_that_was_erased_after_a_failure_leaves_nothing_amiss() {
+    let bench = Bench::<OnDisk>::new();
+    bench.mail("bob").await;
+    let claim = bench.claim("bob").await;
+    bench.release_with(claim, 0, "480 not there").await;
+    let database = &bench.store().shared.database;
+    let attempt = || {
+        let mut scan = database.scan(Family::Attempts, &[], None);
+        scan.step(|_, _| Ok(()))
+    };
+    assert_eq!(attempt(), Ok(Some(())), "it has failed");
+    let erased = bench
+        .store()
+        .erase_account(address("bob"), String::new(), String::new());
+    erased.await.expect("the store answers");
+    assert_eq!(attempt(), Ok(None));
+    let report = checked(&bench, false).await;
+    assert!(report.is_sound(), "{:?}", report.findings);
 }

@@ -93,7 +93,7 @@ async fn a_deposit_that_is_overtaken_in_a_full_mailbox_is_told_that_it_is_full()
     let Ok(Decided::Refused(Refusal::MailboxFull { retry_after })) = answer else {
         panic!("not refused as full");
     };
-    assert!(retry_after < store.shared.config.full_retry_after);
+    assert!(retry_after < store.shared.bounds().full_retry_after);
 }
 
 /// C-28: the front of a mailbox that is always full moves over what was dropped, which is walked over once.

@@ -1,7 +1,8 @@
 //! What the store tells of itself: how many messages wait, since when the oldest does, and in what order that may change.
 
+use crate::battery::legs::job;
 use crate::battery::{Bench, MINUTE};
-use crate::model::Verb;
+use crate::model::{JobClass, Verb};
 use crate::rocks::tests::OnDisk;
 use crate::store::Store;
 
@@ -41,4 +42,21 @@ async fn the_oldest_message_that_waits_is_found_whatever_leaves_and_comes_back()
     let bench = bench.reopen().await;
     assert_eq!(waiting(&bench), (1, 1, Some(2)));
     bench.store().measure().await;
+}
+
+#[tokio::test]
+async fn jobs_that_nobody_claims_are_counted_after_a_restart_too() {
+    let bench = Bench::<OnDisk>::new();
+    let unclaimed = |bench: &Bench<OnDisk>| {
+        let shared = &bench.store().shared;
+        let counted = shared.jobs_with_unclaimed_legs(JobClass::Pager);
+        counted.expect("they can be read")
+    };
+    assert_eq!(unclaimed(&bench), 0);
+    for sender in ["alice", "alice", "bob"] {
+        bench.accept_job(job(sender, &["carol", "dave"])).await;
+    }
+    assert_eq!(unclaimed(&bench), 3);
+    let bench = bench.reopen().await;
+    assert_eq!(unclaimed(&bench), 3);
 }

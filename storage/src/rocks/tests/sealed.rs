@@ -17,7 +17,8 @@ use crate::column_family::Family;
 use crate::config::{EventLogConfig, StoreConfig};
 use crate::key;
 use crate::model::{
-    BindingChange, DepositOutcome, GroupChange, ManualClock, MessageNumber, PartKind, Verb,
+    BindingChange, DepositOutcome, GroupChange, MailboxId, ManualClock, MessageNumber, PartKind,
+    Verb,
 };
 use crate::rocks::{OpenError, RocksStore};
 use crate::sealing::{KeyOwner, KeyStatus, MasterKeys};
@@ -291,6 +292,9 @@ async fn master_keys_are_rotated_under_load() {
             numbers
         }
     });
+    let other_one = master_keys(&format!("1:{},{TWO}", "ab".repeat(32)));
+    let refused = store.rotate_keys(other_one.expect("they are two")).await;
+    assert!(matches!(refused, Err(StoreError::Precondition { .. })));
     let both = master_keys(&format!("{ONE},{TWO}")).expect("they are two");
     while store.key_status().await.expect("it reads").wrapped[0].1 < 20 {
         tokio::task::yield_now().await;
@@ -433,6 +437,8 @@ async fn the_key_of_an_erased_mailbox_is_gone() {
     let bench = Bench::<Sealed>::new();
     let number = bench.mail("bob").await;
     bench.uploaded("bob", "m-1", &marked(LARGE, "one")).await;
+    let claim = bench.claim("bob").await;
+    bench.release_with(claim, 0, "480 not there").await;
     bench.mail("carol").await;
     let mailbox = bench.mailbox("bob").await;
     let shared = &bench.store().shared;
@@ -515,4 +521,34 @@ async fn a_mailbox_is_erased_while_messages_come() {
     assert_eq!(erased + left, 80);
     let report = bench.store().check(false).await.expect("it reads");
     assert!(report.is_sound(), "{:?}", report.findings);
+}
+
+/// The process may die between the end of an account and the end of its key in the files.
+#[tokio::test]
+async fn a_key_that_was_deleted_goes_at_the_next_opening() {
+    let folder = new_folder();
+    let store = open(&folder, ONE).expect("it is new");
+    let database = &store.shared.database;
+    let handle = |family: Family| {
+        let handle = database.rocks().cf_handle(family.name());
+        handle.expect("all are there")
+    };
+    let place = key::data_key(KeyOwner::Mailbox(MailboxId(99)));
+    let wrapped: [u8; 60] = rand::random();
+    let mut batch = WriteBatch::default();
+    batch.put_cf(handle(Family::DataKeys), place, wrapped);
+    database.rocks().write(batch).expect("there is place");
+    database.flush(Family::DataKeys).expect("there is place");
+    let mut batch = WriteBatch::default();
+    batch.delete_cf(handle(Family::DataKeys), place);
+    batch.put_cf(handle(Family::Meta), key::OBSOLETE_KEYS, []);
+    database.rocks().write(batch).expect("there is place");
+    let data_dir = config(&folder, "").data_dir;
+    closed(store).await;
+    assert!(is_in(&data_dir, &wrapped), "the test can see it");
+    let store = open(&folder, ONE).expect("it is its key");
+    assert!(!is_in(&data_dir, &wrapped));
+    let database = &store.shared.database;
+    let left = database.contains(Family::Meta, &key::OBSOLETE_KEYS);
+    assert_eq!(left, Ok(false), "and it is not done again");
 }

@@ -151,7 +151,7 @@ pub(in crate::rocks) fn run(shared: &Arc<Shared>) {
         match flushed.and_then(|()| end_logs(shared, flushes)) {
             Ok(()) => flusher.reached(written),
             Err(cause) => {
-                tracing::error!(%cause, "staged contents cannot be written");
+                tracing::error!(event = "upload.not_written", error = %cause, "staged contents cannot be written");
                 shared.latch(LatchedBy::Flush, cause);
                 break;
             }

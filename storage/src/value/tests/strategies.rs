@@ -427,6 +427,7 @@ pub(super) fn timeline() -> impl Strategy<Value = (EventValue, AttemptValue)> {
         Just(EventKind::ContentRemoved),
         Just(EventKind::ExpiryShortened),
         Just(EventKind::Dropped),
+        Just(EventKind::Imported),
     ];
     let event = (
         any::<u64>(),

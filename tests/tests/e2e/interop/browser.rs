@@ -176,6 +176,43 @@ async fn nothing_that_a_sender_or_operator_writes_runs_in_the_console() {
     );
 }
 
+/// Pausing closes the watch, and so does a tab that nobody sees: what happens meanwhile is shown afterwards.
+#[tokio::test]
+async fn a_live_watch_that_was_paused_or_not_seen_misses_nothing() {
+    if !are_there(&["chromium"]) {
+        return;
+    }
+    let mut scene = scene().await;
+    let mut browser = Chromium::start().await;
+    let place = sign_in(&mut browser, &scene.deployment, "reader").await;
+    browser.visit(&format!("{place}/live")).await;
+    let says = |text| format!("document.getElementById('live-status').textContent === '{text}'");
+    let shows = |rows| format!("document.querySelector('#live tbody').rows.length === {rows}");
+    let click = "document.getElementById('live-pause').click()";
+    let see = |is_hidden: bool| {
+        format!(
+            "Object.defineProperty(document, 'hidden', {{configurable: true, get: () => {is_hidden}}}); \
+             document.dispatchEvent(new Event('visibilitychange')); 0"
+        )
+    };
+    browser.until(&says("Watching")).await;
+    scene.deposit_text(&somebody(), "one").await;
+    browser.until(&shows(1)).await;
+
+    browser.value(click).await;
+    browser.until(&says("Paused")).await;
+    scene.deposit_text(&somebody(), "two").await;
+    browser.until(&shows(1)).await;
+    browser.value(click).await;
+    browser.until(&shows(2)).await;
+
+    browser.value(&see(true)).await;
+    scene.deposit_text(&somebody(), "three").await;
+    browser.until(&shows(2)).await;
+    browser.value(&see(false)).await;
+    browser.until(&shows(3)).await;
+}
+
 /// The browser believes what it is told: a script that is there all the same is not run.
 #[tokio::test]
 async fn the_policy_of_the_console_stops_what_templates_would_let_through() {

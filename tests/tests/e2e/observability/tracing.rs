@@ -55,6 +55,8 @@ async fn a_message_is_traced_to_its_commit_and_each_attempt_links_to_that() {
     let stored = format!("00-{}-{}-01", accept.trace, accept.id);
     assert_eq!(message.traceparent, stored);
 
+    // For whom nothing waits nothing is claimed.
+    scene.register(&somebody()).await;
     scene.register(&user).await;
     assert_eq!(scene.receive(&user, 1).await, [id.as_str()]);
     let claim = only(&collector, "claim").await;
@@ -116,9 +118,15 @@ async fn the_context_survives_the_store_and_a_refusal_says_why() {
         .await;
     assert!(!message.traceparent.is_empty());
     assert_eq!(found.traceparent, message.traceparent);
+    // What is no message to be stored is no span.
+    let composing = "<?xml version=\"1.0\"?><isComposing xmlns=\"urn:ietf:params:xml:ns:im-iscomposing\">\
+        <state>active</state></isComposing>";
+    let composing = example::message(&user).body("application/im-iscomposing+xml", composing);
+    assert_eq!(scene.status(&composing).await, 200);
     let refused = example::message(&user).without("P-Asserted-Identity");
     assert_eq!(scene.status(&refused).await, 403);
     let accepts = named(&collector, "accept", 2).await;
+    assert_eq!(accepts.len(), 2, "{accepts:?}");
     let failed: Vec<_> = accepts.iter().filter(|span| span.failed).collect();
     assert_eq!(failed.len(), 1, "{accepts:?}");
     assert_eq!(failed[0].attributes["error.type"], "untrusted");

@@ -1,14 +1,29 @@
 //! What a check has found.
 
+use std::fmt;
+
 use crate::model::{JobNumber, MailboxId, MessageNumber, ReportName};
 
 /// Findings that are kept; more are only counted.
 const KEPT: usize = 1_000;
 
-/// Something that does not agree.
+/// Something that does not agree, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Finding {
+    /// A row cannot be read: it is damaged, or its key is gone.
+    #[error("the row {} in {family} cannot be read: {problem}", Hex(.key))]
+    Row {
+        /// Where it stands.
+        family: &'static str,
+        /// Its key there.
+        key: Vec<u8>,
+        /// What was found.
+        problem: String,
+    },
+    /// Something was not compared, since rows of it cannot be read.
+    #[error("not compared: {0}, because of rows that cannot be read")]
+    NotCompared(&'static str),
     /// The counters of a mailbox are not the sums of its messages. Can be restated.
     #[error("mailbox {}: its counters do not match its messages", .0.0)]
     Counters(MailboxId),
@@ -59,7 +74,9 @@ pub struct CheckReport {
     pub messages: u64,
     /// Octets of content found.
     pub content_octets: u64,
-    /// Uploads that were under way when their process died, and are removed now.
+    /// Rows read.
+    pub rows: u64,
+    /// Uploads that are no message yet: those that were under way when their process died, or when a copy was made.
     pub unfinished_uploads: usize,
     /// What does not agree: the first thousand.
     pub findings: Vec<Finding>,
@@ -76,16 +93,25 @@ impl CheckReport {
         self.total_findings == 0
     }
 
-    pub(super) fn add(&mut self, finding: Finding) {
+    pub(crate) fn add(&mut self, finding: Finding) {
         self.total_findings += 1;
         if self.findings.len() < KEPT {
             self.findings.push(finding);
         }
     }
 
-    pub(super) fn expect(&mut self, agrees: bool, finding: impl FnOnce() -> Finding) {
+    pub(crate) fn expect(&mut self, agrees: bool, finding: impl FnOnce() -> Finding) {
         if !agrees {
             self.add(finding());
         }
+    }
+}
+
+/// Octets as hexadecimal digits.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
     }
 }

@@ -1,0 +1,216 @@
+//! What edges log.
+
+use super::Level::{Error, Info, Warn};
+use super::{Event, event};
+
+pub(super) const BOTH: &[Event] = &[
+    event(
+        "storage.connected",
+        Info,
+        &["address"],
+        "The stream to the storage service is open.",
+        "Nothing.",
+    ),
+    event(
+        "storage.connection_lost",
+        Warn,
+        &["code", "reason"],
+        "The stream to the storage service has broken: the edge answers 503 and connects again.",
+        "Not followed by storage.connected: look at the storage service and the network.",
+    ),
+    event(
+        "storage.latched",
+        Error,
+        &[],
+        "The storage service accepts nothing until it is restarted: a write of it has failed.",
+        "Look at the disk of the storage service, then restart it.",
+    ),
+    event(
+        "storage.address_invalid",
+        Error,
+        &["address", "error"],
+        "The address of the storage service is no URL.",
+        "Mend `storage` in the section of this edge.",
+    ),
+    event(
+        "delivery.attached",
+        Info,
+        &["edge", "capacity"],
+        "The storage service gives deliveries to this edge.",
+        "Nothing.",
+    ),
+    event(
+        "fan_out.attached",
+        Info,
+        &["edge"],
+        "The storage service gives copies of messages to many to this edge.",
+        "Nothing.",
+    ),
+    event(
+        "next_hop.paused",
+        Warn,
+        &["pause_ms"],
+        "The core does not answer or has asked for time: nothing new goes there for a while.",
+        "Look at the core. Messages wait.",
+    ),
+    event(
+        "next_hop.open",
+        Info,
+        &[],
+        "The core answers again.",
+        "Nothing.",
+    ),
+    event(
+        "trust.nobody",
+        Warn,
+        &["key"],
+        "A SIP listener is bound beyond loopback and no peer is trusted: every request will be answered 403.",
+        "Set `trust.peers`.",
+    ),
+    event(
+        "xcap.exposed",
+        Warn,
+        &["warning"],
+        "Documents are served without TLS beyond this machine, as `xcap.insecure` allows.",
+        "Put a proxy with TLS before it.",
+    ),
+    event(
+        "xcap.failed",
+        Error,
+        &["error"],
+        "Documents are not served any more.",
+        "Restart the process. Messages are not concerned.",
+    ),
+    event(
+        "udp.buffer_capped",
+        Warn,
+        &["buffer", "wanted", "granted"],
+        "The kernel gives a UDP socket a smaller buffer than was asked for: bursts may be lost and repeated by their senders.",
+        "Raise `net.core.rmem_max` and `net.core.wmem_max`.",
+    ),
+    event(
+        "udp.failed",
+        Error,
+        &["error"],
+        "A UDP socket receives nothing any more.",
+        "Restart the process.",
+    ),
+    event(
+        "sip.accept_failed",
+        Warn,
+        &["error"],
+        "The system gives no further SIP connection over TCP or TLS, as where files are too many.",
+        "Raise the limit of open files.",
+    ),
+    event(
+        "msrp.accept_failed",
+        Warn,
+        &["error"],
+        "The system gives no further MSRP connection, as where files are too many.",
+        "Raise the limit of open files.",
+    ),
+    event(
+        "reception.bye_not_kept",
+        Info,
+        &["message_id", "reason"],
+        "The BYE of a sender could not be kept with his message, which is on disk all the same.",
+        "Nothing.",
+    ),
+];
+
+pub(super) const PARTICIPATING: &[Event] = &[
+    event(
+        "registration.kept",
+        Warn,
+        &["mailbox", "waiting"],
+        "The storage service cannot be reached: a registration waits in the edge.",
+        "As for storage.connection_lost.",
+    ),
+    event(
+        "registration.dropped",
+        Warn,
+        &["mailbox", "reason"],
+        "A registration that waited is given up: its user is told of nothing until he registers again.",
+        "As for storage.connection_lost.",
+    ),
+    event(
+        "registrar.closed",
+        Warn,
+        &["key"],
+        "Clients cannot register here, and there is no core where they could.",
+        "Set `registrar.enabled` and `registrar.auth`, or `sip.next_hop`.",
+    ),
+    event(
+        "registrar.unauthenticated",
+        Warn,
+        &[],
+        "Clients register without any proof of who they are.",
+        "Set `registrar.auth`, unless the network itself proves it.",
+    ),
+    event(
+        "alias.refused",
+        Warn,
+        &["mailbox", "alias"],
+        "An implicit registration set names an identity that is of another account.",
+        "Look which account is right: `restantectl user list`.",
+    ),
+    event(
+        "subscription.not_renumbered",
+        Warn,
+        &["reason"],
+        "A subscription to message-summary was not taken over from another edge: it is tried again.",
+        "Often: look at the storage service.",
+    ),
+    event(
+        "delivery.message_skipped",
+        Info,
+        &["message_id", "reason"],
+        "A message was passed over in a push and stays stored.",
+        "`restantectl explain` says what it waits for.",
+    ),
+    event(
+        "delivery.send_faulted",
+        Error,
+        &["message_id", "code"],
+        "The answer of a client to a SEND points at a fault of one side; the message stays stored.",
+        "Report it with the kind of the client.",
+    ),
+    event(
+        "delivery.release_failed",
+        Warn,
+        &["reason"],
+        "The storage service did not take a mailbox back: its lease ends the claim.",
+        "Often: look at the storage service.",
+    ),
+    event(
+        "report.not_possible",
+        Info,
+        &["call_id"],
+        "A sender asks to be told what becomes of his message, and nobody vouches for who he is: he is not told.",
+        "Nothing; often: let the core assert identities.",
+    ),
+    event(
+        "report.not_settled",
+        Info,
+        &["reason"],
+        "The storage service was not told what came of a report: the report is sent again.",
+        "Often: look at the storage service.",
+    ),
+];
+
+pub(super) const CONTROLLING: &[Event] = &[
+    event(
+        "leg.outcomes_lost",
+        Warn,
+        &[],
+        "The edge has ended before the storage service knew what came of the last copies: they are sent again.",
+        "Look why the storage service did not answer while the edge was draining.",
+    ),
+    event(
+        "xdms.failed",
+        Warn,
+        &["reason"],
+        "The XDMS has no answer for us: senders to its groups are told to come again.",
+        "Look at the XDMS and at `xdms.root`.",
+    ),
+];

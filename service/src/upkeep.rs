@@ -1,0 +1,301 @@
+//! Upkeep of the store beside the load: backups, checks, compaction; what operators ask for, and checkpoints by the clock.
+
+mod rpc;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, gauge};
+use storage::model::Clock;
+use storage::upkeep::{Compacted, Walk};
+use storage::{CheckReport, Store, StoreError};
+use tokio::sync::Semaphore;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use self::rpc::Maintenance;
+use crate::backup::{Backup, Backups, Begun, Kind};
+use crate::config::Config;
+
+/// Where copies lie until they are looked at or shipped: on the file system of the store.
+const COPIES: &str = "copies";
+
+/// The upkeep of a store.
+pub(crate) struct Upkeep<S> {
+    store: Arc<S>,
+    clock: Arc<dyn Clock>,
+    backups: Option<Backups>,
+    every: Option<Duration>,
+    copies: PathBuf,
+    streams: TaskTracker,
+    shutdown: CancellationToken,
+    turns: Turns,
+}
+
+/// One of each at a time.
+struct Turns {
+    backup: Arc<Semaphore>,
+    check: Arc<Semaphore>,
+    compact: Arc<Semaphore>,
+}
+
+/// A backup, and what was found in it if it was read.
+struct Made {
+    backup: Backup,
+    report: Option<CheckReport>,
+}
+
+/// Why it was not done.
+#[derive(Debug)]
+enum NotMade {
+    Store(StoreError),
+    /// The folder of backups, or that of copies.
+    Folder(io::Error),
+}
+
+impl From<StoreError> for NotMade {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<io::Error> for NotMade {
+    fn from(error: io::Error) -> Self {
+        Self::Folder(error)
+    }
+}
+
+impl fmt::Display for NotMade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Folder(error) => write!(f, "the folder cannot be written to: {error}"),
+        }
+    }
+}
+
+impl<S: Store> Upkeep<S> {
+    pub(crate) fn new(
+        store: Arc<S>,
+        clock: Arc<dyn Clock>,
+        config: &Config,
+        (streams, shutdown): (TaskTracker, CancellationToken),
+    ) -> Self {
+        let maintenance = &config.maintenance;
+        let folder = maintenance.backups.clone();
+        let turn = || Arc::new(Semaphore::new(1));
+        Self {
+            store,
+            clock,
+            backups: folder.map(|folder| Backups::new(folder, maintenance.keep)),
+            every: maintenance.every,
+            copies: config.process.data_dir.join(COPIES),
+            streams,
+            shutdown,
+            turns: Turns {
+                backup: turn(),
+                check: turn(),
+                compact: turn(),
+            },
+        }
+    }
+
+    /// Removes what an earlier process has left, then makes checkpoints by the clock until the shutdown.
+    pub(crate) async fn run(self: Arc<Self>) {
+        // Without either nothing is asked of a thread, whose end no virtual time knows.
+        if self.backups.is_some() || self.copies.exists() {
+            self.clear().await;
+        }
+        if let Some(every) = self.every {
+            self.checkpoints(every).await;
+        }
+    }
+
+    /// Removes what an earlier process has left, and tells of the last backups.
+    async fn clear(&self) {
+        let (copies, backups) = (self.copies.clone(), self.backups.clone());
+        // What stays does no harm but to the space, and its place is cleared before it is needed.
+        let known = tokio::task::spawn_blocking(move || {
+            let _ = std::fs::remove_dir_all(copies);
+            backups.map_or(Ok(Vec::new()), |backups| {
+                backups.remove_partial()?;
+                backups.list()
+            })
+        });
+        match known.await {
+            Ok(Ok(known)) if self.backups.is_some() => tell_last(&known),
+            Ok(Err(error)) => {
+                tracing::warn!(event = "backup.folder_unreadable", %error, "the folder of backups cannot be read");
+            }
+            _ => {}
+        }
+    }
+
+    async fn checkpoints(self: Arc<Self>, every: Duration) {
+        let mut times = interval(every);
+        times.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                _ = times.tick() => {}
+            }
+            // A backup that is being made is as good as a checkpoint.
+            let Ok(turn) = Arc::clone(&self.turns.backup).try_acquire_owned() else {
+                continue;
+            };
+            let upkeep = Arc::clone(&self);
+            // In a task of its own, so that a drain waits for it.
+            let making = self.streams.spawn(async move {
+                let walk = Arc::new(Walk::default());
+                if let Err(error) = upkeep.make(Kind::Checkpoint, walk).await {
+                    tracing::warn!(event = "backup.no_checkpoint", %error, "no checkpoint");
+                }
+                drop(turn);
+            });
+            // It does not panic, and is not aborted.
+            let _ = making.await;
+        }
+    }
+
+    /// Makes a backup; one that an operator asks for is read too.
+    async fn make(&self, kind: Kind, walk: Arc<Walk>) -> Result<Made, NotMade> {
+        let made = self.make_uncounted(kind, walk).await;
+        let result = match &made {
+            Ok(Made {
+                report: Some(report),
+                ..
+            }) if !report.is_sound() => "unsound",
+            Ok(made) => {
+                tell(&made.backup);
+                "made"
+            }
+            Err(_) => "failed",
+        };
+        counter!("restante_backups_total", "kind" => kind.word(), "result" => result).increment(1);
+        made
+    }
+
+    async fn make_uncounted(&self, kind: Kind, walk: Arc<Walk>) -> Result<Made, NotMade> {
+        let backups = self.folder()?.clone();
+        let begun = Begun {
+            kind,
+            began_at: self.clock.now(),
+            hostname: self.store.hostname().to_owned(),
+        };
+        let copy = self.copy("backup").await?;
+        let (taker, shipping) = (backups.clone(), Arc::clone(&walk));
+        let unsealed = blocking(move || taker.take(&copy, begun, &shipping)).await?;
+        let report = match kind {
+            Kind::Checkpoint => None,
+            Kind::Backup => Some(self.store.check_copy(unsealed.folder.clone(), walk).await?),
+        };
+        let is_verified = report.as_ref().is_some_and(CheckReport::is_sound);
+        let ended_at = self.clock.now();
+        let backup = blocking(move || backups.seal(unsealed, is_verified, ended_at)).await?;
+        let octets = backup.manifest.octets();
+        tracing::info!(event = "backup.made", name = %backup.name, octets, "a backup is made");
+        Ok(Made { backup, report })
+    }
+
+    /// A copy of the store of this moment, in a place of its own.
+    async fn copy(&self, purpose: &str) -> Result<PathBuf, NotMade> {
+        let (copies, copy) = (self.copies.clone(), self.copies.join(purpose));
+        let place = copy.clone();
+        blocking(move || {
+            std::fs::create_dir_all(copies)?;
+            match std::fs::remove_dir_all(&place) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            }
+        })
+        .await?;
+        self.store.copy_to(copy.clone()).await?;
+        Ok(copy)
+    }
+
+    async fn check(&self, walk: Arc<Walk>) -> Result<CheckReport, NotMade> {
+        let copy = self.copy("check").await?;
+        let checked = self.store.check_copy(copy.clone(), walk).await;
+        // One that stays is removed before the next.
+        let _ = blocking(move || std::fs::remove_dir_all(copy)).await;
+        let result = match &checked {
+            Ok(report) if report.is_sound() => "sound",
+            Ok(_) => "unsound",
+            Err(StoreError::Aborted) => "aborted",
+            Err(_) => "failed",
+        };
+        counter!("restante_store_checks_total", "result" => result).increment(1);
+        Ok(checked?)
+    }
+
+    async fn compact(&self, walk: Arc<Walk>) -> Result<Compacted, NotMade> {
+        let compacted = self.store.compact(walk).await?;
+        let Compacted {
+            octets_before,
+            octets_after,
+        } = compacted;
+        tracing::info!(
+            event = "store.compacted",
+            octets_before,
+            octets_after,
+            "the store is compacted"
+        );
+        Ok(compacted)
+    }
+
+    /// What is there.
+    async fn list(&self) -> Result<Vec<Backup>, NotMade> {
+        let backups = self.folder()?.clone();
+        blocking(move || backups.list()).await
+    }
+
+    fn folder(&self) -> Result<&Backups, StoreError> {
+        let no_folder = || StoreError::Precondition {
+            reason: "no folder for backups is configured: maintenance.backups".to_owned(),
+        };
+        self.backups.as_ref().ok_or_else(no_folder)
+    }
+}
+
+/// Does what blocks.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, NotMade> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|_| StoreError::Closed)??)
+}
+
+/// Sets the gauges of the last backup of each kind to what lies there; zero where there is none, so that alerts see it.
+fn tell_last(known: &[Backup]) {
+    for kind in Kind::ALL {
+        let mut of_kind = known.iter().filter(|backup| backup.manifest.kind == kind);
+        match of_kind.find(|backup| backup.is_complete && is_good(backup)) {
+            Some(last) => tell(last),
+            None => gauge!("restante_backup_last_success_timestamp_seconds", "kind" => kind.word())
+                .set(0.0),
+        }
+    }
+}
+
+/// A checkpoint is not read when it is made.
+fn is_good(backup: &Backup) -> bool {
+    backup.manifest.kind == Kind::Checkpoint || backup.manifest.is_verified
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "gauges are floating-point numbers"
+)]
+fn tell(backup: &Backup) {
+    let manifest = &backup.manifest;
+    let kind = manifest.kind.word();
+    gauge!("restante_backup_last_success_timestamp_seconds", "kind" => kind)
+        .set(manifest.began_at.0 as f64 / 1_000.0);
+    gauge!("restante_backup_duration_seconds", "kind" => kind).set(manifest.took.as_secs_f64());
+    gauge!("restante_backup_bytes", "kind" => kind).set(manifest.octets() as f64);
+    gauge!("restante_backup_new_bytes", "kind" => kind).set(manifest.new_octets as f64);
+}
