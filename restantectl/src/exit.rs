@@ -112,6 +112,11 @@ pub(crate) enum Failure {
     /// A file of an import cannot be read or written.
     #[error("{path}: {source}")]
     ImportFile { path: String, source: io::Error },
+    /// The file of rejected rows would take the place of the file that is read.
+    #[error(
+        "--rejected {path} is the file that is read: name another one; nothing was done, and the file is as it was"
+    )]
+    RejectedIsSource { path: String },
     /// What is to be imported cannot be read.
     #[error("{what}: {problem}")]
     NotImportable { what: String, problem: String },
@@ -194,6 +199,7 @@ impl Failure {
             | Self::NothingSelected
             | Self::TokenAndIds
             | Self::NotDead
+            | Self::RejectedIsSource { .. }
             | Self::Credentials(_) => Code::Usage,
             Self::BadLine { .. }
             | Self::TooManyLines { .. }

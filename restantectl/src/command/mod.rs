@@ -8,6 +8,7 @@ pub(crate) mod explain;
 mod filter;
 pub(crate) mod group;
 pub(crate) mod import;
+mod interruption;
 pub(crate) mod job;
 pub(crate) mod keys;
 pub(crate) mod limit;

@@ -4,7 +4,8 @@ use clap::Args;
 use proto::v1::{Message, MessageState};
 use serde::Serialize;
 
-use super::selection::{Batches, Interruption, Selected, Selection};
+use super::interruption::Interruption;
+use super::selection::{Batches, Selected, Selection};
 use super::{Session, Tally};
 use crate::client::{Client, Order};
 use crate::exit::{Failure, complain};

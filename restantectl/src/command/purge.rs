@@ -3,7 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::selection::{Batches, Interruption, Selection};
+use super::interruption::Interruption;
+use super::selection::{Batches, Selection};
 use super::{Session, Tally};
 use crate::client::Order;
 use crate::exit::Failure;

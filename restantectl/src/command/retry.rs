@@ -9,7 +9,8 @@ use proto::v1::{Message, MessageState};
 use serde::Serialize;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::selection::{Batches, Found, Interruption, Selection};
+use super::interruption::Interruption;
+use super::selection::{Batches, Found, Selection};
 use super::{Session, Tally, push};
 use crate::client::Client;
 use crate::exit::Failure;

@@ -1,8 +1,6 @@
 //! On which messages a command works: named, on standard input, or all that match filters.
 
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use proto::v1::{ListMessagesRequest, Message, MessageState};
@@ -247,27 +245,4 @@ fn found(messages: Vec<Message>, client: &Client) -> Result<Vec<Found>, Failure>
         Ok((id?, Some(message)))
     });
     found.collect()
-}
-
-/// Whether the operator has had enough: Ctrl-C ends a series after the item that is under way.
-#[derive(Clone, Debug)]
-pub(super) struct Interruption(Arc<AtomicBool>);
-
-impl Interruption {
-    /// Listens from now on.
-    pub(super) fn listen() -> Self {
-        let interrupted = Self(Arc::default());
-        let told = interrupted.clone();
-        tokio::spawn(async move {
-            // Where signals cannot be caught, they end the process as ever.
-            if tokio::signal::ctrl_c().await.is_ok() {
-                told.0.store(true, Ordering::Relaxed);
-            }
-        });
-        interrupted
-    }
-
-    pub(super) fn is_here(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }

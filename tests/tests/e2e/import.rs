@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proto::v1::{EventKind, Message};
 use restante_tests::patience::{START, eventually, within};
-use restante_tests::run::{Ended, command};
+use restante_tests::run::{Ended, command, run};
 use restante_tests::{Deployment, Part, Scene, date, uri};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 const HEAD: &str = "id,src_addr,dst_addr,username,domain,inc_time,exp_time,snd_time,ctype,body,extra_hdrs,callid,status";
 
@@ -185,8 +186,9 @@ async fn a_file_of_msilo_comes_in_once_with_its_times_and_in_its_order() {
     let rejected = rejected.to_str().expect("a path in UTF-8");
     let expected = [14, 3, 0, 2, 1, 1, 7];
 
-    let rehearsed = import(&scene, &file, &["--dry-run"]).await;
+    let rehearsed = import(&scene, &file, &["--dry-run", "--rejected", rejected]).await;
     let errors = &rehearsed.errors;
+    assert!(!Path::new(rejected).exists(), "a dry run writes nothing");
     assert_eq!(rehearsed.code, Some(1), "{errors}");
     assert_eq!(counts(&record(&rehearsed), COUNTED), expected, "{errors}");
     let left = scene.operator.list("").await;
@@ -297,6 +299,83 @@ async fn rows_beyond_what_a_mailbox_may_hold_are_told_also_before_it_happens() {
 }
 
 #[tokio::test]
+async fn the_file_that_is_read_never_becomes_that_of_the_rejected_rows() {
+    let scene = Scene::all().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = written(folder.path(), &[Row::new(1, "bob", 2, "")], NO_ROWS);
+    let before = std::fs::read(&file).expect("a file");
+    let path = file.to_str().expect("a path in UTF-8");
+    for more in [
+        &["--rejected", path][..],
+        &["--rejected", path, "--dry-run"],
+    ] {
+        let ended = import(&scene, &file, more).await;
+        assert_eq!(ended.code, Some(64), "{}", ended.errors);
+        let told = "is the file that is read: name another one";
+        assert!(ended.errors.contains(told), "{}", ended.errors);
+    }
+    let mut piped = importing(&scene, Path::new("-"));
+    piped
+        .args(["--rejected", path])
+        .stdin(std::fs::File::open(&file).expect("a file"));
+    let ended = within(START, "its end", piped.output()).await;
+    assert_eq!(ended.expect("restantectl").status.code(), Some(64));
+    assert_eq!(std::fs::read(&file).expect("a file"), before);
+}
+
+/// An import that is to be started.
+fn importing(scene: &Scene, file: &Path) -> tokio::process::Command {
+    let server = scene.deployment.url("storage.operator_listen");
+    let mut importing = command("restantectl");
+    importing
+        .args(["--server", &server, "-o", "jsonl"])
+        .args(["import", "msilo", "--csv"])
+        .arg(file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    importing
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_an_import_of_which_nothing_is_sent_and_the_next_run_goes_on() {
+    // More lines than a pipe takes in: it cannot be over before it is interrupted.
+    const ROWS: usize = 20_000;
+    let scene = Scene::all().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let rejected = folder.path().join("rejected.csv");
+    let line = "1,nobody at all,,bob,example.org,soon,1,0,,\\x41,,,0\n";
+    let file = written(folder.path(), &[], &line.repeat(ROWS));
+    let mut importing = importing(&scene, &file);
+    let importing = importing.arg("--rejected").arg(&rejected).spawn();
+    let mut importing = importing.expect("restantectl");
+    let id = importing.id().expect("it runs");
+    let mut errors = BufReader::new(importing.stderr.take().expect("a pipe"));
+    let mut first = String::new();
+    let read = within(START, "a line", errors.read_line(&mut first)).await;
+    read.expect("a line");
+    assert!(first.contains("row 1: "), "{first}");
+    // The shell has `kill` built in.
+    let mut interrupt = tokio::process::Command::new("sh");
+    interrupt.args(["-c", &format!("kill -INT {id}")]);
+    run(interrupt).await.done();
+    let mut told = String::new();
+    let read = within(START, "the rest", errors.read_to_string(&mut told)).await;
+    read.expect("text");
+    let ended = within(START, "its end", importing.wait_with_output()).await;
+    let ended = ended.expect("restantectl");
+    assert_eq!(ended.status.code(), Some(130), "{told}");
+    let record: Value = serde_json::from_slice(&ended.stdout).expect("a record");
+    let [rows] = counts(&record, ["rows"]);
+    assert!(rows > 0 && rows < ROWS as u64, "{record}");
+    let sentence = format!("stopped after {rows} rows: interrupted; run the same command again");
+    assert!(told.contains(&sentence), "{told}");
+    let kept = std::fs::read_to_string(&rejected).expect("what was rejected so far");
+    assert_eq!(kept.lines().count() as u64, rows + 1);
+}
+
+#[tokio::test]
 async fn what_is_no_table_of_msilo_is_refused() {
     let scene = Scene::all().await;
     let folder = tempfile::tempdir().expect("a folder");
@@ -343,18 +422,7 @@ async fn kill_9_of_storage_in_an_import_leaves_each_message_once_and_in_order() 
     });
     let file = written(folder.path(), &rows.collect::<Vec<_>>(), "");
     for killed_at in [300, 1_500] {
-        let mut importing = command("restantectl");
-        let server = scene.deployment.url("storage.operator_listen");
-        importing
-            .args([
-                "--server", &server, "-o", "jsonl", "import", "msilo", "--csv",
-            ])
-            .arg(&file);
-        importing
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let importing = importing.kill_on_drop(true).spawn().expect("restantectl");
+        let importing = importing(&scene, &file).spawn().expect("restantectl");
         let deployment = &scene.deployment;
         eventually(START, "part of the import", async || {
             let stored = deployment.operator().status().await;

@@ -8,6 +8,7 @@ use chrono::Utc;
 use clap::Args;
 use proto::v1::{ImportOutcome, ImportResult, ImportedMessage, RefusalReason};
 use serde::Serialize;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 use tokio_postgres::Config;
 
@@ -19,7 +20,7 @@ use super::row::{Record, Row};
 use super::source::{Found, Source};
 use crate::client::Client;
 use crate::command::Session;
-use crate::command::selection::Interruption;
+use crate::command::interruption::Interruption;
 use crate::exit::{Code, Failure, complain};
 use crate::output::Progress;
 
@@ -77,7 +78,8 @@ pub(crate) struct MsiloArgs {
     /// Read and check everything, tell what would happen, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Where to write the rows that could not be imported, with the reason, as CSV that can be imported again
+    /// Where to write the rows that could not be imported, with the reason, as CSV that can be imported again; in the place of
+    /// what is there, when all rows were looked at. Without such rows, and in a dry run, nothing is written
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
 }
@@ -130,9 +132,11 @@ struct MsiloRecord {
 }
 
 pub(super) async fn run(args: &MsiloArgs, session: &mut Session) -> Result<(), Failure> {
+    let rejected = args.rejected.as_deref();
+    let rejected = rejected.map(|path| RejectedFile::at(path, args.csv.as_deref()));
+    let rejected = rejected.transpose()?.filter(|_| !args.dry_run);
     let mut source = args.source().await?;
     let client = session.connect().await?;
-    let rejected = args.rejected.as_deref().map(RejectedFile::create);
     let mut import = Import {
         args,
         reason: session.globals.reason.clone(),
@@ -145,8 +149,9 @@ pub(super) async fn run(args: &MsiloArgs, session: &mut Session) -> Result<(), F
         batch: Vec::new(),
         octets: 0,
         ahead: Ahead::default(),
-        rejected: rejected.transpose()?,
+        rejected,
         progress: Progress::begin(Some(source.total()), false),
+        interruption: Interruption::listen(),
     };
     let ended = import.all(&mut source).await;
     let Import {
@@ -209,25 +214,37 @@ struct Import<'a> {
     ahead: Ahead,
     rejected: Option<RejectedFile>,
     progress: Progress,
+    interruption: Interruption,
 }
 
 impl Import<'_> {
     async fn all(&mut self, source: &mut Source) -> Result<(), Failure> {
-        let interruption = Interruption::listen();
-        while let Some(found) = source.next().await? {
+        while let Some(found) = self.next(source).await? {
             self.take(found)?;
             if self.batch.len() == BATCH || self.octets >= BATCH_OCTETS {
                 self.send().await?;
-                if interruption.is_here() {
-                    return Err(Failure::ImportStopped {
-                        done: self.record.rows,
-                        why: "interrupted".to_owned(),
-                        code: Code::Interrupted,
-                    });
-                }
             }
         }
         self.send().await
+    }
+
+    /// The next row, unless the operator has had enough. What is in the batch is left to the next run then.
+    async fn next(&self, source: &mut Source) -> Result<Option<Found>, Failure> {
+        // A file always has the next row at once, and a signal comes in only where something is waited for.
+        yield_now().await;
+        tokio::select! {
+            biased;
+            () = self.interruption.here() => Err(self.interrupted()),
+            found = source.next() => found,
+        }
+    }
+
+    fn interrupted(&self) -> Failure {
+        Failure::ImportStopped {
+            done: self.record.rows,
+            why: "interrupted".to_owned(),
+            code: Code::Interrupted,
+        }
     }
 
     /// Looks at a row; what is to be imported joins the batch.
@@ -319,7 +336,8 @@ impl Import<'_> {
         }
     }
 
-    /// What the service says of these messages, which is asked again if it cannot say so now: none is stored twice.
+    /// What the service says of these messages, which is asked again if it cannot say so now: none is stored twice. After
+    /// an interruption its answer is still waited for, so that what it has stored is counted, but it is not asked again.
     async fn results(
         &mut self,
         messages: Vec<ImportedMessage>,
@@ -327,10 +345,18 @@ impl Import<'_> {
         let mut pauses = PAUSES.into_iter();
         loop {
             let (dry_run, reason) = (self.args.dry_run, self.reason.clone());
-            let answer = self.client.import(messages.clone(), dry_run, reason).await;
+            let answer = tokio::select! {
+                biased;
+                () = self.interruption.insisted() => return Err(self.interrupted()),
+                answer = self.client.import(messages.clone(), dry_run, reason) => answer,
+            };
             match (answer, pauses.next()) {
                 (Err(Failure::Unavailable { .. } | Failure::Unreachable { .. }), Some(pause)) => {
-                    sleep(pause).await;
+                    tokio::select! {
+                        biased;
+                        () = self.interruption.here() => return Err(self.interrupted()),
+                        () = sleep(pause) => {}
+                    }
                 }
                 (answer, _) => return answer,
             }

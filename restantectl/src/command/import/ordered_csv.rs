@@ -17,7 +17,7 @@ use crate::exit::Failure;
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// The name of standard input.
-const STANDARD_INPUT: &str = "-";
+pub(super) const STANDARD_INPUT: &str = "-";
 
 /// A file of rows.
 pub(super) struct OrderedCsv {

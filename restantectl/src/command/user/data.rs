@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::list::find;
 use crate::client::{Client, Order};
-use crate::command::selection::{Batches, Interruption, Selected};
+use crate::command::interruption::Interruption;
+use crate::command::selection::{Batches, Selected};
 use crate::command::show::whole_body;
 use crate::command::{Session, Tally, summary};
 use crate::exit::{Code, Failure};
