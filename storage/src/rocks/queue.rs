@@ -8,7 +8,7 @@ use crate::config::QueueLimits;
 
 /// Operations of one group.
 pub(super) const GROUP_OPERATIONS: usize = 128;
-/// Octets of one group, unless a single operation has more.
+/// Octets of one group, unless the first operation of a lane takes it further.
 const GROUP_OCTETS: usize = 1 << 20;
 /// Operations of each lane that a group takes first; what is left of it goes to the first lanes.
 const SHARES: [usize; 3] = [96, 24, 8];
@@ -128,21 +128,32 @@ impl<T: Weighed> State<T> {
         let mut group = Vec::new();
         let mut octets = 0;
         for (lane, share) in SHARES.into_iter().enumerate() {
-            self.take(lane, share, &mut group, &mut octets);
+            self.take((lane, share), true, &mut group, &mut octets);
         }
         for lane in [Lane::Deposits, Lane::Requests] {
-            self.take(lane as usize, GROUP_OPERATIONS, &mut group, &mut octets);
+            let rest = (lane as usize, GROUP_OPERATIONS);
+            self.take(rest, false, &mut group, &mut octets);
         }
         group
     }
 
-    fn take(&mut self, lane: usize, share: usize, group: &mut Vec<T>, octets: &mut usize) {
-        for _ in 0..share.min(GROUP_OPERATIONS.saturating_sub(group.len())) {
+    /// `is_share`: the first of the lane is taken whatever it weighs.
+    fn take(
+        &mut self,
+        (lane, share): (usize, usize),
+        is_share: bool,
+        group: &mut Vec<T>,
+        octets: &mut usize,
+    ) {
+        for taken in 0..share.min(GROUP_OPERATIONS.saturating_sub(group.len())) {
             let Some(next) = self.lanes[lane].front() else {
                 return;
             };
             let more = next.octets();
-            if !group.is_empty() && *octets + more > GROUP_OCTETS {
+            // The first of a lane has its turn whatever it weighs: large deposits one after the other would
+            // fill each group, and nothing else would ever be carried out.
+            let has_turn = taken == 0 && is_share;
+            if !has_turn && *octets + more > GROUP_OCTETS {
                 return;
             }
             *octets += more;
@@ -224,6 +235,21 @@ mod tests {
         }
         let group = queues.take_group().expect("it is not closed");
         assert_eq!(group.len(), GROUP_OPERATIONS);
+    }
+
+    #[test]
+    fn large_deposits_keep_no_other_lane_waiting() {
+        let queues = queues(10);
+        for _ in 0..3 {
+            queues
+                .push(Lane::Deposits, ("deposit", 2 << 20))
+                .expect("there is place");
+        }
+        for lane in [Lane::Requests, Lane::Bulk] {
+            queues.push(lane, ("other", 1)).expect("there is place");
+        }
+        let group = queues.take_group().expect("it is not closed");
+        assert_eq!((count(&group, "deposit"), count(&group, "other")), (1, 2));
     }
 
     #[test]
