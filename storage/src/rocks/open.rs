@@ -210,6 +210,9 @@ fn start(
         jump(&mut start, config, floor, now);
     }
     start.went_back = is_behind || is_copy;
+    if start.went_back {
+        raise_mailboxes(&mut start.counters);
+    }
     raise_serials(&mut start.counters, now);
     write(&start, is_new, database, disk).map_err(|cause| OpenError::Failed {
         folder: config.data_dir.clone(),
@@ -271,6 +274,12 @@ fn raise_serials(counters: &mut Counters, now: UnixMillis) {
         .saturating_mul(NUMBERS_PER_MILLISECOND)
         .max(counters.next_number)
         .max(counters.next_serial);
+}
+
+/// Mailboxes that were made after the backup are forgotten, but not by edges and operators who have their numbers: nobody
+/// else gets them. There were never more mailboxes than Message-IDs could have been given, which have jumped.
+fn raise_mailboxes(counters: &mut Counters) {
+    counters.next_mailbox = counters.next_mailbox.max(counters.next_number);
 }
 
 /// Where the ids of the next opening begin is on disk with it, before the first of this one is handed out.

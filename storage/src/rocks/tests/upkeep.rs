@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::OnDisk;
 use super::sealed::{Sealed, master_keys};
 use crate::battery::uploads::{octets, quota};
-use crate::battery::{Bench, Engine, START, deposit_to, registration};
+use crate::battery::{Bench, Engine, START, address, deposit_to, registration};
 use crate::column_family::Family;
 use crate::config::StoreConfig;
 use crate::key;
@@ -228,11 +228,9 @@ async fn compaction_gives_space_back_and_keeps_everything_and_can_be_ended() {
     walk.abort();
     let ended = bench.store().compact(walk).await;
     assert_eq!(ended, Err(StoreError::Aborted));
-    let erased = bench.store().erase_account(
-        crate::battery::address("carol"),
-        "anna".to_owned(),
-        String::new(),
-    );
+    let erased = bench
+        .store()
+        .erase_account(address("carol"), "anna".to_owned(), String::new());
     erased.await.expect("she has messages");
     bench.sweep().await;
     shared.database.flush_all().expect("written");
@@ -271,4 +269,24 @@ async fn subscriptions_of_a_restored_copy_skip_epochs() {
         assert_eq!(all[0].1[0].epoch, epoch + 16, "opening {turn}");
     }
     assert!(epoch + 16 < SUBSCRIPTION_EPOCHS);
+}
+
+#[tokio::test]
+async fn mailboxes_made_after_the_backup_are_nobody_elses_when_it_is_restored() {
+    let bench = Bench::<OnDisk>::new();
+    bench.mail("bob").await;
+    let copies = Copies::new();
+    bench.store().copy_to(copies.at("a")).await.expect("made");
+    bench.mail("carol").await;
+    let carols = bench.store().mailbox(address("carol")).await;
+    let carols = carols.expect("the store answers").expect("she has one");
+    let restored = StoreConfig {
+        accept_truncated_wal: true,
+        ..configured(copies.at("a"))
+    };
+    let restored = open(&restored).expect("it is taken for the store");
+    restored.create_account(address("dave")).await.expect("new");
+    let daves = restored.mailbox(address("dave")).await;
+    let daves = daves.expect("the store answers").expect("he has one");
+    assert!(daves > carols, "{daves:?} {carols:?}");
 }
