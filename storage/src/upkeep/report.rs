@@ -28,8 +28,16 @@ pub enum Finding {
     #[error("mailbox {}: its counters do not match its messages", .0.0)]
     Counters(MailboxId),
     /// The counters of a sender are not the sums of his messages. Can be restated.
-    #[error("a sender: his counters do not match his messages")]
-    Sender,
+    #[error(
+        "a sender: counted are {} messages of {} octets, stored {} of {}",
+        .counted.0, .counted.1, .stored.0, .stored.1
+    )]
+    Sender {
+        /// Messages and their octets, as the counters of the sender say.
+        counted: (u64, u64),
+        /// The same, as his messages add up.
+        stored: (u64, u64),
+    },
     /// The number of a message does not lead to it.
     #[error("message {}: it is not found by its number", .0.0)]
     Location(MessageNumber),

@@ -56,12 +56,12 @@ impl Shared {
         })? {
             let right = counted.take(&sender);
             if right != Some(row) {
-                report.add(Finding::Sender);
+                report.add(sender_finding(Some(row), right));
                 wrong.push(Restate::Sender(sender, right));
             }
         }
         for (sender, right) in counted.into_rest() {
-            report.add(Finding::Sender);
+            report.add(sender_finding(None, Some(right)));
             wrong.push(Restate::Sender(sender, Some(right)));
         }
         Ok(())
@@ -238,4 +238,16 @@ fn without_counts(row: &MailboxValue) -> MailboxValue {
 
 fn expected_waiting(found: &Found) -> Option<WaitingValue> {
     is_deliverable(&found.state).then(|| waiting(&found.envelope, &found.state))
+}
+
+/// What the row of a sender says, and what his messages add up to.
+fn sender_finding(row: Option<SenderValue>, right: Option<SenderValue>) -> Finding {
+    let figures = |value: Option<SenderValue>| {
+        let value = value.unwrap_or_default();
+        (value.messages, value.octets)
+    };
+    Finding::Sender {
+        counted: figures(row),
+        stored: figures(right),
+    }
 }
