@@ -128,7 +128,8 @@ macro_rules! battery {
                 the_log_and_its_cursor_survive_a_crash,
                 old_entries_go_and_whoever_misses_them_is_told,
                 the_log_has_only_so_many_entries,
-                the_log_says_when_it_has_grown;
+                the_log_says_when_it_has_grown,
+                an_imported_message_is_told_of_when_it_is_imported;
             groups:
                 a_group_is_there_after_reopening,
                 members_are_added_once_and_removed,

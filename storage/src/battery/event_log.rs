@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::bench::{Bench, Engine, MINUTE, START, address, letter, registration};
+use super::bench::{Bench, Engine, MINUTE, START, address, deposit_to, letter, registration};
 use crate::config::{EventLogConfig, StoreConfig};
 use crate::event_log::EventLogStore;
+use crate::import::ImportStore;
 use crate::model::{
-    Deposit, EventKind, Headers, LogEntry, LogPage, LogPosition, MessageNumber, State, Verb,
+    Ahead, Deposit, EventKind, Headers, Import, Importer, LogEntry, LogPage, LogPosition,
+    MessageNumber, State, UnixMillis, Verb,
 };
 use crate::store::{Store, StoreError};
 
@@ -221,4 +223,23 @@ pub(crate) async fn the_log_says_when_it_has_grown<E: Engine>() {
     assert_eq!(page.entries.len(), 1);
     assert_eq!(page.entries[0].position, *follow.borrow());
     let _ = bench.store().summary(bench.mailbox("bob").await).await;
+}
+
+pub(crate) async fn an_imported_message_is_told_of_when_it_is_imported<E: Engine>() {
+    let bench = Bench::<E>::with(logged());
+    let first = bench.mail("bob").await;
+    let old = Import {
+        deposit: deposit_to("bob", "old", "from another store"),
+        received_at: UnixMillis(START.0 - 86_400_000),
+        expires_at: START.after(60 * MINUTE),
+        ahead: Ahead::default(),
+    };
+    let imported = bench.store().import(vec![old], Importer::default()).await;
+    assert_eq!(imported.expect("the store answers").len(), 1);
+    let log = bench.log().await;
+    assert_eq!(log[0].message.number, first);
+    let times: Vec<_> = log.iter().map(|entry| entry.event.at).collect();
+    assert!(times.is_sorted() && times.len() == 2, "{times:?}");
+    // By its own time it would be too old for the log.
+    assert_eq!(bench.trim().await, 0);
 }

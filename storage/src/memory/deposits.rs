@@ -224,6 +224,7 @@ impl Model {
             received_at: message.envelope.received_at,
         };
         let deposited = Event {
+            at: times.wall,
             detail: String::new(),
             ..message.events[0].clone()
         };
@@ -239,7 +240,11 @@ impl Model {
         let first = FirstCopy {
             receipt: receipt.clone(),
             until: match terms {
-                Some(terms) => terms.recognised_until(times.wall, self.config.dedupe_window),
+                Some(terms) => terms.recognised_until(
+                    times.wall,
+                    self.config.dedupe_window,
+                    &self.config.retention,
+                ),
                 None => times.wall.after(self.config.dedupe_window),
             },
         };

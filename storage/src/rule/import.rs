@@ -40,9 +40,16 @@ impl Terms {
         self.expires_at.min(latest).max(earliest)
     }
 
-    /// How long it is recognised when it comes again: as long as there is a reason to take it over.
-    pub(crate) fn recognised_until(&self, now: UnixMillis, window: Duration) -> UnixMillis {
-        self.expires_at.max(now.after(window))
+    /// How long it is recognised when it comes again: as long as there is a reason to take it over, but not for
+    /// ever because another store has kept it so.
+    pub(crate) fn recognised_until(
+        &self,
+        now: UnixMillis,
+        window: Duration,
+        retention: &Retention,
+    ) -> UnixMillis {
+        let latest = now.after(retention.max.saturating_add(window));
+        self.expires_at.min(latest).max(now.after(window))
     }
 
     /// What is stored, and what a rehearsal has come by before.
@@ -114,8 +121,13 @@ mod tests {
 
     #[test]
     fn it_is_recognised_until_it_expires_and_at_least_for_the_window() {
-        let until = |expires_at| terms(expires_at).recognised_until(NOW, DAY);
+        let retention = Retention {
+            max: 100 * DAY,
+            ..Retention::default()
+        };
+        let until = |expires_at| terms(expires_at).recognised_until(NOW, DAY, &retention);
         assert_eq!(until(NOW.after(90 * DAY)), NOW.after(90 * DAY));
+        assert_eq!(until(UnixMillis(u64::MAX)), NOW.after(101 * DAY));
         assert_eq!(until(NOW), NOW.after(DAY));
     }
 

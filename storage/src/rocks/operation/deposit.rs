@@ -325,8 +325,9 @@ impl DepositMessage {
             None => self.report_stored(&place, &mut row, transaction),
         }
         transaction.set_mailbox(mailbox, Some(row));
+        // The log is in the order of what happens here, also where the message is older.
         let event = Event {
-            at: place.received_at,
+            at: transaction.times.wall,
             kind: EventKind::Deposited,
             generation: None,
             actor: String::new(),
@@ -406,7 +407,10 @@ impl DepositMessage {
     fn remember(&self, mailbox: MailboxId, receipt: &Receipt, transaction: &mut Transaction<'_>) {
         let window = transaction.shared.bounds().dedupe_window;
         let until = match &self.terms {
-            Some(terms) => terms.recognised_until(transaction.times.wall, window),
+            Some(terms) => {
+                let retention = &transaction.shared.bounds().retention;
+                terms.recognised_until(transaction.times.wall, window, retention)
+            }
             None => receipt.received_at.after(window),
         };
         let imdn = self.imdn.map(|imdn| [imdn.copy, imdn.id]);
