@@ -10,18 +10,31 @@ use tonic::{Request, Response, Status};
 
 use crate::operator::actor;
 use crate::page_token::PageTokens;
-use crate::scheduler::DepositWatch;
+use crate::scheduler::{DepositWatch, Scheduler};
+use crate::suspension::Suspensions;
 use crate::{convert, status};
 
 /// The account service over a store.
 pub(crate) struct Accounts<S> {
     store: Arc<S>,
     watch: DepositWatch,
+    suspensions: Suspensions,
+    scheduler: Scheduler,
 }
 
 impl<S: Store> Accounts<S> {
-    pub(crate) fn new(store: Arc<S>, watch: DepositWatch) -> Self {
-        Self { store, watch }
+    pub(crate) fn new(
+        store: Arc<S>,
+        watch: DepositWatch,
+        suspensions: Suspensions,
+        scheduler: Scheduler,
+    ) -> Self {
+        Self {
+            store,
+            watch,
+            suspensions,
+            scheduler,
+        }
     }
 
     async fn mailbox(&self, address: Address) -> Result<MailboxId, StoreError> {
@@ -136,9 +149,11 @@ impl<S: Store> AccountService for Accounts<S> {
     ) -> Result<Response<v1::EraseAccountReply>, Status> {
         let actor = actor(&request);
         let v1::EraseAccountRequest { address, reason } = request.into_inner();
-        let address = convert::named(address)?;
+        let (address, reason) = (convert::named(address)?, convert::reason(reason)?);
         let erased = self.store.erase_account(address, actor, reason).await;
         let messages = erased.map_err(|error| status::of_store(&error))?;
+        self.suspensions.refresh(&*self.store).await?;
+        self.scheduler.resumed().await;
         Ok(Response::new(v1::EraseAccountReply {
             messages: messages.into_inner(),
         }))

@@ -400,7 +400,12 @@ impl<S: Store> App<S> {
         (streams, stop): (&TaskTracker, &CancellationToken),
     ) -> Result<Listener, Fatal> {
         let settings = self.settings(&scheduler);
-        let accounts = Accounts::new(Arc::clone(&self.store), watch.clone());
+        let accounts = Accounts::new(
+            Arc::clone(&self.store),
+            watch.clone(),
+            suspensions.clone(),
+            scheduler.clone(),
+        );
         let clock = Arc::clone(&self.clock);
         let imports = Imports::new(Arc::clone(&self.store), watch.clone(), clock);
         let operators = Operators {

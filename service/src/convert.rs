@@ -95,9 +95,28 @@ pub(crate) fn required<T>(field: Option<T>, what: &'static str) -> Result<T, Sta
     field.ok_or_else(|| invalid(what))
 }
 
+/// Octets of what an operator says for a reason.
+const REASON_OCTETS_MAX: usize = 1_024;
+
+/// What an operator says for a reason; it is kept with what he has done.
+pub(crate) fn reason(reason: String) -> Result<String, Status> {
+    match reason.len() {
+        0..=REASON_OCTETS_MAX => Ok(reason),
+        _ => Err(invalid("a reason has at most 1,024 octets")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_bounded() {
+        assert_eq!(reason("we move".to_owned()).expect("short"), "we move");
+        assert!(reason("x".repeat(REASON_OCTETS_MAX)).is_ok());
+        let refused = reason("x".repeat(REASON_OCTETS_MAX + 1)).expect_err("long");
+        assert!(refused.message().contains("1,024"), "{refused}");
+    }
 
     #[test]
     fn a_duration_of_a_peer_can_be_added_to_any_clock() {

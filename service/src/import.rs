@@ -124,6 +124,7 @@ impl<S: Store> ImportService for Imports<S> {
             reason,
         } = request.into_inner();
         check_batch(&messages)?;
+        let reason = convert::reason(reason)?;
         let now = self.clock.now();
         let read: Vec<_> = messages
             .into_iter()

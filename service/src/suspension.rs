@@ -19,9 +19,6 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(5 * 60);
 /// The longest.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Octets of a reason.
-const REASON_OCTETS_MAX: usize = 1024;
-
 /// The suspensions of the store; clones share them.
 #[derive(Clone)]
 pub(crate) struct Suspensions {
@@ -106,16 +103,14 @@ impl Suspensions {
                 "the duration is at least 1 ms and at most 30 days",
             ));
         }
-        if request.reason.len() > REASON_OCTETS_MAX {
-            return Err(convert::invalid("a reason has at most 1,024 octets"));
-        }
+        let reason = convert::reason(request.reason)?;
         let since = self.clock.now();
         let suspension = Suspension {
             target,
             since,
             until: since.after(duration),
             actor,
-            reason: request.reason,
+            reason,
         };
         let _change = self.changes.lock().await;
         let suspended = store.suspend(suspension.clone()).await;
@@ -142,6 +137,12 @@ impl Suspensions {
         self.reload(store).await?;
         let ended = ended.ok_or_else(|| Status::not_found("there is no such suspension"))?;
         Ok(ended.into_inner())
+    }
+
+    /// Sees what the store has after an erasure, which takes a user's suspension with it.
+    pub(crate) async fn refresh<S: Store>(&self, store: &S) -> Result<(), Status> {
+        let _change = self.changes.lock().await;
+        self.reload(store).await
     }
 
     /// Sees what the store has; only for whoever holds `changes`.

@@ -6,8 +6,8 @@ use proto::v1;
 use storage::model::{Ahead, Class, Deposit, DuplicateKey, Import, Part, PartKind, UnixMillis};
 use tonic::Status;
 
-use super::message::{address, class, headers, priority};
-use super::{invalid, required, time};
+use super::message::{class, headers, priority};
+use super::{invalid, named, required, time};
 
 /// Octets of a message.
 const MESSAGE_OCTETS_MAX: usize = 65_536;
@@ -32,7 +32,14 @@ pub(crate) fn import(
 ) -> Result<Import, Status> {
     let class = required(class(message.class()), "the class is missing")?;
     let priority = priority(message.priority());
-    let served_user = required(address(message.served_user), "the recipient is missing")?;
+    if message.served_user.is_empty() {
+        return Err(invalid("the recipient is missing"));
+    }
+    let served_user = named(message.served_user)?;
+    let sender = match message.sender {
+        anonymous if anonymous.is_empty() => None,
+        sender => Some(named(sender)?),
+    };
     if class == Class::Large {
         return Err(invalid("messages of the class LARGE cannot be imported"));
     }
@@ -59,7 +66,7 @@ pub(crate) fn import(
         },
         deposit: Deposit {
             served_user,
-            sender: address(message.sender),
+            sender,
             // What one sender may have stored is to keep him from flooding; he has sent these before.
             sender_exempt: true,
             class,
@@ -158,6 +165,13 @@ mod tests {
         assert!(at(NOW.0 + 60_001).unwrap_err().contains("in the future"));
     }
 
+    fn refused_for<const N: usize>(cases: [(v1::ImportedMessage, &str); N]) {
+        for (message, expected) in cases {
+            let error = read(message).expect_err(expected);
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
     #[test]
     fn what_makes_no_sense_is_said() {
         let large = v1::MessageClass::Large.into();
@@ -168,6 +182,20 @@ mod tests {
                     ..message()
                 },
                 "recipient",
+            ),
+            (
+                v1::ImportedMessage {
+                    served_user: "sip:bob @example.org".to_owned(),
+                    ..message()
+                },
+                "no blanks",
+            ),
+            (
+                v1::ImportedMessage {
+                    sender: "sip:".to_owned() + &"a".repeat(1_024),
+                    ..message()
+                },
+                "1,024 octets",
             ),
             (
                 v1::ImportedMessage {
@@ -197,6 +225,13 @@ mod tests {
                 },
                 "class",
             ),
+        ];
+        refused_for(cases);
+    }
+
+    #[test]
+    fn what_is_missing_or_too_much_of_the_message_is_said() {
+        let cases = [
             (
                 v1::ImportedMessage {
                     body_offset: 17,
@@ -233,9 +268,6 @@ mod tests {
                 "65537 octets",
             ),
         ];
-        for (message, expected) in cases {
-            let error = read(message).expect_err(expected);
-            assert!(error.contains(expected), "{error}");
-        }
+        refused_for(cases);
     }
 }

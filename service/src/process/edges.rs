@@ -16,10 +16,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::{Status, Streaming};
 
+use super::OWN;
 use crate::status;
 
 /// Edges at a time.
 const EDGES_MAX: usize = 1_024;
+
+/// Octets of the name of an edge.
+const NAME_OCTETS_MAX: usize = 256;
 
 /// Questions that one edge may have unanswered.
 const QUESTIONS: usize = 16;
@@ -80,10 +84,14 @@ impl Edges {
             return Err(status::draining());
         }
         let hello = match requests.message().await?.and_then(|first| first.request) {
-            Some(Request::Hello(hello)) if !hello.edge.is_empty() => hello,
+            Some(Request::Hello(hello)) if is_name(&hello.edge) => hello,
+            Some(Request::Hello(hello)) if hello.edge == OWN => {
+                let message = format!("`{OWN}` is this process: the edge needs another name");
+                return Err(Status::invalid_argument(message));
+            }
             _ => {
                 return Err(Status::invalid_argument(
-                    "the first request is not a hello with a name",
+                    "the first request is not a hello with a name of at most 256 octets",
                 ));
             }
         };
@@ -98,16 +106,20 @@ impl Edges {
         let (replies, receiver) = mpsc::channel(QUESTIONS);
         // The channel is new and has room.
         let _ = replies.try_send(Ok(reply(Reply::Opened(v1::ControlOpened {}))));
+        // Its questions end once another stream has taken its place: nobody but the table may keep the way open.
+        let asked = asked.downgrade();
         let (edges, shutdown) = (self.clone(), self.shutdown.clone());
         self.streams.spawn(async move {
             shutdown
                 .run_until_cancelled(serve(requests, replies, questions))
                 .await;
             let mut by_name = edges.lock();
-            if by_name
-                .get(&hello.edge)
-                .is_some_and(|known| known.same_channel(&asked))
-            {
+            let own = asked.upgrade();
+            if own.is_some_and(|own| {
+                by_name
+                    .get(&hello.edge)
+                    .is_some_and(|known| known.same_channel(&own))
+            }) {
                 by_name.remove(&hello.edge);
             }
         });
@@ -155,6 +167,12 @@ async fn serve(
             },
         }
     }
+}
+
+/// What operators can ask an edge by, and see on one line.
+fn is_name(edge: &str) -> bool {
+    let is_plain = !edge.is_empty() && edge.len() <= NAME_OCTETS_MAX;
+    is_plain && edge != OWN && !edge.contains(char::is_control)
 }
 
 fn reply(reply: Reply) -> v1::AttachControlReply {

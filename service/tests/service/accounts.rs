@@ -7,9 +7,7 @@ use storage_client::{DepositAnswer, StorageClient};
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::support::{
-    BOB, Service, channel, config, deposited, message_to, next, register, soon, take,
-};
+use crate::support::{BOB, Service, config, deposited, message_to, next, register, soon, take};
 
 const NUMBER: &str = "tel:+15551234";
 
@@ -17,10 +15,6 @@ fn listed() -> Service {
     let mut config = config();
     config.common.provisioning = Provisioning::Listed;
     Service::in_memory(config)
-}
-
-async fn accounts(service: &Service) -> AccountServiceClient<Channel> {
-    AccountServiceClient::new(channel(service.operator).await)
 }
 
 async fn create(accounts: &mut AccountServiceClient<Channel>, address: &str) -> v1::Account {
@@ -59,7 +53,7 @@ async fn is_known(client: &StorageClient, address: &str, number: u32) -> bool {
 #[tokio::test]
 async fn accounts_and_aliases_come_and_go_with_the_next_message() {
     let service = listed();
-    let (client, mut accounts) = (service.client(), accounts(&service).await);
+    let (client, mut accounts) = (service.client(), service.accounts().await);
     let made = create(&mut accounts, BOB).await;
     assert!(made.provisioned);
     assert!(!is_known(&client, NUMBER, 1).await);
@@ -85,7 +79,7 @@ async fn mail_that_came_before_its_alias_is_pushed_to_the_account() {
     deposited(&client, message_to(NUMBER, 1)).await;
     client.register(register(BOB, 1)).await.expect("registered");
     let mut jobs = client.attach(1);
-    let mut accounts = accounts(&service).await;
+    let mut accounts = service.accounts().await;
     accounts.add_alias(alias(BOB, NUMBER)).await.expect("free");
     let job = next(&mut jobs).await;
     assert_eq!(soon(take(&client, job.claim, 0)).await.len(), 1);
@@ -95,7 +89,7 @@ async fn mail_that_came_before_its_alias_is_pushed_to_the_account() {
 async fn each_refusal_has_its_status() {
     let service = Service::in_memory(config());
     let carol = "sip:carol@example.org";
-    let mut accounts = accounts(&service).await;
+    let mut accounts = service.accounts().await;
     for address in [BOB, carol] {
         create(&mut accounts, address).await;
     }
@@ -133,7 +127,7 @@ async fn each_refusal_has_its_status() {
 #[tokio::test]
 async fn pages_meet_every_account_once() {
     let service = listed();
-    let mut accounts = accounts(&service).await;
+    let mut accounts = service.accounts().await;
     let made: Vec<String> = (0..5).map(|n| format!("sip:u{n}@example.org")).collect();
     for address in &made {
         create(&mut accounts, address).await;
@@ -161,7 +155,7 @@ async fn pages_meet_every_account_once() {
 #[tokio::test]
 async fn an_account_is_found_by_its_alias() {
     let service = listed();
-    let mut accounts = accounts(&service).await;
+    let mut accounts = service.accounts().await;
     for address in ["sip:a@h", BOB, "sip:z@h"] {
         create(&mut accounts, address).await;
     }

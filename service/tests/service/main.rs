@@ -8,5 +8,6 @@ mod fan_out;
 mod large;
 mod large_jobs;
 mod operators;
+mod processes;
 mod support;
 mod suspensions;

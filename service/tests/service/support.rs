@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use daemon::exit::Fatal;
 use daemon::readiness::Readiness;
+use proto::v1::account_service_client::AccountServiceClient;
 use proto::v1::mailbox_service_client::MailboxServiceClient;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use restante_service::{App, Config};
@@ -108,6 +109,10 @@ impl Service {
 
     pub(crate) async fn mailboxes(&self) -> MailboxServiceClient<Channel> {
         MailboxServiceClient::new(channel(self.operator).await)
+    }
+
+    pub(crate) async fn accounts(&self) -> AccountServiceClient<Channel> {
+        AccountServiceClient::new(channel(self.operator).await)
     }
 
     pub(crate) async fn operators(&self) -> OperatorServiceClient<Channel> {

@@ -110,3 +110,26 @@ async fn what_was_not_forwarded_is_pushed_after_the_suspension_whatever_deposits
     cancel(&mut operators).await;
     assert_eq!(next(&mut jobs).await.served_user, BOB);
 }
+
+#[tokio::test]
+async fn an_erased_user_who_is_back_is_not_suspended() {
+    let service = Service::in_memory(config());
+    let client = service.client();
+    let mut operators = service.operators().await;
+    let mut jobs = client.attach(1);
+    deposited(&client, message_to(BOB, 1)).await;
+    suspend(&mut operators, HOUR).await;
+    client.register(register(BOB, 1)).await.expect("registered");
+    waits(&mut operators).await;
+    let mut accounts = service.accounts().await;
+    let request = v1::EraseAccountRequest {
+        address: BOB.to_owned(),
+        reason: "he asked for it".to_owned(),
+    };
+    accounts.erase_account(request).await.expect("erased");
+    let left = operators.list_suspensions(v1::ListSuspensionsRequest {});
+    assert_eq!(left.await.expect("a list").into_inner().suspensions, []);
+    client.register(register(BOB, 2)).await.expect("registered");
+    deposited(&client, message_to(BOB, 2)).await;
+    assert_eq!(next(&mut jobs).await.served_user, BOB);
+}
