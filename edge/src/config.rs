@@ -5,7 +5,7 @@ mod sections;
 mod storage;
 mod tls;
 
-use sip::{Host, SipUri, Uri};
+use sip::{Host, HostPort, SipUri, Uri};
 
 pub use listening::Listening;
 pub use sections::{
@@ -38,6 +38,16 @@ impl Sip {
             Ok(Uri::Sip(uri)) => Some(uri),
             _ => None,
         }
+    }
+
+    /// Whether `sip.contact` is written as it can stand in a URI: a host, or a host and a port.
+    #[must_use]
+    pub fn has_sound_contact(&self) -> bool {
+        let is_sound = |text: &String| {
+            let shared = text.parse::<HostPort>();
+            shared.is_ok_and(|shared| shared.to_string() == *text)
+        };
+        self.contact.as_ref().is_none_or(is_sound)
     }
 }
 

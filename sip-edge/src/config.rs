@@ -172,7 +172,7 @@ impl Config {
         ]
     }
 
-    fn speaking(&self) -> [Rule; 5] {
+    fn speaking(&self) -> [Rule; 6] {
         // The advertised host has its own rule.
         let host = self.listening().advertised_host();
         let has_identity = host.is_none_or(|host| self.sip.store_identity(&host).is_some());
@@ -186,6 +186,11 @@ impl Config {
                 has_identity,
                 "sip.store_identity",
                 "must be a sip or sips URI",
+            ),
+            (
+                self.sip.has_sound_contact(),
+                "sip.contact",
+                "must be a host, or host:port, without user or parameters",
             ),
             (
                 !self.sip.t1.is_zero(),

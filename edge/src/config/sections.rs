@@ -27,6 +27,10 @@ daemon::section! {
         release: String = "IM-serv/OMA1.0",
         /// SIP URI by which the store asserts itself. `off`: `sip:im-store@` and the advertised host.
         store_identity: Option<String> = "off",
+        /// Host, or host and port, that all edges share: the Contact of subscriptions names it instead of
+        /// this edge, so that a client that keeps to a Contact reaches whichever edge is there (MWI-10).
+        /// A name with SRV records of all edges, or what balances before them. `off`: the edge itself.
+        contact: Option<String> = "off",
         /// Whether every hop behind `sip.next_hop` is congestion safe up to the devices: a MESSAGE of
         /// more than 1300 bytes may then take it (RFC 3428 §8).
         next_hop_congestion_safe: bool = false,

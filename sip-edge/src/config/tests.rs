@@ -70,6 +70,28 @@ fn all_contradictions_are_reported_at_once() {
 }
 
 #[test]
+fn a_shared_contact_is_a_host_with_or_without_a_port() {
+    for sound in ["edges.example.org", "192.0.2.1:5060", "[2001:db8::1]"] {
+        let found = mistakes(&format!("[sip]\ncontact = \"{sound}\"\n"));
+        assert_eq!(found, [""; 0], "{sound}");
+    }
+    for wrong in [
+        "",
+        "store@edges.example.org",
+        "edges.example.org;lr",
+        "edges.example.org:0x",
+        "edges.example.org : 5060",
+        "sip:edges.example.org",
+    ] {
+        let found = mistakes(&format!("[sip]\ncontact = \"{wrong}\"\n"));
+        assert!(
+            found.iter().any(|line| line.contains("sip.contact: ")),
+            "{wrong}: {found:?}"
+        );
+    }
+}
+
+#[test]
 fn half_a_setting_of_tls_is_reported_with_every_place() {
     let text = "[sip-edge]\nlisten_tls = [\"127.0.0.1:5061\"]\n[tls]\nverify_peers = \"required\"\n\
                 [trust]\npeers = [\"tls:core.example.net\"]\n[msrp]\ncertificate = \"c.pem\"\noffer_tls = true\n";

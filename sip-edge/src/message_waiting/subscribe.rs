@@ -148,9 +148,11 @@ pub(super) fn is_sips(uri: &Uri) -> bool {
     uri.as_sip().is_some_and(|uri| uri.secure)
 }
 
-/// Our Contact over a transport; a sips URI for those who are reached by one (RFC 3261 §12.1.1).
+/// Our Contact over a transport, or that of all edges (MWI-10); a sips URI for those who are reached by one
+/// (RFC 3261 §12.1.1).
 pub(super) fn contact(edge: &Edge, transport: Transport, is_secure: bool) -> String {
-    let sent_by = edge.sip.sent_by(transport);
+    let shared = edge.config.sip.contact.clone();
+    let sent_by = shared.unwrap_or_else(|| edge.sip.sent_by(transport));
     edge.site.signature.contact(&sent_by, transport, is_secure)
 }
 

@@ -517,6 +517,31 @@ async fn ct_mwi_17_another_edge_goes_on_where_one_has_died() {
 }
 
 #[tokio::test]
+async fn mwi_10_a_refresh_by_a_shared_contact_comes_to_whichever_edge_is_there() {
+    const SHARED: &str = "edges.example.org";
+    let plan = Deployment::two_processes().set("sip.contact", SHARED);
+    let mut scene = Scene::start(plan).await;
+    let second = scene.deployment.second_edge().await;
+    let other = scene.core.way(Transport::Tcp, second.tcp).await;
+    let mut bob = Subscriber::behind(&scene.core, &somebody());
+    bob.subscribe(&mut scene.core, &scene.way, 3_600).await;
+    let first = bob.notified(&mut scene.core).await;
+    let shared = first.text.field("Contact").to_owned();
+    assert!(
+        shared.contains(&format!("@{SHARED};transport=tcp>")),
+        "{shared}"
+    );
+    scene.deployment.kill(Part::SipEdge).await;
+    let taken_over = bob.notified(&mut scene.core).await;
+    assert_eq!(taken_over.text.field("Contact"), shared);
+    // The client keeps to the Contact it has: the name leads to the edge that is left.
+    bob.subscribe(&mut scene.core, &other, 3_600).await;
+    let refreshed = bob.notified(&mut scene.core).await;
+    assert_eq!(refreshed.cseq(), taken_over.cseq() + 1);
+    assert_eq!(refreshed.text.field("Contact"), shared);
+}
+
+#[tokio::test]
 async fn mwi_10_a_restarted_edge_takes_its_subscriptions_back() {
     let mut scene = Scene::start(Deployment::two_processes()).await;
     let user = somebody();
