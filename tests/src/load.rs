@@ -8,7 +8,8 @@ use proto::v1::Message;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::patience::{START, within};
+use crate::deployment::Plan;
+use crate::patience::START;
 use crate::sip::{Exchange, SipPeer, Transport, example};
 
 /// Every message that was answered 202, by Call-ID, with the octets of its request.
@@ -24,6 +25,14 @@ pub struct Load {
     promised: Arc<Mutex<Promised>>,
     accepted: watch::Sender<usize>,
     refused: Arc<Mutex<Vec<Option<u16>>>>,
+}
+
+/// A plan for a load: its sender is believed over UDP too, and has any number of messages stored.
+#[must_use]
+pub fn under_load(plan: Plan) -> Plan {
+    let plan = plan.set("trust.peers", "127.0.0.0/8+udp");
+    plan.set("limits.sender_stored", "off")
+        .set("limits.sender_stored_octets", "off")
 }
 
 impl Load {
@@ -71,8 +80,15 @@ impl Load {
         let mut accepted = self.accepted.subscribe();
         let goal = *accepted.borrow() + count;
         let reached = accepted.wait_for(|accepted| *accepted >= goal);
-        within(START, "messages to be accepted", reached)
-            .await
+        let reached = tokio::time::timeout(START, reached).await;
+        let answers = self.refused();
+        let last = &answers[answers.len().saturating_sub(5)..];
+        reached
+            .unwrap_or_else(|_| {
+                panic!(
+                    "{START:?} in vain for {count} messages to be accepted; refused last: {last:?}"
+                )
+            })
             .expect("we hold the sender");
     }
 

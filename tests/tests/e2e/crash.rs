@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto::v1::MessageState;
 use restante_tests::deployment::Plan;
-use restante_tests::load::{Load, by_call_id, lost};
+use restante_tests::load::{Load, by_call_id, lost, under_load};
 use restante_tests::rounds::rounds;
 use restante_tests::sip::{Transport, fresh};
 use restante_tests::{Deployment, LoopbackNet, Part, Scene};
@@ -16,8 +16,7 @@ const ENDS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_of_storage_right_after_a_202_loses_nothing() {
-    let plan = Deployment::two_processes().set("trust.peers", "127.0.0.0/8+udp");
-    let mut deployment = plan.start().await;
+    let mut deployment = under_load(Deployment::two_processes()).start().await;
     let host = deployment.net().host(LoopbackNet::CORE);
     let load = Load::start(host, deployment.edge(Transport::Tcp), 4);
     let mut ids = BTreeMap::new();
@@ -63,7 +62,7 @@ enum End {
 
 /// Ends a part under load a few times; whatever was promised until then is there afterwards.
 async fn ends_without_loss(plan: Plan, part: Part, end: End) {
-    let mut deployment = plan.set("trust.peers", "127.0.0.0/8+udp").start().await;
+    let mut deployment = under_load(plan).start().await;
     let host = deployment.net().host(LoopbackNet::CORE);
     for round in 0..rounds(ENDS) {
         deployment.ready(Part::SipEdge).await;

@@ -1,6 +1,6 @@
 //! Power cuts: after each, every write that no completed sync covers is gone.
 
-use restante_tests::load::{Load, lost};
+use restante_tests::load::{Load, lost, under_load};
 use restante_tests::rounds::rounds;
 use restante_tests::shim::Shim;
 use restante_tests::sip::Transport;
@@ -18,8 +18,8 @@ struct PowerCuts {
 impl PowerCuts {
     async fn start() -> Self {
         let shim = Shim::new();
-        let plan = shim.under(Deployment::two_processes());
-        let deployment = plan.set("trust.peers", "127.0.0.0/8+udp").start().await;
+        let plan = under_load(shim.under(Deployment::two_processes()));
+        let deployment = plan.start().await;
         let host = deployment.net().host(LoopbackNet::CORE);
         let load = Load::start(host, deployment.edge(Transport::Tcp), 4);
         Self {
