@@ -16,6 +16,7 @@ pub mod event;
 #[cfg(any(test, feature = "example"))]
 pub mod example;
 pub mod identity;
+pub mod leg_name;
 pub mod lifetime;
 pub mod mark;
 pub mod next_hop;

@@ -108,5 +108,6 @@ fn message(number: u64) -> Deposit {
         received_from: "udp 192.0.2.1:5060".to_owned(),
         report_request: None,
         traceparent: None,
+        leg: None,
     }
 }

@@ -24,7 +24,7 @@ pub(crate) use claim::{
     Acknowledgement, acknowledgement, claim, content_octets, outcome, proto_claim, release_result,
     settled, taken,
 };
-pub(crate) use deposit::{deposit, refusal, traceparent};
+pub(crate) use deposit::{deposit, leg_name, refusal, traceparent};
 pub(crate) use event_log::{message_event, position, read_position};
 pub(crate) use fan_out::{
     asked_about, claimed_leg, document_name, fan_out_owner, group, group_document, group_head,

@@ -73,6 +73,7 @@ impl PageTokens {
         secret.hash(&mut hasher);
         request.served_user.hash(&mut hasher);
         request.sender.hash(&mut hasher);
+        request.group.hash(&mut hasher);
         request.states.hash(&mut hasher);
         request.class.hash(&mut hasher);
         time(&request.received_from).hash(&mut hasher);

@@ -206,6 +206,7 @@ mod tests {
             file: None,
             report_request: None,
             traceparent: None,
+            leg: None,
             deadline: Instant::now() + Duration::from_secs(60),
         }
     }

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use net::sip::{Arrival, Incoming, ServerTransaction};
 use sip::{Method, Request, Response};
+use storage_client::LegName;
 use storage_client::deposit::RefusalReason;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -31,6 +32,7 @@ use crate::{event, message_waiting, metrics, reception, registration, retrieval,
 use edge::checks::{Received, admit, is_leg};
 use edge::dialogs::Routed;
 use edge::identity::AssertedIdentity;
+use edge::leg_name;
 use edge::now;
 use edge::refuse::Refusal;
 use edge::{response, status};
@@ -165,8 +167,17 @@ fn capabilities(edge: &Edge, request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// Whether a sender may send one more message now (ERR-18a), and whether he is exempt from what one sender may do: what
-/// our stores send of themselves and legs of fan-outs are bounded where they come from (requirements §3.6).
+/// What is known of a message that its sender may send.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Leave {
+    /// He is exempt from what one sender may do: what our stores send of themselves and legs of fan-outs are bounded where
+    /// they come from (requirements §3.6).
+    pub(crate) sender_exempt: bool,
+    /// The leg that it is.
+    pub(crate) leg: Option<LegName>,
+}
+
+/// Whether a sender may send one more message now (ERR-18a).
 ///
 /// # Errors
 /// When he may.
@@ -174,16 +185,28 @@ pub(crate) fn may_send(
     edge: &Edge,
     request: &Request,
     originator: Option<&AssertedIdentity>,
-) -> Result<bool, Refusal> {
+) -> Result<Leave, Refusal> {
+    let headers = request.headers();
+    let is_leg = is_leg(headers, &edge.storage);
+    let call_id = headers.call_id().filter(|_| is_leg);
+    let leg = call_id.and_then(|call_id| leg_name::named_by(&call_id));
     let Some(originator) = originator else {
-        return Ok(false);
+        return Ok(Leave {
+            sender_exempt: false,
+            leg,
+        });
     };
-    if edge.site.is_store(&originator.address) || is_leg(request.headers(), &edge.storage) {
-        return Ok(true);
+    if is_leg || edge.site.is_store(&originator.address) {
+        return Ok(Leave {
+            sender_exempt: true,
+            leg,
+        });
     }
     let sender = originator.address.to_string();
     let taken = edge.sender_rates.take(&sender, Instant::now());
-    taken.map_err(Refusal::SenderRate).map(|()| false)
+    taken
+        .map_err(Refusal::SenderRate)
+        .map(|()| Leave::default())
 }
 
 /// What the sender is told of a refusal by the store.

@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use crate::edge::Edge;
-use crate::ingress::{online, pager_mode, refusal_of};
+use crate::ingress::{Leave, online, pager_mode, refusal_of};
 use crate::{event, metrics};
 
 /// How soon the store is asked again that has not answered, and how often it is looked whether the next hop takes requests
@@ -146,7 +146,12 @@ async fn keep(edge: &Arc<Edge>, store: &StoreIdentity, report: &Report) -> LegOu
     };
     let request = with_via(edge, store, report, &request);
     let arrival = ("reports of this store".to_owned(), now());
-    let deposit = match pager_mode::read(&request, &edge.site, arrival, |_| Ok(true)) {
+    // It is bounded by what it reports on.
+    let leave = Leave {
+        sender_exempt: true,
+        leg: None,
+    };
+    let deposit = match pager_mode::read(&request, &edge.site, arrival, |_| Ok(leave)) {
         Ok(pager_mode::Pager::Deposit(deposit)) => deposit,
         Ok(pager_mode::Pager::Composing) => return never("no report"),
         Err(refusal) => return answered(status::status(&refusal).code(), None),

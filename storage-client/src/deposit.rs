@@ -62,6 +62,17 @@ pub struct Deposit {
     pub report_request: Option<ReportRequest>,
     /// The span in which it is taken in (W3C Trace Context); `None` if it is not traced.
     pub traceparent: Option<String>,
+    /// The leg of a fan-out that it came as, if its mark was verified.
+    pub leg: Option<LegName>,
+}
+
+/// One copy of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LegName {
+    /// The job.
+    pub job: u64,
+    /// The place of the target in the roster, from zero.
+    pub index: u32,
 }
 
 /// How the store decided (PFM-13).

@@ -135,6 +135,8 @@ pub struct JobRequest {
     pub sender: String,
     /// The group or the factory.
     pub addressed_to: String,
+    /// It is a group: its copies are known by it where they are stored.
+    pub to_group: bool,
     /// What makes a retry recognisable, with the hash.
     pub duplicate_key: DuplicateKey,
     /// SHA-256 of Request-URI and body as received; of a large one, of the recipients where the sender has listed them, else

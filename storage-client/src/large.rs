@@ -6,7 +6,7 @@ mod upload;
 use std::time::Duration;
 
 use crate::message::{Class, FileAttributes, Headers, Part, Priority, ReportRequest};
-use crate::{Refusal, Unavailable};
+use crate::{LegName, Refusal, Unavailable};
 
 pub use part_reader::PartReader;
 pub use upload::Upload;
@@ -69,6 +69,8 @@ pub struct LargeDeposit {
     pub report_request: Option<ReportRequest>,
     /// See [`crate::Deposit::traceparent`].
     pub traceparent: Option<String>,
+    /// See [`crate::Deposit::leg`].
+    pub leg: Option<LegName>,
 }
 
 /// Why octets of an upload were not taken. The upload is over.

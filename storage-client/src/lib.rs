@@ -53,7 +53,7 @@ pub use channel::{Connect, endpoint_of};
 pub use client::StorageClient;
 pub use config::{ClientConfig, Connecting, Connector, Octets};
 pub use deferred::{ClaimedMessage, DeferredPage};
-pub use deposit::{Deposit, DepositAnswer, Refusal, RefusalReason};
+pub use deposit::{Deposit, DepositAnswer, LegName, Refusal, RefusalReason};
 pub use deposited::Deposited;
 pub use error::{
     DeferredError, GroupError, PublishError, RegisterError, SubscribeError, Unavailable, innermost,

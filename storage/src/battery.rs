@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 mod bench;
 pub(crate) mod claims;
+pub(crate) mod copies;
 pub(crate) mod deposits;
 pub(crate) mod devices;
 pub(crate) mod displacement;
@@ -70,6 +71,11 @@ macro_rules! battery {
                 refusals_of_one_registration_count_once,
                 the_last_refusal_makes_a_dead_letter,
                 an_outcome_wins_over_an_order_given_meanwhile;
+            copies:
+                a_copy_is_known_by_its_group,
+                a_large_copy_is_known_by_its_group,
+                a_copy_under_an_alias_is_known_by_its_group,
+                nothing_else_is_known_by_a_group;
             deposits:
                 a_new_store_starts_at_the_time_of_its_making,
                 ids_follow_each_other_without_gaps,

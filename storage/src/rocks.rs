@@ -9,6 +9,7 @@ mod check;
 mod committer;
 mod compaction;
 mod copy;
+mod copy_origin;
 mod counting;
 mod database;
 mod directory;
@@ -192,12 +193,11 @@ fn join(threads: Vec<JoinHandle<()>>) {
 
 impl Store for RocksStore {
     async fn deposit(&self, deposit: Deposit) -> Result<DepositOutcome, StoreError> {
-        let operation = match is_hashed_apart(&deposit) {
-            true => {
-                self.read(|shared| Ok(DepositMessage::new(deposit, shared)))
-                    .await?
+        let operation = match self.shared.group_in_memory(&deposit)? {
+            Some(group) if !is_hashed_apart(&deposit) => {
+                DepositMessage::new(deposit, group, &self.shared)
             }
-            false => DepositMessage::new(deposit, &self.shared),
+            _ => self.read(|shared| shared.deposit_message(deposit)).await?,
         };
         Ok(self.submit(operation).await?.into_outcome())
     }

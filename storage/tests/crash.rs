@@ -109,6 +109,7 @@ impl Letter {
             file: None,
             report_request: None,
             traceparent: None,
+            leg: None,
             deadline: Instant::now() + Duration::from_secs(600),
         }
     }

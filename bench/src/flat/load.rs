@@ -70,6 +70,7 @@ pub(super) fn message(number: u64, mailbox: u64) -> Deposit {
         file: None,
         report_request: None,
         traceparent: None,
+        leg: None,
         deadline: Instant::now() + Duration::from_secs(60),
     }
 }

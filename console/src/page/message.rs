@@ -112,6 +112,7 @@ fn envelope(message: &Message) -> Markup {
         ),
         ("For", foreign(&message.served_user)),
         ("Sender, asserted", foreign(&message.sender)),
+        ("Group", foreign(&message.group)),
         (
             "Kind",
             html! { (class_word(message.class())) ", " (priority_word(message.priority())) },

@@ -33,6 +33,7 @@ const STATES: [MessageState; 8] = [
 struct Filter<'a> {
     user: &'a str,
     sender: &'a str,
+    group: &'a str,
     state: &'a str,
 }
 
@@ -41,6 +42,7 @@ impl<'a> Filter<'a> {
         Self {
             user: fields.get("user"),
             sender: fields.get("sender"),
+            group: fields.get("group"),
             state: fields.get("state"),
         }
     }
@@ -56,6 +58,7 @@ impl<'a> Filter<'a> {
         Ok(ListMessagesRequest {
             served_user: address(self.user),
             sender: address(self.sender),
+            group: address(self.group),
             states: known.map(|state| i32::from(*state)).into_iter().collect(),
             page_size: PAGE,
             page_token: page.to_owned(),
@@ -64,13 +67,13 @@ impl<'a> Filter<'a> {
     }
 
     fn link(&self, page: &str) -> String {
-        let (user, sender, state) = (self.user, self.sender, self.state);
         link(
             "/messages",
             &[
-                ("user", user),
-                ("sender", sender),
-                ("state", state),
+                ("user", self.user),
+                ("sender", self.sender),
+                ("group", self.group),
+                ("state", self.state),
                 ("page", page),
             ],
         )
@@ -137,6 +140,10 @@ fn form(filter: &Filter<'_>) -> Markup {
             div {
                 label for="sender" { "Sender" }
                 input #sender name="sender" type="search" value=(filter.sender) placeholder="anybody" autocomplete="off" spellcheck="false" autocapitalize="none";
+            }
+            div {
+                label for="group" { "Group" }
+                input #group name="group" type="search" value=(filter.group) placeholder="any, or none" autocomplete="off" spellcheck="false" autocapitalize="none";
             }
             div {
                 label for="state" { "State" }
@@ -206,7 +213,7 @@ fn list(filter: &Filter<'_>, reply: &ListMessagesReply, page: &str) -> Markup {
         @if reply.messages.is_empty() {
             div.empty {
                 p { strong { @if is_last { "No messages." } @else { "None on this page." } } }
-                @if !filter.state.is_empty() || !filter.sender.is_empty() {
+                @if ![filter.state, filter.sender, filter.group].concat().is_empty() {
                     p { "Nothing is as you asked; " a href=(link("/messages", &[("user", filter.user)])) { "show all" } "." }
                 }
             }

@@ -1,8 +1,10 @@
 //! One copy, for one recipient.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use edge::leg_name::call_id_prefix;
 use memchr::memmem;
 use sip::{Limits, MediaType, Message, Request, parse_datagram};
+use storage_client::LegName;
 
 use super::Template;
 
@@ -36,7 +38,10 @@ impl Leg<'_> {
     /// What the Call-ID of an INVITE begins with. Its tries are dialogs, so each has a Call-ID of its own; the message is
     /// known by its Message-ID.
     pub(crate) fn call_id_prefix(&self) -> String {
-        format!("cf-{}-{}", self.job, self.index)
+        call_id_prefix(LegName {
+            job: self.job,
+            index: self.index,
+        })
     }
 
     /// The copy with these values of Route, and without Via, which belongs to the try. It has the history if that fits, or

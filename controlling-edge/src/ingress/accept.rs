@@ -34,6 +34,8 @@ struct Audience {
     is_disclosed: bool,
     /// Hash of the recipients as the sender has listed them; zeros for a group.
     listed: [u8; 32],
+    /// They are the members of a group.
+    is_group: bool,
 }
 
 /// A message whose sender may send it, and who gets it.
@@ -57,6 +59,7 @@ pub(super) async fn asked(edge: &Edge, request: &Request) -> Result<Asked, Refus
                 .await
                 .map_err(|unavailable| Refusal::Unavailable(Some(unavailable.retry_after)))?,
             is_disclosed: true,
+            is_group: false,
         },
         Addressed::Group(uri) => {
             let group = group(edge, uri.as_str()).await?;
@@ -173,6 +176,7 @@ fn of_group(
         recipients: members(uris, &originator.address, &edge.site),
         is_disclosed: group.disclose_members,
         listed: [0; 32],
+        is_group: true,
     })
 }
 
@@ -231,6 +235,7 @@ pub(super) fn job_request(
     Ok(JobRequest {
         sender: asked.originator.address.to_string(),
         addressed_to: addressed_to(request),
+        to_group: asked.audience.is_group,
         duplicate_key: duplicate::key(request)?,
         content_hash: content_hash(request),
         template,

@@ -21,6 +21,9 @@ pub(crate) struct Filters {
     /// Only messages from this sender
     #[arg(long, value_name = "ADDRESS")]
     from: Option<Address>,
+    /// Only copies of messages to this group
+    #[arg(long, value_name = "ADDRESS")]
+    group: Option<Address>,
     /// Only messages in these states, comma separated or repeated
     #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',')]
     state: Vec<State>,
@@ -142,6 +145,7 @@ impl Filters {
             served_user: address(&self.to),
             domain: text(&self.domain),
             sender: address(&self.from),
+            group: address(&self.group),
             states: states.into_iter().map(i32::from).collect(),
             class: class.into(),
             received_from: self.since,

@@ -37,6 +37,7 @@ Examples:
   restantectl list --to bob@example.org --state stored      what waits for Bob
   restantectl list --from +4930123456 --since 2h            lately from this number
   restantectl list --state refused,expired --before 7d      settled badly, received over a week ago
+  restantectl list --group team@example.org --state stored  whom of the group it waits for
   restantectl list --error 480 --min-attempts 3 --limit all  often in vain
   restantectl list --min-size 1MiB -o jsonl | jq .message_id
   restantectl list --to bob@example.org -o jsonl | restantectl hold - --dry-run")]

@@ -95,13 +95,14 @@ fn hostile_fields_do_not_reach_the_terminal() {
 #[test]
 fn filters_are_asked_for() {
     let fake = Fake::start(service(0));
-    let filters = "list --to bob@example.org --from +4930 --state stored,held --state expired \
+    let filters = "list --to bob@example.org --from +4930 --group team@example.org --state stored,held --state expired \
                    --class large --since 2026-08-23 --before 2026-08-23T12:00:00+02:00 --limit 7 \
                    --page-token 3";
     restantectl(filters).at(&fake).well();
     let asked = fake.state().lists.remove(0);
     assert_eq!(asked.served_user, "sip:bob@example.org");
     assert_eq!(asked.sender, "tel:+4930");
+    assert_eq!(asked.group, "sip:team@example.org");
     let states = [
         MessageState::Stored,
         MessageState::Held,

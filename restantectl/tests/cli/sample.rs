@@ -54,6 +54,7 @@ pub(crate) fn message(number: u64) -> Message {
             ..ReportRequest::default()
         }),
         traceparent: String::new(),
+        group: "sip:team@example.org".to_owned(),
         deliver_after: None,
         reports: vec![MessageReport {
             status: ReportStatus::Stored.into(),

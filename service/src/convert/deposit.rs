@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use proto::v1;
-use storage::model::{Deposit, DuplicateKey, ImdnKey, Part, Refusal};
+use storage::model::{Deposit, DuplicateKey, ImdnKey, JobNumber, LegName, Part, Refusal};
 use tonic::Status;
 
 use super::message::{address, class, headers, part, priority, report_request};
@@ -45,6 +45,7 @@ pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit
         file: None,
         report_request: report_request(deposit.report_request)?,
         traceparent: traceparent(deposit.traceparent),
+        leg: deposit.leg.map(leg_name),
         deadline,
     })
 }
@@ -53,6 +54,14 @@ pub(crate) fn deposit(deposit: v1::Deposit, deadline: Instant) -> Result<Deposit
 pub(crate) fn traceparent(text: String) -> Option<String> {
     let context = text.parse::<daemon::trace::Context>().ok()?;
     Some(context.to_string())
+}
+
+/// The leg that an edge has found a deposit to be.
+pub(crate) fn leg_name(leg: v1::LegName) -> LegName {
+    LegName {
+        job: JobNumber(leg.job),
+        index: leg.index,
+    }
 }
 
 pub(super) fn duplicate_key(key: v1::DuplicateKey) -> DuplicateKey {

@@ -167,6 +167,7 @@ fn job(
     Ok(JobRequest {
         sender: named(request.sender)?,
         addressed_to: named(request.addressed_to)?,
+        to_group: request.to_group,
         class,
         duplicate_key,
         content_hash,

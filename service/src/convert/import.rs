@@ -91,6 +91,7 @@ pub(crate) fn import(
             file: None,
             report_request: None,
             traceparent: None,
+            leg: None,
             deadline,
         },
     })

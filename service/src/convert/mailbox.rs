@@ -21,6 +21,7 @@ pub(crate) fn list_query(
         class: class(request.class()),
         served_user: address(request.served_user),
         sender: address(request.sender),
+        group: address(request.group),
         states,
         imdn_message_id: text(request.imdn_message_id),
         conversation_id: text(request.conversation_id),

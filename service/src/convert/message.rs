@@ -296,6 +296,10 @@ pub(crate) fn message(message: StoredMessage) -> v1::Message {
         file: envelope.file.map(proto_file),
         report_request: envelope.report_request.map(proto_report_request),
         traceparent: envelope.traceparent.unwrap_or_default(),
+        group: envelope
+            .group
+            .map(|group| group.as_str().to_owned())
+            .unwrap_or_default(),
         reports: message.reports.into_iter().map(message_report).collect(),
         devices: message.devices.into_iter().map(device).collect(),
     }

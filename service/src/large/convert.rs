@@ -7,8 +7,8 @@ use storage::model::{Admission, LargeDeposit, Part, PartKind};
 use tonic::Status;
 
 use crate::convert::{
-    address, class, file, headers, invalid, lifetime, part, priority, report_request, required,
-    traceparent,
+    address, class, file, headers, invalid, leg_name, lifetime, part, priority, report_request,
+    required, traceparent,
 };
 
 /// Most octets of all parts but for the body: heads and requests of SIP.
@@ -47,6 +47,7 @@ pub(super) fn large_deposit(
         file: deposit.file.map(file),
         report_request: report_request(deposit.report_request)?,
         traceparent: traceparent(deposit.traceparent),
+        leg: deposit.leg.map(leg_name),
         deadline,
     })
 }

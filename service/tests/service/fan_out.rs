@@ -33,6 +33,7 @@ pub(crate) fn message(number: u32, recipients: usize) -> JobRequest {
     JobRequest {
         sender: ALICE.to_owned(),
         addressed_to: TEAM.to_owned(),
+        to_group: true,
         duplicate_key: DuplicateKey {
             method: "MESSAGE".to_owned(),
             from_tag: "a1".to_owned(),

@@ -72,6 +72,7 @@ fn message(msrp_message_id: &str, octets: usize) -> LargeDeposit {
         }),
         report_request: None,
         traceparent: None,
+        leg: None,
     }
 }
 

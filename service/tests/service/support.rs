@@ -192,6 +192,7 @@ pub(crate) fn message_to(served_user: &str, number: u32) -> Deposit {
         received_from: "udp 192.0.2.1:5060".to_owned(),
         report_request: None,
         traceparent: None,
+        leg: None,
     }
 }
 

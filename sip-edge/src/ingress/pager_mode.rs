@@ -7,6 +7,7 @@ use sip::{MediaType, Name, Request};
 use storage_client::Deposit;
 use storage_client::message::{Class, Headers, Part, PartKind, Priority};
 
+use super::Leave;
 use super::served_user::served_user;
 use crate::site::Site;
 use edge::identity::{AssertedIdentity, originator};
@@ -23,8 +24,7 @@ pub(crate) enum Pager {
     Composing,
 }
 
-/// Reads a MESSAGE that passed the checks of §1.20. `may_send` says whether its sender may send one more,
-/// and whether he is exempt from what one sender may do.
+/// Reads a MESSAGE that passed the checks of §1.20. `may_send` says whether its sender may send one more.
 ///
 /// # Errors
 /// In the order of the table: identity, served user, privacy, lifetime, rate of the sender, size.
@@ -32,7 +32,7 @@ pub(crate) fn read(
     request: &Request,
     site: &Site,
     (received_from, now): (String, SystemTime),
-    may_send: impl FnOnce(Option<&AssertedIdentity>) -> Result<bool, Refusal>,
+    may_send: impl FnOnce(Option<&AssertedIdentity>) -> Result<Leave, Refusal>,
 ) -> Result<Pager, Refusal> {
     let originator = originator(request.headers(), site)?;
     let served_user = served_user(request, site)?;
@@ -45,7 +45,7 @@ pub(crate) fn read(
     }
     privacy::check(request)?;
     let lifetime = lifetime::of_message(request, now)?;
-    let sender_exempt = may_send(originator.as_ref())?;
+    let leave = may_send(originator.as_ref())?;
     if request.body().len() > site.message_body_octets {
         return Err(Refusal::BodyTooLarge);
     }
@@ -58,7 +58,8 @@ pub(crate) fn read(
         is_text: is_text(content_type.as_ref(), cpim),
         headers: headers(request, originator.as_ref(), cpim),
         sender: originator.map(|originator| originator.address.to_string()),
-        sender_exempt,
+        sender_exempt: leave.sender_exempt,
+        leg: leave.leg,
         duplicate_key: duplicate::key(request)?,
         imdn_key: cpim.and_then(duplicate::imdn_key),
         body_octets: request.body().len() as u64,

@@ -13,7 +13,7 @@ use sip::{Name, Request, Response, Transport};
 use storage_client::message::{Class, FileAttributes, Headers, Part, PartKind};
 use storage_client::{DepositAnswer, LargeDeposit};
 
-use crate::ingress::{accept, pager_mode};
+use crate::ingress::{Leave, accept, pager_mode};
 use crate::{event, metrics};
 
 /// What is known of a message before its first octet comes.
@@ -23,8 +23,8 @@ pub(crate) struct Envelope {
     pub(crate) served_user: String,
     /// Who sends.
     pub(crate) originator: Option<AssertedIdentity>,
-    /// He is bounded elsewhere.
-    pub(crate) sender_exempt: bool,
+    /// Whether he is bounded elsewhere, and which leg it is.
+    pub(crate) leave: Leave,
     /// What the offer says of a file.
     pub(crate) file: Option<FileAttributes>,
     /// Transport and address of the peer that handed the INVITE over.
@@ -97,7 +97,8 @@ impl Envelope {
                 .originator
                 .as_ref()
                 .map(|originator| originator.address.to_string()),
-            sender_exempt: self.sender_exempt,
+            sender_exempt: self.leave.sender_exempt,
+            leg: self.leave.leg,
             class: if is_notification {
                 Class::Imdn
             } else {

@@ -28,7 +28,7 @@ pub(super) async fn set_up(
     let originator = identity::originator(request.headers(), &edge.site)?;
     let served_user = served_user::served_user(request, &edge.site)?.to_string();
     let (offer, timer) = judge(edge, request)?;
-    let sender_exempt = may_send(edge, request, originator.as_ref())?;
+    let leave = may_send(edge, request, originator.as_ref())?;
     let place = edge.receptions.place(edge)?;
     transaction.respond(ResponseBuilder::reply_to(request, StatusCode::TRYING).build());
     let (pending, connect_to) = open(edge, &offer).await?;
@@ -37,7 +37,7 @@ pub(super) async fn set_up(
         sender: originator
             .as_ref()
             .map(|originator| originator.address.to_string()),
-        sender_exempt,
+        sender_exempt: leave.sender_exempt,
         announced_octets: offer.announced,
         file_transfer: offer.file.is_some(),
     };
@@ -60,7 +60,7 @@ pub(super) async fn set_up(
         Envelope {
             served_user,
             originator,
-            sender_exempt,
+            leave,
             file: offer.file.clone(),
             received_from,
             transport: source.transport,

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use edge::mark::{Mark, marked_branch};
 use proto::v1;
 use sip::Name;
 
@@ -72,6 +73,31 @@ async fn the_example_is_stored_and_answered_202_with_the_profile() {
     assert_eq!(&octets[offset..], b"Lunch at noon, same place?");
     assert_eq!(deposit.served_user, "sip:bob@example.org");
     assert_eq!(deposit.sender, "sip:alice@example.org");
+}
+
+/// Anybody can write the Call-ID of a copy; its mark can be made by edges of the store alone.
+#[tokio::test]
+async fn a_leg_is_named_by_its_call_id_only_under_its_mark() {
+    let mut store = Store::start(Behaviour::Stores).await;
+    let edge = Running::ready(laptop(store.address)).await;
+    let call_id = "cf-7-2@store.example.org";
+    let secret = b"secret of the store";
+    let of_leg = marked_branch(Mark::Leg, secret, call_id, &mut rand::rng());
+    let of_another = marked_branch(Mark::Leg, secret, "cf-7-3@h", &mut rand::rng());
+    let leg = Some(v1::LegName { job: 7, index: 2 });
+    for (branch, leg) in [
+        ("z9hG4bK-s1-7f3a", None),
+        (&of_another, None),
+        (&of_leg, leg),
+    ] {
+        let mut core = TcpPeer::connect(edge.tcp).await;
+        let text = message(branch, "").replace("5f1c7a0e@198.51.100.7", call_id);
+        core.send(&text).await;
+        let deposit = store.deposit().await;
+        assert_eq!(deposit.leg, leg, "{branch}");
+        assert_eq!(deposit.sender_exempt, leg.is_some(), "{branch}");
+        assert_eq!(core.response().await.status().code(), 202);
+    }
 }
 
 #[tokio::test]

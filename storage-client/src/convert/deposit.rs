@@ -8,7 +8,7 @@ use super::message::{
 };
 use super::{duration, proto_duration};
 use crate::error::DEFAULT_RETRY_AFTER;
-use crate::{Deposit, DepositAnswer, Deposited, Refusal, RefusalReason, Unavailable};
+use crate::{Deposit, DepositAnswer, Deposited, LegName, Refusal, RefusalReason, Unavailable};
 
 /// Without the remaining time, which is written when it is sent.
 pub(crate) fn deposit(deposit: Deposit) -> v1::Deposit {
@@ -34,10 +34,18 @@ pub(crate) fn deposit(deposit: Deposit) -> v1::Deposit {
         report_request: deposit.report_request.map(proto_report_request),
         sender_exempt: deposit.sender_exempt,
         traceparent: deposit.traceparent.unwrap_or_default(),
+        leg: deposit.leg.map(leg_name),
         imdn_key: deposit.imdn_key.map(|key| v1::ImdnKey {
             message_id: key.message_id,
             part_offset: key.part_offset,
         }),
+    }
+}
+
+pub(super) fn leg_name(leg: LegName) -> v1::LegName {
+    v1::LegName {
+        job: leg.job,
+        index: leg.index,
     }
 }
 

@@ -120,6 +120,7 @@ fn job(request: JobRequest, class: v1::JobClass) -> v1::AcceptJobRequest {
     v1::AcceptJobRequest {
         sender: request.sender,
         addressed_to: request.addressed_to,
+        to_group: request.to_group,
         class: class.into(),
         duplicate_key: None,
         content_hash: Default::default(),

@@ -5,7 +5,7 @@ use proto::v1::admit_reply::Answer as AdmitAnswer;
 use proto::v1::exchange_answer::Answer;
 use proto::v1::upload_reply::Answer as UploadAnswer;
 
-use super::deposit::{answer, refusal};
+use super::deposit::{answer, leg_name, refusal};
 use super::fan_out::{job_accepted, job_refusal};
 use super::message::{
     proto_class, proto_file, proto_headers, proto_part, proto_priority, proto_report_request,
@@ -52,6 +52,7 @@ pub(crate) fn large_deposit(deposit: LargeDeposit) -> v1::LargeDeposit {
         file: deposit.file.map(proto_file),
         report_request: deposit.report_request.map(proto_report_request),
         traceparent: deposit.traceparent.unwrap_or_default(),
+        leg: deposit.leg.map(leg_name),
         sender_exempt: deposit.sender_exempt,
     }
 }

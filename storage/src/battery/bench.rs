@@ -306,6 +306,7 @@ pub(crate) fn deposit_to(user: &str, call_id: &str, body: &str) -> Deposit {
         file: None,
         report_request: None,
         traceparent: None,
+        leg: None,
         deadline: Instant::now() + Duration::from_secs(400 * 86_400),
     }
 }

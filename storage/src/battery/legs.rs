@@ -26,6 +26,7 @@ pub(crate) fn job(sender: &str, targets: &[&str]) -> JobRequest {
     JobRequest {
         sender: address(sender),
         addressed_to: address("team"),
+        to_group: true,
         class: JobClass::Pager,
         duplicate_key: DuplicateKey {
             method: "MESSAGE".to_owned(),

@@ -46,6 +46,7 @@ pub(crate) fn large_deposit(user: &str, msrp_message_id: &str, octets: usize) ->
         file: None,
         report_request: None,
         traceparent: None,
+        leg: None,
         deadline: Instant::now() + Duration::from_secs(400 * 86_400),
     }
 }

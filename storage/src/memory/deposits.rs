@@ -274,6 +274,7 @@ impl Model {
                 retention::expires_at_of(deposit.class, deposit.lifetime, now, retention),
             ),
         };
+        let group = self.group_of(deposit.leg, &deposit.served_user);
         let mut message = MessageRecord {
             envelope: Envelope {
                 id: MessageId {
@@ -297,6 +298,7 @@ impl Model {
                 file: deposit.file,
                 report_request: deposit.report_request,
                 traceparent: deposit.traceparent,
+                group,
             },
             state: State::Stored,
             parts: Some(deposit.parts),

@@ -1,5 +1,7 @@
 //! Groups, jobs and legs of the model.
 
+mod copy;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Address, Class, FileAttributes, Headers, MessageId, Part, Priority, ReportRequest, UnixMillis,
+    Address, Class, FileAttributes, Headers, LegName, MessageId, Part, Priority, ReportRequest,
+    UnixMillis,
 };
 use crate::Synced;
 
@@ -70,6 +71,9 @@ pub struct Deposit {
     pub report_request: Option<ReportRequest>,
     /// See [`super::Envelope::traceparent`].
     pub traceparent: Option<String>,
+    /// The leg of a fan-out that it came as, by a mark that only edges of this store can make; `None` for all else. The
+    /// store looks itself which group that is of.
+    pub leg: Option<LegName>,
     /// The edge has answered 503 by then: a deposit that is not in a group yet is refused
     /// ([`Refusal::TooLate`], PFM-05).
     pub deadline: Instant,

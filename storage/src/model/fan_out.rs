@@ -88,6 +88,8 @@ pub struct JobRequest {
     pub sender: Address,
     /// The group or the factory.
     pub addressed_to: Address,
+    /// It is a group; its copies are known by it.
+    pub to_group: bool,
     /// By which way legs go.
     pub class: JobClass,
     /// What makes a retry recognisable, with the hash.
@@ -257,6 +259,8 @@ pub struct Job {
     pub sender: Address,
     /// The group or the factory.
     pub addressed_to: Address,
+    /// It is a group.
+    pub to_group: bool,
     /// By which way legs go.
     pub class: JobClass,
     /// Octets of the content of a large message; zero for others.

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Address, Class, Deposit, DuplicateKey, FileAttributes, Headers, Part, Priority, ReportRequest,
+    Address, Class, Deposit, DuplicateKey, FileAttributes, Headers, LegName, Part, Priority,
+    ReportRequest,
 };
 
 /// Names an upload. Never used twice while anything of it is left.
@@ -76,6 +77,8 @@ pub struct LargeDeposit {
     pub report_request: Option<ReportRequest>,
     /// See [`super::Envelope::traceparent`].
     pub traceparent: Option<String>,
+    /// See [`Deposit::leg`].
+    pub leg: Option<LegName>,
     /// The sender has given up by then.
     pub deadline: Instant,
 }
@@ -108,6 +111,7 @@ impl LargeDeposit {
             file: self.file,
             report_request: self.report_request,
             traceparent: self.traceparent,
+            leg: self.leg,
             deadline: self.deadline,
         }
     }

@@ -243,6 +243,8 @@ pub struct Envelope {
     pub report_request: Option<ReportRequest>,
     /// The span in which it was taken in (W3C Trace Context), for attempts to link to; `None` if it was not traced.
     pub traceparent: Option<String>,
+    /// The group through which it came, if it is a copy that this store's fan-out has sent to a member.
+    pub group: Option<Address>,
 }
 
 /// An envelope with what has happened to the message since.

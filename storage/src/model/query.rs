@@ -10,6 +10,8 @@ pub struct ListQuery {
     pub served_user: Option<Address>,
     /// Only from this sender.
     pub sender: Option<Address>,
+    /// Only copies that came through this group, by its canonical address.
+    pub group: Option<Address>,
     /// Only in these states; empty means all.
     pub states: Vec<State>,
     /// Only of this class.
@@ -49,7 +51,9 @@ impl ListQuery {
             wanted.as_ref().is_none_or(|wanted| wanted == found)
         };
         let is_from = |sender: &Address| envelope.sender.as_ref() == Some(sender);
+        let came_through = |group: &Address| envelope.group.as_ref() == Some(group);
         self.sender.as_ref().is_none_or(is_from)
+            && self.group.as_ref().is_none_or(came_through)
             && (self.states.is_empty() || self.states.contains(&message.state))
             && self.class.is_none_or(|class| class == envelope.class)
             && is_in(&self.imdn_message_id, &headers.imdn_message_id)

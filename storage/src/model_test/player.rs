@@ -171,6 +171,7 @@ impl<E: Engine> Player<E> {
             lifetime: *lifetime,
             report_request: (call % 2 == 0).then(request),
             traceparent: None,
+            leg: None,
             ..deposit_to(name(*user), &format!("call-{call}"), "hi")
         };
         decided(self.bench.deposit(deposit).await)

@@ -147,7 +147,12 @@ pub(super) trait Committable: Send + 'static {
         now: Instant,
     ) -> Result<(), StoreError>;
 
-    fn operation(self, upload: UploadId, finished: Finished, shared: &Shared) -> Self::Operation;
+    fn operation(
+        self,
+        upload: UploadId,
+        finished: Finished,
+        shared: &Shared,
+    ) -> Result<Self::Operation, StoreError>;
 
     /// To be called after the sync. With whether the staged rows have an owner now.
     fn outcome(answer: <Self::Operation as Operation>::Answer) -> (Self::Outcome, bool);
@@ -169,10 +174,21 @@ impl Committable for LargeDeposit {
         reservations.begin_commit(upload, now)
     }
 
-    fn operation(self, upload: UploadId, finished: Finished, shared: &Shared) -> DepositMessage {
+    fn operation(
+        self,
+        upload: UploadId,
+        finished: Finished,
+        shared: &Shared,
+    ) -> Result<DepositMessage, StoreError> {
         let deposit = self.into_deposit(finished.sha256);
+        let group = shared.group_of(deposit.leg, &deposit.served_user, Reach::Disk)?;
         let body = (finished.body, finished.key);
-        DepositMessage::of_upload(upload, deposit, body, shared)
+        Ok(DepositMessage::of_upload(
+            upload,
+            (deposit, group),
+            body,
+            shared,
+        ))
     }
 
     fn outcome(answer: Decided) -> (DepositOutcome, bool) {
@@ -201,8 +217,13 @@ impl Committable for LargeJob {
         reservations.begin_job_commit(upload, now)
     }
 
-    fn operation(self, upload: UploadId, finished: Finished, shared: &Shared) -> AcceptJob {
-        AcceptJob::of_upload(upload, self, finished, shared)
+    fn operation(
+        self,
+        upload: UploadId,
+        finished: Finished,
+        shared: &Shared,
+    ) -> Result<AcceptJob, StoreError> {
+        Ok(AcceptJob::of_upload(upload, self, finished, shared))
     }
 
     fn outcome(answer: Accepted) -> (JobOutcome, bool) {
@@ -275,7 +296,12 @@ async fn commit_whole<C: Committable>(
         }
         Body::Memory(_) => None,
     };
-    let operation = what.operation(upload, finished, shared);
+    // It may read the disk.
+    let making = tokio::task::spawn_blocking({
+        let shared = Arc::clone(shared);
+        move || what.operation(upload, finished, &shared)
+    });
+    let operation = making.await.map_err(|_| StoreError::Closed)??;
     let answer = submit(shared, queues, operation).await?;
     Ok(C::outcome(answer))
 }

@@ -40,11 +40,18 @@ pub(super) fn submit_all(
     });
     let mut jobs: Vec<Job> = Vec::with_capacity(deposits.len());
     for (tag, deposit) in deposits {
-        if is_hashed_apart(&deposit) {
-            Way::submit_large(&way, tag, deposit);
-            continue;
-        }
-        let operation = Arc::new(DepositMessage::new(deposit, shared));
+        let group = match shared.group_in_memory(&deposit) {
+            Ok(Some(group)) if !is_hashed_apart(&deposit) => group,
+            Ok(_) => {
+                Way::submit_apart(&way, tag, deposit);
+                continue;
+            }
+            Err(error) => {
+                way.send(tag, Err(error));
+                continue;
+            }
+        };
+        let operation = Arc::new(DepositMessage::new(deposit, group, shared));
         match way.rehearse(&operation) {
             Ok(Some(rehearsed)) => jobs.push(Box::new(Queued {
                 operation,
@@ -75,13 +82,15 @@ impl Way {
         rehearse_in_memory(&self.shared, rehearsal)
     }
 
-    /// A deposit that takes long to hash does so on a thread that may block.
-    fn submit_large(way: &Arc<Self>, tag: u64, deposit: Deposit) {
+    /// A deposit that takes long to hash, or whose group is looked up on the disk, does so on a thread that may block.
+    fn submit_apart(way: &Arc<Self>, tag: u64, deposit: Deposit) {
         let way = Arc::clone(way);
-        way.runtime.clone().spawn_blocking(move || {
-            let operation = DepositMessage::new(deposit, &way.shared);
-            Self::submit_alone(&way, tag, Arc::new(operation));
-        });
+        way.runtime
+            .clone()
+            .spawn_blocking(move || match way.shared.deposit_message(deposit) {
+                Ok(operation) => Self::submit_alone(&way, tag, Arc::new(operation)),
+                Err(error) => way.send(tag, Err(error)),
+            });
     }
 
     fn submit_alone(way: &Arc<Self>, tag: u64, operation: Arc<DepositMessage>) {

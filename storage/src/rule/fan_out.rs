@@ -5,6 +5,7 @@
 //! is `Due` at some time, `InFlight`, or `Parked` behind the leg of another sender that is in flight to
 //! the same target (the list by target). Exactly `Due` and `InFlight` legs are in the index by due time.
 
+pub(crate) mod copy;
 pub(crate) mod find;
 
 use crate::config::Retention;
@@ -147,6 +148,7 @@ pub(crate) fn new_job(
             number,
             sender: request.sender.clone(),
             addressed_to: request.addressed_to.clone(),
+            to_group: request.to_group,
             class: request.class,
             octets: content.map_or(0, |(_, octets)| octets),
             max_forwards: request.max_forwards,

@@ -25,13 +25,16 @@ pub(crate) struct JobValue {
     pub(crate) content_key: Option<ContentKey>,
 }
 
+/// With the class: the job is of a message to a group. Earlier versions did not say so.
+const TO_GROUP: u8 = 0x80;
+
 impl Value for JobValue {
     const WHAT: &'static str = "job";
 
     fn write(&self, out: &mut Encoder) {
         let job = &self.job;
         out.u64(job.number.0);
-        out.u8(job.class as u8);
+        out.u8(job.class as u8 | if job.to_group { TO_GROUP } else { 0 });
         out.u8(job.state as u8);
         out.option(job.closing, |out, state| out.u8(state as u8));
         out.count(job.max_forwards.into());
@@ -67,7 +70,8 @@ impl Value for JobValue {
 
     fn read(fields: &mut Decoder<'_>) -> Result<Self, Malformed> {
         let number = JobNumber(fields.u64()?);
-        let class = job_class(fields)?;
+        let kind = fields.u8()?;
+        let class = job_class(kind & !TO_GROUP)?;
         let state = job_state(fields)?;
         let closing = fields.option(job_state)?;
         let max_forwards = fields.count32()?;
@@ -104,6 +108,7 @@ impl Value for JobValue {
                 number,
                 sender,
                 addressed_to,
+                to_group: kind & TO_GROUP != 0,
                 received_from,
                 reason,
                 class,
@@ -120,8 +125,8 @@ impl Value for JobValue {
     }
 }
 
-fn job_class(fields: &mut Decoder<'_>) -> Result<JobClass, Malformed> {
-    match fields.u8()? {
+fn job_class(number: u8) -> Result<JobClass, Malformed> {
+    match number {
         1 => Ok(JobClass::Pager),
         2 => Ok(JobClass::Large),
         _ => Err(Malformed),
@@ -351,7 +356,7 @@ impl Value for LegValue {
             reason: fields.text()?,
             class: match fields.is_at_end() {
                 true => JobClass::Pager,
-                false => job_class(fields)?,
+                false => job_class(fields.u8()?)?,
             },
         })
     }

@@ -31,6 +31,8 @@ const EXEMPT: u8 = 0x80;
 const KEYED: u8 = 0x40;
 /// With the class: a `traceparent` follows the fields in the clear. Earlier versions knew none.
 const TRACED: u8 = 0x20;
+/// With the class: the address of a group follows the file in the sealed part. Earlier versions knew none.
+const GROUPED: u8 = 0x10;
 
 /// What is known of a message only when its turn has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +106,8 @@ impl EnvelopeValue {
         let exempt = if self.sender_exempt { EXEMPT } else { 0 };
         let keyed = if self.content_key.is_some() { KEYED } else { 0 };
         let traced = envelope.traceparent.as_ref().map_or(0, |_| TRACED);
-        out.u8(envelope.class as u8 | exempt | keyed | traced);
+        let grouped = envelope.group.as_ref().map_or(0, |_| GROUPED);
+        out.u8(envelope.class as u8 | exempt | keyed | traced | grouped);
         out.u8(envelope.priority as u8);
         out.flag(envelope.is_text);
         out.u64(place.received_at.0);
@@ -135,6 +138,9 @@ impl EnvelopeValue {
         write_headers(&envelope.headers, out);
         out.option(envelope.sha256.as_ref(), |out, sha256| out.octets(sha256));
         out.option(envelope.file.as_ref(), write_file);
+        if let Some(group) = &envelope.group {
+            out.text(group.as_str());
+        }
         // Nothing is written where nothing is asked for, as earlier versions did.
         if let Some(request) = &envelope.report_request {
             write_request(request, out);
@@ -161,7 +167,7 @@ impl Value for EnvelopeValue {
         let number = MessageNumber(fields.u64()?);
         let hostname = fields.text()?;
         let kind = fields.u8()?;
-        let class = class(kind & !(EXEMPT | KEYED | TRACED))?;
+        let class = class(kind & !(EXEMPT | KEYED | TRACED | GROUPED))?;
         let (sender_exempt, is_traced) = (kind & EXEMPT != 0, kind & TRACED != 0);
         let priority = priority(fields.u8()?)?;
         let is_text = fields.flag()?;
@@ -190,6 +196,10 @@ impl Value for EnvelopeValue {
             headers: read_headers(fields)?,
             sha256: fields.option(read_sha256)?,
             file: fields.option(read_file)?,
+            group: match kind & GROUPED != 0 {
+                true => Some(Address::new(fields.text()?)),
+                false => None,
+            },
             report_request: unless_at_end(fields, read_request)?,
             traceparent,
             body_octets,

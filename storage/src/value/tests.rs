@@ -2,6 +2,7 @@
 //! key will cover, and still reads the files that the first version wrote.
 
 mod golden;
+mod grouped;
 mod sealed;
 mod strategies;
 

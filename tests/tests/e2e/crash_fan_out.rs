@@ -159,6 +159,7 @@ fn message(number: u32) -> AcceptJobRequest {
     AcceptJobRequest {
         sender: "sip:alice@example.org".to_owned(),
         addressed_to: "sip:team@example.org".to_owned(),
+        to_group: true,
         class: JobClass::Pager.into(),
         duplicate_key: Some(DuplicateKey {
             method: "MESSAGE".to_owned(),

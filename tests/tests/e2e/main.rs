@@ -13,6 +13,7 @@ mod crash_reports;
 mod disk;
 mod encryption;
 mod fuzz;
+mod group_filter;
 mod grpc_roles;
 mod grpc_tls;
 mod import;

@@ -45,6 +45,7 @@ fn fields(message: &ListedMessage) -> String {
         .line("URI", &message.message_uri)
         .line("Served user", &message.served_user)
         .optional("Sender", message.sender.as_deref())
+        .optional("Group", message.group.as_deref())
         .line("State", &message.state)
         .optional("Reason", message.reason.as_deref())
         .line("Class", &message.class)

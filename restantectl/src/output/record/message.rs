@@ -19,6 +19,9 @@ pub(crate) struct ListedMessage {
     pub(crate) message_uri: String,
     pub(crate) served_user: String,
     pub(crate) sender: Option<String>,
+    /// The group through which it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
     pub(crate) class: String,
     pub(crate) state: String,
     pub(crate) priority: String,
@@ -132,6 +135,7 @@ impl From<Message> for ListedMessage {
             message_uri: message.message_uri,
             served_user: message.served_user,
             sender: non_empty(message.sender),
+            group: non_empty(message.group),
             class: class_name(message.class),
             state: state_name(message.state),
             priority: word(message.priority, Priority::as_str_name, "PRIORITY_"),

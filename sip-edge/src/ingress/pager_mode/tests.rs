@@ -6,7 +6,7 @@ use sip::Request;
 use storage_client::Deposit;
 use storage_client::message::{Class, PartKind, Priority};
 
-use super::{Pager, read};
+use super::{Leave, Pager, read};
 use crate::site::fixture::df1;
 use edge::example;
 use edge::refuse::Refusal;
@@ -18,7 +18,7 @@ fn now() -> SystemTime {
 
 fn outcome(request: &Request) -> Result<Pager, Refusal> {
     let arrival = ("tcp 192.0.2.11:5060".to_owned(), now());
-    read(request, &df1(), arrival, |_| Ok(false))
+    read(request, &df1(), arrival, |_| Ok(Leave::default()))
 }
 
 fn deposit(request: &Request) -> Deposit {

@@ -7,7 +7,7 @@ use crate::column_family::Family;
 use crate::config::Provisioning;
 use crate::key::{self, AddressKey, Due, DueKind};
 use crate::model::{
-    Deposit, DepositOutcome, Envelope, Event, EventKind, Import, ImportForecast, Importer,
+    Address, Deposit, DepositOutcome, Envelope, Event, EventKind, Import, ImportForecast, Importer,
     MailboxId, MessageId, MessageNumber, Part, PartKind, Receipt, Refusal, ReportStatus, Sequence,
     UnixMillis, UploadId,
 };
@@ -128,12 +128,17 @@ struct FirstCopy {
 }
 
 impl DepositMessage {
-    pub(in crate::rocks) fn new(deposit: Deposit, shared: &Shared) -> Self {
+    /// A message, and the group through which it came, as [`Shared::group_of`] has found it.
+    pub(in crate::rocks) fn new(deposit: Deposit, group: Option<Address>, shared: &Shared) -> Self {
         let content_key = shared.database.keyring().content_key();
-        Self::keyed(deposit, content_key, shared)
+        Self::keyed((deposit, group), content_key, shared)
     }
 
-    fn keyed(deposit: Deposit, content_key: Option<ContentKey>, shared: &Shared) -> Self {
+    fn keyed(
+        (deposit, group): (Deposit, Option<Address>),
+        content_key: Option<ContentKey>,
+        shared: &Shared,
+    ) -> Self {
         let address = shared.address_key(&deposit.served_user);
         let fingerprint = fingerprint(&shared.secret, &deposit);
         let imdn = imdn_fingerprints(&shared.secret, &deposit);
@@ -166,6 +171,7 @@ impl DepositMessage {
                 file: deposit.file,
                 report_request: deposit.report_request,
                 traceparent: deposit.traceparent,
+                group,
             },
             staged: None,
             sender_exempt: deposit.sender_exempt,
@@ -193,7 +199,7 @@ impl DepositMessage {
     /// A message that is taken over from another store.
     pub(in crate::rocks) fn of_import(import: Import, by: &Importer, shared: &Shared) -> Self {
         let (deposit, terms) = Terms::of(import, by);
-        let mut this = Self::new(deposit, shared);
+        let mut this = Self::new(deposit, None, shared);
         this.terms = Some(terms);
         this
     }
@@ -201,7 +207,7 @@ impl DepositMessage {
     /// A large message: its body is the last part, or has been staged.
     pub(in crate::rocks) fn of_upload(
         id: UploadId,
-        mut deposit: Deposit,
+        (mut deposit, group): (Deposit, Option<Address>),
         (body, content_key): (Body, Option<ContentKey>),
         shared: &Shared,
     ) -> Self {
@@ -211,7 +217,7 @@ impl DepositMessage {
             deposit.parts.push(Part { kind, octets });
         }
         let body_octets = deposit.body_octets;
-        let mut this = Self::keyed(deposit, content_key, shared);
+        let mut this = Self::keyed((deposit, group), content_key, shared);
         this.upload = Some(id);
         if is_staged {
             this.envelope.staged = Some(id);

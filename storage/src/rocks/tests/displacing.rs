@@ -78,7 +78,7 @@ async fn a_deposit_that_is_overtaken_in_a_full_mailbox_is_told_that_it_is_full()
     let folder = new_folder();
     let store = open(&folder, 1, SyncedDisk);
     let overtaken = async |user: &str| {
-        let deposit = Arc::new(DepositMessage::new(letter(user), &store.shared));
+        let deposit = Arc::new(DepositMessage::new(letter(user), None, &store.shared));
         let running = Arc::clone(&deposit);
         let rehearsed = rehearse(&store.shared, move |transaction: &mut _| {
             running.run(transaction).map(drop)
@@ -116,7 +116,7 @@ async fn what_was_dropped_long_ago_is_not_walked_over_by_each_deposit() {
         rocks.delete_cf(waiting, place).expect("it writes");
     }
     let is_in_memory = || {
-        let deposit = DepositMessage::new(letter("bob"), &store.shared);
+        let deposit = DepositMessage::new(letter("bob"), None, &store.shared);
         let rehearsed = rehearse_in_memory(&store.shared, |transaction| {
             deposit.run(transaction).map(drop)
         });

@@ -104,13 +104,17 @@ pub(super) fn envelope() -> impl Strategy<Value = EnvelopeValue> {
     let parts = (
         vec((part_kind(), any::<u64>()), 0..4),
         staged,
-        (any::<bool>(), option::of("00-[0-9a-f]{32}-[0-9a-f]{16}-01")),
+        (
+            any::<bool>(),
+            option::of("00-[0-9a-f]{32}-[0-9a-f]{16}-01"),
+            option::of(name()),
+        ),
     );
     let parts = (parts, any::<Option<[u8; 32]>>(), option::of(file()));
     (names, kinds, numbers, parts).prop_map(|(names, kinds, numbers, parts)| {
         let (id, mailbox, served_user, sender, received_from) = names;
         let (class, priority, is_text, headers) = kinds;
-        let ((parts, staged, (sender_exempt, traceparent)), sha256, file) = parts;
+        let ((parts, staged, (sender_exempt, traceparent, group)), sha256, file) = parts;
         let (body_octets, body_offset, received_at, expires_at, order) = numbers;
         let envelope = Envelope {
             sequence: Sequence(id.number.0),
@@ -131,6 +135,7 @@ pub(super) fn envelope() -> impl Strategy<Value = EnvelopeValue> {
             file,
             report_request: None,
             traceparent,
+            group,
         };
         EnvelopeValue {
             envelope,
