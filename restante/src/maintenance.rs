@@ -16,6 +16,7 @@ pub(crate) fn run(command: StorageCommand) -> Result<(), Fatal> {
     match command {
         StorageCommand::Check { config, restate } => {
             let Loaded { config, .. } = Config::load(config.as_deref(), false)?;
+            name_folder(&config);
             let checked = runtime.block_on(maintenance::check(&config.service, restate))?;
             judge(&checked)
         }
@@ -25,6 +26,7 @@ pub(crate) fn run(command: StorageCommand) -> Result<(), Fatal> {
             config,
         } => {
             let Loaded { config, .. } = Config::load(config.as_deref(), false)?;
+            name_folder(&config);
             if let Some(from) = from {
                 println!("{}", maintenance::put_in_place(&config.service, &from)?);
             }
@@ -33,6 +35,12 @@ pub(crate) fn run(command: StorageCommand) -> Result<(), Fatal> {
             checked.map_or(Ok(()), |checked| judge(&checked))
         }
     }
+}
+
+/// Prints which folder it is about: another configuration has another one.
+fn name_folder(config: &Config) {
+    let folder = maintenance::data_folder(&config.service);
+    println!("data folder {}", folder.display());
 }
 
 /// Prints what was found.

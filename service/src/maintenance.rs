@@ -1,6 +1,6 @@
 //! Work on a store that serves nobody meanwhile: `restante storage check` and `restante storage restore`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf, absolute};
 
 use daemon::exit::{Code, Fatal};
 use storage::model::{Clock as _, SystemClock};
@@ -18,11 +18,19 @@ pub struct Checked {
     pub lines: Vec<String>,
 }
 
+/// The data folder of the configured store, as it is found from everywhere.
+#[must_use]
+pub fn data_folder(config: &Config) -> PathBuf {
+    let folder = &config.process.data_dir;
+    // Where the current folder is not known the path says what there is to say.
+    absolute(folder).unwrap_or_else(|_| folder.clone())
+}
+
 /// Verifies indexes, counters and contents of the configured store. With `restate`, counters that are
 /// wrong are written anew from their messages; nothing else is changed.
 ///
 /// # Errors
-/// [`Code::Io`] if the store cannot be opened or read.
+/// [`Code::Io`] if there is no store, it is another user's, or it cannot be opened or read. Nothing is made.
 pub async fn check(config: &Config, restate: bool) -> Result<Checked, Fatal> {
     let store = open(config.clone(), false).await?;
     let report = store.check(restate).await;
@@ -39,7 +47,7 @@ pub async fn check(config: &Config, restate: bool) -> Result<Checked, Fatal> {
 /// verified then.
 ///
 /// # Errors
-/// [`Code::Io`] if the store cannot be opened or read.
+/// [`Code::Io`] if there is no store, it is another user's, or it cannot be opened or read. Nothing is made.
 pub async fn restore(config: &Config, check: bool) -> Result<Option<Checked>, Fatal> {
     let store = open(config.clone(), true).await?;
     let report = match check {
@@ -63,7 +71,7 @@ pub async fn restore(config: &Config, check: bool) -> Result<Option<Checked>, Fa
 /// be copied.
 pub fn put_in_place(config: &Config, from: &Path) -> Result<String, Fatal> {
     let process = &config.process;
-    let backup = backup::put_in_place(from, &process.data_dir, &process.hostname);
+    let backup = backup::put_in_place(from, &data_folder(config), &process.hostname);
     let backup = backup.map_err(|sentence| Fatal::new(Code::Io, sentence))?;
     let age = SystemClock.now().since(backup.manifest.began_at);
     Ok(format!(
@@ -77,8 +85,9 @@ pub fn put_in_place(config: &Config, from: &Path) -> Result<String, Fatal> {
 async fn open(config: Config, is_older_copy: bool) -> Result<RocksStore, Fatal> {
     let opened = tokio::task::spawn_blocking(move || {
         let mut store = config.store_with_keys()?;
+        store.data_dir = data_folder(&config);
         store.accept_truncated_wal |= is_older_copy;
-        let opened = RocksStore::open(store, SystemClock);
+        let opened = RocksStore::open_existing(store, SystemClock);
         opened.map_err(|error| Fatal::new(Code::Io, error.to_string()))
     });
     opened

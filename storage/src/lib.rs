@@ -84,7 +84,7 @@ pub use import::ImportStore;
 pub use memory::MemoryStore;
 pub use report::{ReportStore, ReportWatch};
 #[cfg(not(fuzzing))]
-pub use rocks::{OpenError, RocksStore};
+pub use rocks::{FolderLock, OpenError, RocksStore};
 pub use sealing::{KeyStatus, MasterKeys, MasterKeysError};
 pub use store::{Outcomes, Store, StoreError, Swept, Synced};
 pub use suspension::SuspensionStore;

@@ -1,4 +1,4 @@
-//! The data folder: `lock`, `format`, `message-id-floor`, and the database in `db`.
+//! The data folder: `lock`, `format`, `message-id-floor`, and the database in `db`; and `restoring` while a backup is put there.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -8,56 +8,130 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use super::open_error::OpenError;
+use super::owner;
 
 /// The format of the folder as a whole: families, keys and values.
 pub(super) const FORMAT: u32 = 1;
 
-const LOCK_FILE: &str = "lock";
 pub(super) const FORMAT_FILE: &str = "format";
 /// Written and removed at once, to see what the file system can do.
 const TRIAL_FILE: &str = "trial";
 /// The folder of the database within.
 pub(super) const DATABASE: &str = "db";
 
-/// A data folder that no other process uses.
-pub(super) struct Folder {
-    path: PathBuf,
+/// Keeps other processes out of a data folder, as an open store does, while something is put there or looked at.
+#[derive(Debug)]
+pub struct FolderLock {
     /// Locked as long as it is open.
-    _lock: File,
+    _file: File,
 }
 
-impl Folder {
-    /// Makes the folder if it is not there, locks it, and checks its format.
-    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+impl FolderLock {
+    /// The name of the file that is locked. It stays.
+    pub const FILE: &str = "lock";
+    /// The name of the folder within, in which a backup is put together. While it is there without `format` beside it, no store
+    /// is opened or made: a restore is under way, or was cut off.
+    pub const RESTORING: &str = "restoring";
+
+    /// Makes the folder if it is not there, and locks it.
+    ///
+    /// # Errors
+    /// It is another user's, another process has it, or it cannot be written to.
+    pub fn take(folder: &Path) -> Result<Self, OpenError> {
+        if folder.exists() {
+            owner::refuse_other(folder)?;
+        }
+        Self::make(folder)
+    }
+
+    fn make(folder: &Path) -> Result<Self, OpenError> {
         let unwritable = |source| OpenError::Unwritable {
-            folder: path.to_owned(),
+            folder: folder.to_owned(),
             source,
         };
         // Messages and identities are for this user only (P10).
         let mut private = DirBuilder::new();
         private.recursive(true).mode(0o700);
-        private.create(path).map_err(unwritable)?;
-        let lock = OpenOptions::new()
+        private.create(folder).map_err(unwritable)?;
+        let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(path.join(LOCK_FILE))
+            .open(folder.join(Self::FILE))
             .map_err(unwritable)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::Locked {
-                    folder: path.to_owned(),
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(unwritable(source)),
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
+                folder: folder.to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(unwritable(source)),
+        }
+    }
+}
+
+/// A data folder that no other process uses.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Whether a store may be made in it.
+    may_be_new: bool,
+    _lock: FolderLock,
+}
+
+impl Folder {
+    /// Makes the folder if it is not there, locks it, and checks its format.
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let folder = Self {
+            path: path.to_owned(),
+            may_be_new: true,
+            _lock: FolderLock::make(path)?,
+        };
+        folder.refuse_unfinished()?;
+        folder.check_format()?;
+        Ok(folder)
+    }
+
+    /// As [`Folder::open`] where there is a store of this user already; otherwise nothing is made.
+    pub(super) fn open_existing(path: &Path) -> Result<Self, OpenError> {
+        let no_store = |found| OpenError::NoStore {
+            folder: path.to_owned(),
+            found,
+        };
+        if !path.exists() {
+            return Err(no_store("it does not exist"));
+        }
+        let is_there = |name| path.join(name).exists();
+        if !is_there(DATABASE) && !is_there(FolderLock::RESTORING) {
+            return Err(no_store("it has no database in it"));
         }
         let folder = Self {
             path: path.to_owned(),
-            _lock: lock,
+            may_be_new: false,
+            _lock: FolderLock::take(path)?,
         };
+        folder.refuse_unfinished()?;
         folder.check_format()?;
         Ok(folder)
+    }
+
+    /// Whether a store may be made in it.
+    pub(super) fn may_be_new(&self) -> bool {
+        self.may_be_new
+    }
+
+    /// A restore puts `format` there last: with it all of the backup is there.
+    fn refuse_unfinished(&self) -> Result<(), OpenError> {
+        let restoring = self.path.join(FolderLock::RESTORING);
+        if !restoring.exists() {
+            return Ok(());
+        }
+        if self.path.join(FORMAT_FILE).exists() {
+            // What stays does no harm.
+            let _ = fs::remove_dir_all(restoring);
+            return Ok(());
+        }
+        Err(OpenError::Unfinished {
+            folder: self.path.clone(),
+        })
     }
 
     pub(super) fn database(&self) -> PathBuf {

@@ -44,13 +44,32 @@ impl RocksStore {
         Self::open_on(config, clock, Box::new(SyncedDisk))
     }
 
+    /// As [`RocksStore::open`] where there is a store already that belongs to the user of this process; otherwise nothing is made.
+    /// For work on a store that is stopped.
+    ///
+    /// # Errors
+    /// As [`RocksStore::open`]; there is no store, or it is another user's.
+    pub fn open_existing(config: StoreConfig, clock: impl Clock) -> Result<Self, OpenError> {
+        let folder = Folder::open_existing(&config.data_dir)?;
+        Self::open_in(folder, config, clock, Box::new(SyncedDisk))
+    }
+
     /// As [`RocksStore::open`], with another way to the disk.
     pub(super) fn open_on(
         config: StoreConfig,
         clock: impl Clock,
-        mut disk: Box<dyn Disk>,
+        disk: Box<dyn Disk>,
     ) -> Result<Self, OpenError> {
         let folder = Folder::open(&config.data_dir)?;
+        Self::open_in(folder, config, clock, disk)
+    }
+
+    fn open_in(
+        folder: Folder,
+        config: StoreConfig,
+        clock: impl Clock,
+        mut disk: Box<dyn Disk>,
+    ) -> Result<Self, OpenError> {
         let failed = |cause: String| OpenError::Failed {
             folder: config.data_dir.clone(),
             cause,
@@ -137,19 +156,17 @@ pub(super) fn open_database(
         );
     }
     let families = options::families(config, horizon);
-    DB::open_cf_descriptors(
-        &options::database(config, direct),
-        folder.database(),
-        families,
-    )
-    .map(|db| Database::new(db, Keyring::new(config.master_keys.clone())))
-    .map_err(|error| match error.kind() {
-        ErrorKind::Corruption | ErrorKind::InvalidArgument => folder.damaged(error),
-        _ => OpenError::Failed {
-            folder: config.data_dir.clone(),
-            cause: error.to_string(),
-        },
-    })
+    let mut whole = options::database(config, direct);
+    whole.create_if_missing(folder.may_be_new());
+    DB::open_cf_descriptors(&whole, folder.database(), families)
+        .map(|db| Database::new(db, Keyring::new(config.master_keys.clone())))
+        .map_err(|error| match error.kind() {
+            ErrorKind::Corruption | ErrorKind::InvalidArgument => folder.damaged(error),
+            _ => OpenError::Failed {
+                folder: config.data_dir.clone(),
+                cause: error.to_string(),
+            },
+        })
 }
 
 /// Who the store is and how far it has got.

@@ -27,6 +27,37 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no store, and none is to be made.
+    #[error(
+        "there is no store in {folder}: {found}; it is the folder that the configuration names (storage.data_dir): give that of \
+         the service by --config. Nothing was made"
+    )]
+    NoStore {
+        /// The data folder.
+        folder: PathBuf,
+        /// What is there instead.
+        found: &'static str,
+    },
+    /// The folder is another user's.
+    #[error(
+        "the data folder {folder} belongs to another user, whose service could not open the files that this one would leave \
+         there; run it as that user: `{command} restante storage …`. Nothing was changed"
+    )]
+    OtherOwner {
+        /// The data folder.
+        folder: PathBuf,
+        /// How to run something as that user.
+        command: String,
+    },
+    /// A backup was being put there, and not all of it is.
+    #[error(
+        "a restore into {folder} was cut off: run it again, `restante storage restore --from …` with the same backup; or move \
+         the folder away"
+    )]
+    Unfinished {
+        /// The data folder.
+        folder: PathBuf,
+    },
     /// A later version has written the store.
     #[error(
         "the store in {folder} has format {found}, this version knows {known}; start the version \

@@ -56,6 +56,25 @@ async fn a_store_that_served_is_sound() {
         "{}",
         checked.output
     );
+    let folder = format!("data folder {}\n", data.display());
+    assert!(checked.output.contains(&folder), "{}", checked.output);
+}
+
+#[tokio::test]
+async fn where_the_configuration_names_no_store_none_is_made_and_none_is_sound() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    for command in ["check", "restore"] {
+        let mut elsewhere = run::command("restante");
+        elsewhere
+            .args(["storage", command])
+            .current_dir(folder.path());
+        let refused = run::run(elsewhere).await;
+        assert_eq!(refused.code, Some(74), "{}", refused.output);
+        let said = format!("no store in {}: it does not exist", data.display());
+        assert!(refused.errors.contains(&said), "{}", refused.errors);
+        assert!(!data.exists());
+    }
 }
 
 #[tokio::test]

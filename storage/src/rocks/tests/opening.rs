@@ -12,7 +12,7 @@ use crate::battery::{START, letter};
 use crate::config::StoreConfig;
 use crate::fan_out::FanOutStore;
 use crate::model::{DepositOutcome, JobOutcome, ManualClock};
-use crate::rocks::{OpenError, RocksStore};
+use crate::rocks::{FolderLock, OpenError, RocksStore};
 use crate::store::Store;
 
 fn config(folder: &TempDir) -> StoreConfig {
@@ -66,6 +66,72 @@ async fn a_store_in_use_is_not_opened_again() {
     store.close().await;
     drop(store);
     open(&config).expect("it is free again");
+}
+
+fn refusal_of_existing(config: &StoreConfig) -> OpenError {
+    let clock = Arc::new(ManualClock::new(START));
+    match RocksStore::open_existing(config.clone(), clock) {
+        Ok(_) => panic!("it was opened"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn where_a_store_must_be_none_is_made() {
+    let folder = new_folder();
+    let config = config(&folder);
+    let error = refusal_of_existing(&config);
+    assert!(
+        error.to_string().contains("it does not exist") && error.to_string().contains("--config"),
+        "{error}"
+    );
+    assert!(!config.data_dir.exists());
+    fs::create_dir(&config.data_dir).expect("a folder of ours");
+    let error = refusal_of_existing(&config);
+    assert!(matches!(error, OpenError::NoStore { .. }), "{error}");
+    let left = fs::read_dir(&config.data_dir).expect("a folder").count();
+    assert_eq!(left, 0, "nothing was made");
+
+    next_id(&config).await;
+    let clock = Arc::new(ManualClock::new(START));
+    drop(RocksStore::open_existing(config.clone(), clock).expect("it is there"));
+    let database = config.data_dir.join("db");
+    fs::remove_dir_all(&database).expect("a folder of ours");
+    fs::create_dir(&database).expect("a folder of ours");
+    let error = refusal_of_existing(&config);
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_restore_that_was_cut_off_is_no_store_and_no_place_for_one() {
+    let folder = new_folder();
+    let config = config(&folder);
+    let restoring = config.data_dir.join(FolderLock::RESTORING);
+    fs::create_dir_all(&restoring).expect("a folder of ours");
+    for error in [refusal(&config), refusal_of_existing(&config)] {
+        assert!(matches!(error, OpenError::Unfinished { .. }), "{error}");
+    }
+    assert!(!config.data_dir.join("db").exists());
+    fs::remove_dir(&restoring).expect("a folder of ours");
+    next_id(&config).await;
+    // All of it is there: it was cut off at the very end.
+    fs::create_dir(&restoring).expect("a folder of ours");
+    next_id(&config).await;
+    assert!(!restoring.exists());
+}
+
+#[test]
+fn a_folder_is_locked_as_by_a_store() {
+    let folder = new_folder();
+    let config = config(&folder);
+    let lock = FolderLock::take(&config.data_dir).expect("it is free");
+    let error = refusal(&config);
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    drop(lock);
+    let store = open(&config).expect("it is free again");
+    let error = FolderLock::take(&config.data_dir).expect_err("it is in use");
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    drop(store);
 }
 
 #[tokio::test]
