@@ -81,7 +81,8 @@ pub(crate) enum StorageCommand {
     /// Put a backup into the data folder, or take the older copy that lies there for the store from now on: Message-IDs
     /// jump, so that none is used twice.
     Restore {
-        /// A backup, or a folder of backups, of which the newest whole one is taken. The data folder must be empty.
+        /// A backup, or a folder of backups, of which the newest good one is taken: a verified backup, or a checkpoint. The
+        /// data folder must be empty; a restore that was cut off is ended by the same one.
         #[arg(long, value_name = "FOLDER")]
         from: Option<PathBuf>,
         /// Verify indexes, counters and contents of what is restored; exit 74 if anything does not agree.

@@ -28,7 +28,9 @@ pub(crate) fn run(command: StorageCommand) -> Result<(), Fatal> {
             let Loaded { config, .. } = Config::load(config.as_deref(), false)?;
             name_folder(&config);
             if let Some(from) = from {
-                println!("{}", maintenance::put_in_place(&config.service, &from)?);
+                for sentence in maintenance::put_in_place(&config.service, &from)? {
+                    println!("{sentence}");
+                }
             }
             let checked = runtime.block_on(maintenance::restore(&config.service, check))?;
             println!("the copy in the data folder is the store now; its Message-IDs have jumped");

@@ -2,25 +2,35 @@
 //! load, listed, thinned out, and put back into an empty data folder.
 
 mod manifest;
+mod name;
 mod restore;
+mod scrap;
 mod ship;
+#[cfg(test)]
+mod tests;
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, DirEntry, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::DateTime;
 use storage::model::UnixMillis;
 use storage::upkeep::Walk;
 
 pub(crate) use self::manifest::Manifest;
-pub(crate) use self::restore::put_in_place;
+pub(crate) use self::restore::{Restored, put_in_place};
+pub(crate) use self::scrap::Scrap;
 use self::ship::ship;
 
 /// Ends the name of a folder that is not a backup yet.
 const PARTIAL: &str = ".partial";
+
+/// Backups in which something did not agree that are kept beside the sound ones: to be looked at, or for want of a better one.
+const UNSOUND_KEPT: usize = 2;
+
+/// A clock that is ahead of ours by no more is right.
+const AHEAD: Duration = Duration::from_secs(3_600);
 
 /// Why a backup is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,16 +79,23 @@ pub(crate) struct Begun {
     pub(crate) hostname: String,
 }
 
-/// A backup without its manifest: it does not count yet.
+/// A backup without its manifest: it does not count yet, and nothing stays of it unless it is sealed.
 pub(crate) struct Unsealed {
     name: String,
     /// Where it lies until it is sealed.
-    pub(crate) folder: PathBuf,
+    folder: Scrap,
     manifest: Manifest,
 }
 
+impl Unsealed {
+    /// Where it lies until it is sealed.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
 impl Backups {
-    /// Those in `folder`, of which the newest `keep` of each kind stay.
+    /// Those in `folder`, of which the newest `keep` good ones of each kind stay.
     pub(crate) fn new(folder: PathBuf, keep: u32) -> Self {
         Self {
             folder,
@@ -86,39 +103,49 @@ impl Backups {
         }
     }
 
-    /// All of them, the newest first. Blocks, as do all functions here.
-    pub(crate) fn list(&self) -> io::Result<Vec<Backup>> {
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
+    /// All of them, the newest first, as it is `now`. Blocks, as do all functions here.
+    pub(crate) fn list(&self, now: UnixMillis) -> io::Result<Vec<Backup>> {
         let mut found = Vec::new();
-        for entry in entries {
+        for entry in self.entries()? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if !name.ends_with(PARTIAL) {
                 found.extend(Backup::read(&entry.path()));
             }
         }
-        found.sort_by(|a, b| (b.manifest.began_at, &b.name).cmp(&(a.manifest.began_at, &a.name)));
+        found.sort_by(|a, b| b.place(now).cmp(&a.place(now)));
         Ok(found)
     }
 
+    fn entries(&self) -> io::Result<impl Iterator<Item = io::Result<DirEntry>> + use<>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => Some(entries),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        Ok(entries.into_iter().flatten())
+    }
+
     /// Takes a copy of the store for a backup: moves it here, or copies what the last backup does not have where it is on another
-    /// file system. Removes what broke off earlier.
-    pub(crate) fn take(&self, copy: &Path, begun: Begun, walk: &Walk) -> io::Result<Unsealed> {
+    /// file system. Removes what broke off earlier. Whatever comes of it, nothing stays where the copy was.
+    pub(crate) fn take(&self, copy: Scrap, begun: Begun, walk: &Walk) -> io::Result<Unsealed> {
         let mut private = DirBuilder::new();
         private.recursive(true).mode(0o700).create(&self.folder)?;
         self.remove_partial()?;
-        let name = name(begun.kind, begun.began_at);
-        let folder = self.folder.join(format!("{name}{PARTIAL}"));
-        let last = self.list()?.into_iter().find(|backup| backup.is_complete);
+        let name = name::of(begun.kind, begun.began_at);
+        let folder = Scrap::new(self.folder.join(format!("{name}{PARTIAL}")));
+        let known = self.list(begun.began_at)?;
+        let sequence = known.iter().map(|backup| backup.manifest.sequence).max();
+        // Files are not shared with one in which something did not agree: the next is made of the store alone.
+        let last = known.into_iter().find(|backup| backup.is_complete);
+        let last = last.filter(Backup::is_good);
         let last = last.map(|last| (self.folder.join(&last.name), last.manifest));
-        let files = ship(copy, &folder, last.as_ref(), walk)?;
+        let files = ship(copy.path(), folder.path(), last.as_ref(), walk)?;
+        drop(copy);
         let known = last.map(|(_, manifest)| manifest.files).unwrap_or_default();
         let is_new = |file: &&manifest::Entry| !known.contains(file);
         let manifest = Manifest {
+            sequence: sequence.unwrap_or(0).saturating_add(1),
             kind: begun.kind,
             began_at: begun.began_at,
             took: Duration::ZERO,
@@ -148,10 +175,11 @@ impl Backups {
         } = unsealed;
         manifest.is_verified = is_verified;
         manifest.took = ended_at.since(manifest.began_at);
-        manifest.write(&folder)?;
-        fs::rename(&folder, self.folder.join(&name))?;
+        manifest.write(folder.path())?;
+        fs::rename(folder.path(), self.folder.join(&name))?;
+        folder.keep();
         File::open(&self.folder)?.sync_all()?;
-        self.thin_out()?;
+        self.thin_out(ended_at)?;
         Ok(Backup {
             name,
             manifest,
@@ -159,27 +187,29 @@ impl Backups {
         })
     }
 
-    /// Removes what broke off.
+    /// Removes what broke off: folders with names that are given here, nothing else.
     pub(crate) fn remove_partial(&self) -> io::Result<()> {
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
+        for entry in self.entries()? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().ends_with(PARTIAL) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_ours = name.strip_suffix(PARTIAL).is_some_and(name::is_ours);
+            if is_ours && entry.file_type()?.is_dir() {
                 fs::remove_dir_all(entry.path())?;
             }
         }
         Ok(())
     }
 
-    fn thin_out(&self) -> io::Result<()> {
-        let all = self.list()?;
+    /// Good ones do not make way for others, and one that somebody has given another name stays.
+    fn thin_out(&self, now: UnixMillis) -> io::Result<()> {
+        let all = self.list(now)?;
         for kind in Kind::ALL {
-            let complete = |backup: &&Backup| backup.manifest.kind == kind && backup.is_complete;
-            for old in all.iter().filter(complete).skip(self.keep) {
+            let of_kind = all.iter().filter(|backup| {
+                backup.manifest.kind == kind && backup.is_complete && name::is_ours(&backup.name)
+            });
+            let (good, unsound): (Vec<_>, Vec<_>) = of_kind.partition(|backup| backup.is_good());
+            let old = good.into_iter().skip(self.keep);
+            for old in old.chain(unsound.into_iter().skip(UNSOUND_KEPT)) {
                 // Not half a backup in between: what is renamed is none any more.
                 let going = self.folder.join(format!("{}{PARTIAL}", old.name));
                 fs::rename(self.folder.join(&old.name), &going)?;
@@ -205,115 +235,20 @@ impl Backup {
             is_complete,
         })
     }
-}
 
-/// Sorts by time.
-fn name(kind: Kind, began_at: UnixMillis) -> String {
-    let millis = i64::try_from(began_at.0).unwrap_or(i64::MAX);
-    let time = DateTime::from_timestamp_millis(millis).unwrap_or_default();
-    format!("{}-{}", time.format("%Y%m%dT%H%M%S%.3fZ"), kind.word())
-}
-
-#[cfg(test)]
-mod tests {
-    use tempfile::TempDir;
-
-    use super::*;
-
-    const BEGAN: UnixMillis = UnixMillis(1_763_740_800_123);
-
-    struct Place {
-        folder: TempDir,
-        backups: Backups,
+    /// Whether nothing speaks against it: it was read and all of it agreed, or it is a checkpoint, which is not read when it is
+    /// made.
+    pub(crate) fn is_good(&self) -> bool {
+        self.manifest.kind == Kind::Checkpoint || self.manifest.is_verified
     }
 
-    impl Place {
-        fn new(keep: u32) -> Self {
-            let folder = TempDir::new().expect("there is place");
-            let backups = Backups::new(folder.path().join("backups"), keep);
-            Self { folder, backups }
-        }
-
-        /// A copy of a store with these tables, as the store makes it.
-        fn copy(&self, tables: &[(&str, usize)]) -> PathBuf {
-            let copy = self.folder.path().join("copy");
-            fs::create_dir_all(copy.join("db")).expect("made");
-            fs::write(copy.join("format"), "1\n").expect("written");
-            for (table, octets) in tables {
-                let kept = self.folder.path().join(table);
-                if !kept.exists() {
-                    fs::write(&kept, vec![7; *octets]).expect("written");
-                }
-                fs::hard_link(&kept, copy.join("db").join(table)).expect("linked");
-            }
-            copy
-        }
-
-        fn make(&self, kind: Kind, second: u64, tables: &[(&str, usize)]) -> Backup {
-            let begun = Begun {
-                kind,
-                began_at: BEGAN.after(Duration::from_secs(second)),
-                hostname: "store.example.org".to_owned(),
-            };
-            let ended = begun.began_at.after(Duration::from_millis(1_500));
-            let copy = self.copy(tables);
-            let taken = self.backups.take(&copy, begun, &Walk::default());
-            let sealed = self.backups.seal(taken.expect("taken"), true, ended);
-            sealed.expect("sealed")
-        }
-
-        fn names(&self) -> Vec<String> {
-            let all = self.backups.list().expect("readable").into_iter();
-            all.map(|backup| backup.name).collect()
-        }
-    }
-
-    #[test]
-    fn a_backup_says_what_it_is_and_what_is_new_in_it() {
-        let place = Place::new(3);
-        let first = place.make(Kind::Backup, 0, &[("1.sst", 1_000), ("2.blob", 500)]);
-        assert_eq!(first.name, "20251121T160000.123Z-backup");
-        assert_eq!(first.manifest.took, Duration::from_millis(1_500));
-        assert_eq!(
-            (first.manifest.octets(), first.manifest.new_octets),
-            (1_502, 1_502)
-        );
-        let second = place.make(Kind::Checkpoint, 1, &[("1.sst", 1_000), ("3.sst", 30)]);
-        assert_eq!(second.name, "20251121T160001.123Z-checkpoint");
-        // What is written anew with each: the format.
-        assert_eq!(
-            (second.manifest.octets(), second.manifest.new_octets),
-            (1_032, 32)
-        );
-        let listed = place.backups.list().expect("readable");
-        assert_eq!(listed, [second, first]);
-    }
-
-    #[test]
-    fn the_newest_of_each_kind_are_kept_and_what_broke_off_is_removed() {
-        let place = Place::new(2);
-        let kept = place.make(Kind::Backup, 0, &[]).name;
-        for second in 1..=3 {
-            place.make(Kind::Checkpoint, second, &[]);
-        }
-        let broken = place.backups.folder.join("x.partial");
-        fs::create_dir(&broken).expect("made");
-        let last = place.make(Kind::Checkpoint, 4, &[]).name;
-        assert!(!broken.exists());
-        let third = "20251121T160003.123Z-checkpoint".to_owned();
-        assert_eq!(place.names(), [last, third, kept]);
-    }
-
-    #[test]
-    fn a_backup_whose_files_are_not_all_there_is_not_complete() {
-        let place = Place::new(2);
-        let backup = place.make(Kind::Backup, 0, &[("1.sst", 1_000)]);
-        let folder = place.backups.folder.join(&backup.name);
-        assert!(Backup::read(&folder).expect("a backup").is_complete);
-        fs::write(folder.join("db/1.sst"), "cut").expect("written");
-        assert!(!Backup::read(&folder).expect("a backup").is_complete);
-        fs::write(folder.join("manifest"), "nonsense").expect("written");
-        assert_eq!(Backup::read(&folder), None);
-        assert_eq!(place.names(), [""; 0]);
+    /// Its place among others: in the order in which they were made, whatever the clock said then. Those of earlier versions
+    /// have no number; one of them whose time is yet to come was made by a clock that was wrong, and comes before the others.
+    fn place(&self, now: UnixMillis) -> (u64, Option<UnixMillis>, &str) {
+        let Manifest {
+            sequence, began_at, ..
+        } = self.manifest;
+        let is_right = sequence > 0 || began_at <= now.after(AHEAD);
+        (sequence, is_right.then_some(began_at), &self.name)
     }
 }

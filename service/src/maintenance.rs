@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf, absolute};
 
 use daemon::exit::{Code, Fatal};
-use storage::model::{Clock as _, SystemClock};
+use storage::model::{Clock as _, SystemClock, UnixMillis};
 use storage::{CheckReport, RocksStore, Store};
 
-use crate::backup;
+use crate::backup::{self, Kind, Restored};
 use crate::config::Config;
 
 /// What a check found, as sentences.
@@ -63,23 +63,51 @@ pub async fn restore(config: &Config, check: bool) -> Result<Option<Checked>, Fa
     }))
 }
 
-/// Puts a backup, or the newest whole one of a folder of backups, into the data folder, where there is no store. Returns which
-/// one it was, as a sentence. It is to be restored next.
+/// Puts a backup, or the newest good one of a folder of backups, into the data folder, where there is no store. Returns which
+/// one it was, and what is to be said of it, as sentences. It is to be restored next.
 ///
 /// # Errors
-/// [`Code::Io`] if the data folder is not empty, there is no whole backup, it is of a store of another name, or files cannot
-/// be copied.
-pub fn put_in_place(config: &Config, from: &Path) -> Result<String, Fatal> {
-    let process = &config.process;
-    let backup = backup::put_in_place(from, &data_folder(config), &process.hostname);
-    let backup = backup.map_err(|sentence| Fatal::new(Code::Io, sentence))?;
-    let age = SystemClock.now().since(backup.manifest.began_at);
-    Ok(format!(
-        "{}: everything that was accepted until {} s ago is in it, {} octets",
-        backup.name,
-        age.as_secs(),
-        backup.manifest.octets()
-    ))
+/// [`Code::Io`] if the data folder is not empty or another process has it, there is no whole backup, it is of a store of another
+/// name, or files cannot be copied.
+pub fn put_in_place(config: &Config, from: &Path) -> Result<Vec<String>, Fatal> {
+    let now = SystemClock.now();
+    let hostname = &config.process.hostname;
+    let restored = backup::put_in_place(from, &data_folder(config), hostname, now);
+    let restored = restored.map_err(|sentence| Fatal::new(Code::Io, sentence))?;
+    Ok(about(&restored, now))
+}
+
+fn about(restored: &Restored, now: UnixMillis) -> Vec<String> {
+    let Restored {
+        backup,
+        passed_over,
+    } = restored;
+    let manifest = &backup.manifest;
+    let age = match now.0 < manifest.began_at.0 {
+        true => "it was made at a time that is yet to come by this clock".to_owned(),
+        false => format!(
+            "everything that was accepted until {} s ago is in it",
+            now.since(manifest.began_at).as_secs()
+        ),
+    };
+    let (name, octets) = (&backup.name, manifest.octets());
+    let mut sentences = vec![format!("{name}: {age}, {octets} octets")];
+    match (manifest.is_verified, manifest.kind) {
+        (true, _) => sentences.push(format!("{name} was verified when it was made")),
+        (false, Kind::Checkpoint) => sentences.push(format!(
+            "{name} is not verified, as no checkpoint is when it is made: `--check` verifies it"
+        )),
+        (false, Kind::Backup) => sentences.push(format!(
+            "{name} is not verified: when it was made something in it did not agree; `--check` says what"
+        )),
+    }
+    let newer = passed_over.iter().map(|name| {
+        format!(
+            "{name} is newer and passed over: something in it does not agree; to take it, name it"
+        )
+    });
+    sentences.extend(newer);
+    sentences
 }
 
 async fn open(config: Config, is_older_copy: bool) -> Result<RocksStore, Fatal> {
@@ -122,4 +150,56 @@ fn lines(report: &CheckReport) -> Vec<String> {
         lines.push(format!("{} mailboxes have new counters", report.restated));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::backup::{Backup, Manifest};
+
+    const NOW: UnixMillis = UnixMillis(1_763_740_900_000);
+
+    fn said(kind: Kind, is_verified: bool, began_at: UnixMillis) -> String {
+        let manifest = Manifest {
+            sequence: 1,
+            kind,
+            began_at,
+            took: Duration::ZERO,
+            hostname: "store.example.org".to_owned(),
+            is_verified,
+            new_octets: 0,
+            files: Vec::new(),
+        };
+        let backup = Backup {
+            name: "b".to_owned(),
+            manifest,
+            is_complete: true,
+        };
+        let passed_over = vec!["c".to_owned()];
+        about(
+            &Restored {
+                backup,
+                passed_over,
+            },
+            NOW,
+        )
+        .join("\n")
+    }
+
+    #[test]
+    fn it_is_said_whether_what_was_put_in_place_is_verified() {
+        let before = UnixMillis(NOW.0 - 30_000);
+        let sound = said(Kind::Backup, true, before);
+        assert!(sound.contains("until 30 s ago"), "{sound}");
+        assert!(sound.contains("b was verified"), "{sound}");
+        assert!(sound.contains("c is newer"), "{sound}");
+        for kind in Kind::ALL {
+            let unverified = said(kind, false, before);
+            assert!(unverified.contains("b is not verified"), "{unverified}");
+        }
+        let ahead = said(Kind::Backup, true, NOW.after(Duration::from_secs(1)));
+        assert!(ahead.contains("yet to come"), "{ahead}");
+    }
 }

@@ -3,6 +3,7 @@
 mod rpc;
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,13 +13,13 @@ use metrics::{counter, gauge};
 use storage::model::Clock;
 use storage::upkeep::{Compacted, Walk};
 use storage::{CheckReport, Store, StoreError};
-use tokio::sync::Semaphore;
+use tokio::sync::{RwLock, Semaphore};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::rpc::Maintenance;
-use crate::backup::{Backup, Backups, Begun, Kind};
+use crate::backup::{Backup, Backups, Begun, Kind, Scrap};
 use crate::config::Config;
 
 /// Where copies lie until they are looked at or shipped: on the file system of the store.
@@ -31,6 +32,8 @@ pub(crate) struct Upkeep<S> {
     backups: Option<Backups>,
     every: Option<Duration>,
     copies: PathBuf,
+    /// Written to by who clears up, read by who may have a copy or half a backup there.
+    clearing: RwLock<()>,
     streams: TaskTracker,
     shutdown: CancellationToken,
     turns: Turns,
@@ -65,7 +68,12 @@ impl From<StoreError> for NotMade {
 
 impl From<io::Error> for NotMade {
     fn from(error: io::Error) -> Self {
-        Self::Folder(error)
+        // What a walk has ended comes through functions of files.
+        let ended = error.get_ref().and_then(|inner| inner.downcast_ref());
+        match ended {
+            Some(ended @ StoreError::Aborted) => Self::Store(ended.clone()),
+            _ => Self::Folder(error),
+        }
     }
 }
 
@@ -94,6 +102,7 @@ impl<S: Store> Upkeep<S> {
             backups: folder.map(|folder| Backups::new(folder, maintenance.keep)),
             every: maintenance.every,
             copies: config.process.data_dir.join(COPIES),
+            clearing: RwLock::new(()),
             streams,
             shutdown,
             turns: Turns {
@@ -117,16 +126,20 @@ impl<S: Store> Upkeep<S> {
 
     /// Removes what an earlier process has left, and tells of the last backups.
     async fn clear(&self) {
-        let (copies, backups) = (self.copies.clone(), self.backups.clone());
+        // Not what somebody who was asked before is making.
+        let alone = self.clearing.write().await;
+        let (copies, backups, now) = (self.copies.clone(), self.backups.clone(), self.clock.now());
         // What stays does no harm but to the space, and its place is cleared before it is needed.
         let known = tokio::task::spawn_blocking(move || {
             let _ = std::fs::remove_dir_all(copies);
             backups.map_or(Ok(Vec::new()), |backups| {
                 backups.remove_partial()?;
-                backups.list()
+                backups.list(now)
             })
         });
-        match known.await {
+        let known = known.await;
+        drop(alone);
+        match known {
             Ok(Ok(known)) if self.backups.is_some() => tell_last(&known),
             Ok(Err(error)) => {
                 tracing::warn!(event = "backup.folder_unreadable", %error, "the folder of backups cannot be read");
@@ -151,8 +164,13 @@ impl<S: Store> Upkeep<S> {
             // In a task of its own, so that a drain waits for it.
             let making = self.streams.spawn(async move {
                 let walk = Arc::new(Walk::default());
-                if let Err(error) = upkeep.make(Kind::Checkpoint, walk).await {
-                    tracing::warn!(event = "backup.no_checkpoint", %error, "no checkpoint");
+                let made = upkeep.make(Kind::Checkpoint, Arc::clone(&walk));
+                match ended_by(&upkeep.shutdown, &walk, made).await {
+                    // What a shutdown has ended is made by the next process.
+                    Ok(_) | Err(NotMade::Store(StoreError::Aborted)) => {}
+                    Err(error) => {
+                        tracing::warn!(event = "backup.no_checkpoint", %error, "no checkpoint");
+                    }
                 }
                 drop(turn);
             });
@@ -180,6 +198,7 @@ impl<S: Store> Upkeep<S> {
     }
 
     async fn make_uncounted(&self, kind: Kind, walk: Arc<Walk>) -> Result<Made, NotMade> {
+        let _beside = self.clearing.read().await;
         let backups = self.folder()?.clone();
         let begun = Begun {
             kind,
@@ -188,10 +207,19 @@ impl<S: Store> Upkeep<S> {
         };
         let copy = self.copy("backup").await?;
         let (taker, shipping) = (backups.clone(), Arc::clone(&walk));
-        let unsealed = blocking(move || taker.take(&copy, begun, &shipping)).await?;
+        let unsealed = blocking(move || taker.take(copy, begun, &shipping)).await?;
         let report = match kind {
             Kind::Checkpoint => None,
-            Kind::Backup => Some(self.store.check_copy(unsealed.folder.clone(), walk).await?),
+            Kind::Backup => {
+                let checking = self.store.check_copy(unsealed.folder().to_owned(), walk);
+                match checking.await {
+                    Ok(report) => Some(report),
+                    Err(error) => {
+                        remove(unsealed).await;
+                        return Err(error.into());
+                    }
+                }
+            }
         };
         let is_verified = report.as_ref().is_some_and(CheckReport::is_sound);
         let ended_at = self.clock.now();
@@ -202,7 +230,7 @@ impl<S: Store> Upkeep<S> {
     }
 
     /// A copy of the store of this moment, in a place of its own.
-    async fn copy(&self, purpose: &str) -> Result<PathBuf, NotMade> {
+    async fn copy(&self, purpose: &str) -> Result<Scrap, NotMade> {
         let (copies, copy) = (self.copies.clone(), self.copies.join(purpose));
         let place = copy.clone();
         blocking(move || {
@@ -214,14 +242,14 @@ impl<S: Store> Upkeep<S> {
         })
         .await?;
         self.store.copy_to(copy.clone()).await?;
-        Ok(copy)
+        Ok(Scrap::new(copy))
     }
 
     async fn check(&self, walk: Arc<Walk>) -> Result<CheckReport, NotMade> {
+        let _beside = self.clearing.read().await;
         let copy = self.copy("check").await?;
-        let checked = self.store.check_copy(copy.clone(), walk).await;
-        // One that stays is removed before the next.
-        let _ = blocking(move || std::fs::remove_dir_all(copy)).await;
+        let checked = self.store.check_copy(copy.path().to_owned(), walk).await;
+        remove(copy).await;
         let result = match &checked {
             Ok(report) if report.is_sound() => "sound",
             Ok(_) => "unsound",
@@ -249,8 +277,8 @@ impl<S: Store> Upkeep<S> {
 
     /// What is there.
     async fn list(&self) -> Result<Vec<Backup>, NotMade> {
-        let backups = self.folder()?.clone();
-        blocking(move || backups.list()).await
+        let (backups, now) = (self.folder()?.clone(), self.clock.now());
+        blocking(move || backups.list(now)).await
     }
 
     fn folder(&self) -> Result<&Backups, StoreError> {
@@ -269,21 +297,36 @@ async fn blocking<T: Send + 'static>(
     Ok(done.map_err(|_| StoreError::Closed)??)
 }
 
+/// Drops what removes its files then.
+async fn remove(files: impl Send + 'static) {
+    // Where the runtime is going, the next process removes them.
+    let _ = tokio::task::spawn_blocking(move || drop(files)).await;
+}
+
+/// Does work that a shutdown ends at the next step of its walk.
+async fn ended_by<T>(
+    shutdown: &CancellationToken,
+    walk: &Walk,
+    work: impl Future<Output = T>,
+) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = shutdown.cancelled() => walk.abort(),
+    }
+    work.await
+}
+
 /// Sets the gauges of the last backup of each kind to what lies there; zero where there is none, so that alerts see it.
 fn tell_last(known: &[Backup]) {
     for kind in Kind::ALL {
         let mut of_kind = known.iter().filter(|backup| backup.manifest.kind == kind);
-        match of_kind.find(|backup| backup.is_complete && is_good(backup)) {
+        match of_kind.find(|backup| backup.is_complete && backup.is_good()) {
             Some(last) => tell(last),
             None => gauge!("restante_backup_last_success_timestamp_seconds", "kind" => kind.word())
                 .set(0.0),
         }
     }
-}
-
-/// A checkpoint is not read when it is made.
-fn is_good(backup: &Backup) -> bool {
-    backup.manifest.kind == Kind::Checkpoint || backup.manifest.is_verified
 }
 
 #[allow(
@@ -298,4 +341,59 @@ fn tell(backup: &Backup) {
     gauge!("restante_backup_duration_seconds", "kind" => kind).set(manifest.took.as_secs_f64());
     gauge!("restante_backup_bytes", "kind" => kind).set(manifest.octets() as f64);
     gauge!("restante_backup_new_bytes", "kind" => kind).set(manifest.new_octets as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use daemon::config::{Document, Environment};
+    use storage::model::SystemClock;
+    use storage::{MemoryStore, StoreConfig};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_somebody_is_making_is_not_cleared_away() {
+        let data = tempfile::tempdir().expect("a folder");
+        let store = MemoryStore::new(StoreConfig::default(), SystemClock);
+        let mut config = Config::read(&mut Document::load(None, Environment::default()));
+        config.process.data_dir = data.path().to_owned();
+        let tracked = (TaskTracker::new(), CancellationToken::new());
+        let upkeep = Upkeep::new(Arc::new(store), Arc::new(SystemClock), &config, tracked);
+        let upkeep = Arc::new(upkeep);
+        let copy = data.path().join(COPIES).join("check");
+        std::fs::create_dir_all(&copy).expect("made");
+        let beside = upkeep.clearing.read().await;
+        let clearing = tokio::spawn(Arc::clone(&upkeep).run());
+        let is_waiting = async {
+            // Who clears has come when nobody else is let in beside him.
+            while upkeep.clearing.try_read().is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        is_waiting.await;
+        assert!(copy.exists());
+        drop(beside);
+        clearing.await.expect("no panic");
+        assert!(!copy.exists());
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_ends_work_that_goes_on() {
+        let shutdown = CancellationToken::new();
+        let walk = Walk::default();
+        let work = async {
+            while walk.step(1).is_ok() {
+                tokio::task::yield_now().await;
+            }
+            "ended"
+        };
+        shutdown.cancel();
+        assert_eq!(ended_by(&shutdown, &walk, work).await, "ended");
+        let error = io::Error::other(StoreError::Aborted);
+        let ended = NotMade::from(error);
+        assert!(
+            matches!(ended, NotMade::Store(StoreError::Aborted)),
+            "{ended}"
+        );
+    }
 }

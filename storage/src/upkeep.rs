@@ -27,8 +27,8 @@ pub trait UpkeepStore: Send + Sync + 'static {
     /// it. The folder must not exist; on the file system of the store files are shared, not copied. The copy is to be
     /// restored before it is served from: opening it is refused otherwise (STO-08).
     ///
-    /// [`StoreError::Precondition`] if the disk is above its high-water mark. After an error what there is of the folder is
-    /// worth nothing.
+    /// [`StoreError::Precondition`] if the disk is above its high-water mark. After an error nothing is left of
+    /// what was made.
     fn copy_to(&self, folder: PathBuf) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Reads all of such a copy, and compares: each row can be read, indexes and counters agree, contents are what

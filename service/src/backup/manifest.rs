@@ -14,12 +14,16 @@ use super::Kind;
 /// Its name in the folder of a backup.
 pub(super) const FILE: &str = "manifest";
 
-const HEAD: &str = "restante backup 1";
+const HEAD: &str = "restante backup 2";
+/// Of manifests without `sequence`.
+const HEAD_1: &str = "restante backup 1";
 const END: &str = "end";
 
 /// What stands in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
+    /// Its number among the backups of its folder, in the order in which they were made; zero: an earlier version has made it.
+    pub(crate) sequence: u64,
     pub(crate) kind: Kind,
     /// Whatever was accepted before is in it.
     pub(crate) began_at: UnixMillis,
@@ -31,12 +35,12 @@ pub(crate) struct Manifest {
     pub(crate) is_verified: bool,
     /// Octets of files that the backup before does not have.
     pub(crate) new_octets: u64,
-    pub(super) files: Vec<Entry>,
+    pub(crate) files: Vec<Entry>,
 }
 
 /// A file of a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// Within the backup.
     pub(super) path: String,
     pub(super) octets: u64,
@@ -70,7 +74,8 @@ impl Manifest {
     fn text(&self) -> String {
         let verified = if self.is_verified { "yes" } else { "no" };
         let mut text = format!(
-            "{HEAD}\nkind {}\nbegan {}\ntook {}\nhostname {}\nverified {verified}\nnew {}\n",
+            "{HEAD}\nsequence {}\nkind {}\nbegan {}\ntook {}\nhostname {}\nverified {verified}\nnew {}\n",
+            self.sequence,
             self.kind.word(),
             self.began_at.0,
             self.took.as_millis(),
@@ -92,9 +97,11 @@ impl Manifest {
 
 fn parse(text: &str) -> Option<Manifest> {
     let mut lines = text.lines();
-    if lines.next()? != HEAD {
-        return None;
-    }
+    let sequence = match lines.next()? {
+        HEAD => number(&mut lines, "sequence ")?,
+        HEAD_1 => 0,
+        _ => return None,
+    };
     let kind = field(&mut lines, "kind ")?;
     let kind = Kind::ALL.into_iter().find(|known| known.word() == kind)?;
     let began_at = UnixMillis(number(&mut lines, "began ")?);
@@ -115,6 +122,7 @@ fn parse(text: &str) -> Option<Manifest> {
         files.push(entry(line.strip_prefix("file ")?)?);
     }
     Some(Manifest {
+        sequence,
         kind,
         began_at,
         took,
@@ -153,6 +161,7 @@ mod tests {
     #[test]
     fn a_manifest_reads_as_it_was_written_and_not_if_it_is_cut() {
         let manifest = Manifest {
+            sequence: 17,
             kind: Kind::Checkpoint,
             began_at: UnixMillis(1_763_740_800_000),
             took: Duration::from_millis(12),
@@ -167,7 +176,14 @@ mod tests {
             }],
         };
         let text = manifest.text();
-        assert_eq!(parse(&text), Some(manifest));
+        assert_eq!(parse(&text), Some(manifest.clone()));
+        let earlier = text.replace("restante backup 2\nsequence 17\n", "restante backup 1\n");
+        let sequence = 0;
+        let unnumbered = Manifest {
+            sequence,
+            ..manifest
+        };
+        assert_eq!(parse(&earlier), Some(unnumbered));
         for (place, _) in text
             .match_indices('\n')
             .filter(|(place, _)| *place < text.len() - 1)

@@ -10,7 +10,7 @@ use storage::upkeep::{Stage, Walk};
 
 use super::manifest::{Entry, Manifest};
 
-/// Puts the copy there, on stable storage, and returns its files. Nothing is left of the copy.
+/// Puts the copy there, on stable storage, and returns its files.
 pub(super) fn ship(
     copy: &Path,
     to: &Path,
@@ -25,7 +25,6 @@ pub(super) fn ship(
     }
     let last = last.map(|(folder, manifest)| (folder.as_ref(), manifest));
     copy_all(copy, to, &files, last, walk)?;
-    fs::remove_dir_all(copy)?;
     Ok(files)
 }
 
@@ -54,8 +53,9 @@ fn copy_all(
             private.create(folder)?;
             folders.push(folder.to_owned());
         }
-        if let Some(known) = known(file) {
-            fs::hard_link(known, &target)?;
+        walk.step(0).map_err(io::Error::other)?;
+        // Not every file system has links, or so many, and not every file may be linked to.
+        if known(file).is_some_and(|known| fs::hard_link(known, &target).is_ok()) {
             continue;
         }
         fs::copy(from.join(&file.path), &target)?;
@@ -124,6 +124,7 @@ mod tests {
         copy_all(&copy, &first, &files, None, &walk).expect("copied");
         assert_eq!(walk.look().done, 112);
         let manifest = Manifest {
+            sequence: 1,
             kind: Kind::Backup,
             began_at: UnixMillis(1),
             took: Duration::ZERO,
@@ -145,6 +146,12 @@ mod tests {
             inode(&first.join("db/MANIFEST-1")),
             inode(&second.join("db/MANIFEST-1"))
         );
+        // What cannot be linked to is copied.
+        let fourth = place.path().join("fourth");
+        let nowhere = place.path().join("nowhere");
+        let walk = Walk::default();
+        copy_all(&copy, &fourth, &files, Some((&nowhere, &manifest)), &walk).expect("copied");
+        assert_eq!(walk.look().done, 142);
         // A table of another life of the store may have the same name and size.
         fs::remove_file(copy.join("db/1.sst")).expect("removed");
         fs::write(place.path().join("other"), [8; 100]).expect("written");
@@ -156,5 +163,19 @@ mod tests {
             fs::read(third.join("db/1.sst")).expect("readable"),
             [8; 100]
         );
+    }
+
+    #[test]
+    fn it_ends_between_two_files_when_it_is_not_to_go_on() {
+        let place = TempDir::new().expect("there is place");
+        let copy = place.path().join("copy");
+        fs::create_dir_all(copy.join("db")).expect("made");
+        fs::write(copy.join("format"), "1\n").expect("written");
+        let walk = Walk::default();
+        walk.abort();
+        let files = entries(&copy).expect("readable");
+        let to = place.path().join("to");
+        copy_all(&copy, &to, &files, None, &walk).expect_err("it is ended");
+        assert!(!to.join("format").exists());
     }
 }

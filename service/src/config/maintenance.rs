@@ -1,6 +1,6 @@
 //! Where backups are, and how many.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf, absolute};
 use std::time::Duration;
 
 use super::Config;
@@ -11,12 +11,31 @@ daemon::section! {
         /// Folder of backups, made if it does not exist; `off`: none are made. On the file system of `storage.data_dir` a backup
         /// costs no copy, and is lost with that disk.
         backups: Option<PathBuf> = "off",
-        /// Backups that are kept, and as many checkpoints; older ones are removed when a new one is there.
+        /// Verified backups that are kept, and as many checkpoints; older ones are removed when a new one is there. Of backups in which
+        /// something did not agree the newest two stay besides.
         keep: u32 = 7,
         /// From one checkpoint to the next: a backup that the service makes by itself and does not read again, for a warm
         /// standby (docs/standby.md); `off`: none are made.
         every: Option<Duration> = "off",
     }
+}
+
+/// Where a path leads: through links as far as it is there, then as it is written.
+fn real(path: &Path) -> PathBuf {
+    let path = absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = path
+        .ancestors()
+        .find_map(|there| Some((there.canonicalize().ok()?, path.strip_prefix(there).ok()?)));
+    let Some((mut real, rest)) = there else {
+        return path;
+    };
+    for part in rest.components() {
+        match part {
+            Component::ParentDir => drop(real.pop()),
+            part => real.push(part),
+        }
+    }
+    real
 }
 
 impl Config {
@@ -31,7 +50,7 @@ impl Config {
             (
                 backups
                     .as_ref()
-                    .is_none_or(|folder| !folder.starts_with(data)),
+                    .is_none_or(|folder| !real(folder).starts_with(real(data))),
                 "maintenance.backups",
                 "must not be in storage.data_dir: it would be lost and moved with the store",
             ),
@@ -77,5 +96,28 @@ mod tests {
         assert!(mistakes(often).contains("maintenance.keep"));
         let sound = "[maintenance]\nbackups = \"/b\"\nevery = \"10s\"\nkeep = 3\n";
         assert_eq!(mistakes(sound), "");
+    }
+
+    #[test]
+    fn backups_do_not_lead_back_to_the_store() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (data, link) = (place.path().join("data"), place.path().join("link"));
+        std::fs::create_dir(&data).expect("made");
+        std::os::unix::fs::symlink(&data, &link).expect("made");
+        let of = |backups: &str| {
+            let (data, place) = (data.display(), place.path().display());
+            mistakes(&format!(
+                "[storage]\ndata_dir = \"{data}\"\n[maintenance]\nbackups = \"{place}/{backups}\"\n"
+            ))
+        };
+        for within in ["link", "link/backups", "new/../data", "data/../link"] {
+            let mistakes = of(within);
+            assert!(
+                mistakes.contains("must not be in storage.data_dir"),
+                "{within}: {mistakes}"
+            );
+        }
+        assert_eq!(of("data/../backups"), "");
+        assert_eq!(of("database"), "");
     }
 }

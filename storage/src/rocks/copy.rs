@@ -41,10 +41,15 @@ impl Shared {
         let made = private.mode(0o700).create(folder);
         made.map_err(|error| failed(&error))?;
         let checkpoint = Checkpoint::new(self.database.rocks());
-        checkpoint
+        let copied = checkpoint
             .and_then(|checkpoint| checkpoint.create_checkpoint(folder.join(DATABASE)))
-            .map_err(|error| failed(&error))?;
-        self.write_beside(folder).map_err(|error| failed(&error))
+            .map_err(|error| failed(&error))
+            .and_then(|()| self.write_beside(folder).map_err(|error| failed(&error)));
+        if copied.is_err() {
+            // Half a copy holds files that the store removes.
+            let _ = fs::remove_dir_all(folder);
+        }
+        copied
     }
 
     /// The other files of a data folder.

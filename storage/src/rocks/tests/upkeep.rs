@@ -215,6 +215,23 @@ async fn nothing_is_copied_to_a_full_disk_or_over_something() {
 }
 
 #[tokio::test]
+async fn nothing_is_left_of_a_copy_that_fails() {
+    let bench = Bench::<OnDisk>::new();
+    bench.mail("bob").await;
+    let copies = Copies::new();
+    let floor = bench
+        .store()
+        .shared
+        .config
+        .data_dir
+        .join("message-id-floor");
+    std::fs::write(floor, "nonsense").expect("written");
+    let error = bench.store().copy_to(copies.at("a")).await;
+    assert!(matches!(error, Err(StoreError::Read { .. })), "{error:?}");
+    assert!(!copies.at("a").exists());
+}
+
+#[tokio::test]
 async fn compaction_gives_space_back_and_keeps_everything_and_can_be_ended() {
     let bench = Bench::<OnDisk>::new();
     let kept = bench.mail("bob").await;
