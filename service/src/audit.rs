@@ -3,7 +3,7 @@
 //!
 //! A call that needs the role operator or body reader leaves two lines: `asked`, which is on disk before the call is looked at, so
 //! that nothing happens that is not told, and `answered`, which is on disk before the caller has his answer. Where `asked`
-//! cannot be written the call is refused. A call that its caller has no role for leaves one line, `refused`, unless there are
+//! cannot be written the call is refused. Long work leaves a third, `ended`, when it is done. A call that its caller has no role for leaves one line, `refused`, unless there are
 //! too many of them. Who signs in to the console, or out of it, leaves one line too.
 
 mod file;
@@ -38,6 +38,31 @@ struct Kept {
     life: u64,
     calls: AtomicU64,
     refusals: Mutex<Refusals>,
+}
+
+/// Tells how the work of a call has ended whose answer begins before it is done; it travels in the extensions of the request.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    audit: Audit,
+    question: Arc<Question>,
+}
+
+impl Ending {
+    pub(crate) fn new(audit: Audit, question: Arc<Question>) -> Self {
+        Self { audit, question }
+    }
+
+    /// Returns once it is on disk, or cannot be: what was asked is on disk, and readiness says the rest.
+    pub(crate) async fn tell(&self, ended: Result<&Change, &Status>) {
+        let line = self.question.line(Stage::Ended);
+        let line = match ended {
+            Ok(change) => line
+                .with_outcome(status::name(tonic::Code::Ok), "")
+                .with_change(change.clone()),
+            Err(status) => line.with_outcome(status::name(status.code()), status.message()),
+        };
+        let _ = self.audit.write(line).await;
+    }
 }
 
 /// What a method knows of its change that its request does not say; it travels in the extensions of the response.

@@ -1,5 +1,6 @@
 //! Stands before all methods of a listener.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Buf;
@@ -17,10 +18,10 @@ use tower_layer::Layer;
 
 use super::Role;
 use super::method::{Needed, is_told, needed, of_operators};
-use crate::audit::{self, Audit, Change, Question, Stage};
+use crate::audit::{self, Audit, Change, Ending, Question, Stage};
 use crate::door::Visitor;
 use crate::secure::Caller;
-use crate::status;
+use crate::status::{self, name};
 
 /// Why somebody calls, in UTF-8: what every call takes, whether its request has a field `reason` or not.
 const REASON: &str = "restante-reason-bin";
@@ -181,11 +182,13 @@ async fn told<S>(
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>>,
 {
-    let (request, asked) = match looked_at(request).await {
+    let (mut request, asked) = match looked_at(request).await {
         Ok(looked_at) => looked_at,
         Err(refusal) => return Ok(refusal.into_http()),
     };
-    let question = Question::of(&audit, &request, role, asked);
+    let question = Arc::new(Question::of(&audit, &request, role, asked));
+    let ending = Ending::new(audit.clone(), Arc::clone(&question));
+    request.extensions_mut().insert(ending);
     if let Err(unwritten) = audit.write(question.line(Stage::Asked)).await {
         return Ok(unwritten.into_http());
     }
@@ -314,29 +317,6 @@ fn who(extensions: &http::Extensions) -> String {
     }
 }
 
-/// The name of a code as the contract of gRPC writes it.
-fn name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
 /// Whether a method may be called; without a caller, who came without TLS.
 fn check(path: &str, caller: Option<&Caller>) -> Result<(), Box<Status>> {
     let Some(needed) = needed(path) else {
@@ -371,7 +351,6 @@ fn check_visitor(path: &str, visitor: &Visitor) -> Result<(), Box<Status>> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::sync::Arc;
 
     use bytes::{BufMut, Bytes, BytesMut};
     use daemon::readiness::Readiness;

@@ -33,6 +33,8 @@ pub(crate) enum Stage {
     Answered,
     /// A call that the caller has no role for.
     Refused,
+    /// Work of a call whose answer had begun before it was done.
+    Ended,
 }
 
 /// A line. The fields only grow.

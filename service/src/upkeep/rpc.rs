@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use proto::v1;
 use proto::v1::maintenance_service_server::MaintenanceService;
+use serde_json::json;
 use storage::upkeep::{Compacted, Stage, Walk, Walked};
 use storage::{CheckReport, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 
 use super::{Made, NotMade, Upkeep};
+use crate::audit::{Change, Ending};
 use crate::backup::{Backup, Kind};
 use crate::{convert, status};
 
@@ -49,9 +51,10 @@ impl<S: Store> Maintenance<S> {
         })
     }
 
-    /// Does it in a task of its own, which a drain waits for.
+    /// Does it in a task of its own, which a drain waits for; the audit log has what came of it before the caller does.
     fn begin<R, W>(
         &self,
+        ending: Option<Ending>,
         (turn, walk): (OwnedSemaphorePermit, Arc<Walk>),
         abandoned: Abandoned,
         told: fn(v1::MaintenanceProgress) -> R,
@@ -59,7 +62,7 @@ impl<S: Store> Maintenance<S> {
     ) -> Response<Replies<R>>
     where
         R: Send + 'static,
-        W: Future<Output = Result<R, NotMade>> + Send + 'static,
+        W: Future<Output = Result<(R, Change), NotMade>> + Send + 'static,
     {
         let (replies, receiver) = mpsc::channel(REPLIES);
         let shutdown = self.0.shutdown.clone();
@@ -72,7 +75,16 @@ impl<S: Store> Maintenance<S> {
             };
             let done = following.follow(told, work).await;
             drop(turn);
-            let last = done.map_err(|error| of_work(&error));
+            let (last, ended) = match done {
+                Ok((last, change)) => (Ok(last), Ok(change)),
+                Err(error) => {
+                    let status = of_work(&error);
+                    (Err(status.clone()), Err(status))
+                }
+            };
+            if let Some(ending) = ending {
+                ending.tell(ended.as_ref()).await;
+            }
             // Whoever is gone needs no answer.
             let _ = replies.send(last).await;
         });
@@ -126,7 +138,7 @@ impl<S: Store> MaintenanceService for Maintenance<S> {
 
     async fn make_backup(
         &self,
-        _request: Request<v1::MakeBackupRequest>,
+        request: Request<v1::MakeBackupRequest>,
     ) -> Result<Response<Self::MakeBackupStream>, Status> {
         use v1::make_backup_reply::Step;
         let reply = |step| v1::MakeBackupReply { step: Some(step) };
@@ -136,15 +148,26 @@ impl<S: Store> MaintenanceService for Maintenance<S> {
         let walked = Arc::clone(&walk);
         let work = async move {
             let Made { backup, report } = upkeep.make(Kind::Backup, walked).await?;
-            Ok(reply(Step::Made(v1::BackupMade {
+            let change = became(json!({
+                "backup": backup.name,
+                "verified": backup.manifest.is_verified,
+            }));
+            let made = reply(Step::Made(v1::BackupMade {
                 backup: Some(proto_backup(backup)),
                 report: report.map(proto_report),
-            })))
+            }));
+            Ok((made, change))
         };
         let told = |progress| v1::MakeBackupReply {
             step: Some(Step::Progress(progress)),
         };
-        Ok(self.begin((turn, walk), Abandoned::GoesOn, told, work))
+        Ok(self.begin(
+            ending(&request),
+            (turn, walk),
+            Abandoned::GoesOn,
+            told,
+            work,
+        ))
     }
 
     async fn list_backups(
@@ -159,7 +182,7 @@ impl<S: Store> MaintenanceService for Maintenance<S> {
 
     async fn check_store(
         &self,
-        _request: Request<v1::CheckStoreRequest>,
+        request: Request<v1::CheckStoreRequest>,
     ) -> Result<Response<Self::CheckStoreStream>, Status> {
         use v1::check_store_reply::Step;
         let turn = self.turn(&self.0.turns.check, "a check")?;
@@ -167,19 +190,21 @@ impl<S: Store> MaintenanceService for Maintenance<S> {
         let walked = Arc::clone(&walk);
         let work = async move {
             let report = upkeep.check(walked).await?;
-            Ok(v1::CheckStoreReply {
+            let change = became(json!({ "findings": report.total_findings }));
+            let reply = v1::CheckStoreReply {
                 step: Some(Step::Report(proto_report(report))),
-            })
+            };
+            Ok((reply, change))
         };
         let told = |progress| v1::CheckStoreReply {
             step: Some(Step::Progress(progress)),
         };
-        Ok(self.begin((turn, walk), Abandoned::Ends, told, work))
+        Ok(self.begin(ending(&request), (turn, walk), Abandoned::Ends, told, work))
     }
 
     async fn compact_store(
         &self,
-        _request: Request<v1::CompactStoreRequest>,
+        request: Request<v1::CompactStoreRequest>,
     ) -> Result<Response<Self::CompactStoreStream>, Status> {
         use v1::compact_store_reply::Step;
         let turn = self.turn(&self.0.turns.compact, "a compaction")?;
@@ -190,17 +215,35 @@ impl<S: Store> MaintenanceService for Maintenance<S> {
                 octets_before,
                 octets_after,
             } = upkeep.compact(walked).await?;
-            Ok(v1::CompactStoreReply {
+            let change = Change {
+                before: Some(json!({ "octets": octets_before })),
+                ..became(json!({ "octets": octets_after }))
+            };
+            let reply = v1::CompactStoreReply {
                 step: Some(Step::Compacted(v1::StoreCompacted {
                     octets_before,
                     octets_after,
                 })),
-            })
+            };
+            Ok((reply, change))
         };
         let told = |progress| v1::CompactStoreReply {
             step: Some(Step::Progress(progress)),
         };
-        Ok(self.begin((turn, walk), Abandoned::Ends, told, work))
+        Ok(self.begin(ending(&request), (turn, walk), Abandoned::Ends, told, work))
+    }
+}
+
+/// How the caller's audit log learns of the end, where one is kept.
+fn ending<T>(request: &Request<T>) -> Option<Ending> {
+    request.extensions().get().cloned()
+}
+
+/// What the audit log says that came of it.
+fn became(after: serde_json::Value) -> Change {
+    Change {
+        after: Some(after),
+        ..Change::default()
     }
 }
 
@@ -263,12 +306,15 @@ mod tests {
     use std::future::pending;
 
     use daemon::config::{Document, Environment};
+    use daemon::readiness::Readiness;
     use storage::model::SystemClock;
     use storage::{MemoryStore, StoreConfig, StoreError};
+    use tokio_stream::StreamExt as _;
     use tokio_util::task::TaskTracker;
     use tonic_types::StatusExt as _;
 
     use super::*;
+    use crate::audit::{Audit, Question};
     use crate::config::Config;
 
     fn maintenance(shutdown: &CancellationToken) -> Maintenance<MemoryStore> {
@@ -300,6 +346,35 @@ mod tests {
             .turn(&turns.check, "a check")
             .expect_err("it drains");
         assert_eq!(late.code(), Code::Unavailable);
+    }
+
+    #[tokio::test]
+    async fn the_audit_log_tells_how_work_has_ended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.jsonl");
+        let condition = Readiness::new().condition("audit");
+        let audit = Audit::open(&path, Arc::new(SystemClock), condition).expect("a file");
+        let question = Question {
+            call: audit.call(),
+            who: "uid 0".to_owned(),
+            role: "operator",
+            verb: "CheckStore".to_owned(),
+            reason: String::new(),
+            request: None,
+        };
+        let mut request = Request::new(v1::CheckStoreRequest {});
+        let ending = Ending::new(audit, Arc::new(question));
+        request.extensions_mut().insert(ending);
+        let service = maintenance(&CancellationToken::new());
+        let begun = service.check_store(request).await.expect("it begins");
+        // This store has no files to look at.
+        let replies: Vec<_> = begun.into_inner().collect().await;
+        assert!(replies.last().is_some_and(Result::is_err));
+        let told = std::fs::read_to_string(path).expect("a log");
+        let told: serde_json::Value = serde_json::from_str(&told).expect("one line");
+        assert_eq!(told["stage"], "ended", "{told}");
+        assert_eq!(told["outcome"], "FAILED_PRECONDITION", "{told}");
+        assert_eq!(told["verb"], "CheckStore", "{told}");
     }
 
     /// Work that goes on until its walk is aborted.

@@ -1,10 +1,15 @@
 //! Compaction that somebody has asked for: slice by slice, so that it can be seen how far it is, and ended.
 
+use std::collections::BTreeSet;
+
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 
 use super::database::{Database, failed};
 use crate::column_family::Family;
 use crate::store::StoreError;
+
+/// Tries to write files anew: RocksDB may have moved one out of the way of the first to another level.
+const TRIES: usize = 2;
 
 /// Rows of a family with `lower <= key < upper`; `None`: no bound.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,8 +39,38 @@ impl Database {
         Ok(cut(files.collect(), self.condition_of(family).blobs, step))
     }
 
-    /// Writes the files of a slice anew, without what was removed or overwritten. Blocks.
-    pub(super) fn compact(&self, family: Family, slice: &Slice) {
+    /// Writes the files of a slice anew, without what was removed or overwritten. Blocks. An error if files are as they were.
+    pub(super) fn compact(&self, family: Family, slice: &Slice) -> Result<(), StoreError> {
+        // A compaction does not say whether it failed.
+        let before = self.files_within(family, slice)?;
+        for _ in 0..TRIES {
+            self.write_anew(family, slice);
+            if self.files_within(family, slice)?.is_disjoint(&before) {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Read {
+            cause: format!(
+                "files of {} could not be compacted and are as they were; db/LOG in the data folder says why",
+                family.name()
+            ),
+        })
+    }
+
+    /// The names of the files whose rows are all in a slice.
+    fn files_within(&self, family: Family, slice: &Slice) -> Result<BTreeSet<String>, StoreError> {
+        let files = self.rocks().live_files().map_err(|error| failed(&error))?;
+        let files = files.into_iter().filter(|file| {
+            let is_above = |lower: &Vec<u8>| file.start_key.as_ref().is_some_and(|it| it >= lower);
+            let is_below = |upper: &Vec<u8>| file.end_key.as_ref().is_some_and(|it| it < upper);
+            file.column_family_name == family.name()
+                && slice.lower.as_ref().is_none_or(is_above)
+                && slice.upper.as_ref().is_none_or(is_below)
+        });
+        Ok(files.map(|file| file.name).collect())
+    }
+
+    fn write_anew(&self, family: Family, slice: &Slice) {
         let mut options = CompactOptions::default();
         // Compaction of what comes in goes on.
         options.set_exclusive_manual_compaction(false);

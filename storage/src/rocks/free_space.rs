@@ -39,7 +39,14 @@ impl FreeSpace {
         self.free() < self.reserve.saturating_add(octets)
     }
 
-    fn free(&self) -> u64 {
+    /// What work that can wait is to leave free: the reserve. Where less than twice as much is free now, half of that: work that
+    /// gives space back is done in little space too.
+    pub(super) fn floor(&self) -> u64 {
+        self.reserve.min(self.free() / 2)
+    }
+
+    /// Octets that are free.
+    pub(super) fn free(&self) -> u64 {
         let elapsed = millis(self.origin.elapsed());
         let next = self.next.load(Ordering::Relaxed);
         if elapsed >= next {
@@ -83,5 +90,8 @@ mod tests {
         assert!(none.has_no_room_for(u64::MAX));
         let all = FreeSpace::new(folder.path(), u64::MAX);
         assert!(all.is_full());
+        assert_eq!(none.floor(), 0);
+        let half = all.free() / 2;
+        assert!(all.floor().abs_diff(half) < half / 2, "{}", all.floor());
     }
 }

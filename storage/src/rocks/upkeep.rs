@@ -70,17 +70,33 @@ impl Shared {
     fn compact(&self, walk: &Walk) -> Result<Compacted, StoreError> {
         let octets_before = self.database.octets();
         walk.enter(Stage::Compacting, octets_before);
+        let floor = self.free_space.floor();
         for family in Family::ALL {
             for slice in self.database.slices(family, STEP_OCTETS)? {
                 walk.step(0)?;
                 self.check_writable()?;
-                self.database.compact(family, &slice);
+                self.refuse_without_room(slice.octets, floor)?;
+                self.database.compact(family, &slice)?;
                 walk.step(slice.octets)?;
             }
         }
         Ok(Compacted {
             octets_before,
             octets_after: self.database.octets(),
+        })
+    }
+
+    /// Files are written anew before the old ones are removed, and those that backups share stay.
+    fn refuse_without_room(&self, octets: u64, floor: u64) -> Result<(), StoreError> {
+        let free = self.free_space.free();
+        if free >= floor.saturating_add(octets) {
+            return Ok(());
+        }
+        Err(StoreError::Precondition {
+            reason: format!(
+                "there is no room to go on: the next files have {octets} octets, {free} are free on the disk of the store, and \
+                 {floor} are to stay free; make room, such as by moving backups to another disk; what is done stays"
+            ),
         })
     }
 }

@@ -120,6 +120,12 @@ async fn a_store_that_serves_is_backed_up_checked_and_compacted() {
             told.contains(&format!("\"verb\":\"{call}\"")),
             "{call} in {told}"
         );
+        let read = |line| serde_json::from_str::<Value>(line).expect("JSON");
+        let mut lines = told.lines().map(read);
+        let is_end = |line: &Value| line["stage"] == "ended" && line["verb"] == call;
+        let end = lines.find(is_end).expect("it is told how it ended");
+        assert_eq!(end["outcome"], "OK", "{end}");
+        assert!(end["after"].is_object(), "{end}");
     }
     assert!(told.contains("before the upgrade"));
 }

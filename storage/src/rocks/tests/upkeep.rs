@@ -270,6 +270,42 @@ async fn compaction_gives_space_back_and_keeps_everything_and_can_be_ended() {
 }
 
 #[tokio::test]
+async fn compaction_ends_where_there_is_no_room_for_what_it_writes() {
+    let bench = Bench::<OnDisk>::new();
+    bench.mail("bob").await;
+    let shared = &bench.store().shared;
+    shared.database.flush_all().expect("written");
+    shared.free_space.pretend_full();
+    let refused = bench.store().compact(Arc::new(Walk::default())).await;
+    let Err(StoreError::Precondition { reason }) = refused else {
+        panic!("there is no room: {refused:?}");
+    };
+    assert!(reason.contains("there is no room"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_compaction_that_fails_is_said_to_have_failed() {
+    let bench = Bench::<OnDisk>::new();
+    bench.mail("bob").await;
+    let shared = &bench.store().shared;
+    shared.database.flush_all().expect("written");
+    let database = shared.config.data_dir.join("db");
+    for file in std::fs::read_dir(database).expect("it is there") {
+        let path = file.expect("readable").path();
+        if path.extension().is_some_and(|it| it == "sst") {
+            // In its place: RocksDB has it open.
+            let file = std::fs::OpenOptions::new().write(true).open(path);
+            std::io::Write::write_all(&mut file.expect("ours"), &[0xa5; 64]).expect("written");
+        }
+    }
+    let failed = bench.store().compact(Arc::new(Walk::default())).await;
+    let Err(StoreError::Read { cause }) = failed else {
+        panic!("it cannot read its files: {failed:?}");
+    };
+    assert!(cause.contains("are as they were"), "{cause}");
+}
+
+#[tokio::test]
 async fn subscriptions_of_a_restored_copy_skip_epochs() {
     let bench = Bench::<OnDisk>::new();
     let epoch = crate::battery::subscriptions::subscribed(&bench).await;
