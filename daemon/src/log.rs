@@ -22,6 +22,9 @@ use crate::redact::Key;
 pub use filter::{Directive, Filter, FilterControl, Holding, LONGEST};
 use repeated::Repeated;
 
+/// Of the lines about the process itself, such as that it panicked.
+const TARGET: &str = module_path!();
+
 crate::choice! {
     /// How the lines of the log look.
     pub enum Format {
@@ -38,7 +41,7 @@ crate::section! {
         /// `pretty` for people, `json` for machines (one object per line).
         format: Format = "pretty",
         /// Which events are written: a level (error, warn, info, debug, trace), and levels of
-        /// single targets after it, such as `info,restante_sip_edge=debug`.
+        /// single targets after it, such as `info,restante_sip_edge=debug`. What the log says of itself, and panics, are always written.
         filter: Filter = "info" => Reload,
         /// Lines at warn and error that one place of the code may write in each `log.repeat_window`. More are not written; at
         /// the end of the window one line tells how many they were. `off`: all are written.
@@ -204,13 +207,47 @@ mod tests {
     #[test]
     fn the_filter_chooses_by_level_and_target() {
         let events = || {
-            tracing::info!("life");
+            tracing::info!(target: "restante_service", "life");
             tracing::debug!(target: "restante_sip_edge", "each message");
             tracing::debug!(target: "h2", "frames");
         };
         let text = written(&log(Format::Pretty, "warn,restante_sip_edge=debug"), events);
         assert!(text.contains("each message"), "{text}");
         assert!(!text.contains("life") && !text.contains("frames"), "{text}");
+    }
+
+    #[test]
+    fn what_the_log_says_of_itself_is_written_whatever_the_filter_is() {
+        for filter in [
+            "off",
+            "restante_daemon=off",
+            "off,restante_daemon::log::filter=off,restante_daemon::log::repeated=off",
+        ] {
+            let log = Log {
+                repeat_limit: NonZeroU32::new(1),
+                ..log(Format::Json, filter)
+            };
+            let text = written_by(&log, |running| {
+                let changes = ["error", "daemon::log=off", "daemon::log::repeated=off"];
+                let changes = changes.map(|text| text.parse().expect("a directive"));
+                let changed = running.filter().change(&changes, Duration::from_secs(60));
+                changed.expect("changed");
+                for _ in 0..3 {
+                    tracing::error!(target: "elsewhere", event = "udp.failed", "again");
+                }
+                running.tell_rest();
+                running.filter().reset();
+            });
+            let lines = events(&text);
+            let told: Vec<_> = lines.iter().map(|line| &line["event"]).collect();
+            let expected = [
+                "log.filter_changed",
+                "udp.failed",
+                "log.suppressed",
+                "log.filter_ended",
+            ];
+            assert_eq!(told, expected, "{filter}");
+        }
     }
 
     #[test]

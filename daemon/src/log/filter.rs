@@ -1,7 +1,7 @@
 //! Which lines are written: what the configuration says, and for a while what an operator wants to see besides.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,6 +33,10 @@ const OURS: [&str; 10] = [
     "tls",
 ];
 
+/// What says which lines are missing, and why: it is written whatever the filter is. Each by its full name, so that no directive
+/// is about less.
+const ALWAYS: [&str; 3] = [super::TARGET, module_path!(), super::repeated::TARGET];
+
 /// Directives that choose the events to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter(String);
@@ -58,8 +62,17 @@ impl fmt::Display for Filter {
 }
 
 impl Filter {
-    fn layer(&self) -> EnvFilter {
-        EnvFilter::new(&self.0)
+    /// It with these changes, the later the stronger.
+    fn with<'a>(&self, changes: impl IntoIterator<Item = &'a Directive>) -> EnvFilter {
+        let mut text = self.0.clone();
+        for directive in changes {
+            let _ = write!(text, ",{directive}");
+        }
+        // The last of those about the same target counts.
+        for target in ALWAYS {
+            let _ = write!(text, ",{target}=info");
+        }
+        EnvFilter::new(text)
     }
 }
 
@@ -144,7 +157,7 @@ struct State {
 impl FilterControl {
     /// The filter as a layer, and what changes it.
     pub(super) fn new<S: Subscriber>(configured: &Filter) -> (impl Layer<S> + use<S>, Self) {
-        let (layer, handle) = reload::Layer::new(configured.layer());
+        let (layer, handle) = reload::Layer::new(configured.with([]));
         let shared = Shared {
             state: Mutex::new(State {
                 configured: configured.clone(),
@@ -190,7 +203,6 @@ impl FilterControl {
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join(",");
-        // At the level of the process itself, so that it is there also where it makes the log quieter.
         tracing::warn!(
             event = "log.filter_changed",
             filter,
@@ -260,11 +272,8 @@ impl FilterControl {
     }
 
     fn apply(&self, state: &State) {
-        let mut text = state.configured.to_string();
-        for (directive, _) in state.changes.values() {
-            text = format!("{text},{directive}");
-        }
-        (self.0.apply)(EnvFilter::new(text));
+        let changes = state.changes.values().map(|(directive, _)| directive);
+        (self.0.apply)(state.configured.with(changes));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -14,6 +14,9 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
+/// Of the lines that tell of others.
+pub(super) const TARGET: &str = module_path!();
+
 /// Keeps lines at warn and error from the log of which there are too many. Clones share what they know.
 ///
 /// A source is a place of the code: there are as many as the program has, however many users and peers it sees.
@@ -151,7 +154,7 @@ impl<S: Subscriber> Layer<S> for Repeated {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
         // What tells of the others comes once for each window.
-        if *metadata.level() > Level::WARN || metadata.target() == module_path!() {
+        if *metadata.level() > Level::WARN || metadata.target() == TARGET {
             return true;
         }
         let admitted = self.admits(metadata, event, Instant::now());
