@@ -24,6 +24,8 @@ pub(crate) struct Reloading {
 struct State {
     /// What holds.
     settings: Vec<Setting>,
+    /// What was read last, unless that is what the process has started with.
+    latest: Option<Config>,
     takers: Vec<Taker>,
 }
 
@@ -33,18 +35,26 @@ impl Reloading {
         settings: Vec<Setting>,
         log: FilterControl,
     ) -> Self {
-        let takers = Vec::new();
+        let state = State {
+            settings,
+            latest: None,
+            takers: Vec::new(),
+        };
         Self {
             path,
             is_laptop,
             log,
-            state: Mutex::new(State { settings, takers }),
+            state: Mutex::new(state),
         }
     }
 
-    /// Tells a part of each configuration from now on.
+    /// Tells a part of each configuration from now on, and at once of what was read while it was being built.
     pub(crate) fn tell(&self, taker: impl Fn(&Config) + Send + Sync + 'static) {
-        self.lock().takers.push(Box::new(taker));
+        let mut state = self.lock();
+        if let Some(latest) = &state.latest {
+            taker(latest);
+        }
+        state.takers.push(Box::new(taker));
     }
 
     /// Reads the configuration again with each SIGHUP. Never ends.
@@ -89,6 +99,7 @@ impl Configured for Reloading {
             take(&config);
         }
         state.settings = Changes::holding(&state.settings, &settings);
+        state.latest = Some(config);
         drop(state);
         tracing::info!(
             event = "config.reloaded",
@@ -111,4 +122,46 @@ fn told(changes: &[Changed]) -> String {
     let changes = changes.iter();
     let changes = changes.map(|Changed { key, from, to }| format!("{key}: {from} -> {to}"));
     changes.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, PoisonError};
+
+    use super::*;
+
+    #[test]
+    fn a_part_that_was_being_built_takes_what_was_read_meanwhile() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("restante.toml");
+        let write = |rate: u32| {
+            let text = format!("[limits]\nsender_rate = {rate}\n");
+            std::fs::write(&file, text).expect("written");
+        };
+        write(1);
+        let loaded = Config::load(Some(&file), false);
+        let Loaded { config, settings } = loaded.unwrap_or_else(|error| panic!("{error}"));
+        let log = daemon::log::init(&config.log).expect("the only log");
+        let origin = (Some(file.clone()), false);
+        let reloading = Reloading::new(origin, settings, log.filter().clone());
+        let part = || {
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let told = Arc::clone(&seen);
+            reloading.tell(move |config| {
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                told.push(config.sip_edge.limits.sender_rate);
+            });
+            seen
+        };
+        let early = part();
+        for rate in [2, 3] {
+            write(rate);
+            reloading.reload().expect("sound");
+        }
+        let late = part();
+        write(4);
+        reloading.reload().expect("sound");
+        assert_eq!(*early.lock().expect("sound"), [2, 3, 4].map(Some));
+        assert_eq!(*late.lock().expect("sound"), [3, 4].map(Some));
+    }
 }
