@@ -60,18 +60,24 @@ conformance-document:
 	@cargo build --quiet --locked --workspace --bins
 	@$(CONFORMANCE) --document
 
+# A document that restante writes: DOCUMENT, ARGUMENTS. It takes the place of the old one when it is whole.
+define written
+	@mkdir -p $${CARGO_TARGET_DIR:-target}
+	@cargo run --quiet --locked --bin restante -- $(2) >$${CARGO_TARGET_DIR:-target}/$(1)
+	@mv $${CARGO_TARGET_DIR:-target}/$(1) docs/$(1)
+endef
+
 # What the processes say they count.
 metrics-document:
-	@cargo run --quiet --locked --bin restante -- metrics >$${CARGO_TARGET_DIR:-target}/metrics.md
-	@mv $${CARGO_TARGET_DIR:-target}/metrics.md docs/metrics.md
+	$(call written,metrics.md,metrics)
 
 # What can be configured.
 configuration-document:
-	@cargo run --quiet --locked --bin restante -- config reference >docs/configuration.md
+	$(call written,configuration.md,config reference)
 
 # What lines of the log can be about.
 log-events-document:
-	@cargo run --quiet --locked --bin restante -- log-events >docs/log-events.md
+	$(call written,log-events.md,log-events)
 
 simulation:
 	cargo run --locked --release -p restante-simulation -- --seeds $(SEEDS) --from $(FROM)

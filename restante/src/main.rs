@@ -1,6 +1,8 @@
 //! `restante`: the server binary. It joins the libraries of the processes; what they do is theirs.
 
-use std::io::{self, Write as _};
+// They panic when standard output is closed.
+#![deny(clippy::print_stdout)]
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -13,11 +15,13 @@ mod entrance;
 mod log_events;
 mod maintenance;
 mod metrics;
+mod print;
 mod process;
 mod ready;
 mod reload;
 
 use args::{Arguments, Command, ConfigCommand};
+use print::{print, unwritten};
 use process::Role;
 
 /// Deposits are many short-lived allocations on many threads; measured in docs/benchmarks.md.
@@ -54,33 +58,15 @@ fn run(command: Command) -> Result<(), Fatal> {
         } => process::run(&[Role::Storage], &serve),
         Command::SipEdge(serve) => process::run(&[Role::SipEdge], &serve),
         Command::ControllingEdge(serve) => process::run(&[Role::ControllingEdge], &serve),
-        Command::Config { command } => {
-            print!("{}", configuration(command)?);
-            Ok(())
-        }
-        Command::Metrics => {
-            print!("{}", metrics::document());
-            Ok(())
-        }
-        Command::LogEvents => {
-            print!("{}", log_events::document());
-            Ok(())
-        }
+        Command::Config { command } => print(configuration(command)?),
+        Command::Metrics => print(metrics::document()),
+        Command::LogEvents => print(log_events::document()),
         Command::Ready(ready) => ready::run(&ready),
-        Command::Completions(completions) => {
-            let text = completions.of(Arguments::command());
-            io::stdout()
-                .write_all(&text)
-                .map_err(|error| unwritten(&format!("standard output: {error}")))
-        }
+        Command::Completions(completions) => print(completions.of(Arguments::command())),
         Command::Man(man) => man
             .write(Arguments::command(), Section::Administration)
             .map_err(|error| unwritten(&error.to_string())),
     }
-}
-
-fn unwritten(what: &str) -> Fatal {
-    Fatal::new(Code::Io, format!("cannot write {what}"))
 }
 
 fn configuration(command: ConfigCommand) -> Result<String, Fatal> {

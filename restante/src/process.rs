@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::Serve;
 use crate::config::{Config, Loaded};
 use crate::entrance;
+use crate::print::print;
 use crate::reload::Reloading;
 
 /// How much longer than its `drain_time` a process may take to end: last outcomes and answers, closing the store.
@@ -84,8 +85,7 @@ pub(crate) fn run(roles: &[Role], serve: &Serve) -> Result<(), Fatal> {
     let is_laptop = roles.len() > 1;
     let Loaded { config, settings } = Config::load(serve.config.as_deref(), is_laptop)?;
     if serve.check {
-        println!("the configuration is sound");
-        return Ok(());
+        return print("the configuration is sound\n");
     }
     let log = daemon::log::init(&config.log)?;
     tracing::info!(event = "process.started", process = name(roles), version = %BUILD, "started");

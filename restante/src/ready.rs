@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use daemon::exit::{Code, Fatal};
 
 use crate::args::Ready;
+use crate::print::print;
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,10 +24,7 @@ pub(crate) fn run(ready: &Ready) -> Result<(), Fatal> {
     let deadline = Instant::now() + ready.wait.unwrap_or_default();
     loop {
         match ask(ready.admin) {
-            Ok((true, conditions)) => {
-                print!("{conditions}");
-                return Ok(());
-            }
+            Ok((true, conditions)) => return print(conditions),
             Ok((false, conditions)) if Instant::now() >= deadline => {
                 let sentence = format!("{} is not ready:\n{}", ready.admin, conditions.trim_end());
                 return Err(Fatal::new(Code::Unavailable, sentence));

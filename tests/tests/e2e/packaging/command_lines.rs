@@ -1,8 +1,10 @@
 //! Completions and manual pages, as a shell and `man` understand them.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use restante_tests::binaries::binary;
+use restante_tests::patience::{START, within};
 use restante_tests::run::{Ended, command, run};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -112,6 +114,34 @@ async fn man_has_no_complaint_about_any_page() {
         let ended = run(man).await.done();
         assert_eq!(ended.errors, "", "{program}");
         assert!(ended.output.contains("SYNOPSIS"), "{}", ended.output);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_has_seen_enough_is_no_error() {
+    for arguments in [
+        &["config", "default"][..],
+        &["config", "reference"],
+        &["config", "show"],
+        &["metrics"],
+        &["log-events"],
+        &["completions", "bash"],
+        &["storage", "--check"],
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut printing = command("restante");
+        printing
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let printing = printing.spawn().expect("restante");
+        let ended = within(START, "its end", printing.wait_with_output()).await;
+        let ended = ended.expect("restante");
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{arguments:?}");
+        assert_eq!(ended.status.code(), Some(0), "{arguments:?}");
     }
 }
 
