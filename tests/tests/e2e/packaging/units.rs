@@ -19,6 +19,17 @@ const UNITS: [&str; 5] = [
 ];
 /// What they have in common.
 const COMMON: &str = "restante-.service.d/10-common.conf";
+/// What instances have of their own, and the unit that it belongs to.
+const INSTANCES: [(&str, &str); 2] = [
+    (
+        "restante-sip-edge@.service",
+        "restante-sip-edge@.service.d/20-instance.conf",
+    ),
+    (
+        "restante-controlling-edge@.service",
+        "restante-controlling-edge@.service.d/20-instance.conf",
+    ),
+];
 /// Where the package has the binary.
 const PACKAGED: &str = "/usr/bin/restante";
 /// The most exposure that `systemd-analyze security` may see, in tenths; 100 is a unit without any hardening.
@@ -35,11 +46,13 @@ impl Units {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let binary = binary("restante").display().to_string();
-        std::fs::create_dir(folder.path().join("restante-.service.d")).expect("a folder");
-        for name in UNITS.iter().chain([&COMMON]) {
+        let own = INSTANCES.map(|(_, file)| file);
+        for name in UNITS.iter().chain([&COMMON]).chain(&own) {
             let text = std::fs::read_to_string(deployed().join(name)).expect("a unit");
             let text = text.replace(PACKAGED, &binary);
-            std::fs::write(folder.path().join(name), text).expect("written");
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, text).expect("written");
         }
         Self(folder)
     }
@@ -111,6 +124,60 @@ async fn every_unit_is_hardened() {
 fn value(text: &str, key: &str) -> Option<String> {
     let mut lines = text.lines().rev();
     lines.find_map(|line| Some(line.strip_prefix(key)?.strip_prefix('=')?.to_owned()))
+}
+
+/// The values of a key in the order in which systemd reads a unit: its file, then what is in its folders by the names of the files.
+fn values(unit: &str, key: &str) -> Vec<String> {
+    let mut files: Vec<(String, PathBuf)> = Vec::new();
+    for folder in ["restante-.service.d".to_owned(), format!("{unit}.d")] {
+        let Ok(entries) = std::fs::read_dir(deployed().join(folder)) else {
+            continue;
+        };
+        files.extend(entries.map(|entry| {
+            let entry = entry.expect("a file");
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                entry.path(),
+            )
+        }));
+    }
+    files.sort();
+    let paths = files.into_iter().map(|(_, path)| path);
+    let texts = [deployed().join(unit)].into_iter().chain(paths);
+    let texts = texts.map(|path| std::fs::read_to_string(path).expect("a unit"));
+    let texts: Vec<_> = texts.collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    values.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_file_of_an_instance_is_stronger_than_that_of_all() {
+    for (unit, own) in INSTANCES {
+        let name = unit
+            .trim_start_matches("restante-")
+            .trim_end_matches("@.service");
+        let expected = [
+            "-/etc/default/restante".to_owned(),
+            format!("/etc/restante/{name}-%i.env"),
+        ];
+        assert_eq!(values(unit, "EnvironmentFile"), expected);
+        let package = include_str!("../../../../restante/Cargo.toml");
+        let folder = own.split_once('/').map(|(folder, _)| folder);
+        let folder = folder.expect("a folder");
+        let asset =
+            format!("[\"../deploy/systemd/{folder}/*.conf\", \"usr/lib/systemd/system/{folder}/\"");
+        assert!(package.contains(&asset), "{asset}");
+    }
+}
+
+#[test]
+fn what_metrics_are_read_from_is_seen_under_the_units() {
+    for unit in UNITS {
+        // process_start_time_seconds is reckoned from /proc/stat.
+        let hidden = values(unit, "ProcSubset");
+        assert!(!hidden.contains(&"pid".to_owned()), "{unit}");
+    }
 }
 
 fn seconds(text: &str) -> Duration {
