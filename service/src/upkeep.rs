@@ -60,6 +60,16 @@ enum NotMade {
     Folder(io::Error),
 }
 
+impl NotMade {
+    /// The name of this in metrics: what was ended, as by a shutdown, has not failed.
+    fn result(&self) -> &'static str {
+        match self {
+            Self::Store(StoreError::Aborted) => "aborted",
+            Self::Store(_) | Self::Folder(_) => "failed",
+        }
+    }
+}
+
 impl From<StoreError> for NotMade {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
@@ -182,17 +192,10 @@ impl<S: Store> Upkeep<S> {
     /// Makes a backup; one that an operator asks for is read too.
     async fn make(&self, kind: Kind, walk: Arc<Walk>) -> Result<Made, NotMade> {
         let made = self.make_uncounted(kind, walk).await;
-        let result = match &made {
-            Ok(Made {
-                report: Some(report),
-                ..
-            }) if !report.is_sound() => "unsound",
-            Ok(made) => {
-                tell(&made.backup);
-                "made"
-            }
-            Err(_) => "failed",
-        };
+        let result = result(&made);
+        if let (Ok(made), "made") = (&made, result) {
+            tell(&made.backup);
+        }
         counter!("restante_backups_total", "kind" => kind.word(), "result" => result).increment(1);
         made
     }
@@ -246,17 +249,21 @@ impl<S: Store> Upkeep<S> {
     }
 
     async fn check(&self, walk: Arc<Walk>) -> Result<CheckReport, NotMade> {
+        let checked = self.check_uncounted(walk).await;
+        let result = match &checked {
+            Ok(report) if report.is_sound() => "sound",
+            Ok(_) => "unsound",
+            Err(error) => error.result(),
+        };
+        counter!("restante_store_checks_total", "result" => result).increment(1);
+        checked
+    }
+
+    async fn check_uncounted(&self, walk: Arc<Walk>) -> Result<CheckReport, NotMade> {
         let _beside = self.clearing.read().await;
         let copy = self.copy("check").await?;
         let checked = self.store.check_copy(copy.path().to_owned(), walk).await;
         remove(copy).await;
-        let result = match &checked {
-            Ok(report) if report.is_sound() => "sound",
-            Ok(_) => "unsound",
-            Err(StoreError::Aborted) => "aborted",
-            Err(_) => "failed",
-        };
-        counter!("restante_store_checks_total", "result" => result).increment(1);
         Ok(checked?)
     }
 
@@ -286,6 +293,16 @@ impl<S: Store> Upkeep<S> {
             reason: "no folder for backups is configured: maintenance.backups".to_owned(),
         };
         self.backups.as_ref().ok_or_else(no_folder)
+    }
+}
+
+/// What came of a backup, as metrics name it.
+fn result(made: &Result<Made, NotMade>) -> &'static str {
+    let is_sound = |made: &Made| made.report.as_ref().is_none_or(CheckReport::is_sound);
+    match made {
+        Ok(made) if is_sound(made) => "made",
+        Ok(_) => "unsound",
+        Err(error) => error.result(),
     }
 }
 
@@ -389,6 +406,8 @@ mod tests {
         };
         shutdown.cancel();
         assert_eq!(ended_by(&shutdown, &walk, work).await, "ended");
+        assert_eq!(result(&Err(StoreError::Aborted.into())), "aborted");
+        assert_eq!(result(&Err(StoreError::Closed.into())), "failed");
         let error = io::Error::other(StoreError::Aborted);
         let ended = NotMade::from(error);
         assert!(

@@ -373,8 +373,11 @@ pub(super) const STORAGE: [Metric; 74] = [
     ),
     counter(
         "restante_backups_total",
-        &[BACKUP, label("result", &["made", "unsound", "failed"])],
-        "Backups that were begun; unsound: it is there, and what was found when it was read does not agree.",
+        &[
+            BACKUP,
+            label("result", &["made", "unsound", "aborted", "failed"]),
+        ],
+        "Backups that were begun; unsound: it is there, and what was found when it was read does not agree; aborted: by a shutdown.",
     ),
     counter(
         "restante_store_checks_total",
