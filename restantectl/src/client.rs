@@ -15,6 +15,7 @@ use prost_types::Timestamp;
 use proto::v1::account_service_client::AccountServiceClient;
 use proto::v1::console_service_client::ConsoleServiceClient;
 use proto::v1::event_service_client::EventServiceClient;
+use proto::v1::foresee_settings_request::Order as SettingsOrder;
 use proto::v1::group_service_client::GroupServiceClient;
 use proto::v1::import_service_client::ImportServiceClient;
 use proto::v1::job_service_client::JobServiceClient;
@@ -27,18 +28,17 @@ use proto::v1::settings_admin_service_client::SettingsAdminServiceClient;
 use proto::v1::waiting_service_client::WaitingServiceClient;
 use proto::v1::watch_mailbox_reply::Event;
 use proto::v1::{
-    Account, AddAliasRequest, AddMembersRequest, CancelJobRequest, ClearSettingsRequest,
-    CreateAccountRequest, CreateGroupRequest, CreateSignInReply, CreateSignInRequest,
-    DeleteAccountReply, DeleteAccountRequest, DeleteGroupReply, DeleteGroupRequest,
-    ExportDeferredListRequest, GetGroupRequest, GetJobRequest, GetMailboxRequest, GetMessageReply,
+    Account, AddAliasRequest, AddMembersRequest, CancelJobRequest, CreateAccountRequest,
+    CreateGroupRequest, CreateSignInReply, CreateSignInRequest, DeleteAccountReply,
+    DeleteAccountRequest, DeleteGroupReply, DeleteGroupRequest, ExportDeferredListRequest,
+    ForeseeSettingsRequest, GetGroupRequest, GetJobRequest, GetMailboxRequest, GetMessageReply,
     GetMessageRequest, GetSettingsRequest, GetStatusRequest, Group, GroupMember, Job,
     ListAccountsReply, ListAccountsRequest, ListGroupsReply, ListGroupsRequest, ListJobsReply,
     ListJobsRequest, ListLegsReply, ListLegsRequest, ListMessagesReply, ListMessagesRequest,
     ListSubscriptionsReply, ListSubscriptionsRequest, Mailbox, Message, MessageOrder,
-    OverrideSettingsRequest, PresetSettingsRequest, PushMailboxReply, PushMailboxRequest,
-    ReadContentReply, ReadContentRequest, RecallMessageRequest, RemoveAliasRequest,
-    RemoveMembersRequest, SettingValues, Status, UpdateGroupRequest, UserSettings,
-    WatchEventsReply, WatchEventsRequest, WatchMailboxReply, WatchMailboxRequest,
+    PushMailboxReply, PushMailboxRequest, ReadContentReply, ReadContentRequest,
+    RecallMessageRequest, RemoveAliasRequest, RemoveMembersRequest, Status, UpdateGroupRequest,
+    UserSettings, WatchEventsReply, WatchEventsRequest, WatchMailboxReply, WatchMailboxRequest,
 };
 use storage_client::{Connect, Connector, innermost};
 use tonic::metadata::BinaryMetadataValue;
@@ -329,50 +329,38 @@ impl Client {
         finish(&self.server, self.deadline, answer).await
     }
 
-    /// Says what holds where a user says nothing.
-    pub(crate) async fn preset(
+    /// What would hold for a user if that order were given.
+    pub(crate) async fn foresee_settings(
         &mut self,
-        user: &Address,
-        values: SettingValues,
+        order: SettingsOrder,
     ) -> Result<UserSettings, Failure> {
-        let request = self.request(PresetSettingsRequest {
-            address: user.to_string(),
-            values: Some(values),
-        });
-        let answer = self.settings.preset_settings(request);
+        let request = self.request(ForeseeSettingsRequest { order: Some(order) });
+        let answer = self.settings.foresee_settings(request);
         finish(&self.server, self.deadline, answer).await
     }
 
-    /// Says what holds whatever a user says.
-    pub(crate) async fn override_settings(
+    /// Gives an order about settings.
+    pub(crate) async fn order_settings(
         &mut self,
-        user: &Address,
-        values: SettingValues,
-        reason: &str,
-        lifetime: Option<Duration>,
+        order: SettingsOrder,
     ) -> Result<UserSettings, Failure> {
-        let request = self.request(OverrideSettingsRequest {
-            address: user.to_string(),
-            values: Some(values),
-            reason: reason.to_owned(),
-            lifetime: lifetime.and_then(|lifetime| lifetime.try_into().ok()),
-        });
-        let answer = self.settings.override_settings(request);
-        finish(&self.server, self.deadline, answer).await
-    }
-
-    /// Ends the override for a user, and forgets what is preset too if `preset`.
-    pub(crate) async fn clear_settings(
-        &mut self,
-        user: &Address,
-        preset: bool,
-    ) -> Result<UserSettings, Failure> {
-        let request = self.request(ClearSettingsRequest {
-            address: user.to_string(),
-            preset,
-        });
-        let answer = self.settings.clear_settings(request);
-        finish(&self.server, self.deadline, answer).await
+        match order {
+            SettingsOrder::Preset(order) => {
+                let request = self.request(order);
+                let answer = self.settings.preset_settings(request);
+                finish(&self.server, self.deadline, answer).await
+            }
+            SettingsOrder::Override(order) => {
+                let request = self.request(order);
+                let answer = self.settings.override_settings(request);
+                finish(&self.server, self.deadline, answer).await
+            }
+            SettingsOrder::Clear(order) => {
+                let request = self.request(order);
+                let answer = self.settings.clear_settings(request);
+                finish(&self.server, self.deadline, answer).await
+            }
+        }
     }
 
     /// One page of subscriptions to the waiting indication.

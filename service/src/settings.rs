@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::v1;
+use proto::v1::foresee_settings_request::Order as Foreseen;
 use proto::v1::settings_admin_service_server::SettingsAdminService;
 use proto::v1::settings_service_server::SettingsService;
 use storage::model::{
@@ -65,6 +66,18 @@ impl<S: Store> SettingsServices<S> {
         self.seen(changed.mailbox).await
     }
 
+    async fn foreseen(
+        &self,
+        address: Address,
+        order: SettingsOrder,
+    ) -> Result<v1::UserSettings, StoreError> {
+        let mailbox = self.store.mailbox(address).await?;
+        let mailbox = mailbox.ok_or(StoreError::UnknownAccount)?;
+        let settings = self.store.settings_after(mailbox, order).await?;
+        let address = self.store.account(mailbox).await?;
+        Ok(convert::user_settings(&address, settings))
+    }
+
     async fn answer(
         &self,
         address: String,
@@ -116,14 +129,30 @@ impl<S: Store> SettingsAdminService for SettingsServices<S> {
             .map_err(|error| status::of_store(&error))
     }
 
+    async fn foresee_settings(
+        &self,
+        request: Request<v1::ForeseeSettingsRequest>,
+    ) -> Result<Response<v1::UserSettings>, Status> {
+        let actor = actor(&request);
+        let (address, order) = match request.into_inner().order {
+            Some(Foreseen::Preset(request)) => preset(request),
+            Some(Foreseen::Override(request)) => overriding(request, actor)?,
+            Some(Foreseen::Clear(request)) => clearing(request),
+            None => return Err(Status::invalid_argument("the order is missing")),
+        };
+        let address = convert::named(address)?;
+        let foreseen = self.foreseen(address, order).await;
+        foreseen
+            .map(Response::new)
+            .map_err(|error| status::of_store(&error))
+    }
+
     async fn preset_settings(
         &self,
         request: Request<v1::PresetSettingsRequest>,
     ) -> Result<Response<v1::UserSettings>, Status> {
-        let request = request.into_inner();
-        let values = convert::setting_values(request.values.unwrap_or_default());
-        let order = SettingsOrder::Preset(values);
-        self.answer(request.address, order).await
+        let (address, order) = preset(request.into_inner());
+        self.answer(address, order).await
     }
 
     async fn override_settings(
@@ -131,27 +160,46 @@ impl<S: Store> SettingsAdminService for SettingsServices<S> {
         request: Request<v1::OverrideSettingsRequest>,
     ) -> Result<Response<v1::UserSettings>, Status> {
         let actor = actor(&request);
-        let request = request.into_inner();
-        let values = convert::setting_values(request.values.unwrap_or_default());
-        let order = SettingsOrder::Override {
-            values: some_values(values)?,
-            reason: reason(request.reason)?,
-            actor,
-            lifetime: request.lifetime.map(long_duration),
-        };
-        self.answer(request.address, order).await
+        let (address, order) = overriding(request.into_inner(), actor)?;
+        self.answer(address, order).await
     }
 
     async fn clear_settings(
         &self,
         request: Request<v1::ClearSettingsRequest>,
     ) -> Result<Response<v1::UserSettings>, Status> {
-        let request = request.into_inner();
-        let order = SettingsOrder::Clear {
-            preset: request.preset,
-        };
-        self.answer(request.address, order).await
+        let (address, order) = clearing(request.into_inner());
+        self.answer(address, order).await
     }
+}
+
+/// An order, and whose settings it is about.
+type AddressedOrder = (String, SettingsOrder);
+
+fn preset(request: v1::PresetSettingsRequest) -> AddressedOrder {
+    let values = convert::setting_values(request.values.unwrap_or_default());
+    (request.address, SettingsOrder::Preset(values))
+}
+
+fn overriding(
+    request: v1::OverrideSettingsRequest,
+    actor: String,
+) -> Result<AddressedOrder, Status> {
+    let values = convert::setting_values(request.values.unwrap_or_default());
+    let order = SettingsOrder::Override {
+        values: some_values(values)?,
+        reason: reason(request.reason)?,
+        actor,
+        lifetime: request.lifetime.map(long_duration),
+    };
+    Ok((request.address, order))
+}
+
+fn clearing(request: v1::ClearSettingsRequest) -> AddressedOrder {
+    let order = SettingsOrder::Clear {
+        preset: request.preset,
+    };
+    (request.address, order)
 }
 
 fn some_values(values: SettingValues) -> Result<SettingValues, Status> {

@@ -264,6 +264,14 @@ impl Store for Observer {
         self.store.settings(mailbox).await
     }
 
+    async fn settings_after(
+        &self,
+        mailbox: MailboxId,
+        order: SettingsOrder,
+    ) -> Result<UserSettings, StoreError> {
+        self.store.settings_after(mailbox, order).await
+    }
+
     async fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {
         self.store.summary(mailbox).await
     }

@@ -277,6 +277,7 @@ macro_rules! battery {
                 settings_are_published_by_their_owner_only,
                 a_listed_store_takes_settings_of_its_accounts_only,
                 an_override_wins_while_it_lives,
+                what_an_order_would_bring_is_told_and_not_done,
                 a_deleted_account_forgets_its_settings,
                 the_default_is_the_operators_choice;
             subscriptions:

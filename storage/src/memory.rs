@@ -441,7 +441,15 @@ impl Store for MemoryStore {
     }
 
     async fn settings(&self, mailbox: MailboxId) -> Result<UserSettings, StoreError> {
-        self.read(|model, times| model.settings(mailbox, times))
+        self.read(|model, times| model.settings_after(mailbox, None, times))
+    }
+
+    async fn settings_after(
+        &self,
+        mailbox: MailboxId,
+        order: SettingsOrder,
+    ) -> Result<UserSettings, StoreError> {
+        self.read(|model, times| model.settings_after(mailbox, Some(&order), times))
     }
 
     async fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {

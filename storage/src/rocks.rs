@@ -358,6 +358,19 @@ impl Store for RocksStore {
             .await
     }
 
+    async fn settings_after(
+        &self,
+        mailbox: MailboxId,
+        order: SettingsOrder,
+    ) -> Result<UserSettings, StoreError> {
+        self.read(move |shared| {
+            let (defaults, now) = (shared.config.settings, shared.times.read().wall);
+            let said = shared.said(mailbox, Reach::Disk)?;
+            Ok(said.ordered(&order, now).seen(defaults, now))
+        })
+        .await
+    }
+
     async fn summary(&self, mailbox: MailboxId) -> Result<MailboxSummary, StoreError> {
         self.read(move |shared| shared.summary(mailbox)).await
     }
@@ -607,16 +620,20 @@ impl Shared {
     }
 
     fn user_settings(&self, mailbox: MailboxId, reach: Reach) -> Result<UserSettings, ReadError> {
+        let said = self.said(mailbox, reach)?;
+        Ok(said.seen(self.config.settings, self.times.read().wall))
+    }
+
+    fn said(&self, mailbox: MailboxId, reach: Reach) -> Result<Sayings, ReadError> {
         let mailbox = self.directory.owner(mailbox);
         let row = self.mailbox_row(mailbox, reach)?;
         row.ok_or(StoreError::NotFound)?;
         let place = key::mailbox(mailbox);
         let row = self.database.get(Family::Settings, &place, reach)?;
-        let said: Sayings = match row {
+        Ok(match row {
             Some(row) => value::decode(&row)?,
             None => Sayings::default(),
-        };
-        Ok(said.seen(self.config.settings, self.times.read().wall))
+        })
     }
 
     fn accounts(&self, after: Option<MailboxId>, limit: usize) -> Result<Vec<Account>, StoreError> {

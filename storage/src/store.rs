@@ -298,6 +298,13 @@ pub trait Store:
         mailbox: MailboxId,
     ) -> impl Future<Output = Result<UserSettings, StoreError>> + Send;
 
+    /// As [`Store::settings`], as they would be if an order were carried out now. Nothing changes.
+    fn settings_after(
+        &self,
+        mailbox: MailboxId,
+        order: SettingsOrder,
+    ) -> impl Future<Output = Result<UserSettings, StoreError>> + Send;
+
     /// The counters of a mailbox.
     fn summary(
         &self,

@@ -2,6 +2,7 @@
 
 mod change;
 mod exchange;
+mod foresee;
 
 use clap::{Args, Subcommand};
 use proto::v1::{Group, GroupMember, ListGroupsRequest};
@@ -55,6 +56,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   restantectl group delete team@example.org
+  restantectl group delete - --dry-run < gone.txt
   restantectl group delete - --yes < gone.txt")]
     Delete(DeleteArgs),
     Import(ImportArgs),
@@ -97,6 +99,9 @@ pub(crate) struct CreateArgs {
     /// Name the members in each copy
     #[arg(long)]
     disclose_members: bool,
+    /// Show what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Show a group and its members
@@ -143,6 +148,9 @@ pub(crate) struct MembersArgs {
     /// The members; `-` reads them from standard input
     #[arg(value_name = "MEMBER", required = true)]
     members: Vec<Given<Address>>,
+    /// Show what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Which groups to forget.
@@ -151,6 +159,9 @@ pub(crate) struct DeleteArgs {
     /// Addresses of the groups; `-` reads them from standard input
     #[arg(value_name = "ADDRESS", required = true)]
     groups: Vec<Given<Address>>,
+    /// Show what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Delete more than one group
     #[arg(long)]
     yes: bool,
@@ -159,22 +170,25 @@ pub(crate) struct DeleteArgs {
 pub(crate) async fn run(command: GroupCommand, session: &mut Session) -> Result<(), Failure> {
     match command {
         GroupCommand::Create(args) => {
+            let dry_run = args.dry_run;
             let create = Action::Create(args.group()?);
-            change::run(vec![create], session).await
+            change::run(vec![create], dry_run, session).await
         }
         GroupCommand::Show(args) => one(&args.group, session).await,
         GroupCommand::List(args) => list(args, session).await,
         GroupCommand::Add(args) => {
             let members = members(&args.members)?;
-            change::run(vec![Action::Add(args.group, members)], session).await
+            let add = Action::Add(args.group, members);
+            change::run(vec![add], args.dry_run, session).await
         }
         GroupCommand::Remove(args) => {
             let members = all(&args.members)?;
-            change::run(vec![Action::Remove(args.group, members)], session).await
+            let remove = Action::Remove(args.group, members);
+            change::run(vec![remove], args.dry_run, session).await
         }
         GroupCommand::Delete(args) => {
             let groups = all(&args.groups)?;
-            if groups.len() > 1 && !args.yes {
+            if groups.len() > 1 && !args.yes && !args.dry_run {
                 return Err(Failure::Unconfirmed {
                     verb: "group delete",
                     count: groups.len(),
@@ -182,7 +196,7 @@ pub(crate) async fn run(command: GroupCommand, session: &mut Session) -> Result<
                 });
             }
             let deletions = groups.into_iter().map(Action::Delete);
-            change::run(deletions.collect(), session).await
+            change::run(deletions.collect(), args.dry_run, session).await
         }
         GroupCommand::Import(args) => exchange::import(&args, session).await,
         GroupCommand::Export(args) => exchange::export(&args, session).await,

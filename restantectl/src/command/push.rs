@@ -1,14 +1,14 @@
 //! `push`: deliver what waits for some users.
 
 use clap::Args;
-use proto::v1::PushPlan;
+use proto::v1::{ListMessagesRequest, Message, MessageState};
 use serde::Serialize;
 
 use super::{Session, Tally, stopped};
 use crate::client::Client;
 use crate::exit::Failure;
 use crate::output::Items;
-use crate::output::record::{MailboxRecord, Outcome, PushRecord};
+use crate::output::record::{Outcome, PushRecord};
 use crate::output::text::escape;
 use crate::target::{Address, Given, all};
 
@@ -29,10 +29,14 @@ pub(crate) struct PushArgs {
     /// Push also without a registration (through the next hop) and against the user's setting
     #[arg(long)]
     force: bool,
-    /// Show what waits and whether a push would start; push nothing
+    /// Show what waits, whether a push would start, and what would keep messages back: a suspension, a
+    /// hold, no registration, a setting; push nothing
     #[arg(long)]
     dry_run: bool,
 }
+
+/// Messages asked for at a time.
+const PAGE: u32 = 1_000;
 
 /// The end of the JSON document.
 #[derive(Debug, Serialize)]
@@ -99,20 +103,44 @@ pub(super) async fn foresee(
     user: &Address,
     client: &mut Client,
 ) -> Result<PushRecord, Failure> {
-    let mailbox: MailboxRecord = client.mailbox(user).await?.into();
-    let plan = match mailbox.waiting() {
-        0 => PushPlan::NothingWaiting,
-        _ if mailbox.bindings.is_empty() && !force => PushPlan::NotRegistered,
-        _ => PushPlan::Started,
+    let plan = client.delivery_plan(user).await?;
+    let waiting = match plan.waiting {
+        0 => Vec::new(),
+        _ => waiting(user, client).await?,
     };
     Ok(PushRecord::foreseen(
         user.to_string(),
-        plan,
-        mailbox.waiting(),
+        &plan,
+        force,
+        waiting,
     ))
 }
 
-/// One line for people; what failed has its line on standard error.
+/// What waits for a user, in its order.
+async fn waiting(user: &Address, client: &mut Client) -> Result<Vec<Message>, Failure> {
+    let states = [
+        MessageState::Stored,
+        MessageState::Claimed,
+        MessageState::Held,
+    ];
+    let mut query = ListMessagesRequest {
+        served_user: user.to_string(),
+        states: states.map(i32::from).to_vec(),
+        page_size: PAGE,
+        ..ListMessagesRequest::default()
+    };
+    let mut messages = Vec::new();
+    loop {
+        let page = client.list(query.clone()).await?;
+        messages.extend(page.messages);
+        if page.next_page_token.is_empty() {
+            return Ok(messages);
+        }
+        query.page_token = page.next_page_token;
+    }
+}
+
+/// For people; what failed has its line on standard error.
 pub(super) fn text(record: &PushRecord) -> String {
     let user = escape(&record.served_user);
     let waiting = record.waiting.unwrap_or_default();
@@ -120,9 +148,36 @@ pub(super) fn text(record: &PushRecord) -> String {
     match (record.outcome, plan) {
         (Outcome::Failed | Outcome::WouldFail, _) => String::new(),
         (_, "nothing_waiting") => format!("{user}: nothing waits\n"),
-        (Outcome::WouldDo, _) => format!("{user}: would push, {waiting} waiting\n"),
+        (Outcome::WouldDo, plan) => would(&user, plan == "joined", waiting, record),
         (_, "joined") => format!("{user}: a push is running and looks again, {waiting} waiting\n"),
         (_, "started") => format!("{user}: push started, {waiting} waiting\n"),
         (_, other) => format!("{user}: {other}, {waiting} waiting\n"),
     }
+}
+
+/// What a dry run says: who, and each message that would stay where it is.
+fn would(user: &str, joins: bool, waiting: u64, record: &PushRecord) -> String {
+    let what = match joins {
+        true => "a push is running and would look again",
+        false => "would push",
+    };
+    let pause = record.pause.as_ref().map(|pause| match &pause.until {
+        Some(until) => format!(
+            ", without the pause until {until} after {} failed tries",
+            pause.tries
+        ),
+        None => format!(", though {} tries of this registration failed", pause.tries),
+    });
+    let head = format!(
+        "{user}: {what}, {waiting} waiting{}\n",
+        pause.unwrap_or_default()
+    );
+    let messages = record.messages.iter().flatten();
+    messages.fold(head, |text, message| {
+        let why = message.kept_back.iter();
+        why.fold(text, |text, obstacle| {
+            let id = escape(&message.message_id);
+            text + &format!("  {id}: would be kept back: {}\n", obstacle.why)
+        })
+    })
 }

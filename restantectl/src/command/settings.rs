@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use proto::v1::SettingValues;
+use proto::v1::foresee_settings_request::Order;
+use proto::v1::{
+    ClearSettingsRequest, OverrideSettingsRequest, PresetSettingsRequest, SettingValues,
+};
 
 use super::Session;
 use crate::exit::Failure;
@@ -35,6 +38,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   restantectl settings set bob@example.org offline-delivery=off
+  restantectl settings set bob@example.org offline-delivery=off --dry-run
   restantectl settings set bob@example.org message-barring=on file-transfer-barring=on")]
     Set(SetArgs),
     /// Override settings: they hold whatever the user's client says
@@ -72,6 +76,9 @@ pub(crate) struct SetArgs {
     /// offline-delivery, session-history, message-history, file-transfer-barring
     #[arg(value_name = "SETTING=VALUE", required = true, value_parser = parse_value)]
     values: Vec<Value>,
+    /// Show what would hold and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Whose settings, what holds, for how long and why.
@@ -93,6 +100,9 @@ pub(crate) struct ClearArgs {
     /// Forget what was preset by `settings set` too
     #[arg(long)]
     preset: bool,
+    /// Show what would hold and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// One setting and what it shall be.
@@ -146,28 +156,70 @@ impl SetArgs {
     }
 }
 
-pub(crate) async fn run(command: SettingsCommand, session: &mut Session) -> Result<(), Failure> {
-    let mut client = session.connect().await?;
-    let settings = match &command {
-        SettingsCommand::Get(args) => client.settings(&args.address).await?,
-        SettingsCommand::Set(args) => client.preset(&args.address, args.values()).await?,
-        SettingsCommand::Override(args) => {
-            let (values, reason) = (args.set.values(), &session.globals.reason);
-            if reason.is_empty() {
-                return Err(Failure::NeedsReason);
-            }
-            client
-                .override_settings(&args.set.address, values, reason, args.lifetime)
-                .await?
+impl SetArgs {
+    fn preset(&self) -> Order {
+        Order::Preset(PresetSettingsRequest {
+            address: self.address.to_string(),
+            values: Some(self.values()),
+        })
+    }
+
+    fn overriding(&self, reason: &str, lifetime: Option<Duration>) -> Result<Order, Failure> {
+        if reason.is_empty() {
+            return Err(Failure::NeedsReason);
         }
-        SettingsCommand::Clear(args) => client.clear_settings(&args.address, args.preset).await?,
+        Ok(Order::Override(OverrideSettingsRequest {
+            address: self.address.to_string(),
+            values: Some(self.values()),
+            reason: reason.to_owned(),
+            lifetime: lifetime.and_then(|lifetime| lifetime.try_into().ok()),
+        }))
+    }
+}
+
+impl ClearArgs {
+    fn order(&self) -> Order {
+        Order::Clear(ClearSettingsRequest {
+            address: self.address.to_string(),
+            preset: self.preset,
+        })
+    }
+}
+
+pub(crate) async fn run(command: SettingsCommand, session: &mut Session) -> Result<(), Failure> {
+    let (order, dry_run) = match &command {
+        SettingsCommand::Get(args) => {
+            let mut client = session.connect().await?;
+            let record = SettingsRecord::from(client.settings(&args.address).await?);
+            return session.output.single(&record, text);
+        }
+        SettingsCommand::Set(args) => (args.preset(), args.dry_run),
+        SettingsCommand::Override(args) => {
+            let reason = &session.globals.reason;
+            (
+                args.set.overriding(reason, args.lifetime)?,
+                args.set.dry_run,
+            )
+        }
+        SettingsCommand::Clear(args) => (args.order(), args.dry_run),
     };
-    let record = SettingsRecord::from(settings);
+    let mut client = session.connect().await?;
+    let settings = match dry_run {
+        true => client.foresee_settings(order).await?,
+        false => client.order_settings(order).await?,
+    };
+    let record = SettingsRecord {
+        dry_run,
+        ..settings.into()
+    };
     session.output.single(&record, text)
 }
 
 fn text(settings: &SettingsRecord) -> String {
     let mut fields = Fields::default().line("Served user", &settings.served_user);
+    if settings.dry_run {
+        fields = fields.line("Dry run", "nothing has changed, this would hold");
+    }
     if let Some(said) = &settings.r#override {
         let until = said.until.as_deref().unwrap_or("it is cleared");
         fields = fields

@@ -15,6 +15,7 @@ use crate::moment::parse_span;
 use crate::output::Items;
 use crate::output::record::SuspensionRecord;
 use crate::output::table::{Column, Grid};
+use crate::output::text::escape;
 use crate::target::Address;
 
 const COLUMNS: [Column; 5] = [
@@ -68,6 +69,9 @@ Examples:
 pub(crate) struct SuspendCancelArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Show which suspension would end, and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Whom it concerns.
@@ -99,6 +103,14 @@ struct ForeseenRecord {
     domain: Option<String>,
     /// Messages that wait.
     waiting: u64,
+}
+
+/// A suspension that would end.
+#[derive(Debug, Serialize)]
+struct EndingRecord {
+    dry_run: bool,
+    #[serde(flatten)]
+    suspension: SuspensionRecord,
 }
 
 /// The end of the JSON document has no fields of its own.
@@ -134,6 +146,19 @@ pub(crate) async fn run(command: SuspendCommand, session: &mut Session) -> Resul
             })?;
             items.finish(&NoMore {})
         }
+        SuspendCommand::Cancel(args) if args.dry_run => {
+            let suspension = ending(&args.target, &mut client).await?;
+            let record = EndingRecord {
+                dry_run: true,
+                suspension,
+            };
+            session.output.single(&record, |record| {
+                format!(
+                    "{}: deliveries would go on\n",
+                    escape(record.suspension.whom())
+                )
+            })
+        }
         SuspendCommand::Cancel(args) => {
             let ended = client.cancel_suspension(args.target.target()).await?;
             let record = SuspensionRecord::from(ended);
@@ -142,6 +167,28 @@ pub(crate) async fn run(command: SuspendCommand, session: &mut Session) -> Resul
             })
         }
     }
+}
+
+/// The suspension of exactly this user or domain.
+async fn ending(target: &TargetArgs, client: &mut Client) -> Result<SuspensionRecord, Failure> {
+    let account = match &target.to {
+        Some(user) => Some(client.delivery_plan(user).await?.served_user),
+        None => None,
+    };
+    let is_meant = |suspension: &SuspensionRecord| match (&account, &target.domain) {
+        (Some(account), _) => suspension.served_user.as_ref() == Some(account),
+        (None, Some(domain)) => suspension
+            .domain
+            .as_ref()
+            .is_some_and(|of| of.eq_ignore_ascii_case(domain)),
+        (None, None) => false,
+    };
+    let all = client.suspensions().await?.into_iter();
+    let mut all = all.map(SuspensionRecord::from);
+    all.find(is_meant).ok_or_else(|| Failure::Item {
+        code: "not_found",
+        text: "there is no such suspension".to_owned(),
+    })
 }
 
 async fn foresee(

@@ -26,7 +26,8 @@ pub(crate) enum UserCommand {
     #[command(after_help = "\
 Examples:
   restantectl user add bob@example.org
-  restantectl user add - < new-users.txt                     one address per line")]
+  restantectl user add - --dry-run < new-users.txt           one address per line
+  restantectl user add - < new-users.txt")]
     Add(AddArgs),
     List(UserListArgs),
     ExportList(ExportListArgs),
@@ -79,6 +80,9 @@ pub(crate) struct AddArgs {
     /// Addresses of the users; `-` reads them from standard input
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<Given<Address>>,
+    /// Show what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Whom to delete.
@@ -104,13 +108,16 @@ pub(crate) struct AliasArgs {
     /// The aliases; `-` reads them from standard input
     #[arg(value_name = "ALIAS", required = true)]
     aliases: Vec<Given<Address>>,
+    /// Show what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(crate) async fn run(command: UserCommand, session: &mut Session) -> Result<(), Failure> {
     match command {
         UserCommand::Add(args) => {
             let changes = of_users(&args.addresses, Action::Add)?;
-            change::run(changes, false, session).await
+            change::run(changes, args.dry_run, session).await
         }
         UserCommand::List(args) => list::run(args, session).await,
         UserCommand::ExportList(args) => export_list::run(&args, session).await,
@@ -118,12 +125,14 @@ pub(crate) async fn run(command: UserCommand, session: &mut Session) -> Result<(
         UserCommand::Export(args) => data::export(&args, session).await,
         UserCommand::Erase(args) => data::erase(&args, session).await,
         UserCommand::Alias(AliasCommand::Add(args)) => {
+            let dry_run = args.dry_run;
             let changes = args.changes(Action::AddAlias)?;
-            change::run(changes, false, session).await
+            change::run(changes, dry_run, session).await
         }
         UserCommand::Alias(AliasCommand::Remove(args)) => {
+            let dry_run = args.dry_run;
             let changes = args.changes(Action::RemoveAlias)?;
-            change::run(changes, false, session).await
+            change::run(changes, dry_run, session).await
         }
         UserCommand::Delete(args) => {
             let changes = of_users(&args.addresses, Action::Delete)?;

@@ -41,6 +41,7 @@ pub(crate) struct State {
     pub(crate) parts: HashMap<(String, i32), Vec<u8>>,
     pub(crate) mailboxes: HashMap<String, Mailbox>,
     pub(crate) pushes: HashMap<String, PushMailboxReply>,
+    pub(crate) plans: HashMap<String, DeliveryPlan>,
     pub(crate) status: proto::v1::Status,
     /// Hits of a page at most, however many are asked for.
     pub(crate) page_cap: Option<usize>,
@@ -487,9 +488,12 @@ impl OperatorService for Service {
 
     async fn get_delivery_plan(
         &self,
-        _request: Request<GetDeliveryPlanRequest>,
+        request: Request<GetDeliveryPlanRequest>,
     ) -> Result<Response<DeliveryPlan>, Status> {
-        Err(Status::unimplemented("not played"))
+        let user = request.into_inner().served_user;
+        let plan = self.state().plans.get(&user).cloned();
+        plan.map(Response::new)
+            .ok_or_else(|| Status::not_found("no mailbox"))
     }
 
     async fn list_sessions(

@@ -7,6 +7,7 @@
 )]
 
 mod dead;
+mod dry_run;
 mod fake;
 mod fan_out;
 mod golden;

@@ -1,11 +1,15 @@
 //! `push`.
 
-use proto::v1::{Mailbox, PushMailboxReply, PushPlan};
+use proto::v1::suspension::Target;
+use proto::v1::{
+    DeliveryPhase, DeliveryPlan, GetMessageReply, Message, MessageState, PushMailboxReply,
+    PushPlan, Suspension,
+};
 use tonic::Status;
 
 use crate::fake::{Fake, State};
 use crate::run::restantectl;
-use crate::sample::mailbox;
+use crate::sample::{at, mailbox, message, reply};
 
 fn service() -> State {
     let plans = [
@@ -86,32 +90,142 @@ fn no_edge_is_the_failure_of_that_user_only() {
     );
 }
 
+fn plan(waiting: u64) -> DeliveryPlan {
+    DeliveryPlan {
+        phase: DeliveryPhase::Idle.into(),
+        bindings: mailbox().bindings,
+        reachable: true,
+        offline_delivery: true,
+        mode: "auto".to_owned(),
+        edges: 1,
+        waiting,
+        ..DeliveryPlan::default()
+    }
+}
+
+fn unregistered() -> DeliveryPlan {
+    DeliveryPlan {
+        bindings: Vec::new(),
+        reachable: false,
+        ..plan(2)
+    }
+}
+
+/// A message that waits, and one that is held.
+fn waiting() -> Vec<GetMessageReply> {
+    let held = Message {
+        state: MessageState::Held.into(),
+        deliver_after: at(3_600),
+        ..message(2)
+    };
+    vec![reply(message(1)), reply(held)]
+}
+
+fn planned(user: &str, plan: DeliveryPlan) -> State {
+    State {
+        messages: waiting(),
+        plans: [(user.to_owned(), plan)].into(),
+        ..State::default()
+    }
+}
+
 #[test]
 fn a_dry_run_pushes_nothing_and_foresees_the_plan() {
-    let offline = Mailbox {
-        bindings: Vec::new(),
-        ..mailbox()
-    };
-    let empty = Mailbox {
-        text: None,
-        multimedia: None,
-        imdn: 0,
-        ..mailbox()
-    };
-    let mailboxes = [
-        ("sip:a@h", mailbox()),
-        ("sip:b@h", offline),
-        ("sip:c@h", empty),
+    let plans = [
+        ("sip:a@h", plan(2)),
+        ("sip:b@h", unregistered()),
+        ("sip:c@h", plan(0)),
     ];
-    let mailboxes = mailboxes
-        .map(|(user, mailbox)| (user.to_owned(), mailbox))
-        .into();
+    let plans = plans.map(|(user, plan)| (user.to_owned(), plan));
     let fake = Fake::start(State {
-        mailboxes,
+        plans: plans.into(),
+        messages: waiting(),
         ..service()
     });
     let run = restantectl("push a@h b@h c@h unknown@h --dry-run -o json");
     run.at(&fake).code(1).golden("push-dry-run.json");
     restantectl("push b@h --dry-run --force").at(&fake).well();
     assert!(fake.state().pushed.is_empty());
+}
+
+#[test]
+fn a_dry_run_names_what_is_held_and_which_pause_it_ends() {
+    let paused = DeliveryPlan {
+        phase: DeliveryPhase::Waiting.into(),
+        tries: 2,
+        due_at: at(60),
+        ..plan(2)
+    };
+    let fake = Fake::start(planned("sip:a@h", paused));
+    let text = restantectl("push a@h --dry-run").at(&fake).well().text();
+    let expected = "sip:a@h: would push, 2 waiting, without the pause until 2026-08-23T10:01:00.250Z after 2 failed \
+                    tries\n  2@store.example: would be kept back: it is held until 2026-08-23T11:00:00.250Z\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_dry_run_names_what_keeps_everything_back() {
+    let suspended = Suspension {
+        until: at(600),
+        target: Some(Target::Domain("h".to_owned())),
+        ..Suspension::default()
+    };
+    let obstacles = [
+        (
+            "suspension",
+            "deliveries to h are suspended until 2026-08-23T10:10:00.250Z",
+            DeliveryPlan {
+                suspension: Some(suspended),
+                ..plan(2)
+            },
+        ),
+        ("registration", "not registered", unregistered()),
+        (
+            "client",
+            "no registered client takes what delivery.mode = auto sends",
+            DeliveryPlan {
+                reachable: false,
+                ..plan(2)
+            },
+        ),
+        (
+            "setting",
+            "has switched offline delivery off",
+            DeliveryPlan {
+                offline_delivery: false,
+                ..plan(2)
+            },
+        ),
+        (
+            "edge",
+            "no edge is attached",
+            DeliveryPlan {
+                edges: 0,
+                ..plan(2)
+            },
+        ),
+    ];
+    for (by, why, plan) in obstacles {
+        let fake = Fake::start(planned("sip:a@h", plan));
+        let run = restantectl("push a@h --dry-run -o jsonl").at(&fake).code(1);
+        let records = run.says(why).records();
+        let messages = &records[0]["messages"];
+        assert_eq!(messages[0]["kept_back"][0]["by"], by);
+        let held = [&messages[1]["kept_back"][0], &messages[1]["kept_back"][1]];
+        assert_eq!(held.map(|it| it["by"].as_str()), [Some("hold"), Some(by)]);
+    }
+}
+
+#[test]
+fn who_has_switched_pushes_off_is_a_failure_that_names_the_way() {
+    let reply = PushMailboxReply {
+        plan: PushPlan::SwitchedOff.into(),
+        waiting: 2,
+    };
+    let fake = Fake::start(State {
+        pushes: [("sip:a@h".to_owned(), reply)].into(),
+        ..State::default()
+    });
+    let ran = restantectl("push a@h").at(&fake).code(1);
+    ran.says("switched offline delivery off").says("--force");
 }

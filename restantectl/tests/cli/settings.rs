@@ -1,9 +1,10 @@
 //! A fake whose users have said nothing, and what is done with all that is kept of one.
 
+use proto::v1::foresee_settings_request::Order;
 use proto::v1::settings_admin_service_server::SettingsAdminService;
 use proto::v1::{
-    Account, ClearSettingsRequest, GetSettingsRequest, OverrideSettingsRequest,
-    PresetSettingsRequest, UserSettings,
+    Account, ClearSettingsRequest, ForeseeSettingsRequest, GetSettingsRequest,
+    OverrideSettingsRequest, PresetSettingsRequest, UserSettings,
 };
 use tonic::{Request, Response, Status};
 
@@ -27,6 +28,23 @@ impl SettingsAdminService for Settings {
         request: Request<GetSettingsRequest>,
     ) -> Result<Response<UserSettings>, Status> {
         nothing_said(request.into_inner().address)
+    }
+
+    async fn foresee_settings(
+        &self,
+        request: Request<ForeseeSettingsRequest>,
+    ) -> Result<Response<UserSettings>, Status> {
+        let (address, preset) = match request.into_inner().order {
+            Some(Order::Preset(order)) => (order.address, order.values),
+            Some(Order::Override(order)) => (order.address, order.values),
+            Some(Order::Clear(order)) => (order.address, None),
+            None => return Err(Status::invalid_argument("the order is missing")),
+        };
+        Ok(Response::new(UserSettings {
+            address,
+            preset,
+            ..UserSettings::default()
+        }))
     }
 
     async fn preset_settings(

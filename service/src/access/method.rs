@@ -38,7 +38,7 @@ const FOR_EDGES: [&str; 31] = [
 ];
 
 /// Questions of operators, which return no contents.
-const FOR_READERS: [&str; 23] = [
+const FOR_READERS: [&str; 24] = [
     "/restante.v1.MailboxService/ListMessages",
     "/restante.v1.MailboxService/GetMessage",
     "/restante.v1.MailboxService/GetMailbox",
@@ -49,6 +49,7 @@ const FOR_READERS: [&str; 23] = [
     "/restante.v1.OperatorService/ListSessions",
     "/restante.v1.AccountService/ListAccounts",
     "/restante.v1.SettingsAdminService/GetSettings",
+    "/restante.v1.SettingsAdminService/ForeseeSettings",
     "/restante.v1.WaitingService/ListSubscriptions",
     "/restante.v1.WaitingService/WatchMailbox",
     "/restante.v1.GroupService/GetGroup",

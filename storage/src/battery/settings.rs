@@ -176,6 +176,30 @@ pub(crate) async fn an_override_wins_while_it_lives<E: Engine>() {
     assert_eq!(settings(&bench).await, UserSettings::default());
 }
 
+pub(crate) async fn what_an_order_would_bring_is_told_and_not_done<E: Engine>() {
+    let bench = Bench::<E>::new();
+    published(&bench, bars(), 1).await;
+    let preset = SettingValues::default().with(Setting::OfflineDelivery, false);
+    order(&bench, SettingsOrder::Preset(preset)).await;
+    let before = settings(&bench).await;
+    let admits = SettingsOrder::Override {
+        values: SettingValues::default().with(Setting::MessageBarring, false),
+        reason: "ticket 4711".to_owned(),
+        actor: "anna".to_owned(),
+        lifetime: Some(MINUTE),
+    };
+    for wanted in [admits, SettingsOrder::Clear { preset: true }] {
+        let mailbox = bench.mailbox("bob").await;
+        let foreseen = bench.store().settings_after(mailbox, wanted.clone()).await;
+        assert_eq!(settings(&bench).await, before);
+        order(&bench, wanted).await;
+        assert_eq!(foreseen, Ok(settings(&bench).await));
+        assert_ne!(foreseen, Ok(before.clone()));
+        order(&bench, SettingsOrder::Clear { preset: true }).await;
+        order(&bench, SettingsOrder::Preset(preset)).await;
+    }
+}
+
 pub(crate) async fn a_deleted_account_forgets_its_settings<E: Engine>() {
     let bench = Bench::<E>::new();
     published(&bench, bars(), 1).await;

@@ -78,13 +78,20 @@ impl Model {
         Ok(self.say(mailbox, said, times))
     }
 
-    pub(super) fn settings(
+    /// What holds, if that order were carried out.
+    pub(super) fn settings_after(
         &self,
         mailbox: MailboxId,
+        order: Option<&SettingsOrder>,
         times: Times,
     ) -> Result<UserSettings, StoreError> {
         let account = self.accounts.get(&mailbox).ok_or(StoreError::NotFound)?;
         let owner = account.member_of.unwrap_or(mailbox);
-        Ok(self.said(owner).seen(self.config.settings, times.wall))
+        let said = self.said(owner);
+        let said = match order {
+            Some(order) => said.ordered(order, times.wall),
+            None => said,
+        };
+        Ok(said.seen(self.config.settings, times.wall))
     }
 }

@@ -319,6 +319,21 @@ async fn every_answer_tells_the_browser_to_run_nothing_else_and_to_keep_nothing(
 }
 
 #[tokio::test]
+async fn messages_are_asked_for_by_the_group_they_came_through() {
+    let mut scene = Scene::start(Deployment::all()).await;
+    let user = somebody();
+    scene.deposit(&example::message(&user)).await;
+    let guest = Guest::signed_in(&scene.deployment, "").await;
+    let path = format!("/messages?user={user}@example.org");
+    let all = guest.get(&path).await.body;
+    assert!(all.contains("data-name=\"Message\""), "{all}");
+    let path = format!("{path}&group=team@example.org");
+    let page = guest.get(&path).await.body;
+    assert!(page.contains("No messages."), "{page}");
+    assert!(page.contains("value=\"team@example.org\""), "{page}");
+}
+
+#[tokio::test]
 async fn what_a_sender_writes_is_text_in_every_page() {
     const HOSTILE: &str = "</title><script>alert(1)</script><img src=x onerror=alert(1)>\"'&";
     let mut scene = Scene::start(Deployment::all()).await;
@@ -336,6 +351,7 @@ async fn what_a_sender_writes_is_text_in_every_page() {
         format!("/messages?user={user}@EXAMPLE.org"),
         "/messages?user=%3Cscript%3Ealert(1)%3C/script%3E@example.org&sender=%22%3E%3Cscript%3E"
             .to_owned(),
+        "/messages?group=%22%3E%3Cscript%3E".to_owned(),
         format!("/message?id={id}"),
         format!("/message?id={id}&done=%3Cscript%3E"),
         "/message?id=%3Cscript%3Ealert(1)".to_owned(),

@@ -12,6 +12,7 @@ mod crash_push;
 mod crash_reports;
 mod disk;
 mod encryption;
+mod foresight;
 mod fuzz;
 mod group_filter;
 mod grpc_roles;

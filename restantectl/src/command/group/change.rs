@@ -1,7 +1,9 @@
 //! Changes of groups, one after the other.
 
 use proto::v1::{Group, GroupMember};
+use serde::Serialize;
 
+use super::foresee::Foresight;
 use crate::client::Client;
 use crate::command::{Session, Tally, stopped};
 use crate::exit::{Failure, complain};
@@ -25,7 +27,7 @@ pub(super) enum Action {
 }
 
 impl Action {
-    fn group(&self) -> String {
+    pub(super) fn group(&self) -> String {
         match self {
             Self::Create(group) | Self::Import { group, .. } => group.uri.clone(),
             Self::Add(uri, _) | Self::Remove(uri, _) | Self::Delete(uri) => uri.to_string(),
@@ -44,15 +46,26 @@ impl Action {
     }
 }
 
-/// Makes changes one after the other.
-pub(super) async fn run(actions: Vec<Action>, session: &mut Session) -> Result<(), Failure> {
+/// The end of the JSON document.
+#[derive(Debug, Serialize)]
+struct ChangeEnd {
+    dry_run: bool,
+}
+
+/// Makes changes one after the other, or foresees them.
+pub(super) async fn run(
+    actions: Vec<Action>,
+    dry_run: bool,
+    session: &mut Session,
+) -> Result<(), Failure> {
     let mut client = session.connect().await?;
     let mut tally = Tally::default();
     let total = actions.len();
+    let mut foresight = dry_run.then(Foresight::default);
     let mut items = Items::begin(&mut session.output, "results")?;
     let ended = async {
         for (done, action) in actions.into_iter().enumerate() {
-            let record = one(action, &mut client).await;
+            let record = one(action, foresight.as_mut(), &mut client).await;
             let record = record.map_err(|source| stopped(done, total, source))?;
             if let Some(error) = &record.error {
                 tally.fail(&escape(&record.uri), &error.text);
@@ -64,20 +77,31 @@ pub(super) async fn run(actions: Vec<Action>, session: &mut Session) -> Result<(
         Ok(())
     };
     let ended = ended.await;
-    let closed = items.finish(&serde_json::Map::new());
+    let closed = items.finish(&ChangeEnd { dry_run });
     ended.and(closed).and(tally.result(total))
 }
 
 /// What came of one change; fails only if the others have no chance either.
-async fn one(action: Action, client: &mut Client) -> Result<GroupChangeRecord, Failure> {
+async fn one(
+    action: Action,
+    foresight: Option<&mut Foresight>,
+    client: &mut Client,
+) -> Result<GroupChangeRecord, Failure> {
     let (uri, command) = (action.group(), action.command());
-    let (outcome, group, error) = match carry_out(action, client).await {
-        Ok(group) => (Outcome::Done, group.map(GroupRecord::head), None),
-        Err(failure) if failure.is_of_one_item() => {
-            (Outcome::Failed, None, Some((&failure).into()))
-        }
+    let dry_run = foresight.is_some();
+    let (done, failed) = match dry_run {
+        true => (Outcome::WouldDo, Outcome::WouldFail),
+        false => (Outcome::Done, Outcome::Failed),
+    };
+    let answer = match foresight {
+        Some(foresight) => foresight.foresee(action, client).await,
+        None => carry_out(action, client).await,
+    };
+    let (outcome, group, error) = match answer {
+        Ok(group) => (done, group.map(GroupRecord::head), None),
+        Err(failure) if failure.is_of_one_item() => (failed, None, Some((&failure).into())),
         Err(failure) => {
-            if let Failure::NoAnswer { .. } = failure {
+            if let (Failure::NoAnswer { .. }, false) = (&failure, dry_run) {
                 let uri = escape(&uri);
                 complain(&format_args!(
                     "{uri}: whether this {command} was carried out is not known: see `restantectl \
@@ -123,9 +147,14 @@ async fn carry_out(action: Action, client: &mut Client) -> Result<Option<Group>,
 /// One line for people; what failed has its line on standard error.
 fn text(record: &GroupChangeRecord) -> String {
     let uri = escape(&record.uri);
+    let would = record.outcome == Outcome::WouldDo;
     match (&record.error, &record.group) {
         (Some(_), _) => String::new(),
+        (None, None) if would => format!("{uri}: would be deleted\n"),
         (None, None) => format!("{uri}: deleted\n"),
+        (None, Some(group)) if would => {
+            format!("{uri}: would have {} members\n", group.member_count)
+        }
         (None, Some(group)) => format!("{uri}: has {} members\n", group.member_count),
     }
 }

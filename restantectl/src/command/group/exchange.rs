@@ -26,6 +26,7 @@ const LINES_MAX: usize = 10_000;
 #[command(after_help = "\
 Examples:
   restantectl group import groups.jsonl
+  restantectl group import groups.jsonl --replace --dry-run
   restantectl group import - --replace < groups.jsonl
   echo '{\"uri\":\"sip:team@example.org\",\"members\":[{\"uri\":\"sip:bob@example.org\"}]}' |
     restantectl group import -")]
@@ -36,6 +37,9 @@ pub(crate) struct ImportArgs {
     /// Put groups in the place of those that are there
     #[arg(long)]
     replace: bool,
+    /// Show what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Write groups with their members, one record per line
@@ -65,7 +69,7 @@ pub(super) async fn import(args: &ImportArgs, session: &mut Session) -> Result<(
         group: record.into(),
         replace,
     });
-    change::run(imports.collect(), session).await
+    change::run(imports.collect(), args.dry_run, session).await
 }
 
 fn records(mut input: impl BufRead) -> Result<Vec<GroupRecord>, Failure> {

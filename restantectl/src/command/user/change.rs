@@ -60,7 +60,7 @@ struct ChangeEnd {
     dry_run: bool,
 }
 
-/// Makes changes one after the other; a dry run foresees deletions only.
+/// Makes changes one after the other, or foresees them.
 pub(super) async fn run(
     changes: Vec<Change>,
     dry_run: bool,
@@ -136,25 +136,89 @@ async fn carry_out(change: &Change, client: &mut Client) -> Result<UserChangeRec
     Ok(record(change, Outcome::Done, changed?, None))
 }
 
-/// What a deletion would come to, as far as the service's contract says.
+/// What a change would come to, as far as the service's contract says.
 async fn foresee(change: &Change, client: &mut Client) -> Result<UserChangeRecord, Failure> {
+    let account = find(&change.user, client).await?;
+    let obstacle = match (&change.action, &account) {
+        (Action::Add, None) => None,
+        (_, None) => Some(refused("not_found", "no such user")),
+        (Action::Add, Some(account)) => addition(change, account),
+        (Action::Delete, Some(account)) => deletion(change, account, client).await?,
+        (Action::AddAlias(alias), Some(account)) => new_alias(alias, account, client).await?,
+        (Action::RemoveAlias(alias), Some(account)) => old_alias(alias, account, client).await?,
+    };
+    let outcome = match obstacle {
+        None => Outcome::WouldDo,
+        Some(_) => Outcome::WouldFail,
+    };
+    Ok(record(change, outcome, account, obstacle))
+}
+
+fn refused(code: &'static str, text: impl Into<String>) -> ErrorRecord {
+    ErrorRecord {
+        code,
+        text: text.into(),
+    }
+}
+
+fn addition(change: &Change, account: &Account) -> Option<ErrorRecord> {
+    let is_alias = account.address != change.user.to_string();
+    is_alias.then(|| {
+        let text = format!("the address is an alias of {}", escape(&account.address));
+        refused("already_exists", text)
+    })
+}
+
+async fn deletion(
+    change: &Change,
+    account: &Account,
+    client: &mut Client,
+) -> Result<Option<ErrorRecord>, Failure> {
     let user = &change.user;
-    let account = find(user, client).await?.ok_or_else(|| Failure::Item {
-        code: "not_found",
-        text: "no such user".to_owned(),
-    })?;
     let waiting = MailboxRecord::from(client.mailbox(user).await?).waiting();
-    let error = match waiting {
+    let obstacle = match waiting {
         _ if account.address != user.to_string() => Some("the address is an alias".to_owned()),
         0 => None,
         waiting => Some(format!("the user has {waiting} undelivered messages")),
     };
-    let error = error.map(ErrorRecord::precondition);
-    let outcome = match error {
-        None => Outcome::WouldDo,
-        Some(_) => Outcome::WouldFail,
+    Ok(obstacle.map(ErrorRecord::precondition))
+}
+
+/// An address joins that nobody has, or that has been given nothing but mail.
+async fn new_alias(
+    alias: &Address,
+    account: &Account,
+    client: &mut Client,
+) -> Result<Option<ErrorRecord>, Failure> {
+    let owner = match find(alias, client).await? {
+        Some(owner) if owner.address != account.address => owner,
+        _ => return Ok(None),
     };
-    Ok(record(change, outcome, Some(account), error))
+    let is_owned = owner.provisioned || !owner.aliases.is_empty();
+    if is_owned || !client.mailbox(alias).await?.bindings.is_empty() {
+        let text = "the address belongs to another account";
+        return Ok(Some(refused("already_exists", text)));
+    }
+    Ok(None)
+}
+
+async fn old_alias(
+    alias: &Address,
+    account: &Account,
+    client: &mut Client,
+) -> Result<Option<ErrorRecord>, Failure> {
+    let name = alias.to_string();
+    if account.address == name {
+        let text = "the address is the account's own";
+        return Ok(Some(ErrorRecord::precondition(text)));
+    }
+    if account.aliases.contains(&name) {
+        return Ok(None);
+    }
+    Ok(Some(match find(alias, client).await? {
+        Some(_) => ErrorRecord::precondition("the alias belongs to another account"),
+        None => refused("not_found", "no such alias"),
+    }))
 }
 
 fn record(
@@ -179,10 +243,28 @@ fn text(record: &UserChangeRecord) -> String {
     let alias = record.alias.as_deref().map(escape).unwrap_or_default();
     match (record.outcome, record.command) {
         (Outcome::Failed | Outcome::WouldFail, _) => String::new(),
-        (Outcome::WouldDo, _) => format!("{user}: would be deleted\n"),
+        (Outcome::WouldDo, command) => would(command, record.user.as_ref(), (&user, &alias)),
         (_, "user add") => format!("{user}: has a mailbox\n"),
         (_, "user delete") => format!("{user}: deleted\n"),
         (_, "user alias add") => format!("{user}: {alias} leads to this mailbox\n"),
         (_, _) => format!("{user}: {alias} leads here no more\n"),
+    }
+}
+
+/// What a dry run says of what would happen.
+fn would(command: &str, known: Option<&UserRecord>, (user, alias): (&str, &str)) -> String {
+    let has_alias = known.is_some_and(|known| known.aliases.iter().any(|name| name == alias));
+    match command {
+        "user add" => match known.map(|known| known.provisioned) {
+            None => format!("{user}: would get a mailbox\n"),
+            Some(false) => format!("{user}: would be provisioned, and has a mailbox\n"),
+            Some(true) => format!("{user}: is provisioned, nothing would change\n"),
+        },
+        "user delete" => format!("{user}: would be deleted\n"),
+        "user alias add" if has_alias => {
+            format!("{user}: {alias} leads to this mailbox, nothing would change\n")
+        }
+        "user alias add" => format!("{user}: {alias} would lead to this mailbox\n"),
+        _ => format!("{user}: {alias} would lead here no more\n"),
     }
 }

@@ -1,7 +1,8 @@
 //! `user summary`, `user export`, `user erase`: all that is kept of one user.
 
 use clap::Args;
-use proto::v1::{ListMessagesRequest, ListSubscriptionsRequest};
+use proto::v1::foresee_settings_request::Order as SettingsOrder;
+use proto::v1::{ClearSettingsRequest, ListMessagesRequest, ListSubscriptionsRequest};
 use serde::Serialize;
 
 use super::list::find;
@@ -186,7 +187,11 @@ pub(super) async fn erase(args: &UserEraseArgs, session: &mut Session) -> Result
     };
     erase_messages(args, &reason, &mut record, &mut client).await?;
     if !args.dry_run {
-        client.clear_settings(user, true).await?;
+        let clear = ClearSettingsRequest {
+            address: user.to_string(),
+            preset: true,
+        };
+        client.order_settings(SettingsOrder::Clear(clear)).await?;
         client.erase_account(user, &reason).await?;
     }
     session.output.single(&record, |record| {

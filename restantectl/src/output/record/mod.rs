@@ -10,6 +10,7 @@ mod mailbox;
 mod maintenance;
 mod message;
 mod process;
+mod push;
 mod settings;
 mod sign_in;
 mod status;
@@ -17,7 +18,7 @@ mod steering;
 mod user;
 mod waiting;
 
-pub(crate) use changed::{ChangeRecord, ErrorRecord, Outcome, PushRecord};
+pub(crate) use changed::{ChangeRecord, ErrorRecord, Outcome};
 pub(crate) use event_log::MessageEventRecord;
 pub(crate) use group::{GroupChangeRecord, GroupRecord};
 pub(crate) use job::{JobChangeRecord, JobRecord, LegRecord};
@@ -28,6 +29,7 @@ pub(crate) use message::{
     ContentRecord, EventRecord, FileRecord, ListedMessage, ShownMessage, class_name, state_name,
 };
 pub(crate) use process::{ChangedKeyRecord, ProcessRecord};
+pub(crate) use push::PushRecord;
 pub(crate) use settings::{SettingsRecord, ValuesRecord};
 pub(crate) use sign_in::SignInRecord;
 pub(crate) use status::{EdgeRecord, StatusRecord};

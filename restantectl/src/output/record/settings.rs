@@ -11,6 +11,9 @@ use crate::moment::rfc3339;
 #[derive(Debug, Serialize)]
 pub(crate) struct SettingsRecord {
     pub(crate) served_user: String,
+    /// It is what would hold.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) dry_run: bool,
     pub(crate) effective: ValuesRecord,
     pub(crate) publications: Vec<PublicationRecord>,
     pub(crate) preset: ValuesRecord,
@@ -87,6 +90,7 @@ impl From<UserSettings> for SettingsRecord {
     fn from(settings: UserSettings) -> Self {
         Self {
             served_user: settings.address,
+            dry_run: false,
             effective: values(settings.effective),
             publications: settings.publications.into_iter().map(publication).collect(),
             preset: values(settings.preset),
