@@ -84,7 +84,7 @@ fn methods() -> Vec<(String, String)> {
 
 /// The names that may call a method, by what it is called.
 fn expected(service: &str, method: &str) -> Vec<&'static str> {
-    let asks = ["Get", "List", "Watch", "Export"];
+    let asks = ["Get", "List", "Watch", "Export", "Foresee"];
     match (service, method) {
         (service, _) if OF_EDGES.contains(&service) => vec![EDGE],
         (_, "ReadContent") => vec![BODY_READER],

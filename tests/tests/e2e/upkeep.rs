@@ -197,8 +197,10 @@ impl Drill {
         let core = SipPeer::open(host).await;
         let deployment = plan.behind(&core).start().await;
         let clients = Clients::behind(core);
-        // Of the first sender everything is pushed, of the second it stays.
-        register(&deployment, "user-0-0").await;
+        // Of the first sender everything is pushed, to each of his users in turn, of the second it stays.
+        for number in 0..20 {
+            register(&deployment, &format!("user-0-{number}")).await;
+        }
         let load = Load::start(host, deployment.edge(Transport::Tcp), 2);
         Self {
             deployment,
