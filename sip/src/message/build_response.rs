@@ -8,7 +8,10 @@ use super::{
     Field, Headers, Request, Response,
     print::{FieldName, Printer},
 };
-use crate::{Method, Name, NameAddr, StatusCode, text::split_top_level};
+use crate::{
+    Method, Name, NameAddr, StatusCode,
+    text::{split_top_level, trim},
+};
 
 /// Writes the response to a request: first what RFC 3261 §8.2.6.2 has copied, then the fields added here in the order
 /// of the calls, last Content-Type and Content-Length.
@@ -125,7 +128,9 @@ impl ResponseBuilder {
         let mut is_top_via = true;
         for field in self.request.iter() {
             match field.known() {
-                Some(Name::Via) if std::mem::take(&mut is_top_via) => {
+                // A line of commas alone has no value: the top Via is in another one.
+                Some(Name::Via) if is_top_via && others(&field.value()).is_some() => {
+                    is_top_via = false;
                     self.print_top_via(printer, &field);
                 }
                 Some(Name::To) => self.print_to(printer, &field),
@@ -171,11 +176,10 @@ impl ResponseBuilder {
             .zip(via)
             .and_then(|(source, via)| via.noting(source));
         let value = field.value();
-        let (_, others) = split_top_level(&value, b',');
-        match (noted, others) {
+        match (noted, others(&value).unwrap_or_default()) {
             (None, _) => printer.copy(field, &""),
-            (Some(via), None) => printer.field(&FieldName::Known(Name::Via), &via),
-            (Some(via), Some(others)) => {
+            (Some(via), "") => printer.field(&FieldName::Known(Name::Via), &via),
+            (Some(via), others) => {
                 printer.field(
                     &FieldName::Known(Name::Via),
                     &format_args!("{via},{others}"),
@@ -183,6 +187,19 @@ impl ResponseBuilder {
             }
         }
     }
+}
+
+/// What follows the first value of a list, which empty ones may come before (RFC 3261 §7.3.1); `None` if it has no value.
+fn others(list: &str) -> Option<&str> {
+    let mut rest = Some(list);
+    while let Some(text) = rest {
+        let (value, others) = split_top_level(text, b',');
+        if !trim(value).is_empty() {
+            return Some(others.unwrap_or_default());
+        }
+        rest = others;
+    }
+    None
 }
 
 /// Whether the response sets up a dialog (RFC 3261 §12.1.1, RFC 6665 §4.1.3, RFC 3515 §2.4.4).

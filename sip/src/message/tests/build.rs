@@ -115,6 +115,15 @@ fn the_source_goes_into_the_top_via_only() {
             "SIP/2.0/UDP c;rport"
         ]
     );
+    // Empty values say nothing, and none of them is taken for the top one.
+    assert_eq!(
+        response("Via: , ,SIP/2.0/UDP a.example;rport, SIP/2.0/UDP b.example"),
+        ["SIP/2.0/UDP a.example;rport=4000;received=192.0.2.9, SIP/2.0/UDP b.example"]
+    );
+    assert_eq!(
+        response("Via: ,\nVia: SIP/2.0/UDP a.example;rport,"),
+        [",", "SIP/2.0/UDP a.example;rport=4000;received=192.0.2.9"]
+    );
     assert_eq!(
         response("v:SIP / 2.0/UDP 192.0.2.9"),
         ["SIP / 2.0/UDP 192.0.2.9"]
