@@ -3,8 +3,9 @@
 //!
 //! A call that needs the role operator or body reader leaves two lines: `asked`, which is on disk before the call is looked at, so
 //! that nothing happens that is not told, and `answered`, which is on disk before the caller has his answer. Where `asked`
-//! cannot be written the call is refused. Long work leaves a third, `ended`, when it is done. A call that its caller has no role for leaves one line, `refused`, unless there are
-//! too many of them. Who signs in to the console, or out of it, leaves one line too.
+//! cannot be written the call is refused. Long work leaves a third, `ended`, when it is done. A call that its caller has no role
+//! for leaves one line, `refused`, unless there are too many of them. Who signs in to the console, or out of it, leaves one line
+//! too.
 
 mod file;
 mod line;

@@ -98,10 +98,15 @@ pub(crate) fn required<T>(field: Option<T>, what: &'static str) -> Result<T, Sta
 /// Octets of what an operator says for a reason.
 const REASON_OCTETS_MAX: usize = 1_024;
 
-/// What an operator says for a reason; it is kept with what he has done.
+/// What an operator says for a reason: it is kept with what he has done, and stands in the audit log.
 pub(crate) fn reason(reason: String) -> Result<String, Status> {
+    check_reason(&reason).map(|()| reason)
+}
+
+/// Refuses a reason that is too long.
+pub(crate) fn check_reason(reason: &str) -> Result<(), Status> {
     match reason.len() {
-        0..=REASON_OCTETS_MAX => Ok(reason),
+        0..=REASON_OCTETS_MAX => Ok(()),
         _ => Err(invalid("a reason has at most 1,024 octets")),
     }
 }

@@ -81,7 +81,8 @@ impl<S: Store> JobService for Jobs<S> {
     ) -> Result<Response<v1::Job>, Status> {
         let request = request.into_inner();
         let number = JobNumber(request.job);
-        let cancelled = self.store.cancel_job(number, request.reason).await;
+        let reason = convert::reason(request.reason)?;
+        let cancelled = self.store.cancel_job(number, reason).await;
         let job = cancelled.map_err(|error| status::of_store(&error))?;
         self.dispatcher.cancelled(number);
         Ok(Response::new(convert::proto_job(job.into_inner())))

@@ -59,7 +59,7 @@ impl<S: Store> Operators<S> {
         let order = Order {
             verb,
             actor,
-            reason: order.reason,
+            reason: convert::reason(order.reason)?,
         };
         // For the audit log alone: what it was just before.
         let before = self.store.message(number).await.ok();

@@ -49,7 +49,7 @@ impl<S: Store> Recalls<S> {
             sender,
             expires_at: request.expires_at.map(convert::time),
             actor: format!("sender, by {operator}"),
-            reason: request.reason,
+            reason: convert::reason(request.reason)?,
             withdrawn: None,
         };
         for _ in 0..TRIES {

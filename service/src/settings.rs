@@ -17,9 +17,6 @@ use crate::operator::actor;
 use crate::scheduler::Scheduler;
 use crate::{convert, status};
 
-/// Octets of the reason of an override.
-const REASON_OCTETS_MAX: usize = 1_024;
-
 /// Both settings services over a store.
 #[derive(Clone)]
 pub(crate) struct SettingsServices<S> {
@@ -210,11 +207,9 @@ fn some_values(values: SettingValues) -> Result<SettingValues, Status> {
 }
 
 fn reason(reason: String) -> Result<String, Status> {
-    match reason.len() {
-        1..=REASON_OCTETS_MAX => Ok(reason),
-        _ => Err(Status::invalid_argument(
-            "an override has a reason of at most 1,024 octets",
-        )),
+    match reason.is_empty() {
+        true => Err(Status::invalid_argument("an override has a reason")),
+        false => convert::reason(reason),
     }
 }
 

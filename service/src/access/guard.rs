@@ -19,15 +19,13 @@ use tower_layer::Layer;
 use super::Role;
 use super::method::{Needed, is_told, needed, of_operators};
 use crate::audit::{self, Audit, Change, Ending, Question, Stage};
+use crate::convert;
 use crate::door::Visitor;
 use crate::secure::Caller;
 use crate::status::{self, name};
 
 /// Why somebody calls, in UTF-8: what every call takes, whether its request has a field `reason` or not.
 const REASON: &str = "restante-reason-bin";
-
-/// Octets of a reason.
-const REASON_OCTETS_MAX: usize = 1024;
 
 /// Octets of a request that is told of: as many as any method of operators takes.
 const REQUEST_OCTETS_MAX: usize = 17 << 20;
@@ -231,11 +229,7 @@ type Asked = (Json, String);
 async fn looked_at(
     request: http::Request<Body>,
 ) -> Result<(http::Request<Body>, Option<Asked>), Status> {
-    let refusal = || Status::invalid_argument("a reason has at most 1,024 octets");
-    let is_long = |reason: &str| reason.len() > REASON_OCTETS_MAX;
-    if reason_in_head(&request).is_some_and(|reason| is_long(&reason)) {
-        return Err(refusal());
-    }
+    convert::check_reason(&reason_in_head(&request).unwrap_or_default())?;
     if audit::is_streamed(request.uri().path()) {
         return Ok((request, None));
     }
@@ -249,9 +243,7 @@ async fn looked_at(
             "the request is not one message, uncompressed, of the kind that the method takes";
         return Err(Status::invalid_argument(refusal));
     };
-    if is_long(&asked.1) {
-        return Err(refusal());
-    }
+    convert::check_reason(&asked.1)?;
     let body = Body::new(Full::new(body).map_err(|never| match never {}));
     Ok((http::Request::from_parts(head, body), Some(asked)))
 }

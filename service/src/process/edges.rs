@@ -114,12 +114,9 @@ impl Edges {
                 .run_until_cancelled(serve(requests, replies, questions))
                 .await;
             let mut by_name = edges.lock();
-            let own = asked.upgrade();
-            if own.is_some_and(|own| {
-                by_name
-                    .get(&hello.edge)
-                    .is_some_and(|known| known.same_channel(&own))
-            }) {
+            // Without a sender another stream has its place already.
+            let known = by_name.get(&hello.edge).zip(asked.upgrade());
+            if known.is_some_and(|(known, own)| known.same_channel(&own)) {
                 by_name.remove(&hello.edge);
             }
         });

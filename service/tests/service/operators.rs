@@ -1,6 +1,7 @@
 //! What operators see and order, over gRPC.
 
 use proto::v1;
+use proto::v1::job_service_client::JobServiceClient;
 use storage_client::delivery::DeliveryOutcome;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
@@ -349,4 +350,40 @@ async fn a_stop_answers_what_is_under_way_and_ends() {
     let mut connected = client.connected();
     let lost = soon(connected.wait_for(|connected| !connected)).await;
     assert!(lost.is_ok());
+}
+
+#[tokio::test]
+async fn a_reason_that_is_too_long_to_keep_is_refused_and_nothing_is_done() {
+    let service = Service::in_memory(config());
+    let mut operators = service.operators().await;
+    let id = deposited(&service.client(), message_to(BOB, 1)).await;
+    let reason = "x".repeat(1_025);
+    let order = v1::MessageOrder {
+        reason: reason.clone(),
+        ..order(id.message_id())
+    };
+    let recall = v1::RecallMessageRequest {
+        sender: "sip:alice@example.org".to_owned(),
+        message_id: id.message_id().to_owned(),
+        reason: reason.clone(),
+        ..v1::RecallMessageRequest::default()
+    };
+    let erasure = v1::EraseAccountRequest {
+        address: BOB.to_owned(),
+        reason: reason.clone(),
+    };
+    let cancel = v1::CancelJobRequest { job: 1, reason };
+    let mut jobs = JobServiceClient::new(channel(service.operator).await);
+    for refused in [
+        operators.delete_message(order).await.err(),
+        operators.recall_message(recall).await.err(),
+        service.accounts().await.erase_account(erasure).await.err(),
+        jobs.cancel_job(cancel).await.err(),
+    ] {
+        let refused = refused.expect("it is too long");
+        assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
+        assert!(refused.message().contains("1,024 octets"), "{refused}");
+    }
+    let left = service.messages().await;
+    assert_eq!(left[0].state(), v1::MessageState::Stored);
 }

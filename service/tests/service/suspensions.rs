@@ -5,6 +5,7 @@ use std::time::Duration;
 use proto::v1;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::{cancel_suspension_request, suspend_deliveries_request};
+use storage_client::StorageClient;
 use tonic::Code;
 use tonic::transport::Channel;
 use tonic_types::StatusExt;
@@ -57,16 +58,21 @@ async fn waits(operators: &mut Operators) {
     soon(waits).await;
 }
 
+/// Bob has mail, is suspended for an hour, and has come back: what there is for him waits.
+async fn back_while_suspended(client: &StorageClient, operators: &mut Operators) {
+    deposited(client, message_to(BOB, 1)).await;
+    suspend(operators, HOUR).await;
+    client.register(register(BOB, 1)).await.expect("registered");
+    waits(operators).await;
+}
+
 #[tokio::test]
 async fn a_shorter_suspension_replaces_a_longer_one_for_who_waits_already() {
     let service = Service::in_memory(config());
     let client = service.client();
     let mut operators = service.operators().await;
     let mut jobs = client.attach(1);
-    deposited(&client, message_to(BOB, 1)).await;
-    suspend(&mut operators, HOUR).await;
-    client.register(register(BOB, 1)).await.expect("registered");
-    waits(&mut operators).await;
+    back_while_suspended(&client, &mut operators).await;
     suspend(&mut operators, Duration::from_millis(10)).await;
     assert_eq!(next(&mut jobs).await.served_user, BOB);
 }
@@ -117,10 +123,7 @@ async fn an_erased_user_who_is_back_is_not_suspended() {
     let client = service.client();
     let mut operators = service.operators().await;
     let mut jobs = client.attach(1);
-    deposited(&client, message_to(BOB, 1)).await;
-    suspend(&mut operators, HOUR).await;
-    client.register(register(BOB, 1)).await.expect("registered");
-    waits(&mut operators).await;
+    back_while_suspended(&client, &mut operators).await;
     let mut accounts = service.accounts().await;
     let request = v1::EraseAccountRequest {
         address: BOB.to_owned(),
